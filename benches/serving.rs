@@ -1,0 +1,183 @@
+//! What does the service cost over a bare Rocket route, and what does group commit gain?
+//!
+//! `cargo bench --bench serving` needs `wrk`. It starts the release binary and, for comparison, a
+//! Rocket instance with nothing but one route that answers the same bytes; loads both in turn on
+//! 127.0.0.1; and prints the median of each and the ratio. `SECONDS` and `ROUNDS` in the
+//! environment change how long each load lasts (5) and how often the two take turns (3).
+//!
+//! It measures, and judges nothing: the figures belong in a note, with the machine's name.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const EMAIL: &str = "bench@example.org";
+const PASSWORD: &str = "a bench is no place to sleep";
+
+fn main() {
+    // Cargo passes `--bench`; the bare server is this program once more.
+    if let Some(body) = std::env::args().skip_while(|arg| arg != "--bare").nth(1) {
+        serve_bare(body);
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let widgetd = Server::start(widgetd(folder.path()));
+    let token = prepare(folder.path(), &widgetd.url);
+    let authorization = format!("Authorization: Bearer {token}");
+
+    let path = "/api/v1/widgets/bench";
+    let body = ureq::get(format!("{}{path}", widgetd.url))
+        .header("Authorization", format!("Bearer {token}"))
+        .call()
+        .and_then(|mut response| response.body_mut().read_to_string())
+        .expect("the widget");
+    let bare = Server::start({
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.args(["--bare", &body]);
+        command
+    });
+
+    let (mut ours, mut theirs, mut alone, mut together) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..setting("ROUNDS", 3) {
+        theirs.push(wrk(32, &[&format!("{}/", bare.url), "-H", &authorization]));
+        ours.push(wrk(32, &[&format!("{}{path}", widgetd.url), "-H", &authorization]));
+    }
+    compare("bare Rocket route, 32 connections", theirs, "authorised GET of a widget, 32 connections", ours);
+
+    let script = folder.path().join("create.lua");
+    for round in 0..setting("ROUNDS", 3) {
+        for (connections, rates) in [(1, &mut alone), (64, &mut together)] {
+            std::fs::write(&script, create_script(&token, &format!("r{round}c{connections}"))).expect("the script");
+            let script = script.to_str().expect("a path in UTF-8");
+            rates.push(wrk(connections, &[&format!("{}/api/v1/widgets", widgetd.url), "-s", script]));
+        }
+    }
+    compare("durable creates, 1 connection", alone, "durable creates, 64 connections", together);
+}
+
+/// A command that serves, and where. Stopped when dropped.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    /// Starts a command that prints the address it listens at.
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("its messages")).lines();
+        let url = lines
+            .by_ref()
+            .map(|line| line.expect("a line"))
+            .find_map(|line| line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned))
+            .expect("an address");
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn widgetd(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_widgetd"));
+    command.current_dir(folder).env("WIDGETD_PORT", "0");
+    command
+}
+
+/// Makes an administrator and a widget, and logs in.
+fn prepare(folder: &Path, url: &str) -> String {
+    let mut child = widgetd(folder)
+        .args(["user", "add", EMAIL, "--admin", "--password-stdin"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("widgetd user add");
+    child.stdin.take().expect("stdin").write_all(PASSWORD.as_bytes()).expect("the password is read");
+    assert!(child.wait().expect("it ends").success());
+
+    let answer: serde_json::Value = ureq::post(format!("{url}/api/v1/auth/login"))
+        .send_json(serde_json::json!({ "email": EMAIL, "password": PASSWORD }))
+        .and_then(|mut response| response.body_mut().read_json())
+        .expect("a login");
+    let token = answer["access_token"].as_str().expect("a token").to_owned();
+    ureq::post(format!("{url}/api/v1/widgets"))
+        .header("Authorization", format!("Bearer {token}"))
+        .send_form([("name", "bench"), ("info_url", "https://example.org"), ("deadline", "2099-12-31")])
+        .expect("a widget");
+    token
+}
+
+/// A Rocket instance configured as the service's is, with one route and no work.
+fn serve_bare(body: String) {
+    let config = widgetd::config::Config::load(&widgetd::config::Overrides { port: Some(0), ..Default::default() })
+        .expect("the settings");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let figment = config.figment.merge(("log_level", "off"));
+    let rocket = rocket::custom(figment).manage(body).mount("/", rocket::routes![bare]).attach(
+        rocket::fairing::AdHoc::on_liftoff("address", |rocket| {
+            let url = format!("http://127.0.0.1:{}", rocket.config().port);
+            Box::pin(async move { eprintln!("{url}") })
+        }),
+    );
+    runtime.block_on(rocket.launch()).expect("it serves");
+}
+
+#[rocket::get("/")]
+fn bare(body: &rocket::State<String>) -> rocket::response::content::RawJson<&str> {
+    rocket::response::content::RawJson(body)
+}
+
+fn create_script(token: &str, prefix: &str) -> String {
+    format!(
+        r#"
+local threads = 0
+function setup(thread) thread:set("id", threads); threads = threads + 1 end
+local n = 0
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+wrk.headers["Authorization"] = "Bearer {token}"
+function request()
+  n = n + 1
+  return wrk.format(nil, nil, nil, "name={prefix}-" .. id .. "-" .. n .. "&info_url=https%3A%2F%2Fexample.org&deadline=2099-12-31")
+end
+"#
+    )
+}
+
+/// Requests per second, as `wrk` counts them. Fails where an answer was not 2xx.
+fn wrk(connections: u32, arguments: &[&str]) -> f64 {
+    let threads = connections.min(2).to_string();
+    let output = Command::new("wrk")
+        .args(["-t", &threads, "-c", &connections.to_string(), "-d", &setting("SECONDS", 5).to_string()])
+        .args(arguments)
+        .output()
+        .expect("wrk is installed");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!text.contains("Non-2xx"), "{text}");
+    let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:")).expect("a rate");
+    std::thread::sleep(Duration::from_millis(300));
+    rate.trim().parse().expect("a number")
+}
+
+fn setting(name: &str, default: u32) -> u32 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn compare(a: &str, mut rates_a: Vec<f64>, b: &str, mut rates_b: Vec<f64>) {
+    let mut ratios: Vec<f64> = rates_a.iter().zip(&rates_b).map(|(a, b)| b / a).collect();
+    for (what, rates) in [(a, &mut rates_a), (b, &mut rates_b)] {
+        rates.sort_by(f64::total_cmp);
+        println!("{what:45} {:10.0} /s   (min {:.0}, max {:.0})", rates[rates.len() / 2], rates[0], rates[rates.len() - 1]);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("{:45} {:10.2}      (min {:.2}, max {:.2})\n", "second to first", ratios[ratios.len() / 2], ratios[0], ratios[ratios.len() - 1]);
+}

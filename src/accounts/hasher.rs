@@ -1,0 +1,273 @@
+//! The threads that hash passwords.
+//!
+//! Argon2 is meant to be slow and to need memory. On the threads that serve requests, or on an
+//! unbounded pool, a flood of logins would take both from everyone. So: as many threads as there
+//! are cores, at a lower priority, each with its own memory that it uses again, behind a bounded
+//! queue.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use tokio::sync::oneshot;
+
+use crate::domain::PasswordHash;
+use crate::error::Error;
+
+/// How many jobs may wait for each thread: at 20 ms a hash, under three seconds' worth.
+const QUEUE_PER_THREAD: usize = 128;
+
+/// How much lower than the serving threads' priority the hashing threads run (`nice`).
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// The cost of a hash. Argon2id with one lane.
+#[derive(Clone, Copy, Debug)]
+pub struct Argon2Settings {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+}
+
+/// A handle to the hashing threads. They end when the last handle is gone.
+pub struct Hasher {
+    queue: SyncSender<Box<dyn FnOnce(&mut Worker) + Send>>,
+}
+
+impl Hasher {
+    /// Starts `threads` threads that hash at the given cost.
+    ///
+    /// Fails when the cost is not one that Argon2 allows, or no thread can be started.
+    pub fn start(settings: Argon2Settings, threads: usize) -> Result<Self, Error> {
+        let threads = threads.max(1);
+        let params = Params::new(settings.memory_kib, settings.passes, 1, None)
+            .map_err(|cause| Error::internal("the Argon2 settings", cause))?;
+        let (queue, jobs) = sync_channel(threads * QUEUE_PER_THREAD);
+        let jobs = Arc::new(Mutex::new(jobs));
+        for n in 0..threads {
+            let jobs = Arc::clone(&jobs);
+            let mut worker = Worker::new(params.clone())?;
+            std::thread::Builder::new()
+                .name(format!("widgetd-hash-{n}"))
+                .spawn(move || worker.work(&jobs))
+                .map_err(|cause| Error::internal("cannot start a hashing thread", cause))?;
+        }
+        Ok(Self { queue })
+    }
+
+    /// Queues a job and waits for its result. [`Error::Busy`] where too many wait already.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Worker) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(move |worker: &mut Worker| {
+            // Whoever asked may have gone away; then nobody needs the result.
+            if !reply.is_closed() {
+                let _ = reply.send(job(worker));
+            }
+        });
+        self.queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Error::Busy,
+            TrySendError::Disconnected(_) => Error::internal("the hashing threads", "they have ended"),
+        })?;
+        answer.await.map_err(|_| Error::internal("a hashing thread", "it panicked"))
+    }
+}
+
+/// One thread's cost, memory and decoy.
+pub struct Worker {
+    params: Params,
+    memory: Vec<Block>,
+    /// What a password is checked against where there is no account, so that the answer takes
+    /// as long as for one that exists.
+    decoy: PasswordHash,
+}
+
+impl Worker {
+    fn new(params: Params) -> Result<Self, Error> {
+        // No password has this hash: its output is random, and nobody's to invert.
+        let decoy = phc(&params, Salt::generate(), Output::new(Salt::generate().as_ref()).map_err(failed)?)?;
+        Ok(Self { params, memory: Vec::new(), decoy })
+    }
+
+    fn work(&mut self, jobs: &Mutex<Receiver<Box<dyn FnOnce(&mut Self) + Send>>>) {
+        // On Linux a thread has its own niceness; elsewhere this would slow down the whole process.
+        #[cfg(target_os = "linux")]
+        if let Err(cause) = rustix::process::nice(NICENESS) {
+            log::warn!("cannot lower the priority of a hashing thread: {cause}");
+        }
+        loop {
+            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(job) = job else { return };
+            // A panicking job drops its reply, which its asker sees as a failure; the memory is
+            // overwritten by the next hash.
+            if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
+                log::error!("a job on a hashing thread panicked");
+            }
+        }
+    }
+
+    /// Hashes a password with a new salt.
+    pub fn hash(&mut self, password: &[u8]) -> Result<PasswordHash, Error> {
+        let salt = Salt::generate();
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        let params = self.params.clone();
+        self.fill(&params, Version::default(), password, salt.as_ref(), &mut output)?;
+        phc(&params, salt, Output::new(&output).map_err(failed)?)
+    }
+
+    /// Whether the password has that hash; without one, does the work all the same and says no.
+    pub fn verify(&mut self, password: &[u8], hash: Option<&PasswordHash>) -> Result<bool, Error> {
+        let stored = Phc::new(hash.unwrap_or(&self.decoy).as_str()).map_err(failed)?;
+        let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
+            return Err(failed("a stored hash has no salt or output"));
+        };
+        if Algorithm::try_from(stored.algorithm.as_str()).map_err(failed)? != Algorithm::Argon2id {
+            return Err(failed("a stored hash is not Argon2id"));
+        }
+        let version = stored.version.map_or(Ok(Version::default()), Version::try_from).map_err(failed)?;
+        let params = Params::try_from(&stored).map_err(failed)?;
+        let mut output = vec![0; expected.len()];
+        self.fill(&params, version, password, salt.as_ref(), &mut output)?;
+        // `Output` compares in constant time.
+        Ok(Output::new(&output).map_err(failed)? == expected && hash.is_some())
+    }
+
+    /// Whether a hash is cheaper than the present settings ask for.
+    pub fn is_outdated(&self, hash: &PasswordHash) -> bool {
+        Phc::new(hash.as_str()).ok().and_then(|stored| Params::try_from(&stored).ok()).is_none_or(|stored| {
+            stored.m_cost() < self.params.m_cost() || stored.t_cost() < self.params.t_cost()
+        })
+    }
+
+    fn fill(
+        &mut self,
+        params: &Params,
+        version: Version,
+        password: &[u8],
+        salt: &[u8],
+        output: &mut [u8],
+    ) -> Result<(), Error> {
+        // Grows when it is first used, and for a hash that is costlier than the settings.
+        if self.memory.len() < params.block_count() {
+            self.memory.resize(params.block_count(), Block::new());
+        }
+        Argon2::new(Algorithm::Argon2id, version, params.clone())
+            .hash_password_into_with_memory(password, salt, output, &mut self.memory[..])
+            .map_err(failed)
+    }
+}
+
+fn phc(params: &Params, salt: Salt, hash: Output) -> Result<PasswordHash, Error> {
+    let phc = Phc {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::default().into()),
+        params: ParamsString::try_from(params).map_err(failed)?,
+        salt: Some(salt),
+        hash: Some(hash),
+    };
+    Ok(PasswordHash::from_phc(phc.to_string()))
+}
+
+fn failed(cause: impl std::fmt::Display) -> Error {
+    Error::internal("hashing a password", cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker(memory_kib: u32, passes: u32) -> Worker {
+        Worker::new(Params::new(memory_kib, passes, 1, None).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_hash_is_a_phc_string_with_the_settings_in_it() {
+        let hash = worker(64, 2).hash(b"secret").unwrap();
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=64,t=2,p=1$"), "{}", hash.as_str());
+    }
+
+    #[test]
+    fn only_the_same_password_matches_its_hash() {
+        let mut worker = worker(64, 1);
+        let hash = worker.hash(b"secret").unwrap();
+        assert!(worker.verify(b"secret", Some(&hash)).unwrap());
+        assert!(!worker.verify(b"Secret", Some(&hash)).unwrap());
+        assert_ne!(hash, worker.hash(b"secret").unwrap(), "each hash has its own salt");
+    }
+
+    #[test]
+    fn nothing_matches_an_account_that_does_not_exist() {
+        assert!(!worker(64, 1).verify(b"secret", None).unwrap());
+    }
+
+    #[test]
+    fn memory_that_was_used_before_changes_nothing() {
+        let mut used = worker(64, 1);
+        let hash = used.hash(b"secret").unwrap();
+        used.hash(b"another").unwrap();
+        assert!(used.verify(b"secret", Some(&hash)).unwrap());
+        assert!(worker(64, 1).verify(b"secret", Some(&hash)).unwrap());
+    }
+
+    #[test]
+    fn a_hash_of_other_settings_is_verified_and_outdated_when_cheaper() {
+        let cheap = worker(64, 1).hash(b"secret").unwrap();
+        let costly = worker(256, 2).hash(b"secret").unwrap();
+        let mut now = worker(128, 1);
+        assert!(now.verify(b"secret", Some(&cheap)).unwrap());
+        assert!(now.verify(b"secret", Some(&costly)).unwrap());
+        assert!(now.is_outdated(&cheap));
+        assert!(!now.is_outdated(&costly));
+    }
+
+    #[test]
+    fn a_hash_of_the_reference_implementation_is_verified() {
+        let reference = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let hash = PasswordHash::from_phc(reference.to_owned());
+        assert!(worker(64, 1).verify(b"password", Some(&hash)).unwrap());
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_full_queue_is_busy_and_a_panicking_job_harms_no_other() {
+        let hasher = Hasher::start(Argon2Settings { memory_kib: 64, passes: 1 }, 1).unwrap();
+        block_on(async {
+            assert!(matches!(hasher.run(|_| panic!("on purpose")).await, Err::<(), _>(Error::Internal(_))));
+
+            let (open, gate) = std::sync::mpsc::channel::<()>();
+            let mut waiting: Vec<_> = Vec::new();
+            let mut blocked = Box::pin(hasher.run(move |_| gate.recv().unwrap()));
+            assert!(futures_poll_once(&mut blocked).await.is_none());
+            let full = loop {
+                let mut next = Box::pin(hasher.run(|_| ()));
+                match futures_poll_once(&mut next).await {
+                    Some(Err(error)) => break error,
+                    _ => waiting.push(next),
+                }
+                assert!(waiting.len() <= QUEUE_PER_THREAD + 1);
+            };
+            assert!(matches!(full, Error::Busy));
+            open.send(()).unwrap();
+            blocked.await.unwrap();
+            for job in waiting {
+                job.await.unwrap();
+            }
+        });
+    }
+
+    async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        std::future::poll_fn(|context| match std::pin::Pin::new(&mut *future).poll(context) {
+            std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+            std::task::Poll::Pending => std::task::Poll::Ready(None),
+        })
+        .await
+    }
+}

@@ -1,0 +1,226 @@
+//! JSON Web Tokens (RFC 7519): HS256, signed with this installation's key.
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+
+use super::SigningKey;
+use crate::domain::{PublicId, Timestamp, TokenId};
+use crate::error::{Error, TokenProblem};
+
+/// What a token says. `admin` is for the client to read; the server never trusts it.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    iat: i64,
+    exp: i64,
+    jti: String,
+    iss: String,
+    admin: bool,
+}
+
+/// What a genuine token that has not expired says: who, by which token, and until when.
+/// It does not say what the bearer may do; the store does.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The account.
+    pub subject: PublicId,
+    /// The token's id.
+    pub id: TokenId,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+/// Signs and verifies access tokens. Knows the key and the installation, and no account.
+pub struct Tokens {
+    encoding_key: EncodingKey,
+    decoding_key: DecodingKey,
+    header: Header,
+    validation: Validation,
+    issuer: String,
+    life_seconds: u32,
+}
+
+impl Tokens {
+    /// Tokens of the installation with that id, signed with `key`, that live `life_seconds`.
+    pub fn new(key: &SigningKey, installation_id: &str, life_seconds: u32) -> Self {
+        let issuer = format!("urn:uuid:{installation_id}");
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = Some(key_id(key));
+
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_required_spec_claims(&["exp", "sub", "iss"]);
+        validation.set_issuer(&[&issuer]);
+        // Compared with our own clock below, without leeway.
+        validation.validate_exp = false;
+
+        Self {
+            encoding_key: EncodingKey::from_secret(key.as_bytes()),
+            decoding_key: DecodingKey::from_secret(key.as_bytes()),
+            header,
+            validation,
+            issuer,
+            life_seconds,
+        }
+    }
+
+    /// How many seconds a new token lives.
+    pub fn life_seconds(&self) -> u32 {
+        self.life_seconds
+    }
+
+    /// A new token for `subject`, whose tokens are in `epoch`.
+    pub fn sign(&self, subject: PublicId, epoch: i64, admin: bool, now: Timestamp) -> Result<String, Error> {
+        let iat = now.as_seconds();
+        let claims = Claims {
+            sub: subject.to_string(),
+            iat,
+            exp: iat.saturating_add(i64::from(self.life_seconds)),
+            jti: TokenId::generate(epoch).as_str().to_owned(),
+            iss: self.issuer.clone(),
+            admin,
+        };
+        encode(&self.header, &claims, &self.encoding_key).map_err(|cause| Error::internal("signing a token", cause))
+    }
+
+    /// Reads a token. Every way of not being one of ours is the same [`TokenProblem::Invalid`].
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, TokenProblem> {
+        let decoded = decode::<Claims>(token, &self.decoding_key, &self.validation).map_err(|_| TokenProblem::Invalid)?;
+        if decoded.header.kid != self.header.kid {
+            return Err(TokenProblem::Invalid);
+        }
+        let claims = decoded.claims;
+        let subject = PublicId::parse(&claims.sub).ok_or(TokenProblem::Invalid)?;
+        let id = TokenId::parse(claims.jti).ok_or(TokenProblem::Invalid)?;
+        let expires_at = Timestamp::from_seconds(claims.exp);
+        // "On or after which the JWT MUST NOT be accepted" (RFC 7519 section 4.1.4).
+        if now >= expires_at {
+            return Err(TokenProblem::Expired);
+        }
+        Ok(Verified { subject, id, expires_at })
+    }
+}
+
+/// Names a key without telling anything about it: the start of an HMAC that only its owner can make.
+fn key_id(key: &SigningKey) -> String {
+    // Signing cannot fail for HMAC, whose key has no form to be wrong in.
+    let fingerprint =
+        jsonwebtoken::crypto::sign(b"widgetd key id", &EncodingKey::from_secret(key.as_bytes()), Algorithm::HS256)
+            .unwrap_or_default();
+    fingerprint.chars().take(16).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonwebtoken::get_current_timestamp;
+    use serde_json::{Value, json};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_500);
+
+    fn key(byte: u8) -> SigningKey {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, [byte; 32]).unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        SigningKey::load_or_create(&path).unwrap()
+    }
+
+    fn tokens() -> Tokens {
+        Tokens::new(&key(1), "installation", 3_600)
+    }
+
+    /// Signs whatever it is given with the right key: what only a thief of the key could do.
+    fn forge(tokens: &Tokens, header: &Header, claims: &Value) -> String {
+        encode(header, claims, &tokens.encoding_key).unwrap()
+    }
+
+    fn claims(tokens: &Tokens) -> Value {
+        json!({
+            "sub": PublicId::generate().to_string(), "iat": NOW.as_seconds(), "exp": NOW.as_seconds() + 60,
+            "jti": "0.x", "iss": tokens.issuer, "admin": false,
+        })
+    }
+
+    fn decoded_part(token: &str, part: usize) -> Value {
+        use jsonwebtoken::dangerous::insecure_decode;
+        if part == 0 {
+            serde_json::to_value(jsonwebtoken::decode_header(token).unwrap()).unwrap()
+        } else {
+            insecure_decode::<Value>(token).unwrap().claims
+        }
+    }
+
+    #[test]
+    fn a_token_reads_back_until_its_very_last_second() {
+        let tokens = tokens();
+        let subject = PublicId::generate();
+        let token = tokens.sign(subject, 0, false, NOW).unwrap();
+        let verified = tokens.verify(&token, NOW).unwrap();
+        assert_eq!(verified.subject, subject);
+        assert_eq!(verified.expires_at.as_seconds(), NOW.as_seconds() + 3_600);
+
+        let end = verified.expires_at.as_millis();
+        assert!(tokens.verify(&token, Timestamp::from_millis(end - 1)).is_ok());
+        assert_eq!(tokens.verify(&token, Timestamp::from_millis(end)).unwrap_err(), TokenProblem::Expired);
+    }
+
+    #[test]
+    fn header_and_claims_are_exactly_the_documented_ones() {
+        let token = tokens().sign(PublicId::generate(), 0, true, NOW).unwrap();
+        let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let mut header = names(decoded_part(&token, 0));
+        header.sort();
+        assert_eq!(header, ["alg", "kid", "typ"]);
+        let mut claims = names(decoded_part(&token, 1));
+        claims.sort();
+        assert_eq!(claims, ["admin", "exp", "iat", "iss", "jti", "sub"]);
+    }
+
+    #[test]
+    fn what_only_a_thief_of_the_key_could_sign_must_still_be_whole() {
+        let tokens = tokens();
+        assert!(tokens.verify(&forge(&tokens, &tokens.header, &claims(&tokens)), NOW).is_ok());
+        for (claim, value) in [
+            ("iss", json!("urn:uuid:another")),
+            ("iss", Value::Null),
+            ("sub", json!("ann")),
+            ("sub", json!(7)),
+            ("jti", json!("no-epoch")),
+            ("exp", json!("soon")),
+            ("exp", Value::Null),
+        ] {
+            let mut wrong = claims(&tokens);
+            wrong[claim] = value;
+            let token = forge(&tokens, &tokens.header, &wrong);
+            assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenProblem::Invalid, "{claim}");
+        }
+    }
+
+    #[test]
+    fn another_key_another_kid_and_another_algorithm_are_refused() {
+        let tokens = tokens();
+        let mut other_kid = tokens.header.clone();
+        other_kid.kid = Some("another".to_owned());
+        let mut no_kid = tokens.header.clone();
+        no_kid.kid = None;
+        let mut hs512 = tokens.header.clone();
+        hs512.alg = Algorithm::HS512;
+        for header in [other_kid, no_kid, hs512] {
+            let token = forge(&tokens, &header, &claims(&tokens));
+            assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenProblem::Invalid);
+        }
+        let stranger = Tokens::new(&key(2), "installation", 3_600);
+        let token = stranger.sign(PublicId::generate(), 0, true, NOW).unwrap();
+        assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenProblem::Invalid);
+    }
+
+    #[test]
+    fn expiry_is_told_by_our_clock_not_by_the_library() {
+        let tokens = tokens();
+        let past = Timestamp::from_seconds(1_000);
+        let token = tokens.sign(PublicId::generate(), 0, false, past).unwrap();
+        assert!(get_current_timestamp() > 10_000);
+        assert!(tokens.verify(&token, past).is_ok());
+    }
+}

@@ -1,0 +1,35 @@
+//! The one place that puts the service together.
+
+use std::sync::Arc;
+
+use rocket::{Build, Rocket};
+
+use crate::accounts::{Accounts, Hasher, Sessions, SigningKey, Tokens};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::Error;
+use crate::http::{self, Services};
+use crate::store::Store;
+
+/// Everything that serves, on top of an open store: nothing listens yet.
+///
+/// Fails when the signing key cannot be used or the store does not answer.
+pub async fn build(config: &Config, store: Arc<dyn Store>, clock: Clock) -> Result<Rocket<Build>, Error> {
+    let key = SigningKey::load_or_create(&SigningKey::path_beside(&config.database))?;
+    let installation = store.get_installation_id().await?;
+    let tokens = Tokens::new(&key, &installation, config.access_token_seconds);
+    let services = Services {
+        accounts: accounts(config, Arc::clone(&store), clock.clone(), config.hashing_threads())?,
+        sessions: Sessions::new(Arc::clone(&store), tokens, clock.clone()),
+        store,
+        clock,
+        realm: config.realm.clone(),
+    };
+    Ok(http::mount(rocket::custom(&config.figment), services))
+}
+
+/// The part of the service that commands of the command line use as well.
+pub fn accounts(config: &Config, store: Arc<dyn Store>, clock: Clock, threads: usize) -> Result<Accounts, Error> {
+    let hasher = Hasher::start(config.argon2, threads)?;
+    Ok(Accounts::new(store, hasher, config.password_policy, clock))
+}

@@ -1,0 +1,101 @@
+//! The command line: noun, then verb. Data goes to stdout, messages to stderr.
+
+mod serve;
+mod user;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Overrides};
+use crate::error::Error;
+
+const AFTER_HELP: &str = "\
+First steps:
+  widgetd                                      serve on http://127.0.0.1:8000
+  widgetd user add ann@example.org --admin     make an administrator, in another terminal
+  http://127.0.0.1:8000/api/v1/ui              read and try the API
+
+Everything is kept in one file, widgetd.db in the current folder, unless --database or
+WIDGETD_DATABASE names another. Commands work while the service runs.
+
+Settings come from Rocket.toml, then WIDGETD_* variables, then flags; README.md lists them.
+Exit codes: 0 done, 1 failed, 2 not understood.";
+
+/// A small backend that a team can trust: accounts, bearer tokens and widgets in one SQLite file.
+#[derive(Parser)]
+#[command(name = "widgetd", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
+struct Cli {
+    /// The database's file [default: widgetd.db]
+    #[arg(long, global = true, value_name = "FILE")]
+    database: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve over HTTP until interrupted; also what `widgetd` alone does
+    Serve(ServeArgs),
+    /// Make, list and change accounts
+    #[command(subcommand)]
+    User(user::Command),
+}
+
+#[derive(clap::Args, Default)]
+struct ServeArgs {
+    /// The address to listen on [default: 127.0.0.1, this machine only]
+    #[arg(long)]
+    address: Option<IpAddr>,
+
+    /// The port to listen on [default: 8000]
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+/// Runs the command that the command line names.
+pub fn run() -> ExitCode {
+    let Cli { database, command } = Cli::parse();
+    let result = match command.unwrap_or(Command::Serve(ServeArgs::default())) {
+        Command::Serve(ServeArgs { address, port }) => {
+            load(Overrides { database, address, port }).and_then(|config| serve::run(&config))
+        }
+        Command::User(command) => {
+            load(Overrides { database, ..Overrides::default() }).and_then(|config| user::run(&config, command))
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("widgetd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(overrides: Overrides) -> Result<Config, Error> {
+    let config = Config::load(&overrides)?;
+    start_log(&config);
+    Ok(config)
+}
+
+/// Logs to stderr. Rocket's own account of each request is for whoever debugs.
+fn start_log(config: &Config) {
+    use log::LevelFilter::{Debug, Error, Info, Off};
+    use rocket::config::LogLevel;
+    let (ours, others) = match config.log_level {
+        LogLevel::Off => (Off, Off),
+        LogLevel::Critical => (Error, Off),
+        LogLevel::Normal => (Info, Off),
+        LogLevel::Debug => (Debug, Info),
+    };
+    env_logger::Builder::new()
+        .filter_level(others)
+        .filter_module("widgetd", ours)
+        // Rocket logs each refusal of a guard under the name of the module that the handler is in.
+        .filter_module("widgetd::http", if ours == Info { Error } else { ours })
+        .init();
+}

@@ -1,0 +1,152 @@
+//! Passwords: how long, how strong, and never shown.
+
+use std::fmt;
+
+/// The most characters a password may have. Longer input is refused, never cut.
+pub const MAX_PASSWORD_CHARS: usize = 128;
+
+/// How much of a password the estimator looks at. Its work grows steeply with the length (a
+/// second and more for 100 adversarial characters); what makes a password easy to guess shows
+/// well before this, and the rest of a longer one can only make it harder.
+const JUDGED_CHARS: usize = 32;
+
+/// A password as somebody typed it, which may be right or wrong for an account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// Any password that an account could have: not empty, and at most 128 characters.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("is required".to_owned());
+        }
+        if text.chars().count() > MAX_PASSWORD_CHARS {
+            return Err(format!("must have at most {MAX_PASSWORD_CHARS} characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The bytes that are hashed.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// A password that the policy found good enough for an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPassword(Password);
+
+impl NewPassword {
+    /// The bytes that are hashed.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// What a new password must be.
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordPolicy {
+    /// The fewest characters it may have.
+    pub min_length: usize,
+    /// The lowest score of zxcvbn it may have, 0 (too guessable) to 4 (very unguessable).
+    pub min_score: u8,
+}
+
+impl PasswordPolicy {
+    /// Reads a password of an acceptable length. This is quick; [`Self::judge`] is not.
+    pub fn check_length(&self, text: &str) -> Result<Password, String> {
+        let password = Password::parse(text)?;
+        if text.chars().count() < self.min_length {
+            return Err(format!("must have at least {} characters", self.min_length));
+        }
+        Ok(password)
+    }
+
+    /// Estimates how hard the password is to guess for somebody who knows the account's names.
+    ///
+    /// Takes up to a tenth of a second of computation: not for a thread that serves requests.
+    pub fn judge(&self, password: &Password, account_names: &[&str]) -> Result<NewPassword, String> {
+        let judged: String = password.0.chars().take(JUDGED_CHARS).collect();
+        let entropy = zxcvbn::zxcvbn(&judged, account_names);
+        if u8::from(entropy.score()) >= self.min_score {
+            return Ok(NewPassword(password.clone()));
+        }
+        let mut why = "is too easy to guess.".to_owned();
+        if let Some(feedback) = entropy.feedback() {
+            let warning = feedback.warning().map(|warning| warning.to_string());
+            let advice = feedback.suggestions().iter().map(ToString::to_string);
+            for sentence in warning.into_iter().chain(advice) {
+                why.push(' ');
+                why.push_str(&sentence);
+            }
+        }
+        Err(why)
+    }
+}
+
+/// The hash of a password as a PHC string, with its algorithm, parameters and salt.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Wraps a PHC string.
+    pub fn from_phc(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The PHC string.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: PasswordPolicy = PasswordPolicy { min_length: 8, min_score: 2 };
+
+    fn judge(text: &str) -> Result<NewPassword, String> {
+        POLICY.judge(&POLICY.check_length(text)?, &["ann.hathaway@example.com"])
+    }
+
+    #[test]
+    fn length_is_counted_in_characters_not_bytes() {
+        assert_eq!(POLICY.check_length("ääääääa"), Err("must have at least 8 characters".to_owned()));
+        assert!(POLICY.check_length("ääääääää").is_ok());
+        assert!(POLICY.check_length(&"ä".repeat(128)).is_ok());
+        assert_eq!(POLICY.check_length(&"a".repeat(129)), Err("must have at most 128 characters".to_owned()));
+    }
+
+    #[test]
+    fn what_is_easy_to_guess_is_refused_with_advice() {
+        for text in ["password", "12345678", "qwertyuiop", "aaaaaaaaaaaaaaaa", "ann.hathaway@example.com"] {
+            let why = judge(text).expect_err(text);
+            assert!(why.starts_with("is too easy to guess. "), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_phrase_is_good_enough() {
+        assert!(judge("correct horse battery staple").is_ok());
+    }
+
+    #[test]
+    fn a_password_never_shows_in_debug_output() {
+        let password = judge("correct horse battery staple").unwrap();
+        assert_eq!(format!("{password:?}"), "NewPassword(Password(..))");
+        assert_eq!(format!("{:?}", PasswordHash::from_phc("$argon2id$x".into())), "PasswordHash(..)");
+    }
+}

@@ -1,0 +1,187 @@
+//! Widgets: what everyone reads and administrators publish.
+
+use url::Url;
+
+use super::{Deadline, Email, PublicId, Timestamp};
+
+/// A widget's name, which is also its address: 1 to 100 of `a-z 0-9 - _`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WidgetName(String);
+
+impl WidgetName {
+    /// Reads a name. The error echoes what was given.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+        if text.is_empty() {
+            return Err("is required".to_owned());
+        }
+        if !text.bytes().all(allowed) {
+            return Err(format!(
+                "'{text}' contains one or more invalid characters. Widget name must contain only \
+                 lowercase letters, numbers, hyphen and underscore characters."
+            ));
+        }
+        if text.len() > 100 {
+            return Err(format!("'{text}' has {} characters; a widget name has at most 100", text.len()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Reads a name out of a path, where upper case letters stand for lower case ones.
+    pub fn from_path(text: &str) -> Result<Self, String> {
+        Self::parse(&text.to_ascii_lowercase())
+    }
+
+    /// A name that was checked when it was stored.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name, without a copy.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Where to read more about a widget: an absolute http or https URL (WHATWG URL) of at most 255
+/// characters, kept as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InfoUrl(String);
+
+impl InfoUrl {
+    /// Reads a URL. The error echoes what was given.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() > 255 {
+            return Err("must have at most 255 characters".to_owned());
+        }
+        if is_web_url(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("{text} is not a valid http or https URL"))
+        }
+    }
+
+    /// A URL that was checked when it was stored.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// As it was typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As it was typed, without a copy.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+fn is_web_url(text: &str) -> bool {
+    // The URL standard's parser drops blanks and line breaks and supplies missing slashes; what
+    // it would have to mend is not accepted, because it is kept and shown as it was typed.
+    let has_authority = |scheme: &str| {
+        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    (has_authority("http://") || has_authority("https://"))
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
+        && Url::parse(text).is_ok_and(|url| url.has_host())
+}
+
+/// A widget to be made, or to take the place of the one of that name.
+#[derive(Clone, Debug)]
+pub struct NewWidget {
+    /// Unique.
+    pub name: WidgetName,
+    /// Where to read more.
+    pub info_url: InfoUrl,
+    /// By when.
+    pub deadline: Deadline,
+    /// The administrator who publishes it.
+    pub owner: PublicId,
+}
+
+/// Who published a widget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The account's e-mail address.
+    pub email: Email,
+    /// The account's id.
+    pub public_id: PublicId,
+}
+
+/// A widget as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Widget {
+    /// Its name.
+    pub name: WidgetName,
+    /// Where to read more.
+    pub info_url: InfoUrl,
+    /// By when.
+    pub deadline: Deadline,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub owner: Owner,
+}
+
+/// What putting something under a name did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The name was new.
+    Created,
+    /// What had the name was changed.
+    Updated,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_plain_lower_case() {
+        for text in ["a", "widget-1", "new_widget", &"x".repeat(100)] {
+            assert_eq!(WidgetName::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["", "Widget", "a b", "a/b", "ä", "a.b", "a\0", &"x".repeat(101)] {
+            assert!(WidgetName::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_name_is_echoed() {
+        let why = WidgetName::parse("no spaces").unwrap_err();
+        assert!(why.starts_with("'no spaces' contains one or more invalid characters. "), "{why}");
+    }
+
+    #[test]
+    fn a_name_in_a_path_is_folded_to_lower_case() {
+        assert_eq!(WidgetName::from_path("Widget-1").unwrap().as_str(), "widget-1");
+        assert!(WidgetName::from_path("Ä").is_err());
+    }
+
+    #[test]
+    fn web_addresses_are_accepted_as_typed() {
+        for text in ["https://example.com", "HTTP://EXAMPLE.com:8080/a?b=c#d", "http://[::1]/", "https://exämple.com/ü"] {
+            assert_eq!(InfoUrl::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_web_address_is_refused() {
+        let long = format!("https://example.com/{}", "x".repeat(236));
+        for text in [
+            "", "example.com", "ftp://example.com", "javascript:alert(1)", "http:example.com", "http://", "https:///x",
+            "http://exa mple.com", " http://example.com", "http://example.com\n", "http://a\\b", "http://example.com:99999",
+            &long,
+        ] {
+            assert!(InfoUrl::parse(text).is_err(), "{text}");
+        }
+        assert!(InfoUrl::parse(&long[..255]).is_ok());
+    }
+}

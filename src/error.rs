@@ -1,0 +1,122 @@
+//! What can go wrong, in the words of the domain. Nothing here knows of HTTP or SQL:
+//! `http::error` turns a kind into a status, and `store::sqlite` turns SQLite's codes into a kind.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Why fields of an input were refused: the field's name and a sentence a person can act on.
+///
+/// A field has one reason, the first that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldErrors(BTreeMap<String, String>);
+
+impl FieldErrors {
+    /// The errors of an input that is wrong in one field.
+    pub fn one(field: &str, why: impl Into<String>) -> Self {
+        let mut errors = Self::default();
+        errors.add(field, why);
+        errors
+    }
+
+    /// Notes that `field` is at fault, unless a reason is already known.
+    pub fn add(&mut self, field: &str, why: impl Into<String>) {
+        self.0.entry(field.to_owned()).or_insert_with(|| why.into());
+    }
+
+    /// Whether every field was accepted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The fields in alphabetical order, each with its reason.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(field, why)| (field.as_str(), why.as_str()))
+    }
+}
+
+/// Why a bearer token was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenProblem {
+    /// The request carried none.
+    Missing,
+    /// It was genuine, and its `exp` has passed.
+    Expired,
+    /// It is not one of ours: malformed, forged, or of another installation.
+    Invalid,
+    /// It was ended before its `exp`: by a logout, a new password or a change of the account's status.
+    Revoked,
+}
+
+/// Everything that the layers below `http` and `cli` refuse or fail with.
+#[derive(Debug)]
+pub enum Error {
+    /// The input is wrong; every field at fault is named.
+    Invalid(FieldErrors),
+    /// The account is unknown or the password is wrong; which of the two is not told.
+    Credentials,
+    /// The bearer token does not prove who is calling.
+    Token(TokenProblem),
+    /// Who is calling is known, and may not do this. The text says why.
+    Forbidden(String),
+    /// There is no such thing, or the caller may not see it. The text names it.
+    NotFound(String),
+    /// The request contradicts what is stored. The text says with what.
+    Conflict(String),
+    /// A bounded queue is full or the database is locked; the same request may succeed in a moment.
+    Busy,
+    /// Our fault, or the machine's. The text is for the log, never for the client.
+    Internal(String),
+}
+
+impl Error {
+    /// An error that is nobody's input: `doing` says what was attempted, `cause` how it failed.
+    pub fn internal(doing: &str, cause: impl fmt::Display) -> Self {
+        Self::Internal(format!("{doing}: {cause}"))
+    }
+
+    /// Bad input in one field.
+    pub fn invalid(field: &str, why: impl Into<String>) -> Self {
+        Self::Invalid(FieldErrors::one(field, why))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(errors) => {
+                for (n, (field, why)) in errors.iter().enumerate() {
+                    let separator = if n == 0 { "" } else { "; " };
+                    write!(f, "{separator}{field}: {why}")?;
+                }
+                Ok(())
+            }
+            Self::Credentials => f.write_str("email or password does not match"),
+            Self::Token(TokenProblem::Missing) => f.write_str("Unauthorized"),
+            Self::Token(TokenProblem::Expired) => f.write_str("Access token expired. Please log in again."),
+            Self::Token(TokenProblem::Invalid) => f.write_str("Invalid token. Please log in again."),
+            Self::Token(TokenProblem::Revoked) => f.write_str("Token blacklisted. Please log in again."),
+            Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) | Self::Internal(text) => {
+                f.write_str(text)
+            }
+            Self::Busy => f.write_str("The service is busy. Please try again in a moment."),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_for_a_field_stays() {
+        let mut errors = FieldErrors::one("email", "is required");
+        errors.add("email", "is too long");
+        errors.add("password", "is required");
+        assert_eq!(
+            Error::Invalid(errors).to_string(),
+            "email: is required; password: is required"
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! The OpenAPI document, and Swagger UI to read it with.
+
+use rocket::http::{ContentType, Header};
+use rocket::{Responder, Route, State, get};
+use rocket_okapi::okapi::merge::merge_specs;
+use rocket_okapi::okapi::openapi3::{
+    Header as HeaderObject, Info, MediaType, Object, OpenApi, Operation, ParameterValue, PathItem, RefOr, Response,
+    SchemaObject, Server, Tag,
+};
+use rocket_okapi::okapi::Map;
+use rocket_okapi::response::OpenApiResponderInner;
+use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::schema::InstanceType;
+
+use super::API;
+use super::error::Problem;
+
+const DESCRIPTION: &str = "\
+Accounts, bearer tokens, and widgets that everyone reads and administrators write.
+
+**Try it**: register or log in, copy the `access_token` of the answer, press *Authorize* and paste it. \
+Every write takes a form or JSON with the same fields. Every refusal has one shape, `ErrorView`.";
+
+/// The document, serialized once: it does not change while the service runs.
+pub struct Document(String);
+
+impl Document {
+    /// Puts the parts together. `pages` has its paths at the root, the others theirs below the API.
+    pub fn new(mut pages: OpenApi, parts: [OpenApi; 3]) -> Self {
+        for item in pages.paths.values_mut() {
+            item.servers = Some(vec![server("/")]);
+        }
+        let mut document = OpenApi {
+            openapi: pages.openapi.clone(),
+            info: Info {
+                title: "widgetd".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                description: Some(DESCRIPTION.to_owned()),
+                ..Info::default()
+            },
+            servers: vec![server(API)],
+            tags: [
+                ("Accounts", "Who you are."),
+                ("Widgets", "Shared: every account reads, administrators write."),
+                ("Service", "The service itself."),
+            ]
+            .map(|(name, description)| Tag {
+                name: name.to_owned(),
+                description: Some(description.to_owned()),
+                external_docs: None,
+                extensions: Object::default(),
+            })
+            .to_vec(),
+            ..OpenApi::default()
+        };
+        for part in parts.iter().chain([&pages]) {
+            if let Err(error) = merge_specs(&mut document, &"", part) {
+                log::error!("the API's documentation is incomplete: {error}");
+            }
+        }
+        // Maps with string keys always serialize.
+        Self(serde_json::to_string(&document).unwrap_or_default())
+    }
+}
+
+fn server(url: &str) -> Server {
+    Server { url: url.to_owned(), ..Server::default() }
+}
+
+/// A status, what it means, and the headers that come with it.
+type Answer = (u16, &'static str, &'static [&'static str]);
+
+/// Completes what Okapi derives from a handler's signature: every answer that it can give.
+pub struct Description<'a>(&'a mut OpenApi);
+
+impl<'a> Description<'a> {
+    /// Describes the operations of `spec`.
+    pub fn of(spec: &'a mut OpenApi) -> Self {
+        Self(spec)
+    }
+
+    /// Says what an operation answers. Added by rule are the answers of whatever it takes: of a
+    /// token, of parameters, of a body, and of the store.
+    pub fn operation(mut self, id: &str, answers: &[Answer]) -> Self {
+        if let Some(operation) = self.find(id) {
+            describe(operation, answers);
+        }
+        self
+    }
+
+    /// Completes an operation further.
+    pub fn extend(mut self, id: &str, complete: impl FnOnce(&mut Operation)) -> Self {
+        if let Some(operation) = self.find(id) {
+            complete(operation);
+        }
+        self
+    }
+
+    fn find(&mut self, id: &str) -> Option<&mut Operation> {
+        let found = self.0.paths.values_mut().flat_map(operations).find(|o| o.operation_id.as_deref() == Some(id));
+        debug_assert!(found.is_some(), "no operation {id}");
+        found
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+}
+
+fn describe(operation: &mut Operation, answers: &[Answer]) {
+    let derived = std::mem::take(&mut operation.responses.responses);
+    let derived = |status: &str| match derived.get(status) {
+        Some(RefOr::Object(response)) => Some(response.clone()),
+        _ => None,
+    };
+    let success = derived("200").unwrap_or_default().content;
+    let failure = derived("500").unwrap_or_default().content;
+
+    let mut rules: Vec<(u16, String)> = Vec::new();
+    if operation.request_body.is_some() {
+        rules.push((400, "The input is wrong; `errors` names every field at fault.".to_owned()));
+        rules.push((413, "The body is too large.".to_owned()));
+        rules.push((415, "The body is neither a form nor JSON.".to_owned()));
+    }
+    if !operation.parameters.is_empty() {
+        rules.push((400, "A parameter is wrong; `errors` names it.".to_owned()));
+    }
+    // What the guards said of themselves.
+    for status in [401, 403] {
+        rules.extend(derived(&status.to_string()).map(|response| (status, response.description)));
+    }
+    if !failure.is_empty() {
+        rules.push((500, "Something broke on our side. The message has the number to find it by in the log.".to_owned()));
+        rules.push((503, "The service is busy.".to_owned()));
+    }
+
+    let said = answers.iter().map(|(status, description, headers)| (*status, (*description).to_owned(), *headers));
+    for (status, description, headers) in said.chain(rules.into_iter().map(|(status, text)| (status, text, &[][..]))) {
+        let implied: &[&str] = match status {
+            401 => &["WWW-Authenticate"],
+            503 => &["Retry-After"],
+            _ => &[],
+        };
+        let response = Response {
+            description,
+            headers: headers.iter().chain(implied).map(|name| ((*name).to_owned(), header())).collect(),
+            content: match status {
+                204 => Map::default(),
+                200..=299 => success.clone(),
+                _ => failure.clone(),
+            },
+            ..Response::default()
+        };
+        // What the operation says of itself comes first, and stands.
+        operation.responses.responses.entry(status.to_string()).or_insert_with(|| response.into());
+    }
+
+    if matches!(&operation.request_body, Some(RefOr::Object(body)) if body.content.is_empty()) {
+        operation.request_body = None;
+    }
+}
+
+/// A response's header: text.
+fn header() -> RefOr<HeaderObject> {
+    RefOr::Object(HeaderObject {
+        description: None,
+        required: false,
+        deprecated: false,
+        allow_empty_value: false,
+        value: ParameterValue::Schema {
+            style: None,
+            explode: None,
+            allow_reserved: false,
+            schema: SchemaObject { instance_type: Some(InstanceType::String.into()), ..SchemaObject::default() },
+            example: None,
+            examples: None,
+        },
+        extensions: Object::default(),
+    })
+}
+
+/// The routes of the documentation, and their part of the document.
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) = openapi_get_routes_spec![swagger_json, openapi_json, show_api_pages, get_asset];
+    Description::of(&mut spec)
+        .operation("swagger_json", &[(200, "The document.", &[])])
+        .operation("openapi_json", &[(200, "The document.", &[])])
+        .operation("show_api_pages", &[(200, "The page.", &[])]);
+    (routes, spec)
+}
+
+/// The document as an answer.
+#[derive(Responder)]
+#[response(content_type = "json")]
+struct DocumentView<'r>(&'r str);
+
+impl OpenApiResponderInner for DocumentView<'_> {
+    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<rocket_okapi::okapi::openapi3::Responses> {
+        Ok(content_of("application/json", InstanceType::Object))
+    }
+}
+
+/// # The API for programs, under its old name
+///
+/// The same document as `/openapi.json`.
+#[openapi(tag = "Service")]
+#[get("/swagger.json")]
+fn swagger_json(document: &State<Document>) -> DocumentView<'_> {
+    DocumentView(&document.0)
+}
+
+/// # The API for programs
+///
+/// This document: OpenAPI 3.
+#[openapi(tag = "Service")]
+#[get("/openapi.json")]
+fn openapi_json(document: &State<Document>) -> DocumentView<'_> {
+    DocumentView(&document.0)
+}
+
+/// A file that is part of the binary.
+#[derive(Responder)]
+struct Asset {
+    bytes: &'static [u8],
+    content_type: ContentType,
+    cache_control: Header<'static>,
+}
+
+impl Asset {
+    fn new(bytes: &'static [u8], content_type: ContentType) -> Self {
+        Self { bytes, content_type, cache_control: Header::new("Cache-Control", "max-age=3600") }
+    }
+}
+
+impl OpenApiResponderInner for Asset {
+    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<rocket_okapi::okapi::openapi3::Responses> {
+        Ok(content_of("text/html", InstanceType::String))
+    }
+}
+
+fn content_of(content_type: &str, kind: InstanceType) -> rocket_okapi::okapi::openapi3::Responses {
+    let schema = SchemaObject { instance_type: Some(kind.into()), ..SchemaObject::default() };
+    let mut response = Response::default();
+    response.content.insert(content_type.to_owned(), MediaType { schema: Some(schema), ..MediaType::default() });
+    let mut responses = rocket_okapi::okapi::openapi3::Responses::default();
+    responses.responses.insert("200".to_owned(), response.into());
+    responses
+}
+
+macro_rules! asset {
+    ($name:literal, $content_type:ident) => {
+        Asset::new(include_bytes!(concat!("../../static/swagger-ui/", $name)), ContentType::$content_type)
+    };
+}
+
+/// # The API for people
+///
+/// Swagger UI: every operation, to be tried out.
+#[openapi(tag = "Service")]
+#[get("/ui")]
+fn show_api_pages() -> Asset {
+    asset!("index.html", HTML)
+}
+
+/// What the page loads. Not documented: it is part of the page.
+#[openapi(skip)]
+#[get("/ui/<file>")]
+fn get_asset(file: &str) -> Result<Asset, Problem> {
+    match file {
+        "swagger-ui.css" => Ok(asset!("swagger-ui.css", CSS)),
+        "swagger-ui-bundle.js" => Ok(asset!("swagger-ui-bundle.js", JavaScript)),
+        "start.js" => Ok(asset!("start.js", JavaScript)),
+        _ => Err(Problem::of_status(rocket::http::Status::NotFound)),
+    }
+}

@@ -1,0 +1,122 @@
+//! Where requests end up that no other route answers: refused by a guard, sent to a path with
+//! another method than it knows, or to a path that nobody knows.
+
+use rocket::data::ToByteUnit;
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::Method;
+use rocket::route::{Handler, Outcome};
+use rocket::tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
+use rocket::tokio::time::{Duration, timeout};
+use rocket::{Data, Request, Route};
+
+use super::error::Problem;
+
+/// How much of a body that nobody wants is read all the same.
+const UNWANTED_BYTES: u64 = 16 * 1024 * 1024;
+
+/// For how long it is read.
+const UNWANTED_TIME: Duration = Duration::from_secs(5);
+
+/// Behind every other route.
+const LAST: isize = 1_000;
+
+/// A route for each method and every path. HEAD is not among them: Rocket answers it as GET.
+pub fn routes() -> Vec<Route> {
+    use Method::{Connect, Delete, Get, Options, Patch, Post, Put, Trace};
+    [Get, Put, Post, Delete, Options, Trace, Connect, Patch]
+        .into_iter()
+        .map(|method| {
+            let mut route = Route::ranked(LAST, method, "/<path..>", Fallback);
+            route.name = Some("fallback".into());
+            route
+        })
+        .collect()
+}
+
+#[derive(Clone)]
+struct Fallback;
+
+#[rocket::async_trait]
+impl Handler for Fallback {
+    async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
+        if !request.headers().contains("Expect") {
+            discard(data.open(UNWANTED_BYTES.bytes())).await;
+        }
+        // A guard's refusal, where there was one.
+        let problem = request.local_cache(|| {
+            let allowed = allowed_methods(request);
+            if allowed.is_empty() {
+                Problem::of_status(rocket::http::Status::NotFound)
+            } else {
+                Problem::method_not_allowed(request.method().as_str(), allowed.join(", "))
+            }
+        });
+        Outcome::Success(problem.to_response(request))
+    }
+}
+
+/// Reads a body to nowhere, within bounds. A client that is still sending when the connection
+/// is closed never gets to see the answer that tells it why.
+pub async fn discard(mut body: impl AsyncRead + Unpin) {
+    // An error means that the client is gone, and running out of time that it is too slow.
+    let _ = timeout(UNWANTED_TIME, copy(&mut (&mut body).take(UNWANTED_BYTES), &mut sink())).await;
+}
+
+/// The methods of the routes that have this request's path.
+fn allowed_methods(request: &Request<'_>) -> Vec<&'static str> {
+    let mut methods = Vec::new();
+    for route in request.rocket().routes().filter(|route| route.rank < LAST) {
+        if has_path(route.uri.path(), request.uri().path().as_str()) {
+            methods.push(route.method.as_str());
+            if route.method == Method::Get {
+                methods.push("HEAD");
+            }
+        }
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    methods
+}
+
+/// Whether a route's path, whose segments may be `<parameters>`, is that of a request.
+fn has_path(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    pattern.split('/').all(|expected| match segments.next() {
+        Some(segment) if expected.starts_with('<') => !segment.is_empty(),
+        Some(segment) => segment == expected,
+        None => false,
+    }) && segments.next().is_none()
+}
+
+/// Undoes what Rocket does to a form that starts with `_method=`: it takes the value for the
+/// request's method, so that a form of another site could delete something.
+pub struct KeepMethod;
+
+#[rocket::async_trait]
+impl Fairing for KeepMethod {
+    fn info(&self) -> Info {
+        Info { name: "a form does not choose its method", kind: Kind::Request }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
+        let is_form = request.content_type().is_some_and(|content_type| content_type.is_form());
+        if is_form && request.method() != Method::Post && data.peek(8).await.starts_with(b"_method=") {
+            request.set_method(Method::Post);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_stands_for_one_segment_that_is_not_empty() {
+        assert!(has_path("/api/v1/widgets/<name>", "/api/v1/widgets/a"));
+        assert!(!has_path("/api/v1/widgets/<name>", "/api/v1/widgets/"));
+        assert!(!has_path("/api/v1/widgets/<name>", "/api/v1/widgets/a/b"));
+        assert!(!has_path("/api/v1/widgets/<name>", "/api/v1/widgets"));
+        assert!(has_path("/", "/"));
+        assert!(!has_path("/", "/x"));
+    }
+}

@@ -1,0 +1,61 @@
+//! The wire format: what comes in over HTTP, and what goes out.
+//!
+//! Each resource's file returns its routes together with their part of the OpenAPI document.
+
+mod body;
+mod docs;
+mod error;
+mod fallback;
+mod guards;
+mod page;
+mod pages;
+mod users;
+mod widgets;
+
+use std::sync::Arc;
+
+use rocket::{Build, Rocket};
+
+use crate::accounts::{Accounts, Sessions};
+use crate::clock::Clock;
+use crate::store::Store;
+
+/// Below which path version 1 of the wire format lives.
+pub const API: &str = "/api/v1";
+
+/// Where the API's pages for people are.
+pub const API_PAGES: &str = "/api/v1/ui";
+
+/// What the handlers work with.
+pub struct Services {
+    /// What people do with accounts.
+    pub accounts: Accounts,
+    /// Who is calling.
+    pub sessions: Sessions,
+    /// Everything that is remembered.
+    pub store: Arc<dyn Store>,
+    /// What time it is.
+    pub clock: Clock,
+    /// The `realm` of challenges (RFC 9110 section 11.5).
+    pub realm: String,
+}
+
+/// Mounts every route, and the catcher that gives every refusal its one shape.
+pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
+    let (user_routes, user_spec) = users::routes();
+    let (widget_routes, widget_spec) = widgets::routes();
+    let (page_routes, page_spec) = pages::routes();
+    let (docs_routes, docs_spec) = docs::routes();
+    let document = docs::Document::new(page_spec, [user_spec, widget_spec, docs_spec]);
+
+    rocket
+        .manage(services)
+        .manage(document)
+        .attach(fallback::KeepMethod)
+        .mount("/", page_routes)
+        .mount(API, user_routes)
+        .mount(API, widget_routes)
+        .mount(API, docs_routes)
+        .mount("/", fallback::routes())
+        .register("/", rocket::catchers![error::catch])
+}

@@ -1,0 +1,216 @@
+//! Pages of lists: which one is asked for, and how it is answered.
+
+use rocket::http::Header;
+use rocket::request::{FromRequest, Outcome};
+use rocket::response::{self, Responder};
+use rocket::serde::json::Json;
+use rocket::{Request, Response};
+use rocket_okapi::okapi::openapi3::{Object, Operation, Parameter, ParameterValue, Responses};
+use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
+use rocket_okapi::response::OpenApiResponderInner;
+use schemars::JsonSchema;
+use schemars::schema::SchemaObject;
+use serde::Serialize;
+use serde_json::json;
+
+use super::body::Fields;
+use super::error::Problem;
+use super::guards::turn_away;
+use crate::domain::{PAGE_SIZES, Page, PageRequest};
+use crate::error::Error;
+
+/// A guard: `?page=1&per_page=10`. It stands after the guard that says who may ask.
+pub struct PageQuery(pub PageRequest);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for PageQuery {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let query = request.uri().query().map_or("", |query| query.as_str());
+        match read(query) {
+            Ok(page) => Outcome::Success(Self(page)),
+            Err(error) => turn_away(request, Problem::from(error)),
+        }
+    }
+}
+
+fn read(query: &str) -> Result<PageRequest, Error> {
+    let mut fields = Fields::from_form(query.as_bytes())?;
+    let page = fields.optional("page", PageRequest::parse_page);
+    let per_page = fields.optional("per_page", PageRequest::parse_per_page);
+    let request = page.zip(per_page).map(|(page, per_page)| {
+        let default = PageRequest::DEFAULT;
+        PageRequest::new(page.unwrap_or(default.page()), per_page.unwrap_or(default.per_page()))
+    });
+    fields.finish(request)
+}
+
+/// Where the pages around this one are.
+#[derive(Serialize, JsonSchema)]
+struct Links {
+    #[serde(rename = "self")]
+    this: String,
+    first: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prev: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    last: String,
+}
+
+impl Links {
+    fn new<T>(path: &str, page: &Page<T>) -> Self {
+        let link = |number: u64| format!("{path}?page={number}&per_page={}", page.request.per_page());
+        Self {
+            this: link(page.request.page()),
+            first: link(1),
+            prev: page.prev().map(link),
+            next: page.next().map(link),
+            last: link(page.last_page()),
+        }
+    }
+
+    /// The same links as a header (RFC 8288).
+    fn to_header(&self) -> String {
+        let all = [
+            ("self", Some(&self.this)),
+            ("first", Some(&self.first)),
+            ("prev", self.prev.as_ref()),
+            ("next", self.next.as_ref()),
+            ("last", Some(&self.last)),
+        ];
+        let links: Vec<String> =
+            all.iter().filter_map(|(rel, link)| link.map(|link| format!("<{link}>; rel=\"{rel}\""))).collect();
+        links.join(", ")
+    }
+}
+
+/// A page of a list as it goes out, with the headers `Link` and `Total-Count`.
+#[derive(Serialize, JsonSchema)]
+pub struct PageView<T> {
+    links: Links,
+    /// Whether there is a page before this one.
+    has_prev: bool,
+    /// Whether there is a page after this one.
+    has_next: bool,
+    /// The number of this page, counted from 1.
+    page: u64,
+    /// How many pages the list fills.
+    total_pages: u64,
+    /// How many items a page holds.
+    items_per_page: u32,
+    /// How many items the list has.
+    total_items: u64,
+    items: Vec<T>,
+}
+
+impl<T> PageView<T> {
+    /// The view of a page of the list at `path`.
+    pub fn new<D>(path: &str, page: Page<D>, view: impl Fn(D) -> T) -> Self {
+        Self {
+            links: Links::new(path, &page),
+            has_prev: page.prev().is_some(),
+            has_next: page.next().is_some(),
+            page: page.request.page(),
+            total_pages: page.total_pages(),
+            items_per_page: page.request.per_page(),
+            total_items: page.total,
+            items: page.items.into_iter().map(view).collect(),
+        }
+    }
+}
+
+impl<'r, T: Serialize> Responder<'r, 'static> for PageView<T> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let link = Header::new("Link", self.links.to_header());
+        let total = Header::new("Total-Count", self.total_items.to_string());
+        Response::build_from(Json(self).respond_to(request)?).header(link).header(total).ok()
+    }
+}
+
+impl<T: JsonSchema + Serialize + Send> OpenApiResponderInner for PageView<T> {
+    fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        <Json<Self> as OpenApiResponderInner>::responses(generator)
+    }
+}
+
+/// Its two parameters are documented by [`describe`]: Okapi takes one from a guard at the most.
+impl<'r> OpenApiFromRequest<'r> for PageQuery {
+    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
+        Ok(RequestHeaderInput::None)
+    }
+}
+
+/// Documents the parameters of an operation that takes a [`PageQuery`].
+pub fn describe(operation: &mut Operation) {
+    let default = PageRequest::DEFAULT;
+    let parameter = |name: &str, description: &str, schema: serde_json::Value| Parameter {
+        name: name.to_owned(),
+        location: "query".to_owned(),
+        description: Some(description.to_owned()),
+        required: false,
+        deprecated: false,
+        allow_empty_value: false,
+        value: ParameterValue::Schema {
+            style: None,
+            explode: None,
+            allow_reserved: false,
+            // A literal schema is well formed; an empty one would say less, not something wrong.
+            schema: serde_json::from_value::<SchemaObject>(schema).unwrap_or_default(),
+            example: None,
+            examples: None,
+        },
+        extensions: Object::default(),
+    };
+    operation.parameters.push(
+        parameter(
+            "page",
+            "Which page, counted from 1. A page past the end is empty.",
+            json!({ "type": "integer", "format": "int64", "minimum": 1, "default": default.page() }),
+        )
+        .into(),
+    );
+    operation.parameters.push(
+        parameter(
+            "per_page",
+            "How many items a page holds.",
+            json!({ "type": "integer", "enum": PAGE_SIZES, "default": default.per_page() }),
+        )
+        .into(),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_query_it_is_the_first_page_of_ten() {
+        assert_eq!(read("").unwrap(), PageRequest::DEFAULT);
+        assert_eq!(read("per_page=25&page=3").unwrap(), PageRequest::new(3, 25));
+    }
+
+    #[test]
+    fn a_bad_query_is_refused_by_name() {
+        for (query, field) in [
+            ("page=abc", "page"), ("page=0", "page"), ("page=-1", "page"), ("page=1&page=2", "page"), ("page=%FF", "page"),
+            ("per_page=7", "per_page"), ("per_page=1000", "per_page"), ("sort=name", "sort"),
+        ] {
+            let error = read(query).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{field}: ")), "{query}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_header_has_the_same_links_as_the_body() {
+        let page = Page::<()> { request: PageRequest::new(2, 5), items: vec![], total: 11 };
+        assert_eq!(
+            Links::new("/w", &page).to_header(),
+            "</w?page=2&per_page=5>; rel=\"self\", </w?page=1&per_page=5>; rel=\"first\", \
+             </w?page=1&per_page=5>; rel=\"prev\", </w?page=3&per_page=5>; rel=\"next\", \
+             </w?page=3&per_page=5>; rel=\"last\""
+        );
+    }
+}

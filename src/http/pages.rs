@@ -1,0 +1,93 @@
+//! What stands outside the API: the greeting, and whether the service is well. Also the answers
+//! that say nothing but that it went well.
+
+use std::borrow::Cow;
+
+use rocket::http::Status;
+use rocket::response::{self, Responder};
+use rocket::serde::json::Json;
+use rocket::{Request, Response, Route, State, get};
+use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
+use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::response::OpenApiResponderInner;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::docs::Description;
+use super::error::Problem;
+use super::{API, API_PAGES, Services};
+
+/// The routes at the root, and their part of the document.
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) = openapi_get_routes_spec![greet, check_health];
+    Description::of(&mut spec)
+        .operation("greet", &[(200, "Where to go from here.", &[])])
+        .operation("check_health", &[(200, "The service and its store answer.", &[])]);
+    (routes, spec)
+}
+
+/// It went well.
+#[derive(Serialize, JsonSchema)]
+pub struct StatusView {
+    /// `success`
+    status: &'static str,
+    message: Cow<'static, str>,
+}
+
+impl StatusView {
+    /// Says what went well.
+    pub fn success(message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: "success", message: message.into() }
+    }
+}
+
+/// 204: it went well, and there is nothing to say.
+pub struct NoContent;
+
+impl<'r> Responder<'r, 'static> for NoContent {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        Response::build().status(Status::NoContent).ok()
+    }
+}
+
+impl OpenApiResponderInner for NoContent {
+    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        Ok(Responses::default())
+    }
+}
+
+/// What a visitor needs to know first.
+#[derive(Serialize, JsonSchema)]
+struct Greeting {
+    status: &'static str,
+    message: &'static str,
+    /// The API's pages for people.
+    documentation: &'static str,
+    /// The API's description for programs.
+    openapi: String,
+}
+
+/// # Greeting
+///
+/// Says what this is, and where its documentation is.
+#[openapi(tag = "Service")]
+#[get("/")]
+fn greet() -> Json<Greeting> {
+    Json(Greeting {
+        status: "success",
+        message: concat!("This is widgetd ", env!("CARGO_PKG_VERSION"), "."),
+        documentation: API_PAGES,
+        openapi: format!("{API}/openapi.json"),
+    })
+}
+
+/// # Health
+///
+/// For a supervisor or a load balancer.
+#[openapi(tag = "Service")]
+#[get("/healthz")]
+async fn check_health(services: &State<Services>) -> Result<Json<StatusView>, Problem> {
+    services.store.ping().await?;
+    Ok(Json(StatusView::success("healthy")))
+}

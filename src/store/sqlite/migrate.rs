@@ -1,0 +1,59 @@
+//! Brings a database to the schema of this program, and refuses what it does not understand.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+use uuid::Uuid;
+
+use super::translate;
+use crate::error::Error;
+
+/// Marks a file as a database of this program (`PRAGMA application_id`): "wgtd" in ASCII.
+const APPLICATION_ID: i32 = 0x7767_7464;
+
+/// Each brings the schema from its index to the next version. Published ones never change.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// Applies what is missing, all of it or nothing.
+///
+/// `user_version` counts the migrations that a database has seen. A database that has seen more
+/// than there are here belongs to a newer program, and is left alone.
+pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
+    let step = |cause: rusqlite::Error| match translate(&cause) {
+        Error::Internal(_) => Error::internal(&format!("cannot read the database {}", path.display()), cause),
+        other => other,
+    };
+    // The lock is taken before the version is read, so that two programs starting at once agree.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(step)?;
+    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(step)?;
+    let application: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(step)?;
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(step)?;
+
+    if application != APPLICATION_ID && (tables > 0 || version > 0 || application != 0) {
+        return Err(Error::Conflict(format!("{} is an SQLite database of another program", path.display())));
+    }
+    if version > MIGRATIONS.len() {
+        return Err(Error::Conflict(format!(
+            "the database {} has schema version {version}, and this widgetd {} knows versions up to {}; \
+             use the newer widgetd that wrote it",
+            path.display(),
+            env!("CARGO_PKG_VERSION"),
+            MIGRATIONS.len()
+        )));
+    }
+    if version == MIGRATIONS.len() {
+        return Ok(());
+    }
+    for migration in &MIGRATIONS[version..] {
+        transaction.execute_batch(migration).map_err(step)?;
+    }
+    if version == 0 {
+        transaction
+            .execute("INSERT INTO installation (id, public_id) VALUES (1, ?1)", [Uuid::new_v4().to_string()])
+            .map_err(step)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(step)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len()).map_err(step)?;
+    transaction.commit().map_err(step)
+}

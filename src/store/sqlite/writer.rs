@@ -1,0 +1,217 @@
+//! The one thread that writes. Its invariants:
+//!
+//! 1. It owns the only connection that writes. It takes what waits in its queue, runs it in ONE
+//!    transaction (BEGIN IMMEDIATE, a savepoint per job), commits, and only then answers anyone.
+//!    An answer means: on disk. So does a refusal, which may rest on what the same batch wrote.
+//! 2. A job that fails or panics undoes only itself. If SQLite dropped the transaction, the whole
+//!    batch fails, loudly.
+//! 3. Jobs do no hashing, no I/O and no clock reads: they get values.
+//! 4. The queue is bounded. Full means busy.
+//! 5. A client that went away does not cancel its job. Closing drains the queue, then joins the
+//!    thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use super::translate;
+use crate::error::Error;
+
+/// How many jobs may wait. At a thousand durable writes a second this is one second's worth.
+const QUEUE: usize = 1_024;
+
+/// How many jobs share a transaction at the most, so that the first of them is not kept waiting.
+const BATCH: usize = 256;
+
+/// Opens the connection that writes.
+///
+/// `synchronous = FULL` is what makes an acknowledged write survive a power cut: in WAL mode,
+/// NORMAL syncs the log only at checkpoints.
+pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    super::initialise(&connection)?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
+    connection.execute_batch("PRAGMA synchronous = FULL;")?;
+    Ok(connection)
+}
+
+/// A handle to the thread that writes.
+pub struct Writer {
+    /// `None` once closed.
+    queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread, which owns `connection` from now on.
+    pub fn start(connection: Connection) -> Result<Self, Error> {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("widgetd-writer".to_owned())
+            .spawn(move || write_batches(connection, &receiver))
+            .map_err(|cause| Error::internal("cannot start the writing thread", cause))?;
+        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Queues a job and waits until it is on disk, or refused, or undone.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, JobError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Box::new(Pending { work: Some(work), result: None, reply }))?;
+        answer.await.map_err(|_| Error::internal("the writing thread", "it ended without an answer"))?
+    }
+
+    fn enqueue(&self, job: Box<dyn Job>) -> Result<(), Error> {
+        let queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match queue.as_ref().map(|sender| sender.try_send(job)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(TrySendError::Full(_))) | None => Err(Error::Busy),
+            Some(Err(TrySendError::Disconnected(_))) => Err(dead()),
+        }
+    }
+
+    /// Fails when the thread has ended without being asked to, which only a bug can cause.
+    pub fn check_alive(&self) -> Result<(), Error> {
+        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match thread.as_ref() {
+            Some(thread) if thread.is_finished() => Err(dead()),
+            Some(_) => Ok(()),
+            None => Err(Error::Busy),
+        }
+    }
+
+    /// Takes no more jobs, finishes the queued ones and joins the thread. Idempotent.
+    pub fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(Err(_)) = thread.map(JoinHandle::join) {
+            log::error!("the writing thread panicked");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn dead() -> Error {
+    Error::internal("the writing thread", "it has ended")
+}
+
+/// How a job ends when it does not succeed.
+pub enum JobError {
+    /// SQLite failed.
+    Sqlite(rusqlite::Error),
+    /// The job looked and refused.
+    Refused(Error),
+}
+
+impl From<rusqlite::Error> for JobError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Error> for JobError {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// One queued job, whatever it answers.
+trait Job: Send {
+    /// Does the work and keeps its result. `false` means that its changes must be undone.
+    fn work(&mut self, connection: &Connection) -> bool;
+
+    /// Tells the result to whoever waits; `failure` takes its place when the batch was lost.
+    fn answer(self: Box<Self>, failure: Option<Error>);
+}
+
+struct Pending<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, Error>>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T: Send, F: FnOnce(&Connection) -> Result<T, JobError> + Send> Job for Pending<T, F> {
+    fn work(&mut self, connection: &Connection) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        // A panic leaves nothing behind that is used again: the savepoint is rolled back.
+        let result = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(JobError::Refused(error))) => Err(error),
+            Ok(Err(JobError::Sqlite(error))) => Err(translate(&error)),
+            Err(_) => Err(Error::internal("a write", "it panicked")),
+        };
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, failure: Option<Error>) {
+        let result = match (failure, self.result) {
+            (Some(error), _) => Err(error),
+            (None, Some(result)) => result,
+            (None, None) => Err(Error::internal("a write", "it was not run")),
+        };
+        // Nobody waits any more: the client went away, and its write stands.
+        let _ = self.reply.send(result);
+    }
+}
+
+fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Ok(first) = queue.recv() {
+        batch.push(first);
+        while batch.len() < BATCH {
+            match queue.try_recv() {
+                Ok(job) => batch.push(job),
+                Err(_) => break,
+            }
+        }
+        let outcome = write_batch(&connection, &mut batch);
+        if let Err(error) = &outcome {
+            // Where the transaction is still open, nothing of it may reach the next batch.
+            if !connection.is_autocommit()
+                && let Err(cause) = connection.execute_batch("ROLLBACK")
+            {
+                log::error!("cannot roll back: {cause}");
+            }
+            log::error!("a batch of {} writes was lost: {error}", batch.len());
+        }
+        for job in batch.drain(..) {
+            job.answer(outcome.as_ref().err().map(translate));
+        }
+    }
+    // Leaves one tidy file; a reader that is still at work only makes the log stay a while longer.
+    if let Err(error) = connection.pragma_query(None, "wal_checkpoint", |_| Ok(())) {
+        log::warn!("cannot check-point the log: {error}");
+    }
+}
+
+fn write_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    for job in batch {
+        execute(connection, "SAVEPOINT job")?;
+        if !job.work(connection) {
+            // Fails when SQLite dropped the transaction with the job, and then so does the batch.
+            execute(connection, "ROLLBACK TO job")?;
+        }
+        execute(connection, "RELEASE job")?;
+    }
+    execute(connection, "COMMIT")
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
+}
