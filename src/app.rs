@@ -17,7 +17,7 @@ use crate::store::Store;
 pub async fn build(config: &Config, store: Arc<dyn Store>, clock: Clock) -> Result<Rocket<Build>, Error> {
     let key = SigningKey::load_or_create(&SigningKey::path_beside(&config.database))?;
     let installation = store.get_installation_id().await?;
-    let tokens = Tokens::new(&key, &installation, config.access_token_seconds);
+    let tokens = Tokens::new(&key, &installation, config.access_token_seconds)?;
     let services = Services {
         accounts: accounts(config, Arc::clone(&store), clock.clone(), config.hashing_threads())?,
         sessions: Sessions::new(Arc::clone(&store), tokens, clock.clone()),

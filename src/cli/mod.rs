@@ -84,18 +84,17 @@ fn load(overrides: Overrides) -> Result<Config, Error> {
 
 /// Logs to stderr. Rocket's own account of each request is for whoever debugs.
 fn start_log(config: &Config) {
-    use log::LevelFilter::{Debug, Error, Info, Off};
+    use log::LevelFilter::{Error, Info, Off, Warn};
     use rocket::config::LogLevel;
-    let (ours, others) = match config.log_level {
-        LogLevel::Off => (Off, Off),
-        LogLevel::Critical => (Error, Off),
-        LogLevel::Normal => (Info, Off),
-        LogLevel::Debug => (Debug, Info),
+    let mut log = env_logger::Builder::new();
+    match config.log_level {
+        LogLevel::Off => log.filter_level(Off),
+        LogLevel::Critical => log.filter_level(Off).filter_module("widgetd", Error),
+        // Rocket warns of each refusal of a guard in the name of the module that the handler is in.
+        LogLevel::Normal => {
+            log.filter_level(Off).filter_module("widgetd", Warn).filter_module("widgetd::http", Error)
+        }
+        LogLevel::Debug => log.filter_level(Info),
     };
-    env_logger::Builder::new()
-        .filter_level(others)
-        .filter_module("widgetd", ours)
-        // Rocket logs each refusal of a guard under the name of the module that the handler is in.
-        .filter_module("widgetd::http", if ours == Info { Error } else { ours })
-        .init();
+    log.init();
 }

@@ -43,7 +43,7 @@ async fn serve(config: &Config) -> Result<(), Error> {
     ));
     let outcome = rocket.launch().await.map(drop).map_err(|error| explain(&error));
     store.close().await;
-    log::info!("stopped");
+    eprintln!("widgetd has stopped.");
     outcome
 }
 

@@ -3,16 +3,6 @@
 use std::fmt::Write as _;
 
 use time::OffsetDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-
-const CLOCK: &[BorrowedFormatItem<'_>] =
-    format_description!("[month]/[day]/[year repr:last_two] [hour repr:12]:[minute]:[second] [period] UTC");
-const ISO_8601: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+00:00");
-const RFC_822: &[BorrowedFormatItem<'_>] = format_description!(
-    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] +0000"
-);
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60;
@@ -44,32 +34,44 @@ impl Timestamp {
         self.0.div_euclid(SECOND)
     }
 
-    /// The same instant as a date and time in UTC. Instants outside the years that `time`
-    /// knows, which no clock and no parser here makes, read as 1970.
+    /// The same instant as a date and time in UTC, in whole seconds. Instants outside the years
+    /// that `time` knows, which no clock and no parser here makes, read as 1970.
     pub fn to_utc(self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        OffsetDateTime::from_unix_timestamp(self.as_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
     /// As people of the seed's country write it: `12/31/26 11:59:59 PM UTC`.
     pub fn to_clock_text(self) -> String {
-        self.format(CLOCK)
+        let utc = self.to_utc();
+        let (hour, minute, second) = utc.to_hms();
+        let mut text = Text::default();
+        text.number(u8::from(utc.month())).push("/").number(utc.day()).push("/").year_of_century(utc.year());
+        text.push(" ").number((hour + 11) % 12 + 1).push(":").number(minute).push(":").number(second);
+        text.push(if hour < 12 { " AM UTC" } else { " PM UTC" });
+        text.0
     }
 
     /// ISO 8601 in whole seconds with a numeric offset, which also old parsers read:
     /// `2026-12-31T23:59:59+00:00`.
     pub fn to_iso_8601(self) -> String {
-        self.format(ISO_8601)
+        let utc = self.to_utc();
+        let mut text = Text::default();
+        text.year(utc.year()).push("-").number(u8::from(utc.month())).push("-").number(utc.day());
+        text.push("T").time(utc.to_hms()).push("+00:00");
+        text.0
     }
 
     /// RFC 822 as amended by RFC 5322 section 3.3: `Thu, 31 Dec 2026 23:59:59 +0000`.
     pub fn to_rfc_822(self) -> String {
-        self.format(RFC_822)
-    }
-
-    fn format(self, items: &[BorrowedFormatItem<'_>]) -> String {
-        // Formatting numeric components into a String cannot fail.
-        self.to_utc().format(&items).unwrap_or_default()
+        const DAYS: [&str; 7] = ["Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, "];
+        const MONTHS: [&str; 12] =
+            [" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "];
+        let utc = self.to_utc();
+        let mut text = Text::default();
+        text.push(DAYS[usize::from(utc.weekday().number_days_from_monday())]).number(utc.day());
+        text.push(MONTHS[usize::from(u8::from(utc.month())) - 1]).year(utc.year());
+        text.push(" ").time(utc.to_hms()).push(" +0000");
+        text.0
     }
 
     /// How long until this instant, in words: `2 days 3 hours 1 minutes 5 seconds`.
@@ -115,6 +117,44 @@ impl Timestamp {
     /// Whole seconds from `earlier` to this instant, rounded down.
     fn seconds_after(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0).div_euclid(SECOND)
+    }
+}
+
+/// A short text out of numbers of two digits. A page of a list has hundreds of them, and the
+/// padding of `std::fmt` and the format descriptions of `time` took more of a request than its
+/// two reads of the database did.
+struct Text(String);
+
+impl Default for Text {
+    fn default() -> Self {
+        Self(String::with_capacity(32))
+    }
+}
+
+impl Text {
+    fn push(&mut self, text: &str) -> &mut Self {
+        self.0.push_str(text);
+        self
+    }
+
+    /// Two digits; `number` is below 100.
+    fn number(&mut self, number: u8) -> &mut Self {
+        self.0.push(char::from(b'0' + number / 10 % 10));
+        self.0.push(char::from(b'0' + number % 10));
+        self
+    }
+
+    fn time(&mut self, (hour, minute, second): (u8, u8, u8)) -> &mut Self {
+        self.number(hour).push(":").number(minute).push(":").number(second)
+    }
+
+    fn year(&mut self, year: i32) -> &mut Self {
+        self.year_of_century(year.div_euclid(100)).year_of_century(year)
+    }
+
+    fn year_of_century(&mut self, year: i32) -> &mut Self {
+        // Below 100, and so a u8.
+        self.number(u8::try_from(year.rem_euclid(100)).unwrap_or_default())
     }
 }
 

@@ -87,6 +87,7 @@ fn is_web_url(text: &str) -> bool {
     // it would have to mend is not accepted, because it is kept and shown as it was typed.
     let has_authority = |scheme: &str| {
         text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            && !text[scheme.len()..].starts_with('/')
     };
     (has_authority("http://") || has_authority("https://"))
         && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\')

@@ -9,7 +9,8 @@ use rocket::tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
 use rocket::tokio::time::{Duration, timeout};
 use rocket::{Data, Request, Route};
 
-use super::error::Problem;
+use super::error::{Problem, refuse};
+use crate::error::Error;
 
 /// How much of a body that nobody wants is read all the same.
 const UNWANTED_BYTES: u64 = 16 * 1024 * 1024;
@@ -88,20 +89,22 @@ fn has_path(pattern: &str, path: &str) -> bool {
     }) && segments.next().is_none()
 }
 
-/// Undoes what Rocket does to a form that starts with `_method=`: it takes the value for the
-/// request's method, so that a form of another site could delete something.
-pub struct KeepMethod;
+/// Refuses forms that start with `_method=`. Rocket takes such a value for the request's method
+/// before anyone is asked, so that a form of another site could delete something.
+pub struct RefuseMethodOverride;
 
 #[rocket::async_trait]
-impl Fairing for KeepMethod {
+impl Fairing for RefuseMethodOverride {
     fn info(&self) -> Info {
         Info { name: "a form does not choose its method", kind: Kind::Request }
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
         let is_form = request.content_type().is_some_and(|content_type| content_type.is_form());
-        if is_form && request.method() != Method::Post && data.peek(8).await.starts_with(b"_method=") {
-            request.set_method(Method::Post);
+        if is_form && data.peek(8).await.starts_with(b"_method=") {
+            refuse(request, Error::invalid("_method", "is not known here").into());
+            // No route but the fallback has this method; which one was meant is lost by now.
+            request.set_method(Method::Trace);
         }
     }
 }

@@ -51,7 +51,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
     rocket
         .manage(services)
         .manage(document)
-        .attach(fallback::KeepMethod)
+        .attach(fallback::RefuseMethodOverride)
         .mount("/", page_routes)
         .mount(API, user_routes)
         .mount(API, widget_routes)

@@ -1,0 +1,138 @@
+//! Paths and methods: what no route answers, and what stands beside the API.
+
+use rocket::http::{ContentType, Header, Method, Status};
+use serde_json::Value;
+
+use crate::support::{Answer, TestApp};
+
+async fn request(app: &TestApp, method: Method, path: &str) -> Answer {
+    let response = app.client.req(method, path.to_owned()).dispatch().await;
+    let status = response.status();
+    let headers = response.headers().iter().map(|h| (h.name().to_string(), h.value().to_owned())).collect();
+    let text = response.into_string().await.unwrap_or_default();
+    Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
+}
+
+#[rocket::async_test]
+async fn a_path_that_no_route_has_is_404_in_the_one_shape() {
+    let app = TestApp::new().await;
+    for path in ["/nope", "/api", "/api/v1", "/api/v1/", "/api/v2/widgets", "/api/v1/widgets/a/b", "/%FF", "/api/v1/ui/none.js"] {
+        for method in [Method::Get, Method::Post, Method::Delete] {
+            let answer = request(&app, method, path).await;
+            let expected = if path.ends_with("none.js") && method != Method::Get { 405 } else { 404 };
+            assert_eq!(answer.status.code, expected, "{method} {path}: {}", answer.text);
+            answer.assert_error_shape();
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn a_wrong_method_is_405_and_told_the_right_ones() {
+    let app = TestApp::new().await;
+    for (path, allow) in [
+        ("/", "GET, HEAD"),
+        ("/healthz", "GET, HEAD"),
+        ("/api/v1/auth/register", "POST"),
+        ("/api/v1/auth/login", "POST"),
+        ("/api/v1/auth/logout", "POST"),
+        ("/api/v1/auth/user", "GET, HEAD"),
+        ("/api/v1/widgets", "GET, HEAD, POST"),
+        ("/api/v1/widgets/one", "DELETE, GET, HEAD, PUT"),
+        ("/api/v1/ui", "GET, HEAD"),
+        ("/api/v1/swagger.json", "GET, HEAD"),
+        ("/api/v1/openapi.json", "GET, HEAD"),
+    ] {
+        for method in [Method::Get, Method::Put, Method::Post, Method::Delete, Method::Patch, Method::Options, Method::Trace] {
+            if allow.split(", ").any(|allowed| allowed == method.as_str()) {
+                continue;
+            }
+            let answer = request(&app, method, path).await;
+            assert_eq!(answer.status, Status::MethodNotAllowed, "{method} {path}");
+            assert_eq!(answer.header("Allow"), Some(allow), "{method} {path}");
+            answer.assert_error_shape();
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn head_answers_as_get_does_without_the_body() {
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await;
+    let get = ann.get("/widgets").await;
+    let head = ann.send(Method::Head, "/widgets", None, "").await;
+    assert_eq!((head.status, head.text.as_str()), (Status::Ok, ""));
+    assert_eq!(head.header("Total-Count"), get.header("Total-Count"));
+    let request = app.client.head("/api/v1/widgets").dispatch().await;
+    assert_eq!(request.status(), Status::Unauthorized);
+    assert!(request.headers().contains("WWW-Authenticate"));
+}
+
+#[rocket::async_test]
+async fn the_greeting_points_to_the_documentation() {
+    let app = TestApp::new().await;
+    let greeting = request(&app, Method::Get, "/").await;
+    assert_eq!(greeting.status, Status::Ok);
+    for key in ["documentation", "openapi"] {
+        let path = greeting.body[key].as_str().unwrap().to_owned();
+        assert_eq!(request(&app, Method::Get, &path).await.status, Status::Ok, "{path}");
+    }
+}
+
+#[rocket::async_test]
+async fn health_is_that_of_the_store() {
+    let app = TestApp::new().await;
+    assert_eq!(request(&app, Method::Get, "/healthz").await.status, Status::Ok);
+    app.store.close().await;
+    let answer = request(&app, Method::Get, "/healthz").await;
+    assert_eq!(answer.status, Status::ServiceUnavailable);
+    assert_eq!(answer.header("Retry-After"), Some("1"));
+    answer.assert_error_shape();
+}
+
+#[rocket::async_test]
+async fn a_store_that_takes_no_writes_is_503_with_a_time_to_come_back() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    app.store.close().await;
+    let answer = admin.add_widget("one").await;
+    answer.assert_message(Status::ServiceUnavailable, "The service is busy. Please try again in a moment.");
+    assert_eq!(answer.header("Retry-After"), Some("1"));
+    admin.get("/widgets").await.assert(Status::Ok);
+}
+
+#[rocket::async_test]
+async fn a_broken_database_is_500_with_a_number_and_nothing_else() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let other_program = rusqlite::Connection::open(app.folder.path().join("widgetd.db")).unwrap();
+    other_program.execute_batch("ALTER TABLE widget RENAME TO gone").unwrap();
+    let answers = [admin.get("/widgets/one").await, admin.get("/widgets").await, admin.add_widget("one").await];
+    let mut messages = std::collections::BTreeSet::new();
+    for answer in answers {
+        answer.assert(Status::InternalServerError);
+        let message = answer.body["message"].as_str().unwrap();
+        let number = message.strip_prefix("Internal server error, request ").unwrap();
+        assert_eq!(number.len(), 32);
+        assert!(!answer.text.contains("widget") && !answer.text.contains("SQL"), "{}", answer.text);
+        messages.insert(message.to_owned());
+    }
+    assert_eq!(messages.len(), 3, "each failure has its own number");
+}
+
+#[rocket::async_test]
+async fn no_header_names_the_client_s_address() {
+    let app = TestApp::new().await;
+    assert_eq!(app.client.rocket().config().ip_header, None);
+}
+
+#[rocket::async_test]
+async fn a_body_that_a_guard_refuses_is_read_before_the_answer() {
+    let app = TestApp::new().await;
+    let body = "x".repeat(1024 * 1024);
+    let answer = app.anon().send(Method::Post, "/widgets", Some(ContentType::Form), body.clone()).await;
+    answer.assert(Status::Unauthorized);
+    let response = app.client.post("/nope").header(Header::new("Expect", "100-continue")).body(body).dispatch().await;
+    assert_eq!(response.status(), Status::NotFound);
+    let body: Value = response.into_json().await.unwrap();
+    assert_eq!(body["status"], "fail");
+}

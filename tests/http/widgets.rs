@@ -1,0 +1,236 @@
+//! `/widgets`: every account reads, administrators write.
+
+use std::time::Duration;
+
+use rocket::http::Status;
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, widget};
+
+#[rocket::async_test]
+async fn a_widget_is_added_from_a_form_or_json() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let json = json!({ "name": "two", "info_url": "https://example.com", "deadline": "12/31/26" });
+    for (name, answer) in [("one", admin.add_widget("one").await), ("two", admin.post_json("/widgets", &json).await)] {
+        answer.assert(Status::Created);
+        assert_eq!(answer.body, json!({ "status": "success", "message": format!("New widget added: {name}.") }));
+        assert_eq!(answer.header("Location"), Some(format!("/api/v1/widgets/{name}").as_str()));
+    }
+}
+
+#[rocket::async_test]
+async fn a_widget_is_read_by_every_account() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    admin.add_widget("one").await.assert(Status::Created);
+    let ann = app.user("ann").await;
+    for path in ["/widgets/one", "/widgets/ONE", "/widgets/%6Fne"] {
+        let answer = ann.get(path).await;
+        answer.assert(Status::Ok);
+        let expected = json!({
+            "name": "one",
+            "info_url": "https://example.com",
+            "created_at": "11/21/26 12:00:00 PM UTC",
+            "created_at_iso8601": "2026-11-21T12:00:00+00:00",
+            "created_at_rfc822": "Sat, 21 Nov 2026 12:00:00 +0000",
+            "deadline": "12/31/26 11:59:59 PM UTC",
+            "deadline_iso8601": "2026-12-31T23:59:59+00:00",
+            "deadline_passed": false,
+            "time_remaining": "40 days 11 hours 59 minutes 59 seconds",
+            "owner": { "email": "admin@example.com", "public_id": admin.public_id().await.to_string() },
+            "link": "/api/v1/widgets/one",
+        });
+        assert_eq!(answer.body, expected);
+    }
+}
+
+#[rocket::async_test]
+async fn a_deadline_passes_with_the_day() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let fields = [("name", "today"), ("info_url", "https://example.com"), ("deadline", "2026-11-21")];
+    admin.post("/widgets", &fields).await.assert(Status::Created);
+    app.advance(Duration::from_secs(12 * 3600 - 1));
+    let admin = admin.bearing(admin.log_in(crate::support::PASSWORD).await.token());
+    let widget = admin.get("/widgets/today").await;
+    assert_eq!((&widget.body["deadline_passed"], &widget.body["time_remaining"]), (&json!(false), &json!("No time remaining")));
+    app.advance(Duration::from_secs(1));
+    let widget = admin.get("/widgets/today").await;
+    assert_eq!((&widget.body["deadline_passed"], &widget.body["time_remaining"]), (&json!(true), &json!("No time remaining")));
+}
+
+#[rocket::async_test]
+async fn a_taken_name_is_a_conflict_and_changes_nothing() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    admin.add_widget("one").await.assert(Status::Created);
+    let fields = [("name", "one"), ("info_url", "https://example.org/other"), ("deadline", "2027-01-01")];
+    let answer = admin.post("/widgets", &fields).await;
+    answer.assert_message(Status::Conflict, "Widget name: one already exists, must be unique.");
+    assert_eq!(admin.get("/widgets/one").await.body["info_url"], "https://example.com");
+}
+
+#[rocket::async_test]
+async fn every_field_at_fault_is_named_at_once() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let answer = admin.post("/widgets", &[("name", "No Name"), ("info_url", "ftp://x"), ("deadline", "11/20/2026")]).await;
+    answer.assert_invalid(&["name", "info_url", "deadline"]);
+    assert!(answer.error_of("name").starts_with("'No Name' contains one or more invalid characters. "));
+    admin.post("/widgets", &[]).await.assert_invalid(&["name", "info_url", "deadline"]);
+    admin.put("/widgets/one", &[("info_url", ""), ("deadline", "soon")]).await.assert_invalid(&["info_url", "deadline"]);
+    admin.put("/widgets/one", &widget("one")).await.assert_invalid(&["name"]);
+    assert_eq!(admin.get("/widgets").await.body["total_items"], 0);
+}
+
+#[rocket::async_test]
+async fn a_name_in_a_path_that_no_widget_can_have_is_bad_input() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let long = "x".repeat(101);
+    for name in ["no%20name", "a.b", "%FF", "a%00b", "%C3%A4", "a%2Fb", &long] {
+        let path = format!("/widgets/{name}");
+        admin.get(&path).await.assert_invalid(&["name"]);
+        admin.delete(&path).await.assert_invalid(&["name"]);
+        admin.put(&path, &widget("x")[1..]).await.assert_invalid(&["name"]);
+    }
+}
+
+#[rocket::async_test]
+async fn what_is_absent_is_not_found_by_its_name() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    for answer in [admin.get("/widgets/none").await, admin.delete("/widgets/none").await] {
+        answer.assert_message(Status::NotFound, "none not found in database.");
+    }
+}
+
+#[rocket::async_test]
+async fn putting_changes_what_exists_and_keeps_its_owner() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    admin.add_widget("one").await.assert(Status::Created);
+    let bob = app.user("bob").await;
+    app.store.set_role(bob.public_id().await, widgetd::domain::Role::Admin, crate::support::NOON).await.unwrap();
+
+    let answer = bob.put("/widgets/One", &[("info_url", "https://example.org"), ("deadline", "Jan 1 2027")]).await;
+    answer.assert(Status::Ok);
+    assert_eq!(answer.body, json!({ "status": "success", "message": "'one' was successfully updated" }));
+    assert_eq!(answer.header("Location"), None);
+    let widget = admin.get("/widgets/one").await.body;
+    assert_eq!(widget["info_url"], "https://example.org");
+    assert_eq!(widget["deadline"], "01/01/27 11:59:59 PM UTC");
+    assert_eq!(widget["owner"]["email"], "admin@example.com");
+}
+
+#[rocket::async_test]
+async fn putting_under_a_new_name_adds_a_widget() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let answer = admin.put("/widgets/one", &widget("x")[1..]).await;
+    answer.assert_message(Status::Created, "New widget added: one.");
+    assert_eq!(answer.header("Location"), Some("/api/v1/widgets/one"));
+    admin.get("/widgets/one").await.assert(Status::Ok);
+}
+
+#[rocket::async_test]
+async fn deleting_answers_nothing_and_leaves_nothing() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    admin.add_widget("one").await.assert(Status::Created);
+    let answer = admin.delete("/widgets/ONE").await;
+    answer.assert(Status::NoContent);
+    assert_eq!((answer.text.as_str(), answer.header("Content-Type")), ("", None));
+    admin.get("/widgets/one").await.assert(Status::NotFound);
+}
+
+#[rocket::async_test]
+async fn a_list_comes_in_pages_in_the_order_of_creation() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    for n in (0..12).rev() {
+        admin.add_widget(&format!("w{n:02}")).await.assert(Status::Created);
+    }
+    let names = |answer: &crate::support::Answer| -> Vec<String> {
+        answer.body["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+    };
+
+    let first = admin.get("/widgets").await;
+    first.assert(Status::Ok);
+    assert_eq!(names(&first), (2..12).rev().map(|n| format!("w{n:02}")).collect::<Vec<_>>());
+    assert_eq!(first.body["items"][0], admin.get("/widgets/w11").await.body);
+    let mut first = first;
+    first.body["items"] = Value::Null;
+    let expected = json!({
+        "links": {
+            "self": "/api/v1/widgets?page=1&per_page=10",
+            "first": "/api/v1/widgets?page=1&per_page=10",
+            "next": "/api/v1/widgets?page=2&per_page=10",
+            "last": "/api/v1/widgets?page=2&per_page=10",
+        },
+        "has_prev": false, "has_next": true, "page": 1, "total_pages": 2,
+        "items_per_page": 10, "total_items": 12, "items": null,
+    });
+    assert_eq!(first.body, expected);
+    assert_eq!(first.header("Total-Count"), Some("12"));
+    assert_eq!(
+        first.header("Link"),
+        Some(
+            "</api/v1/widgets?page=1&per_page=10>; rel=\"self\", </api/v1/widgets?page=1&per_page=10>; rel=\"first\", \
+             </api/v1/widgets?page=2&per_page=10>; rel=\"next\", </api/v1/widgets?page=2&per_page=10>; rel=\"last\""
+        )
+    );
+
+    let last = admin.get("/widgets?page=3&per_page=5").await;
+    assert_eq!(names(&last), ["w01", "w00"]);
+    assert_eq!((&last.body["has_prev"], &last.body["has_next"]), (&json!(true), &json!(false)));
+    assert_eq!(last.body["links"]["prev"], "/api/v1/widgets?page=2&per_page=5");
+    assert_eq!(last.body["links"]["next"], Value::Null);
+}
+
+#[rocket::async_test]
+async fn past_the_end_is_an_empty_page() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    admin.add_widget("one").await.assert(Status::Created);
+    for page in ["2", "9223372036854775807", "18446744073709551615"] {
+        let answer = admin.get(&format!("/widgets?page={page}")).await;
+        answer.assert(Status::Ok);
+        assert_eq!(answer.body["items"], json!([]));
+        assert_eq!((&answer.body["has_prev"], &answer.body["has_next"]), (&json!(true), &json!(false)));
+        assert_eq!(answer.body["links"]["last"], "/api/v1/widgets?page=1&per_page=10");
+    }
+}
+
+#[rocket::async_test]
+async fn an_empty_list_is_one_empty_page() {
+    let app = TestApp::new().await;
+    let answer = app.user("ann").await.get("/widgets").await;
+    answer.assert(Status::Ok);
+    assert_eq!((&answer.body["total_pages"], &answer.body["items"]), (&json!(0), &json!([])));
+    assert_eq!(answer.header("Total-Count"), Some("0"));
+}
+
+#[rocket::async_test]
+async fn a_page_that_cannot_be_is_bad_input() {
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await;
+    for (query, field) in [
+        ("page=0", "page"), ("page=-1", "page"), ("page=abc", "page"), ("page=1.5", "page"),
+        ("page=18446744073709551616", "page"), ("page=1&page=1", "page"), ("per_page=0", "per_page"),
+        ("per_page=7", "per_page"), ("per_page=abc", "per_page"), ("per_page=101", "per_page"), ("pagge=1", "pagge"),
+    ] {
+        ann.get(&format!("/widgets?{query}")).await.assert_invalid(&[field]);
+    }
+    app.anon().get("/widgets?page=0").await.assert(Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn of_64_widgets_of_one_name_at_once_one_is_added() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let answers = rocket::futures::future::join_all((0..64).map(|_| admin.add_widget("one"))).await;
+    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((count(Status::Created), count(Status::Conflict)), (1, 63));
+}

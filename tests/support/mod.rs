@@ -1,0 +1,293 @@
+//! An app to test: a temporary folder, a clock that stands still, a cheap Argon2, and actors.
+//!
+//! Each answer that an actor gets is compared with the OpenAPI document on its way: a status that
+//! the document does not name, or an error in another shape than the one, fails the test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rocket::http::{Accept, ContentType, Header, Method, Status};
+use rocket::local::asynchronous::Client;
+use serde_json::Value;
+use tempfile::TempDir;
+use widgetd::app;
+use widgetd::clock::Clock;
+use widgetd::config::Config;
+use widgetd::domain::{Email, PublicId, Role, Timestamp};
+use widgetd::store::{self, IfAbsent, Store};
+
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// 2026-11-21T12:00:00.500Z, a Saturday.
+pub const NOON: Timestamp = Timestamp::from_millis(1_795_262_400_500);
+
+pub struct TestApp {
+    pub client: Client,
+    pub store: Arc<dyn Store>,
+    pub clock: Clock,
+    pub folder: Arc<TempDir>,
+    document: Value,
+}
+
+impl TestApp {
+    pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With settings beside the defaults, as the environment would give them.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::start(Arc::new(TempDir::new().unwrap()), Clock::fixed(NOON), settings).await
+    }
+
+    /// Ends this app, and starts another one with the same files and the same time.
+    pub async fn restart(self) -> Self {
+        self.restart_with(&[]).await
+    }
+
+    /// The same, with settings.
+    pub async fn restart_with(self, settings: &[(&str, &str)]) -> Self {
+        self.store.close().await;
+        let (folder, clock) = (Arc::clone(&self.folder), self.clock.clone());
+        drop(self);
+        Self::start(folder, clock, settings).await
+    }
+
+    async fn start(folder: Arc<TempDir>, clock: Clock, settings: &[(&str, &str)]) -> Self {
+        let database = folder.path().join("widgetd.db");
+        let mut figment = Config::defaults()
+            .merge(("database", &database))
+            .merge(("argon2_memory_kib", 64))
+            .merge(("argon2_passes", 1))
+            .merge(("log_level", "off"));
+        for (key, value) in settings {
+            let value: rocket::figment::value::Value = value.parse().unwrap();
+            figment = figment.merge((key, value));
+        }
+        let config = Config::from_figment(figment).unwrap();
+        let store = store::open(&database, IfAbsent::Create).unwrap();
+        let rocket = app::build(&config, Arc::clone(&store), clock.clone()).await.unwrap();
+        let client = Client::untracked(rocket).await.unwrap();
+        let document = client.get("/api/v1/openapi.json").dispatch().await.into_json().await.unwrap();
+        Self { client, store, clock, folder, document }
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    pub fn anon(&self) -> Actor<'_> {
+        Actor { app: self, token: None, email: String::new() }
+    }
+
+    /// Registers `name@example.com`.
+    pub async fn user(&self, name: &str) -> Actor<'_> {
+        let email = format!("{name}@example.com");
+        let answer = self.anon().post("/auth/register", &[("email", &email), ("password", PASSWORD)]).await;
+        answer.assert(Status::Created);
+        Actor { app: self, token: Some(answer.token()), email }
+    }
+
+    /// Registers an account that was made an administrator's.
+    pub async fn admin(&self) -> Actor<'_> {
+        let admin = self.user("admin").await;
+        self.store.set_role(admin.public_id().await, Role::Admin, NOON).await.unwrap();
+        admin
+    }
+
+    /// The documented path of an operation that a request's path belongs to.
+    fn documented_path(&self, path: &str) -> Option<&str> {
+        let path = path.split('?').next().unwrap_or_default();
+        let paths = self.document["paths"].as_object().unwrap();
+        let fits = |template: &str| {
+            let (expected, given) = (template.split('/'), path.split('/'));
+            expected.clone().count() == given.clone().count()
+                && expected.zip(given).all(|(e, g)| e == g || (e.starts_with('{') && !g.is_empty()))
+        };
+        paths.keys().map(String::as_str).find(|template| fits(template))
+    }
+
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+}
+
+/// Somebody who sends requests below `/api/v1`.
+#[derive(Clone)]
+pub struct Actor<'a> {
+    pub app: &'a TestApp,
+    pub token: Option<String>,
+    pub email: String,
+}
+
+impl<'a> Actor<'a> {
+    pub fn bearing(&self, token: impl Into<String>) -> Actor<'a> {
+        Actor { token: Some(token.into()), ..self.clone() }
+    }
+
+    pub async fn public_id(&self) -> PublicId {
+        let user = self.get("/auth/user").await;
+        PublicId::parse(user.body["public_id"].as_str().unwrap()).unwrap()
+    }
+
+    pub async fn log_in(&self, password: &str) -> Answer {
+        self.app.anon().post("/auth/login", &[("email", &self.email), ("password", password)]).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::Get, path, None, "").await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::Delete, path, None, "").await
+    }
+
+    /// As a browser sends a form.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(Method::Post, path, Some(ContentType::Form), form(fields)).await
+    }
+
+    pub async fn put(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(Method::Put, path, Some(ContentType::Form), form(fields)).await
+    }
+
+    /// As HTTPie sends fields by default.
+    pub async fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::Post, path, Some(ContentType::JSON), body.to_string()).await
+    }
+
+    pub async fn add_widget(&self, name: &str) -> Answer {
+        self.post("/widgets", &widget(name)).await
+    }
+
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: Option<ContentType>,
+        body: impl AsRef<[u8]>,
+    ) -> Answer {
+        let headers: Vec<_> = self.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))).collect();
+        let mut all: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let content_type = content_type.map(|content_type| content_type.to_string());
+        all.extend(content_type.iter().map(|value| ("Content-Type", value.as_str())));
+        self.send_with(method, path, &all, body).await
+    }
+
+    pub async fn send_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Answer {
+        let mut request = self.app.client.req(method, format!("/api/v1{path}")).header(Accept::JSON).body(body);
+        for (name, value) in headers {
+            request.add_header(Header::new((*name).to_owned(), (*value).to_owned()));
+        }
+        let response = request.dispatch().await;
+        let status = response.status();
+        let headers =
+            response.headers().iter().map(|header| (header.name().to_string(), header.value().to_owned())).collect();
+        let text = response.into_string().await.unwrap_or_default();
+        let answer = Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text };
+        self.compare_with_document(method, path, &answer);
+        answer
+    }
+
+    fn compare_with_document(&self, method: Method, path: &str, answer: &Answer) {
+        if answer.status.code >= 400 {
+            answer.assert_error_shape();
+        }
+        let Some(template) = self.app.documented_path(path) else { return };
+        let operation = &self.app.document["paths"][template][method.as_str().to_lowercase()];
+        if operation.is_null() {
+            return;
+        }
+        let documented = &operation["responses"][answer.status.code.to_string()];
+        assert!(documented.is_object(), "{method} {template} does not document {}", answer.status);
+        for name in documented["headers"].as_object().into_iter().flat_map(serde_json::Map::keys) {
+            assert!(answer.header(name).is_some(), "{method} {template}: {} without {name}", answer.status);
+        }
+    }
+}
+
+pub fn widget(name: &str) -> [(&'static str, &str); 3] {
+    [("name", name), ("info_url", "https://example.com"), ("deadline", "2026-12-31")]
+}
+
+pub fn form(fields: &[(&str, &str)]) -> String {
+    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    pairs.join("&")
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: Status,
+    pub headers: Vec<(String, String)>,
+    pub body: Value,
+    pub text: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn assert(&self, status: Status) -> &Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    #[track_caller]
+    pub fn assert_message(&self, status: Status, message: &str) -> &Self {
+        self.assert(status);
+        assert_eq!(self.body["message"], message, "{}", self.text);
+        self
+    }
+
+    /// A 400 that names exactly these fields.
+    #[track_caller]
+    pub fn assert_invalid(&self, fields: &[&str]) -> &Self {
+        self.assert_message(Status::BadRequest, "Input payload validation failed");
+        let named: Vec<_> = self.body["errors"].as_object().expect("errors").keys().map(String::as_str).collect();
+        let mut fields = fields.to_vec();
+        fields.sort_unstable();
+        assert_eq!(named, fields, "{}", self.text);
+        self
+    }
+
+    /// The one shape of every refusal and failure.
+    #[track_caller]
+    pub fn assert_error_shape(&self) {
+        let body = self.body.as_object().unwrap_or_else(|| panic!("{}: {:?}", self.status, self.text));
+        let class = if self.status.code < 500 { "fail" } else { "error" };
+        assert_eq!(body["status"], class, "{}", self.text);
+        assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{}", self.text);
+        assert!(body.keys().all(|key| ["status", "message", "errors"].contains(&key.as_str())), "{}", self.text);
+        assert_eq!(self.header("Content-Type"), Some("application/json"));
+        assert_eq!(self.status == Status::Unauthorized, self.is_challenge() && self.status != Status::Forbidden);
+    }
+
+    fn is_challenge(&self) -> bool {
+        self.header("WWW-Authenticate").is_some()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert!(values.next().is_none(), "{name} is given twice");
+        value
+    }
+
+    pub fn token(&self) -> String {
+        self.body["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    pub fn error_of(&self, field: &str) -> &str {
+        self.body["errors"][field].as_str().unwrap_or_default()
+    }
+}
+
+/// An e-mail address for whoever is called that.
+pub fn email(name: &str) -> Email {
+    Email::parse(&format!("{name}@example.com")).unwrap()
+}
