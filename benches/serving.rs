@@ -7,6 +7,8 @@
 //!
 //! It measures, and judges nothing: the figures belong in a note, with the machine's name.
 
+#![allow(clippy::expect_used, reason = "a bench that cannot go on says so and ends")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -176,8 +178,19 @@ fn compare(a: &str, mut rates_a: Vec<f64>, b: &str, mut rates_b: Vec<f64>) {
     let mut ratios: Vec<f64> = rates_a.iter().zip(&rates_b).map(|(a, b)| b / a).collect();
     for (what, rates) in [(a, &mut rates_a), (b, &mut rates_b)] {
         rates.sort_by(f64::total_cmp);
-        println!("{what:45} {:10.0} /s   (min {:.0}, max {:.0})", rates[rates.len() / 2], rates[0], rates[rates.len() - 1]);
+        println!(
+            "{what:45} {:10.0} /s   (min {:.0}, max {:.0})",
+            rates[rates.len() / 2],
+            rates[0],
+            rates[rates.len() - 1]
+        );
     }
     ratios.sort_by(f64::total_cmp);
-    println!("{:45} {:10.2}      (min {:.2}, max {:.2})\n", "second to first", ratios[ratios.len() / 2], ratios[0], ratios[ratios.len() - 1]);
+    println!(
+        "{:45} {:10.2}      (min {:.2}, max {:.2})\n",
+        "second to first",
+        ratios[ratios.len() / 2],
+        ratios[0],
+        ratios[ratios.len() - 1]
+    );
 }

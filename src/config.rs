@@ -110,6 +110,7 @@ impl Config {
         settings.check()?;
         let database = std::path::absolute(&settings.database)
             .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
+        let argon2 = settings.argon2();
         Ok(Self {
             database_is_default: settings.database == Settings::default().database,
             database,
@@ -119,7 +120,7 @@ impl Config {
                 min_length: settings.password_min_length,
                 min_score: settings.password_min_score,
             },
-            argon2: Argon2Settings { memory_kib: settings.argon2_memory_kib, passes: settings.argon2_passes },
+            argon2,
             log_level: rocket.log_level,
             workers: rocket.workers.max(1),
             max_blocking: rocket.max_blocking.max(1),
@@ -155,6 +156,10 @@ fn rocket_defaults() -> rocket::Config {
 }
 
 impl Settings {
+    fn argon2(&self) -> Argon2Settings {
+        Argon2Settings { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes }
+    }
+
     fn check(&self) -> Result<(), Error> {
         let wrong = |key: &str, why: String| Err(Error::Conflict(format!("the setting `{key}` {why}")));
         if self.database.as_os_str().is_empty() {
@@ -173,7 +178,7 @@ impl Settings {
         if self.password_min_score > 4 {
             return wrong("password_min_score", "must be 0 to 4".to_owned());
         }
-        if let Err(cause) = argon2::Params::new(self.argon2_memory_kib, self.argon2_passes, 1, None) {
+        if let Err(cause) = self.argon2().check() {
             return wrong("argon2_memory_kib` or `argon2_passes", format!("is not one that Argon2 allows: {cause}"));
         }
         if !self.cors_origins.is_empty() {

@@ -114,9 +114,6 @@ mod tests {
         let mut errors = FieldErrors::one("email", "is required");
         errors.add("email", "is too long");
         errors.add("password", "is required");
-        assert_eq!(
-            Error::Invalid(errors).to_string(),
-            "email: is required; password: is required"
-        );
+        assert_eq!(Error::Invalid(errors).to_string(), "email: is required; password: is required");
     }
 }

@@ -32,9 +32,22 @@ pub struct Argon2Settings {
     pub passes: u32,
 }
 
+impl Argon2Settings {
+    /// Says why Argon2 does not allow this cost.
+    pub fn check(self) -> Result<(), String> {
+        self.params().map(drop).map_err(|cause| cause.to_string())
+    }
+
+    fn params(self) -> argon2::Result<Params> {
+        Params::new(self.memory_kib, self.passes, 1, None)
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut Worker) + Send>;
+
 /// A handle to the hashing threads. They end when the last handle is gone.
 pub struct Hasher {
-    queue: SyncSender<Box<dyn FnOnce(&mut Worker) + Send>>,
+    queue: SyncSender<Job>,
 }
 
 impl Hasher {
@@ -43,8 +56,7 @@ impl Hasher {
     /// Fails when the cost is not one that Argon2 allows, or no thread can be started.
     pub fn start(settings: Argon2Settings, threads: usize) -> Result<Self, Error> {
         let threads = threads.max(1);
-        let params = Params::new(settings.memory_kib, settings.passes, 1, None)
-            .map_err(|cause| Error::internal("the Argon2 settings", cause))?;
+        let params = settings.params().map_err(|cause| Error::internal("the Argon2 settings", cause))?;
         let (queue, jobs) = sync_channel(threads * QUEUE_PER_THREAD);
         let jobs = Arc::new(Mutex::new(jobs));
         for n in 0..threads {
@@ -94,7 +106,7 @@ impl Worker {
         Ok(Self { params, memory: Vec::new(), decoy })
     }
 
-    fn work(&mut self, jobs: &Mutex<Receiver<Box<dyn FnOnce(&mut Self) + Send>>>) {
+    fn work(&mut self, jobs: &Mutex<Receiver<Job>>) {
         // On Linux a thread has its own niceness; elsewhere this would slow down the whole process.
         #[cfg(target_os = "linux")]
         if let Err(cause) = rustix::process::nice(NICENESS) {
@@ -139,9 +151,10 @@ impl Worker {
 
     /// Whether a hash is cheaper than the present settings ask for.
     pub fn is_outdated(&self, hash: &PasswordHash) -> bool {
-        Phc::new(hash.as_str()).ok().and_then(|stored| Params::try_from(&stored).ok()).is_none_or(|stored| {
-            stored.m_cost() < self.params.m_cost() || stored.t_cost() < self.params.t_cost()
-        })
+        Phc::new(hash.as_str())
+            .ok()
+            .and_then(|stored| Params::try_from(&stored).ok())
+            .is_none_or(|stored| stored.m_cost() < self.params.m_cost() || stored.t_cost() < self.params.t_cost())
     }
 
     fn fill(

@@ -51,9 +51,9 @@ impl SigningKey {
             Err(cause) => return Err(failed(path, cause)),
         };
         refuse_if_others_can_read(path)?;
-        let key = bytes.try_into().map_err(|bytes: Vec<u8>| {
-            failed(path, format!("it has {} bytes, and a key has {LENGTH}", bytes.len()))
-        })?;
+        let key = bytes
+            .try_into()
+            .map_err(|bytes: Vec<u8>| failed(path, format!("it has {} bytes, and a key has {LENGTH}", bytes.len())))?;
         Ok(Some(Self(key)))
     }
 

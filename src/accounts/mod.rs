@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub use self::hasher::{Argon2Settings, Hasher};
 pub use self::key::SigningKey;
 pub use self::sessions::{AccessToken, Session, Sessions};
-pub use self::tokens::Tokens;
+pub use self::tokens::{Tokens, Verified};
 
 use crate::clock::Clock;
 use crate::domain::{
@@ -64,14 +64,8 @@ impl Accounts {
             return Err(Error::Conflict(format!("{email} is already registered")));
         }
         let password_hash = self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
-        let new = NewUser {
-            public_id: PublicId::generate(),
-            email,
-            username,
-            role,
-            status: Status::Active,
-            password_hash,
-        };
+        let new =
+            NewUser { public_id: PublicId::generate(), email, username, role, status: Status::Active, password_hash };
         self.store.create_user(new, self.clock.now()).await
     }
 

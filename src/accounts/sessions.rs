@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Tokens;
+use super::tokens::{Tokens, Verified};
 use crate::clock::Clock;
-use crate::domain::{Authority, Timestamp, TokenId, User};
+use crate::domain::{Authority, User};
 use crate::error::{Error, TokenProblem};
 use crate::store::Store;
 
@@ -21,10 +21,8 @@ pub struct AccessToken {
 pub struct Session {
     /// The account's standing, read from the store for this request.
     pub authority: Authority,
-    /// The token's id.
-    pub token: TokenId,
-    /// When the token expires.
-    pub expires_at: Timestamp,
+    /// The token itself.
+    pub token: Arc<Verified>,
 }
 
 /// The sessions of one installation.
@@ -43,8 +41,7 @@ impl Sessions {
     /// A token for an account as it was when its password was checked: had it been disabled or
     /// given another password since, the token is born dead.
     pub fn start(&self, user: &User) -> Result<AccessToken, Error> {
-        let text =
-            self.tokens.sign(user.public_id, user.token_epoch, user.role.is_admin(), self.clock.now())?;
+        let text = self.tokens.sign(user.public_id, user.token_epoch, user.role.is_admin(), self.clock.now())?;
         Ok(AccessToken { text, expires_in: self.tokens.life_seconds() })
     }
 
@@ -59,11 +56,11 @@ impl Sessions {
         if !authority.honours(&verified.id) {
             return Err(Error::Token(TokenProblem::Revoked));
         }
-        Ok(Session { authority, token: verified.id, expires_at: verified.expires_at })
+        Ok(Session { authority, token: verified })
     }
 
     /// Ends the session: when this answers, its token is dead, also after a power cut.
     pub async fn end(&self, session: Session) -> Result<(), Error> {
-        self.store.revoke_token(session.token, session.expires_at, self.clock.now()).await
+        self.store.revoke_token(&session.token.id, session.token.expires_at, self.clock.now()).await
     }
 }

@@ -1,5 +1,7 @@
 //! JSON Web Tokens (RFC 7519): HS256, signed with this installation's key.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, crypto, encode};
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,44 @@ pub struct Verified {
     pub expires_at: Timestamp,
 }
 
+/// How many tokens are remembered as genuine.
+const REMEMBERED: usize = 256;
+
+/// Tokens whose signature was checked lately, each at the place that its signature names.
+///
+/// Whether a token is genuine never changes, unlike whether it is still good for anything, which
+/// is asked of the clock and the store every time. Checking costs as much as a read of the store;
+/// and only genuine tokens get in, so that nobody else can crowd them out.
+struct Remembered(Vec<RwLock<Option<Genuine>>>);
+
+#[derive(Clone)]
+struct Genuine {
+    token: Arc<str>,
+    verified: Arc<Verified>,
+}
+
+impl Remembered {
+    fn new() -> Self {
+        Self((0..REMEMBERED).map(|_| RwLock::new(None)).collect())
+    }
+
+    /// The last characters of a signature are as good as random.
+    fn place(&self, token: &str) -> &RwLock<Option<Genuine>> {
+        let end = token.bytes().rev().skip(1).take(3);
+        &self.0[end.fold(0, |place, byte| place * 64 + usize::from(byte)) % REMEMBERED]
+    }
+
+    fn find(&self, token: &str) -> Option<Arc<Verified>> {
+        let place = self.place(token).read().unwrap_or_else(PoisonError::into_inner);
+        place.as_ref().filter(|genuine| *genuine.token == *token).map(|genuine| Arc::clone(&genuine.verified))
+    }
+
+    fn remember(&self, token: &str, verified: &Arc<Verified>) {
+        let genuine = Genuine { token: token.into(), verified: Arc::clone(verified) };
+        *self.place(token).write().unwrap_or_else(PoisonError::into_inner) = Some(genuine);
+    }
+}
+
 /// Signs and verifies access tokens. Knows the key and the installation, and no account.
 pub struct Tokens {
     encoding_key: EncodingKey,
@@ -40,6 +80,7 @@ pub struct Tokens {
     header_segment: String,
     issuer: String,
     life_seconds: u32,
+    remembered: Remembered,
 }
 
 impl Tokens {
@@ -57,6 +98,7 @@ impl Tokens {
             header_segment,
             issuer: format!("urn:uuid:{installation_id}"),
             life_seconds,
+            remembered: Remembered::new(),
         })
     }
 
@@ -80,16 +122,25 @@ impl Tokens {
     }
 
     /// Reads a token. Every way of not being one of ours is the same [`TokenProblem::Invalid`].
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, TokenProblem> {
-        let claims = self.genuine_claims(token).ok_or(TokenProblem::Invalid)?;
-        let subject = PublicId::parse(&claims.sub).ok_or(TokenProblem::Invalid)?;
-        let id = TokenId::parse(claims.jti).ok_or(TokenProblem::Invalid)?;
-        let expires_at = Timestamp::from_seconds(claims.exp);
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Verified>, TokenProblem> {
+        let verified = match self.remembered.find(token) {
+            Some(verified) => verified,
+            None => self.read(token).ok_or(TokenProblem::Invalid)?,
+        };
         // "On or after which the JWT MUST NOT be accepted" (RFC 7519 section 4.1.4).
-        if now >= expires_at {
-            return Err(TokenProblem::Expired);
-        }
-        Ok(Verified { subject, id, expires_at })
+        if now < verified.expires_at { Ok(verified) } else { Err(TokenProblem::Expired) }
+    }
+
+    /// Reads a token that is genuine and whole, and remembers it.
+    fn read(&self, token: &str) -> Option<Arc<Verified>> {
+        let claims = self.genuine_claims(token)?;
+        let verified = Arc::new(Verified {
+            subject: PublicId::parse(&claims.sub)?,
+            id: TokenId::parse(claims.jti)?,
+            expires_at: Timestamp::from_seconds(claims.exp),
+        });
+        self.remembered.remember(token, &verified);
+        Some(verified)
     }
 
     /// The claims of a token that we signed; `None` for any other.
@@ -206,6 +257,39 @@ mod tests {
             let token = forge(&tokens, &tokens.header, &wrong);
             assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenProblem::Invalid, "{claim}");
         }
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_token_is_good_for_that_token_alone() {
+        let tokens = tokens();
+        let token = tokens.sign(PublicId::generate(), 0, false, NOW).unwrap();
+        for _ in 0..2 {
+            assert!(tokens.verify(&token, NOW).is_ok());
+        }
+        // The same signature, and so the same place, behind other claims.
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        let changed = format!("{}A.{signature}", &message[..message.len() - 1]);
+        assert_eq!(tokens.verify(&changed, NOW).unwrap_err(), TokenProblem::Invalid);
+        assert_eq!(tokens_of_another_installation().verify(&token, NOW).unwrap_err(), TokenProblem::Invalid);
+        // Remembered or not, its time runs out.
+        let late = Timestamp::from_seconds(NOW.as_seconds() + 3_600);
+        assert_eq!(tokens.verify(&token, late).unwrap_err(), TokenProblem::Expired);
+    }
+
+    #[test]
+    fn far_more_tokens_than_are_remembered_are_all_told_apart() {
+        let tokens = tokens();
+        let signed: Vec<_> = (0..REMEMBERED * 3)
+            .map(|_| PublicId::generate())
+            .map(|subject| (subject, tokens.sign(subject, 0, false, NOW).unwrap()))
+            .collect();
+        for (subject, token) in signed.iter().chain(&signed) {
+            assert_eq!(tokens.verify(token, NOW).unwrap().subject, *subject);
+        }
+    }
+
+    fn tokens_of_another_installation() -> Tokens {
+        Tokens::new(&key(1), "another", 3_600).unwrap()
     }
 
     #[test]

@@ -61,10 +61,10 @@ pub fn run() -> ExitCode {
     let Cli { database, command } = Cli::parse();
     let result = match command.unwrap_or(Command::Serve(ServeArgs::default())) {
         Command::Serve(ServeArgs { address, port }) => {
-            load(Overrides { database, address, port }).and_then(|config| serve::run(&config))
+            load(&Overrides { database, address, port }).and_then(|config| serve::run(&config))
         }
         Command::User(command) => {
-            load(Overrides { database, ..Overrides::default() }).and_then(|config| user::run(&config, command))
+            load(&Overrides { database, ..Overrides::default() }).and_then(|config| user::run(&config, command))
         }
     };
     match result {
@@ -76,8 +76,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn load(overrides: Overrides) -> Result<Config, Error> {
-    let config = Config::load(&overrides)?;
+fn load(overrides: &Overrides) -> Result<Config, Error> {
+    let config = Config::load(overrides)?;
     start_log(&config);
     Ok(config)
 }
@@ -91,9 +91,7 @@ fn start_log(config: &Config) {
         LogLevel::Off => log.filter_level(Off),
         LogLevel::Critical => log.filter_level(Off).filter_module("widgetd", Error),
         // Rocket warns of each refusal of a guard in the name of the module that the handler is in.
-        LogLevel::Normal => {
-            log.filter_level(Off).filter_module("widgetd", Warn).filter_module("widgetd::http", Error)
-        }
+        LogLevel::Normal => log.filter_level(Off).filter_module("widgetd", Warn).filter_module("widgetd::http", Error),
         LogLevel::Debug => log.filter_level(Info),
     };
     log.init();

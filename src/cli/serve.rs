@@ -43,8 +43,7 @@ async fn serve(config: &Config) -> Result<(), Error> {
     ));
     let outcome = rocket.launch().await.map(drop).map_err(|error| explain(&error));
     store.close().await;
-    eprintln!("widgetd has stopped.");
-    outcome
+    outcome.inspect(|()| eprintln!("widgetd has stopped."))
 }
 
 fn announce(at: SocketAddr, database: &Path, next_step: Option<&str>) {
@@ -66,11 +65,8 @@ fn announce(at: SocketAddr, database: &Path, next_step: Option<&str>) {
 /// How to make an administrator of this database, with the program as it was called.
 fn command_for_administrator(config: &Config) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "widgetd".to_owned());
-    let mut command = format!("{program} user add you@example.org --admin");
-    if !config.database_is_default {
-        command.push_str(&format!(" --database {}", config.database.display()));
-    }
-    command
+    let command = format!("{program} user add you@example.org --admin");
+    if config.database_is_default { command } else { format!("{command} --database {}", config.database.display()) }
 }
 
 /// Rocket's errors for a person at a terminal. Looking at the kind also keeps it from panicking.

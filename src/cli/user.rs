@@ -10,7 +10,7 @@ use crate::accounts::Accounts;
 use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{Email, NewPassword, Role, User};
+use crate::domain::{Email, NewPassword, Role, User, Username};
 use crate::error::Error;
 use crate::store::{self, IfAbsent, Store};
 
@@ -121,7 +121,7 @@ impl<'a> Row<'a> {
         Self {
             public_id: user.public_id.to_string(),
             email: user.email.as_str(),
-            username: user.username.as_ref().map(|username| username.as_str()),
+            username: user.username.as_ref().map(Username::as_str),
             role: user.role.as_str(),
             status: user.status.as_str(),
             registered_on: user.registered_on.to_iso_8601(),

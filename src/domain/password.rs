@@ -74,7 +74,8 @@ impl PasswordPolicy {
     pub fn judge(&self, password: &Password, account_names: &[&str]) -> Result<NewPassword, String> {
         let judged = |text: &str| text.chars().take(JUDGED_CHARS).collect::<String>();
         // A name is also its parts: somebody's password may be their address without the domain.
-        let names: Vec<String> = account_names.iter().flat_map(|name| [*name].into_iter().chain(name.split('@'))).map(judged).collect();
+        let names: Vec<String> =
+            account_names.iter().flat_map(|name| [*name].into_iter().chain(name.split('@'))).map(judged).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let entropy = zxcvbn::zxcvbn(&judged(&password.0), &names);
         if u8::from(entropy.score()) >= self.min_score {
@@ -135,7 +136,9 @@ mod tests {
 
     #[test]
     fn what_is_easy_to_guess_is_refused_with_advice() {
-        for text in ["password", "12345678", "qwertyuiop", "aaaaaaaaaaaaaaaa", "ann.hathaway@example.com", "ann.hathaway"] {
+        for text in
+            ["password", "12345678", "qwertyuiop", "aaaaaaaaaaaaaaaa", "ann.hathaway@example.com", "ann.hathaway"]
+        {
             let why = judge(text).expect_err(text);
             assert!(why.starts_with("is too easy to guess. "), "{text}: {why}");
         }

@@ -64,8 +64,9 @@ impl Timestamp {
     /// RFC 822 as amended by RFC 5322 section 3.3: `Thu, 31 Dec 2026 23:59:59 +0000`.
     pub fn to_rfc_822(self) -> String {
         const DAYS: [&str; 7] = ["Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, "];
-        const MONTHS: [&str; 12] =
-            [" Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec "];
+        const MONTHS: [&str; 12] = [
+            " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec ",
+        ];
         let utc = self.to_utc();
         let mut text = Text::default();
         text.push(DAYS[usize::from(utc.weekday().number_days_from_monday())]).number(utc.day());
@@ -101,12 +102,7 @@ impl Timestamp {
     /// How long until this instant, as a clock reads: `00:59:46`, `1 day, 01:00:00`.
     pub fn remaining_on_clock(self, now: Self) -> String {
         let seconds = self.seconds_after(now).max(0);
-        let clock = format!(
-            "{:02}:{:02}:{:02}",
-            seconds % DAY / HOUR,
-            seconds % HOUR / MINUTE,
-            seconds % MINUTE
-        );
+        let clock = format!("{:02}:{:02}:{:02}", seconds % DAY / HOUR, seconds % HOUR / MINUTE, seconds % MINUTE);
         match seconds / DAY {
             0 => clock,
             1 => format!("1 day, {clock}"),

@@ -260,9 +260,22 @@ mod tests {
         assert_eq!(Email::parse("first last").unwrap_err(), "first last is not a valid email");
         let long = format!("{}@{}.example", "a".repeat(64), "b.".repeat(95));
         for text in [
-            "", "ann", "@example.com", "ann@", "ann@@example.com", " ann@example.com", "ann@example.com ",
-            "ann@exa mple.com", "ann@example..com", "ann@-example.com", "änn@example.com", "ann@exämple.com",
-            "ann@[127.0.0.1]", "\"a b\"@example.com", "ann@example.com\n", &long,
+            "",
+            "ann",
+            "@example.com",
+            "ann@",
+            "ann@@example.com",
+            " ann@example.com",
+            "ann@example.com ",
+            "ann@exa mple.com",
+            "ann@example..com",
+            "ann@-example.com",
+            "änn@example.com",
+            "ann@exämple.com",
+            "ann@[127.0.0.1]",
+            "\"a b\"@example.com",
+            "ann@example.com\n",
+            &long,
         ] {
             assert!(Email::parse(text).is_err(), "{text}");
         }

@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn web_addresses_are_accepted_as_typed() {
-        for text in ["https://example.com", "HTTP://EXAMPLE.com:8080/a?b=c#d", "http://[::1]/", "https://exämple.com/ü"] {
+        for text in ["https://example.com", "HTTP://EXAMPLE.com:8080/a?b=c#d", "http://[::1]/", "https://exämple.com/ü"]
+        {
             assert_eq!(InfoUrl::parse(text).unwrap().as_str(), text);
         }
     }
@@ -177,8 +178,18 @@ mod tests {
     fn what_is_no_web_address_is_refused() {
         let long = format!("https://example.com/{}", "x".repeat(236));
         for text in [
-            "", "example.com", "ftp://example.com", "javascript:alert(1)", "http:example.com", "http://", "https:///x",
-            "http://exa mple.com", " http://example.com", "http://example.com\n", "http://a\\b", "http://example.com:99999",
+            "",
+            "example.com",
+            "ftp://example.com",
+            "javascript:alert(1)",
+            "http:example.com",
+            "http://",
+            "https:///x",
+            "http://exa mple.com",
+            " http://example.com",
+            "http://example.com\n",
+            "http://a\\b",
+            "http://example.com:99999",
             &long,
         ] {
             assert!(InfoUrl::parse(text).is_err(), "{text}");

@@ -7,8 +7,8 @@ use rocket::data::{ByteUnit, FromData, Outcome, ToByteUnit};
 use rocket::http::ContentType;
 use rocket::tokio::io::AsyncReadExt;
 use rocket::{Data, Request};
-use rocket_okapi::okapi::openapi3::{MediaType, RequestBody};
 use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::{MediaType, RequestBody};
 use rocket_okapi::request::OpenApiFromData;
 use schemars::JsonSchema;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -149,8 +149,8 @@ impl Fields {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(Error::invalid(WHOLE_BODY, "is not valid UTF-8"));
         };
-        let members: Members =
-            serde_json::from_str(text).map_err(|error| Error::invalid(WHOLE_BODY, format!("is not a valid JSON object: {error}")))?;
+        let members: Members = serde_json::from_str(text)
+            .map_err(|error| Error::invalid(WHOLE_BODY, format!("is not a valid JSON object: {error}")))?;
         let mut fields = Self::default();
         for (name, value) in members.0 {
             fields.add(name, value);
@@ -168,7 +168,8 @@ impl Fields {
 
     /// A field that must be there and not be empty. `None` when it is at fault.
     pub fn required<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        let value = self.optional(name, |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })?.flatten();
+        let value =
+            self.optional(name, |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })?.flatten();
         if value.is_none() {
             self.errors.add(name, "is required");
         }
@@ -301,7 +302,7 @@ impl<'de> Deserialize<'de> for Value {
 }
 
 /// Documents both formats; a body without fields is left out of the document.
-impl<'r, T: Input> OpenApiFromData<'r> for Body<T> {
+impl<T: Input> OpenApiFromData<'_> for Body<T> {
     fn request_body(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<RequestBody> {
         let mut body = RequestBody { required: true, ..RequestBody::default() };
         if T::schema_name() != Nothing::schema_name() {
@@ -385,8 +386,14 @@ mod tests {
 
     #[test]
     fn json_of_another_type_is_named() {
-        assert_eq!(json(r#"{"a": 1, "b": [["x"], {"y": {}}]}"#), "a: must be a string, not a number; b: must be a string, not an array");
-        assert_eq!(json(r#"{"a": {"b": "c"}, "b": true}"#), "a: must be a string, not an object; b: must be a string, not a boolean");
+        assert_eq!(
+            json(r#"{"a": 1, "b": [["x"], {"y": {}}]}"#),
+            "a: must be a string, not a number; b: must be a string, not an array"
+        );
+        assert_eq!(
+            json(r#"{"a": {"b": "c"}, "b": true}"#),
+            "a: must be a string, not an object; b: must be a string, not a boolean"
+        );
         assert_eq!(json(r#"{"a": 123456789012345678901234567890}"#), "a: must be a string, not a number");
     }
 
@@ -396,6 +403,11 @@ mod tests {
             assert!(json(text).starts_with("body: is not a valid JSON object: "), "{text}: {}", json(text));
         }
         let deep = format!("{{\"a\": {}{}}}", "[".repeat(20_000), "]".repeat(20_000));
-        assert!(json(&deep).starts_with("body: is not a valid JSON object: recursion limit") || json(&deep).starts_with("a: must be"), "{}", json(&deep));
+        assert!(
+            json(&deep).starts_with("body: is not a valid JSON object: recursion limit")
+                || json(&deep).starts_with("a: must be"),
+            "{}",
+            json(&deep)
+        );
     }
 }

@@ -2,16 +2,17 @@
 
 use rocket::http::{ContentType, Header};
 use rocket::{Responder, Route, State, get};
+use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::Map;
 use rocket_okapi::okapi::merge::merge_specs;
 use rocket_okapi::okapi::openapi3::{
     Header as HeaderObject, Info, MediaType, Object, OpenApi, Operation, ParameterValue, PathItem, RefOr, Response,
     SchemaObject, Server, Tag,
 };
-use rocket_okapi::okapi::Map;
 use rocket_okapi::response::OpenApiResponderInner;
-use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::schema::InstanceType;
+use serde_json::{Value, json};
 
 use super::API;
 use super::error::Problem;
@@ -27,7 +28,7 @@ pub struct Document(String);
 
 impl Document {
     /// Puts the parts together. `pages` has its paths at the root, the others theirs below the API.
-    pub fn new(mut pages: OpenApi, parts: [OpenApi; 3]) -> Self {
+    pub fn new(mut pages: OpenApi, parts: &[OpenApi]) -> Self {
         for item in pages.paths.values_mut() {
             item.servers = Some(vec![server("/")]);
         }
@@ -131,7 +132,10 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
         rules.extend(derived(&status.to_string()).map(|response| (status, response.description)));
     }
     if !failure.is_empty() {
-        rules.push((500, "Something broke on our side. The message has the number to find it by in the log.".to_owned()));
+        rules.push((
+            500,
+            "Something broke on our side. The message has the number to find it by in the log.".to_owned(),
+        ));
         rules.push((503, "The service is busy.".to_owned()));
     }
 
@@ -142,14 +146,21 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
             503 => &["Retry-After"],
             _ => &[],
         };
+        let example = |content: &Map<String, MediaType>| {
+            let mut content = content.clone();
+            for media in content.values_mut() {
+                media.example = Some(example_of(status, &description));
+            }
+            content
+        };
         let response = Response {
-            description,
             headers: headers.iter().chain(implied).map(|name| ((*name).to_owned(), header())).collect(),
             content: match status {
                 204 => Map::default(),
                 200..=299 => success.clone(),
-                _ => failure.clone(),
+                _ => example(&failure),
             },
+            description,
             ..Response::default()
         };
         // What the operation says of itself comes first, and stands.
@@ -158,6 +169,21 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
 
     if matches!(&operation.request_body, Some(RefOr::Object(body)) if body.content.is_empty()) {
         operation.request_body = None;
+    }
+}
+
+/// A refusal as it may look; its message stands for the many that a status can have.
+fn example_of(status: u16, description: &str) -> Value {
+    match status {
+        400 => json!({
+            "status": "fail",
+            "message": "Input payload validation failed",
+            "errors": { "email": "first last is not a valid email" },
+        }),
+        401 => json!({ "status": "fail", "message": "Unauthorized" }),
+        403 => json!({ "status": "fail", "message": "You are not an administrator" }),
+        404 | 409 | 413 | 415 => json!({ "status": "fail", "message": description }),
+        _ => json!({ "status": "error", "message": description }),
     }
 }
 

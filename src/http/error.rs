@@ -7,8 +7,8 @@ use std::io::Cursor;
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, catch};
-use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::response::OpenApiResponderInner;
 use rocket_okapi::util::add_schema_response;
 use schemars::JsonSchema;
@@ -49,8 +49,13 @@ struct Challenge {
 }
 
 /// An answer that is not what was asked for: a status, and a body in the one error shape.
+///
+/// Boxed, because every handler's result has room for one.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
     status: Status,
     message: Cow<'static, str>,
     errors: FieldErrors,
@@ -60,13 +65,19 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), errors: FieldErrors::default(), challenge: None, allow: None }
+        let errors = FieldErrors::default();
+        Self(Box::new(Parts { status, message: message.into(), errors, challenge: None, allow: None }))
+    }
+
+    fn with_challenge(mut self, scope: Scope, error: Option<(&'static str, String)>) -> Self {
+        self.0.challenge = Some(Challenge { scope, error });
+        self
     }
 
     /// Of an error that a guard for `scope` met.
     pub fn in_scope(error: Error, scope: Scope) -> Self {
         let mut problem = Self::from(error);
-        if let Some(challenge) = &mut problem.challenge {
+        if let Some(challenge) = &mut problem.0.challenge {
             challenge.scope = scope;
         }
         problem
@@ -75,15 +86,16 @@ impl Problem {
     /// 403 for an account that is not an administrator's.
     pub fn not_an_administrator() -> Self {
         const MESSAGE: &str = "You are not an administrator";
-        let challenge =
-            Challenge { scope: Scope::Administrator, error: Some(("insufficient_scope", MESSAGE.to_owned())) };
-        Self { challenge: Some(challenge), ..Self::new(Status::Forbidden, MESSAGE) }
+        let error = Some(("insufficient_scope", MESSAGE.to_owned()));
+        Self::new(Status::Forbidden, MESSAGE).with_challenge(Scope::Administrator, error)
     }
 
     /// 405 for a path that knows other methods only.
     pub fn method_not_allowed(method: &str, allow: String) -> Self {
         let message = format!("{method} is not allowed here; allowed are {allow}.");
-        Self { allow: Some(allow), ..Self::new(Status::MethodNotAllowed, message) }
+        let mut problem = Self::new(Status::MethodNotAllowed, message);
+        problem.0.allow = Some(allow);
+        problem
     }
 
     /// 413 for a body of more than `limit` bytes.
@@ -102,40 +114,41 @@ impl Problem {
     /// For a status that Rocket came to by itself.
     pub fn of_status(status: Status) -> Self {
         match status.code {
+            400 => Self::new(status, "The request is malformed."),
             404 => Self::new(status, "There is nothing at this address."),
             // Rocket's word for input that a guard could not read.
             422 => Self::new(Status::BadRequest, "The request could not be understood."),
-            400 => Self::new(status, "The request is malformed."),
-            400..=499 => Self::new(status, status.reason_lossy()),
+            401..=499 => Self::new(status, status.reason_lossy()),
             _ => Error::internal("answering a request", format!("status {status}")).into(),
         }
     }
 
     /// Its status.
     pub fn status(&self) -> Status {
-        self.status
+        self.0.status
     }
 
     /// The problem as an answer to this request.
     pub fn to_response(&self, request: &Request<'_>) -> Response<'static> {
+        let parts = &*self.0;
         let view = ErrorView {
-            status: if self.status.code < 500 { "fail" } else { "error" },
-            message: &self.message,
-            errors: (!self.errors.is_empty()).then(|| self.errors.iter().collect()),
+            status: if parts.status.code < 500 { "fail" } else { "error" },
+            message: &parts.message,
+            errors: (!parts.errors.is_empty()).then(|| parts.errors.iter().collect()),
         };
         // Strings in a struct always serialize.
         let body = serde_json::to_vec(&view).unwrap_or_default();
 
         let mut response = Response::build();
-        response.status(self.status).header(ContentType::JSON);
-        if let Some(challenge) = &self.challenge {
+        response.status(parts.status).header(ContentType::JSON);
+        if let Some(challenge) = &parts.challenge {
             let realm = request.rocket().state::<Services>().map_or("", |services| services.realm.as_str());
             response.header(Header::new("WWW-Authenticate", challenge.to_header(realm)));
         }
-        if let Some(allow) = &self.allow {
+        if let Some(allow) = &parts.allow {
             response.header(Header::new("Allow", allow.clone()));
         }
-        if self.status == Status::ServiceUnavailable {
+        if parts.status == Status::ServiceUnavailable {
             response.header(Header::new("Retry-After", "1"));
         }
         response.sized_body(body.len(), Cursor::new(body)).finalize()
@@ -148,11 +161,11 @@ impl Challenge {
             Scope::Account => "registered_users",
             Scope::Administrator => "admin_users",
         };
-        let mut header = format!("Bearer realm=\"{users}@{realm}\"");
-        if let Some((code, description)) = &self.error {
-            header.push_str(&format!(", error=\"{code}\", error_description=\"{description}\""));
-        }
-        header
+        let error = match &self.error {
+            Some((code, description)) => format!(", error=\"{code}\", error_description=\"{description}\""),
+            None => String::new(),
+        };
+        format!("Bearer realm=\"{users}@{realm}\"{error}")
     }
 }
 
@@ -161,16 +174,16 @@ impl From<Error> for Problem {
         let message = error.to_string();
         match error {
             Error::Invalid(errors) => {
-                Self { errors, ..Self::new(Status::BadRequest, "Input payload validation failed") }
+                let mut problem = Self::new(Status::BadRequest, "Input payload validation failed");
+                problem.0.errors = errors;
+                problem
             }
-            Error::Credentials => {
-                let challenge = Some(Challenge { scope: Scope::Account, error: None });
-                Self { challenge, ..Self::new(Status::Unauthorized, message) }
+            Error::Credentials | Error::Token(TokenProblem::Missing) => {
+                Self::new(Status::Unauthorized, message).with_challenge(Scope::Account, None)
             }
-            Error::Token(problem) => {
-                let error = (problem != TokenProblem::Missing).then(|| ("invalid_token", message.clone()));
-                let challenge = Some(Challenge { scope: Scope::Account, error });
-                Self { challenge, ..Self::new(Status::Unauthorized, message) }
+            Error::Token(_) => {
+                let error = Some(("invalid_token", message.clone()));
+                Self::new(Status::Unauthorized, message).with_challenge(Scope::Account, error)
             }
             Error::Forbidden(_) => Self::new(Status::Forbidden, message),
             Error::NotFound(_) => Self::new(Status::NotFound, message),

@@ -3,8 +3,10 @@
 
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
-use rocket_okapi::okapi::openapi3::{Object, Response, Responses, SecurityRequirement, SecurityScheme, SecuritySchemeData};
 use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::{
+    Object, Response, Responses, SecurityRequirement, SecurityScheme, SecuritySchemeData,
+};
 use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 
 use super::Services;
@@ -95,7 +97,7 @@ fn answers(said: &[(u16, &str)]) -> Responses {
 const UNAUTHORIZED: (u16, &str) = (401, "The token is missing, expired, ended or not one of ours.");
 const FORBIDDEN: (u16, &str) = (403, "The account is not an administrator's.");
 
-impl<'r> OpenApiFromRequest<'r> for Account {
+impl OpenApiFromRequest<'_> for Account {
     fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(bearer_scheme())
     }
@@ -105,7 +107,7 @@ impl<'r> OpenApiFromRequest<'r> for Account {
     }
 }
 
-impl<'r> OpenApiFromRequest<'r> for Admin {
+impl OpenApiFromRequest<'_> for Admin {
     fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(bearer_scheme())
     }

@@ -46,7 +46,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
     let (widget_routes, widget_spec) = widgets::routes();
     let (page_routes, page_spec) = pages::routes();
     let (docs_routes, docs_spec) = docs::routes();
-    let document = docs::Document::new(page_spec, [user_spec, widget_spec, docs_spec]);
+    let document = docs::Document::new(page_spec, &[user_spec, widget_spec, docs_spec]);
 
     rocket
         .manage(services)

@@ -5,8 +5,8 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
 use rocket::{Request, Response};
-use rocket_okapi::okapi::openapi3::{Object, Operation, Parameter, ParameterValue, Responses};
 use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::{Object, Operation, Parameter, ParameterValue, Responses};
 use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 use rocket_okapi::response::OpenApiResponderInner;
 use schemars::JsonSchema;
@@ -137,7 +137,7 @@ impl<T: JsonSchema + Serialize + Send> OpenApiResponderInner for PageView<T> {
 }
 
 /// Its two parameters are documented by [`describe`]: Okapi takes one from a guard at the most.
-impl<'r> OpenApiFromRequest<'r> for PageQuery {
+impl OpenApiFromRequest<'_> for PageQuery {
     fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(RequestHeaderInput::None)
     }
@@ -195,8 +195,14 @@ mod tests {
     #[test]
     fn a_bad_query_is_refused_by_name() {
         for (query, field) in [
-            ("page=abc", "page"), ("page=0", "page"), ("page=-1", "page"), ("page=1&page=2", "page"), ("page=%FF", "page"),
-            ("per_page=7", "per_page"), ("per_page=1000", "per_page"), ("sort=name", "sort"),
+            ("page=abc", "page"),
+            ("page=0", "page"),
+            ("page=-1", "page"),
+            ("page=1&page=2", "page"),
+            ("page=%FF", "page"),
+            ("per_page=7", "per_page"),
+            ("per_page=1000", "per_page"),
+            ("sort=name", "sort"),
         ] {
             let error = read(query).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{field}: ")), "{query}: {error}");

@@ -4,8 +4,8 @@ use rocket::http::{Header, Status};
 use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
 use rocket::{Request, Response, Route, State, get, post};
-use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
 use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
 use rocket_okapi::response::OpenApiResponderInner;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
@@ -243,7 +243,7 @@ async fn log_in(body: Body<LogIn>, services: &State<Services>) -> Result<TokenVi
 #[get("/auth/user")]
 async fn get_user(account: Account, services: &State<Services>) -> Result<Json<UserView>, Problem> {
     let user = services.store.get_user(account.0.authority.user).await?;
-    Ok(Json(UserView::new(&user, account.0.expires_at, services.clock.now())))
+    Ok(Json(UserView::new(&user, account.0.token.expires_at, services.clock.now())))
 }
 
 /// # Log out

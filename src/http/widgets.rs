@@ -5,8 +5,8 @@ use rocket::request::FromParam;
 use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
 use rocket::{Request, Route, State, delete, get, post, put};
-use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
 use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
 use rocket_okapi::response::OpenApiResponderInner;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
@@ -22,11 +22,13 @@ use super::{API, Services};
 use crate::domain::{Deadline, InfoUrl, NewWidget, Put, Timestamp, Widget, WidgetName};
 use crate::error::Error;
 
+/// How the document tells that a widget is not there.
+const ABSENT: (u16, &str, &[&str]) = (404, "There is no widget of that name.", &[]);
+
 /// The routes below `/widgets`, and their part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) =
         openapi_get_routes_spec![list_widgets, create_widget, get_widget, update_widget, delete_widget];
-    const ABSENT: (u16, &str, &[&str]) = (404, "There is no widget of that name.", &[]);
     Description::of(&mut spec)
         .extend("list_widgets", page::describe)
         .operation("list_widgets", &[(200, "A page of widgets.", &["Link", "Total-Count"])])
@@ -165,10 +167,7 @@ impl WidgetView {
             deadline_iso8601: deadline.to_iso_8601(),
             deadline_passed: widget.deadline.has_passed(now),
             time_remaining: deadline.remaining_in_words(now),
-            owner: OwnerView {
-                email: widget.owner.email.into_string(),
-                public_id: widget.owner.public_id.to_string(),
-            },
+            owner: OwnerView { email: widget.owner.email.into_string(), public_id: widget.owner.public_id.to_string() },
         }
     }
 }
@@ -225,11 +224,7 @@ async fn list_widgets(
 /// For administrators. The widget belongs to whoever adds it.
 #[openapi(tag = "Widgets")]
 #[post("/widgets", data = "<body>")]
-async fn create_widget(
-    admin: Admin,
-    body: Body<CreateWidget>,
-    services: &State<Services>,
-) -> Result<Written, Problem> {
+async fn create_widget(admin: Admin, body: Body<CreateWidget>, services: &State<Services>) -> Result<Written, Problem> {
     let Body(CreateWidget { name, info_url, deadline }) = body;
     let new = NewWidget { name: name.clone(), info_url, deadline, owner: admin.0.authority.user };
     services.store.create_widget(new, services.clock.now()).await?;

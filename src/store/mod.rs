@@ -78,7 +78,7 @@ pub trait Store: Send + Sync {
     async fn find_authority(&self, subject: PublicId, token: &TokenId) -> Result<Option<Authority>, Error>;
 
     /// Ends a token for good, and forgets the revoked ones that have expired by `now`.
-    async fn revoke_token(&self, token: TokenId, expires_at: Timestamp, now: Timestamp) -> Result<(), Error>;
+    async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp, now: Timestamp) -> Result<(), Error>;
 
     /// Forgets the revoked tokens that have expired by `now`, and answers how many those were.
     async fn purge_revoked_tokens(&self, now: Timestamp) -> Result<usize, Error>;

@@ -14,8 +14,7 @@ struct Row {
 }
 
 const WIDGET: &[(&str, &str)] = &[("info_url", "https://example.com"), ("deadline", "2026-12-31")];
-const NEW_WIDGET: &[(&str, &str)] =
-    &[("name", "new"), ("info_url", "https://example.com"), ("deadline", "2026-12-31")];
+const NEW_WIDGET: &[(&str, &str)] = &[("name", "new"), ("info_url", "https://example.com"), ("deadline", "2026-12-31")];
 const STRANGER: &[(&str, &str)] = &[("email", "stranger@example.com"), ("password", "correct horse battery staple")];
 const EMPLOYEE: &[(&str, &str)] = &[("email", "employee@example.com"), ("password", "correct horse battery staple")];
 

@@ -43,9 +43,22 @@ async fn what_is_no_json_object_is_400() {
     let deep = "[".repeat(30_000);
     let deep_field = format!("{{\"email\": {}{}}}", "[".repeat(10_000), "]".repeat(10_000));
     for body in [
-        "", "{", "[]", "null", "42", "\"text\"", "{\"email\"}", "{\"a\": 1e999}", "{\"a\": \"\\ud800\"}", "{} {}", "\u{feff}{}",
-        "{\"email\": \"a\", \"email\": \"a\"}", "{\"a\": {\"b\": [1, 2]}}", "{\"email\": 123456789012345678901234567890}",
-        &deep, &deep_field,
+        "",
+        "{",
+        "[]",
+        "null",
+        "42",
+        "\"text\"",
+        "{\"email\"}",
+        "{\"a\": 1e999}",
+        "{\"a\": \"\\ud800\"}",
+        "{} {}",
+        "\u{feff}{}",
+        "{\"email\": \"a\", \"email\": \"a\"}",
+        "{\"a\": {\"b\": [1, 2]}}",
+        "{\"email\": 123456789012345678901234567890}",
+        &deep,
+        &deep_field,
     ] {
         send_everywhere(JSON, body.as_bytes(), &[400]).await;
     }
@@ -71,8 +84,14 @@ async fn unknown_and_duplicated_fields_are_400() {
 #[rocket::async_test]
 async fn another_type_than_form_and_json_is_415() {
     for content_type in [
-        "text/plain", "multipart/form-data; boundary=x", "application/xml", "application/octet-stream",
-        "application/vnd.api+json", "application/x-msgpack", "nonsense", "",
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "application/octet-stream",
+        "application/vnd.api+json",
+        "application/x-msgpack",
+        "nonsense",
+        "",
     ] {
         send_everywhere(Some(content_type), b"{}", &[415]).await;
     }
@@ -179,7 +198,8 @@ async fn a_widget_survives_the_attempts_to_change_it_to_nonsense() {
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
     let before = admin.get("/widgets/one").await.body;
-    for fields in [&[("deadline", "2026-12-30")][..], &[("info_url", "x"), ("deadline", "2026-12-30")], &widget("one")] {
+    for fields in [&[("deadline", "2026-12-30")][..], &[("info_url", "x"), ("deadline", "2026-12-30")], &widget("one")]
+    {
         admin.put("/widgets/one", fields).await.assert(Status::BadRequest);
     }
     assert_eq!(admin.get("/widgets/one").await.body, before);

@@ -16,7 +16,9 @@ async fn request(app: &TestApp, method: Method, path: &str) -> Answer {
 #[rocket::async_test]
 async fn a_path_that_no_route_has_is_404_in_the_one_shape() {
     let app = TestApp::new().await;
-    for path in ["/nope", "/api", "/api/v1", "/api/v1/", "/api/v2/widgets", "/api/v1/widgets/a/b", "/%FF", "/api/v1/ui/none.js"] {
+    for path in
+        ["/nope", "/api", "/api/v1", "/api/v1/", "/api/v2/widgets", "/api/v1/widgets/a/b", "/%FF", "/api/v1/ui/none.js"]
+    {
         for method in [Method::Get, Method::Post, Method::Delete] {
             let answer = request(&app, method, path).await;
             let expected = if path.ends_with("none.js") && method != Method::Get { 405 } else { 404 };
@@ -42,7 +44,9 @@ async fn a_wrong_method_is_405_and_told_the_right_ones() {
         ("/api/v1/swagger.json", "GET, HEAD"),
         ("/api/v1/openapi.json", "GET, HEAD"),
     ] {
-        for method in [Method::Get, Method::Put, Method::Post, Method::Delete, Method::Patch, Method::Options, Method::Trace] {
+        for method in
+            [Method::Get, Method::Put, Method::Post, Method::Delete, Method::Patch, Method::Options, Method::Trace]
+        {
             if allow.split(", ").any(|allowed| allowed == method.as_str()) {
                 continue;
             }

@@ -90,7 +90,8 @@ async fn a_taken_username_is_a_conflict_in_any_letter_case() {
 async fn every_field_at_fault_is_named_at_once() {
     let app = TestApp::new().await;
     let anon = app.anon();
-    let answer = anon.post("/auth/register", &[("email", "first last"), ("password", "short"), ("username", "a b")]).await;
+    let answer =
+        anon.post("/auth/register", &[("email", "first last"), ("password", "short"), ("username", "a b")]).await;
     answer.assert_invalid(&["email", "password", "username"]);
     assert_eq!(answer.error_of("email"), "first last is not a valid email");
     assert_eq!(answer.error_of("password"), "must have at least 8 characters");
@@ -108,7 +109,8 @@ async fn every_field_at_fault_is_named_at_once() {
 #[rocket::async_test]
 async fn a_password_like_the_account_s_own_name_is_too_easy() {
     let app = TestApp::new().await;
-    let fields = [("email", "zygmunt.brzeczyszczykiewicz@example.com"), ("password", "zygmunt.brzeczyszczykiewicz@example.com")];
+    let fields =
+        [("email", "zygmunt.brzeczyszczykiewicz@example.com"), ("password", "zygmunt.brzeczyszczykiewicz@example.com")];
     app.anon().post("/auth/register", &fields).await.assert_invalid(&["password"]);
 }
 
@@ -116,7 +118,10 @@ async fn a_password_like_the_account_s_own_name_is_too_easy() {
 async fn a_password_of_128_characters_counts_to_its_last_one() {
     let app = TestApp::new().await;
     let long: String = PASSWORD.chars().cycle().take(127).chain(['x']).collect();
-    app.anon().post("/auth/register", &[("email", "ann@example.com"), ("password", &long)]).await.assert(Status::Created);
+    app.anon()
+        .post("/auth/register", &[("email", "ann@example.com"), ("password", &long)])
+        .await
+        .assert(Status::Created);
     let log_in = async |password: &str| {
         app.anon().post("/auth/login", &[("email", "ann@example.com"), ("password", password)]).await
     };
@@ -131,7 +136,9 @@ async fn logging_in_takes_the_address_or_the_username_in_any_letter_case() {
     let app = TestApp::new().await;
     let fields = [("email", "ann@example.com"), ("username", "Ann.O"), ("password", PASSWORD)];
     app.anon().post("/auth/register", &fields).await.assert(Status::Created);
-    for name in [("email", "ann@example.com"), ("email", "Ann@EXAMPLE.com"), ("username", "ann.o"), ("username", "ANN.O")] {
+    for name in
+        [("email", "ann@example.com"), ("email", "Ann@EXAMPLE.com"), ("username", "ann.o"), ("username", "ANN.O")]
+    {
         let answer = app.anon().post("/auth/login", &[name, ("password", PASSWORD)]).await;
         assert_token(answer.assert(Status::Ok), "successfully logged in");
         app.anon().bearing(answer.token()).get("/auth/user").await.assert(Status::Ok);

@@ -54,10 +54,16 @@ async fn a_deadline_passes_with_the_day() {
     app.advance(Duration::from_secs(12 * 3600 - 1));
     let admin = admin.bearing(admin.log_in(crate::support::PASSWORD).await.token());
     let widget = admin.get("/widgets/today").await;
-    assert_eq!((&widget.body["deadline_passed"], &widget.body["time_remaining"]), (&json!(false), &json!("No time remaining")));
+    assert_eq!(
+        (&widget.body["deadline_passed"], &widget.body["time_remaining"]),
+        (&json!(false), &json!("No time remaining"))
+    );
     app.advance(Duration::from_secs(1));
     let widget = admin.get("/widgets/today").await;
-    assert_eq!((&widget.body["deadline_passed"], &widget.body["time_remaining"]), (&json!(true), &json!("No time remaining")));
+    assert_eq!(
+        (&widget.body["deadline_passed"], &widget.body["time_remaining"]),
+        (&json!(true), &json!("No time remaining"))
+    );
 }
 
 #[rocket::async_test]
@@ -75,11 +81,15 @@ async fn a_taken_name_is_a_conflict_and_changes_nothing() {
 async fn every_field_at_fault_is_named_at_once() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
-    let answer = admin.post("/widgets", &[("name", "No Name"), ("info_url", "ftp://x"), ("deadline", "11/20/2026")]).await;
+    let answer =
+        admin.post("/widgets", &[("name", "No Name"), ("info_url", "ftp://x"), ("deadline", "11/20/2026")]).await;
     answer.assert_invalid(&["name", "info_url", "deadline"]);
     assert!(answer.error_of("name").starts_with("'No Name' contains one or more invalid characters. "));
     admin.post("/widgets", &[]).await.assert_invalid(&["name", "info_url", "deadline"]);
-    admin.put("/widgets/one", &[("info_url", ""), ("deadline", "soon")]).await.assert_invalid(&["info_url", "deadline"]);
+    admin
+        .put("/widgets/one", &[("info_url", ""), ("deadline", "soon")])
+        .await
+        .assert_invalid(&["info_url", "deadline"]);
     admin.put("/widgets/one", &widget("one")).await.assert_invalid(&["name"]);
     assert_eq!(admin.get("/widgets").await.body["total_items"], 0);
 }
@@ -217,9 +227,17 @@ async fn a_page_that_cannot_be_is_bad_input() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     for (query, field) in [
-        ("page=0", "page"), ("page=-1", "page"), ("page=abc", "page"), ("page=1.5", "page"),
-        ("page=18446744073709551616", "page"), ("page=1&page=1", "page"), ("per_page=0", "per_page"),
-        ("per_page=7", "per_page"), ("per_page=abc", "per_page"), ("per_page=101", "per_page"), ("pagge=1", "pagge"),
+        ("page=0", "page"),
+        ("page=-1", "page"),
+        ("page=abc", "page"),
+        ("page=1.5", "page"),
+        ("page=18446744073709551616", "page"),
+        ("page=1&page=1", "page"),
+        ("per_page=0", "per_page"),
+        ("per_page=7", "per_page"),
+        ("per_page=abc", "per_page"),
+        ("per_page=101", "per_page"),
+        ("pagge=1", "pagge"),
     ] {
         ann.get(&format!("/widgets?{query}")).await.assert_invalid(&[field]);
     }

@@ -1,6 +1,8 @@
 //! The store's contract, in the words of `trait Store`: what any engine has to keep.
 //! What is said of files and of SQLite itself is in `sqlite`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
+
 mod sqlite;
 mod tokens;
 mod users;
@@ -9,7 +11,9 @@ mod widgets;
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use widgetd::domain::{Deadline, Email, InfoUrl, NewUser, NewWidget, PasswordHash, PublicId, Role, Status, Timestamp, User, WidgetName};
+use widgetd::domain::{
+    Deadline, Email, InfoUrl, NewUser, NewWidget, PasswordHash, PublicId, Role, Status, Timestamp, User, WidgetName,
+};
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Store};
 

@@ -87,7 +87,8 @@ fn two_openings_of_a_new_database_at_once_agree() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("widgetd.db");
     let ids: Vec<String> = std::thread::scope(|scope| {
-        let open = || block_on(async { store::open(&path, IfAbsent::Create).unwrap().get_installation_id().await.unwrap() });
+        let open =
+            || block_on(async { store::open(&path, IfAbsent::Create).unwrap().get_installation_id().await.unwrap() });
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });

@@ -12,7 +12,12 @@ fn username(text: &str) -> Username {
 fn an_account_is_what_was_stored_also_after_reopening() {
     block_on(async {
         let subject = Subject::new();
-        let new = NewUser { username: Some(username("Ann.O")), role: Role::Manager, status: Status::Pending, ..new_user("Ann") };
+        let new = NewUser {
+            username: Some(username("Ann.O")),
+            role: Role::Manager,
+            status: Status::Pending,
+            ..new_user("Ann")
+        };
         let created = subject.store.create_user(new.clone(), NOW).await.unwrap();
         assert_eq!((created.public_id, &created.email, &created.username), (new.public_id, &new.email, &new.username));
         assert_eq!((created.role, created.status, created.token_epoch), (Role::Manager, Status::Pending, 0));
@@ -45,7 +50,10 @@ fn credentials_are_found_by_either_name_in_any_letter_case() {
         let new = NewUser { username: Some(username("Ann.O")), ..new_user("Ann") };
         let user = subject.store.create_user(new, NOW).await.unwrap();
         for login in [
-            Login::Email(email("ann")), Login::Email(email("ANN")), Login::Username(username("ann.o")), Login::Username(username("ANN.O")),
+            Login::Email(email("ann")),
+            Login::Email(email("ANN")),
+            Login::Username(username("ann.o")),
+            Login::Username(username("ANN.O")),
         ] {
             let found = subject.store.find_credentials(&login).await.unwrap().unwrap();
             assert_eq!((found.user, found.password_hash), (user.clone(), hash("first")));

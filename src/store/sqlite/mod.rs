@@ -89,9 +89,8 @@ impl Store for SqliteStore {
 
     async fn ping(&self) -> Result<(), Error> {
         self.writer.check_alive()?;
-        self.readers.inline(|connection| {
-            connection.prepare_cached("SELECT 1 FROM installation")?.query_row([], |_| Ok(()))
-        })
+        self.readers
+            .inline(|connection| connection.prepare_cached("SELECT 1 FROM installation")?.query_row([], |_| Ok(())))
     }
 
     async fn create_user(&self, new: NewUser, now: Timestamp) -> Result<User, Error> {
@@ -135,7 +134,8 @@ impl Store for SqliteStore {
         self.readers.inline(|connection| tokens::find_authority(connection, subject, token))
     }
 
-    async fn revoke_token(&self, token: TokenId, expires_at: Timestamp, now: Timestamp) -> Result<(), Error> {
+    async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp, now: Timestamp) -> Result<(), Error> {
+        let token = token.clone();
         self.writer.run(move |connection| tokens::revoke(connection, &token, expires_at, now)).await
     }
 
@@ -148,9 +148,7 @@ impl Store for SqliteStore {
     }
 
     async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error> {
-        self.readers
-            .inline(|connection| widgets::find(connection, name))?
-            .ok_or_else(|| widgets::not_found(name))
+        self.readers.inline(|connection| widgets::find(connection, name))?.ok_or_else(|| widgets::not_found(name))
     }
 
     async fn list_widgets(&self, request: PageRequest) -> Result<Page<Widget>, Error> {

@@ -30,12 +30,7 @@ pub fn find_authority(
 }
 
 /// Ends a token. One that has ended already stays so.
-pub fn revoke(
-    connection: &Connection,
-    token: &TokenId,
-    expires_at: Timestamp,
-    now: Timestamp,
-) -> Result<(), JobError> {
+pub fn revoke(connection: &Connection, token: &TokenId, expires_at: Timestamp, now: Timestamp) -> Result<(), JobError> {
     purge(connection, now)?;
     connection
         .prepare_cached("INSERT INTO revoked_token (jti, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?

@@ -62,10 +62,7 @@ fn exists(connection: &Connection, name: &WidgetName) -> rusqlite::Result<bool> 
 
 /// A widget by its name.
 pub fn find(connection: &Connection, name: &WidgetName) -> rusqlite::Result<Option<Widget>> {
-    connection
-        .prepare_cached(concat!(select!(), " WHERE w.name = ?1"))?
-        .query_row([name.as_str()], from_row)
-        .optional()
+    connection.prepare_cached(concat!(select!(), " WHERE w.name = ?1"))?.query_row([name.as_str()], from_row).optional()
 }
 
 /// A page of widgets, oldest first, and the number of all: both from one moment.

@@ -1,0 +1,103 @@
+//! What only a real connection shows.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::program::{PASSWORD, PATIENCE, Place, Server};
+
+/// Sends bytes as they are, and reads what comes back until the connection is closed.
+fn exchange(server: &Server, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn a_megabyte_that_nobody_wants_still_gets_its_answer() {
+    let server = Place::new().serve();
+    let large = vec![b'x'; 1024 * 1024];
+    for (method, path, headers, status) in [
+        ("POST", "/api/v1/auth/register", "Content-Type: application/json\r\n", 413),
+        ("POST", "/api/v1/auth/login", "Content-Type: application/x-www-form-urlencoded\r\n", 413),
+        ("POST", "/api/v1/auth/login", "Content-Type: text/plain\r\n", 415),
+        ("POST", "/api/v1/auth/login", "", 415),
+        ("POST", "/api/v1/auth/logout", "Content-Type: application/json\r\n", 401),
+        ("POST", "/api/v1/widgets", "Content-Type: application/json\r\n", 401),
+        ("PUT", "/api/v1/widgets/one", "Content-Type: application/json\r\n", 401),
+        ("DELETE", "/api/v1/widgets/one", "", 401),
+        ("GET", "/api/v1/widgets", "", 401),
+        ("PATCH", "/api/v1/widgets", "", 405),
+        ("POST", "/nope", "", 404),
+    ] {
+        let answer = exchange(&server, &request(method, path, headers, &large));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {path}: {answer:.200}");
+        assert!(answer.contains("\"status\":\"fail\""), "{method} {path}: {answer:.200}");
+    }
+}
+
+#[test]
+fn a_method_that_nobody_knows_is_400_in_the_one_shape() {
+    let server = Place::new().serve();
+    let answer = exchange(&server, &request("BREW", "/api/v1/widgets", "", b""));
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("{\"status\":\"fail\",\"message\":"), "{answer}");
+}
+
+#[test]
+fn noise_on_the_wire_does_not_stop_the_service() {
+    let server = Place::new().serve();
+    let mut long = b"GET /".to_vec();
+    long.resize(200_000, b'a');
+    for noise in [&b"\0\x01\x02\r\n\r\n"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", &long] {
+        let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // It may hang up before it has read all of it.
+        let _ = stream.write_all(noise);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    assert_eq!(server.client().get("/openapi.json").status, 200);
+}
+
+#[test]
+fn of_64_registrations_of_one_address_at_once_one_succeeds() {
+    // At the full price of a hash, so that they really wait for each other.
+    let place = Place::with(&[]);
+    let server = place.serve();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..64)
+            .map(|_| {
+                let client = server.client();
+                scope.spawn(move || {
+                    client.post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]).status
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let count = |status| statuses.iter().filter(|s| **s == status).count();
+    assert_eq!((count(201), count(409)), (1, 63), "{statuses:?}");
+}
+
+#[test]
+fn a_token_of_two_seconds_says_so_and_dies() {
+    let place = Place::with(&[("WIDGETD_ACCESS_TOKEN_SECONDS", "2"), ("WIDGETD_ARGON2_MEMORY_KIB", "64")]);
+    let server = place.serve();
+    let answer = server.client().post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]);
+    assert_eq!(answer.body["expires_in"], 2);
+    let ann = server.client().bearing(answer.body["access_token"].as_str().unwrap());
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let answer = ann.get("/auth/user");
+    assert_eq!((answer.status, &answer.body["message"]), (401, &"Access token expired. Please log in again.".into()));
+}

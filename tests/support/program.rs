@@ -1,0 +1,219 @@
+//! The program as a child process, in a temporary folder, with nothing of this environment's
+//! settings in its own.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub const PASSWORD: &str = "correct horse battery staple";
+pub const BINARY: &str = env!("CARGO_BIN_EXE_widgetd");
+
+/// How long anything may take before a test gives up on it. No test measures time with this.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder to run the program in.
+pub struct Place {
+    pub folder: TempDir,
+    environment: Vec<(String, String)>,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let cheap = [("WIDGETD_ARGON2_MEMORY_KIB", "64"), ("WIDGETD_ARGON2_PASSES", "1")];
+        Self::with(&cheap)
+    }
+
+    pub fn with(environment: &[(&str, &str)]) -> Self {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Self { folder: TempDir::new().unwrap(), environment }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.path().join("widgetd.db")
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        for (name, _) in
+            std::env::vars().filter(|(name, _)| name.starts_with("WIDGETD_") || name.starts_with("ROCKET_"))
+        {
+            command.env_remove(name);
+        }
+        command.args(arguments).current_dir(self.path()).envs(self.environment.iter().map(|(k, v)| (k, v)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str], stdin: &str) -> Output {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pipe: ChildStdin = child.stdin.take().unwrap();
+        // A command that does not read its input has closed the pipe.
+        let _ = pipe.write_all(stdin.as_bytes());
+        drop(pipe);
+        child.wait_with_output().unwrap()
+    }
+
+    pub fn add_admin(&self) {
+        let output = self.run(&["user", "add", "admin@example.com", "--admin", "--password-stdin"], PASSWORD);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+
+    /// Starts to serve on a free port, and waits until it says that it is ready.
+    pub fn serve(&self) -> Server {
+        self.serve_with(&["serve", "--port", "0"])
+    }
+
+    pub fn serve_with(&self, arguments: &[&str]) -> Server {
+        let mut child = self.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut server = Server { child, url: String::new(), lines, said: Vec::new() };
+        while !server.said.iter().any(|line| line.contains("Ctrl-C")) {
+            let line = server.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not ready: {:?}", server.said));
+            server.said.push(line);
+        }
+        let address = |line: &String| line.strip_prefix("  Address    ").map(str::to_owned);
+        server.url = server.said.iter().find_map(address).expect("an address");
+        server
+    }
+}
+
+/// The program while it serves. Killed when dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+    lines: Receiver<String>,
+    /// What it has said on stderr so far.
+    pub said: Vec<String>,
+}
+
+impl Server {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits until it has. Answers its exit code and all that it said.
+    pub fn terminate(mut self) -> (Option<i32>, Vec<String>) {
+        signal(self.id(), "TERM");
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(Instant::now() < deadline, "it does not stop"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let mut said = std::mem::take(&mut self.said);
+        said.extend(self.lines.iter());
+        (status.code(), said)
+    }
+
+    pub fn client(&self) -> Client {
+        Client { url: self.url.clone(), token: None, agent: agent() }
+    }
+
+    pub fn log_in(&self, email: &str) -> Client {
+        let answer = self.client().post("/auth/login", &[("email", email), ("password", PASSWORD)]);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        Client { token: Some(answer.body["access_token"].as_str().unwrap().to_owned()), ..self.client() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+}
+
+/// Somebody who sends requests below `/api/v1` over the network.
+#[derive(Clone)]
+pub struct Client {
+    url: String,
+    pub token: Option<String>,
+    agent: ureq::Agent,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub text: String,
+    pub body: Value,
+}
+
+impl Client {
+    pub fn bearing(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.try_get(path).unwrap()
+    }
+
+    pub fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
+        let mut request = self.agent.get(format!("{}/api/v1{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        read(request.call())
+    }
+
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.try_post(path, fields).unwrap()
+    }
+
+    /// Fails where the connection does.
+    pub fn try_post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
+        let mut request = self.agent.post(format!("{}/api/v1{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        read(request.send_form(fields.iter().copied()))
+    }
+
+    pub fn try_add_widget(&self, name: &str) -> Result<Answer, ureq::Error> {
+        let fields = [("name", name), ("info_url", "https://example.com"), ("deadline", "2099-12-31")];
+        self.try_post("/widgets", &fields)
+    }
+}
+
+fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, ureq::Error> {
+    let mut response = response?;
+    let text = response.body_mut().read_to_string()?;
+    let body = serde_json::from_str(&text).unwrap_or_default();
+    Ok(Answer { status: response.status().as_u16(), text, body })
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
