@@ -19,7 +19,7 @@ use super::fallback::discard;
 use crate::error::{Error, FieldErrors};
 
 /// Under which name a body is at fault that has no fields to name.
-const WHOLE_BODY: &str = "body";
+pub const WHOLE_BODY: &str = "body";
 
 /// What a body of this kind must contain, and how it is read.
 #[rocket::async_trait]

@@ -116,7 +116,10 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
         _ => None,
     };
     let success = derived("200").unwrap_or_default().content;
-    let failure = derived("500").unwrap_or_default().content;
+    // The shape of every problem. An operation whose type has no problems asks nobody who could be
+    // busy or broken, and still there are requests that it does not take.
+    let failure = failure_content();
+    let can_fail = derived("500").is_some();
 
     let mut rules: Vec<(u16, String)> = Vec::new();
     if operation.request_body.is_some() {
@@ -131,7 +134,8 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
     for status in [401, 403] {
         rules.extend(derived(&status.to_string()).map(|response| (status, response.description)));
     }
-    if !failure.is_empty() {
+    rules.push((400, "The request carries a body, and none is expected.".to_owned()));
+    if can_fail {
         rules.push((
             500,
             "Something broke on our side. The message has the number to find it by in the log.".to_owned(),
@@ -170,6 +174,14 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
     if matches!(&operation.request_body, Some(RefOr::Object(body)) if body.content.is_empty()) {
         operation.request_body = None;
     }
+}
+
+/// The one shape of refusals and failures, which `Problem` puts among the document's components.
+fn failure_content() -> Map<String, MediaType> {
+    let schema = SchemaObject::new_ref("#/components/schemas/ErrorView".to_owned());
+    let mut content = Map::default();
+    content.insert("application/json".to_owned(), MediaType { schema: Some(schema), ..MediaType::default() });
+    content
 }
 
 /// A refusal as it may look; its message stands for the many that a status can have.

@@ -9,6 +9,7 @@ use rocket::tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
 use rocket::tokio::time::{Duration, timeout};
 use rocket::{Data, Request, Route};
 
+use super::body::WHOLE_BODY;
 use super::error::{Problem, refuse};
 use crate::error::Error;
 
@@ -89,23 +90,32 @@ fn has_path(pattern: &str, path: &str) -> bool {
     }) && segments.next().is_none()
 }
 
-/// Refuses forms that start with `_method=`. Rocket takes such a value for the request's method
-/// before anyone is asked, so that a form of another site could delete something.
-pub struct RefuseMethodOverride;
+/// Refuses two kinds of requests before any route sees them.
+///
+/// A form that starts with `_method=`: Rocket takes such a value for the request's method before
+/// anyone is asked, so that a form of another site could delete something. And a GET with a body,
+/// which has no meaning (RFC 9110 section 9.3.1) and would else be ignored in silence.
+pub struct Screen;
 
 #[rocket::async_trait]
-impl Fairing for RefuseMethodOverride {
+impl Fairing for Screen {
     fn info(&self) -> Info {
-        Info { name: "a form does not choose its method", kind: Kind::Request }
+        Info { name: "requests that mean something else than they seem to", kind: Kind::Request }
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
-        let is_form = request.content_type().is_some_and(|content_type| content_type.is_form());
-        if is_form && data.peek(8).await.starts_with(b"_method=") {
-            refuse(request, Error::invalid("_method", "is not known here").into());
-            // No route but the fallback has this method; which one was meant is lost by now.
-            request.set_method(Method::Trace);
-        }
+        // Rocket has looked into the body already; this reads what it found.
+        let start = data.peek(8).await;
+        let error = if start == b"_method=" && request.content_type().is_some_and(|kind| kind.is_form()) {
+            Error::invalid("_method", "is not known here")
+        } else if matches!(request.method(), Method::Get | Method::Head) && !start.is_empty() {
+            Error::invalid(WHOLE_BODY, "is not expected: GET takes none")
+        } else {
+            return;
+        };
+        refuse(request, error.into());
+        // No route but the fallback has this method; which one a form meant is lost by now.
+        request.set_method(Method::Trace);
     }
 }
 

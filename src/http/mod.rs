@@ -51,7 +51,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
     rocket
         .manage(services)
         .manage(document)
-        .attach(fallback::RefuseMethodOverride)
+        .attach(fallback::Screen)
         .mount("/", page_routes)
         .mount(API, user_routes)
         .mount(API, widget_routes)

@@ -12,7 +12,7 @@ use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::body::{Body, Fields, Input};
+use super::body::{Body, Fields, Input, Nothing};
 use super::docs::Description;
 use super::error::Problem;
 use super::guards::{Account, Admin};
@@ -269,8 +269,13 @@ async fn update_widget(
 ///
 /// For administrators.
 #[openapi(tag = "Widgets")]
-#[delete("/widgets/<name>")]
-async fn delete_widget(_admin: Admin, name: NameInPath, services: &State<Services>) -> Result<NoContent, Problem> {
+#[delete("/widgets/<name>", data = "<_body>")]
+async fn delete_widget(
+    _admin: Admin,
+    name: NameInPath,
+    _body: Body<Nothing>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
     services.store.delete_widget(&name.read()?).await?;
     Ok(NoContent)
 }

@@ -6,12 +6,13 @@ use serde_json::json;
 use crate::support::{Actor, TestApp, widget};
 
 /// Every route that takes a body.
-const WRITES: [(Method, &str); 5] = [
+const WRITES: [(Method, &str); 6] = [
     (Method::Post, "/auth/register"),
     (Method::Post, "/auth/login"),
     (Method::Post, "/auth/logout"),
     (Method::Post, "/widgets"),
     (Method::Put, "/widgets/one"),
+    (Method::Delete, "/widgets/one"),
 ];
 
 /// Sends the same body to every route that takes one, as an administrator, and checks that
@@ -203,4 +204,19 @@ async fn a_widget_survives_the_attempts_to_change_it_to_nonsense() {
         admin.put("/widgets/one", fields).await.assert(Status::BadRequest);
     }
     assert_eq!(admin.get("/widgets/one").await.body, before);
+}
+
+#[rocket::async_test]
+async fn a_body_where_none_is_expected_is_400_before_anything_is_done() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    admin.add_widget("one").await.assert(Status::Created);
+    for path in ["/widgets", "/widgets/one", "/auth/user", "/openapi.json", "/ui"] {
+        for body in ["x", "{}", &"x".repeat(1024 * 1024)] {
+            admin.send(Method::Get, path, Some(ContentType::JSON), body).await.assert_invalid(&["body"]);
+            admin.send(Method::Head, path, None, body).await.assert(Status::BadRequest);
+        }
+    }
+    admin.send(Method::Delete, "/widgets/one", Some(ContentType::JSON), "{\"x\": 1}").await.assert_invalid(&["x"]);
+    admin.send(Method::Delete, "/widgets/one", Some(ContentType::JSON), "{}").await.assert(Status::NoContent);
 }

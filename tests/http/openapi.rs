@@ -101,12 +101,18 @@ async fn each_documented_status_of_each_operation_can_be_had() {
         (&ann, Delete, "/widgets/one", None, ""),
         (&ann, Post, "/auth/logout", ok.clone(), "x"),
         (&ann, Post, "/auth/logout", ok.clone(), &large),
-        (&ann, Post, "/auth/logout", text, "x"),
+        (&ann, Post, "/auth/logout", text.clone(), "x"),
         (&ann, Post, "/auth/logout", None, ""),
         (&ann, Post, "/auth/logout", None, ""),
         (&nobody, Get, "/ui", None, ""),
         (&nobody, Get, "/swagger.json", None, ""),
         (&nobody, Get, "/openapi.json", None, ""),
+        (&nobody, Get, "/ui", None, "x"),
+        (&nobody, Get, "/swagger.json", None, "x"),
+        (&nobody, Get, "/openapi.json", None, "x"),
+        (&nobody, Get, "/auth/user", None, "x"),
+        (&admin, Delete, "/widgets/one", ok.clone(), &large),
+        (&admin, Delete, "/widgets/one", text.clone(), "x"),
     ];
     let operation = |method: Method, path: &str| {
         let path = path.split('?').next().unwrap();
@@ -118,7 +124,9 @@ async fn each_documented_status_of_each_operation_can_be_had() {
         see(&operation(*method, path), status);
     }
     for path in ["/", "/healthz"] {
-        see(&format!("GET {path}"), app.client.get(path).dispatch().await.status().code);
+        for body in ["", "x"] {
+            see(&format!("GET {path}"), app.client.get(path).body(body).dispatch().await.status().code);
+        }
     }
 
     for (operation, statuses) in documented(app.document()) {

@@ -36,7 +36,7 @@ fn a_megabyte_that_nobody_wants_still_gets_its_answer() {
         ("POST", "/api/v1/widgets", "Content-Type: application/json\r\n", 401),
         ("PUT", "/api/v1/widgets/one", "Content-Type: application/json\r\n", 401),
         ("DELETE", "/api/v1/widgets/one", "", 401),
-        ("GET", "/api/v1/widgets", "", 401),
+        ("GET", "/api/v1/widgets", "", 400),
         ("PATCH", "/api/v1/widgets", "", 405),
         ("POST", "/nope", "", 404),
     ] {

@@ -215,3 +215,156 @@ fn write_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite:
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Sender, channel};
+
+    struct Subject {
+        writer: Writer,
+        reader: Connection,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Subject {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("test.db");
+            let reader = Connection::open(&path).unwrap();
+            reader.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
+            Self { writer: Writer::start(connect(&path).unwrap()).unwrap(), reader, _folder: folder }
+        }
+
+        /// What another connection sees: committed rows alone.
+        fn rows(&self) -> Vec<i64> {
+            let mut statement = self.reader.prepare("SELECT x FROM t ORDER BY x").unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+        }
+
+        /// Keeps the thread busy until something is sent, so that what is queued meanwhile is one batch.
+        fn hold(&self) -> (Sender<()>, oneshot::Receiver<Result<(), Error>>) {
+            let (release, gate) = channel();
+            let (begun, has_begun) = channel();
+            let held = self.queue(move |_| {
+                begun.send(()).unwrap();
+                gate.recv().unwrap();
+                Ok(())
+            });
+            has_begun.recv().unwrap();
+            (release, held)
+        }
+
+        fn queue<T: Send + 'static>(
+            &self,
+            work: impl FnOnce(&Connection) -> Result<T, JobError> + Send + 'static,
+        ) -> oneshot::Receiver<Result<T, Error>> {
+            let (reply, answer) = oneshot::channel();
+            self.writer.enqueue(Box::new(Pending { work: Some(work), result: None, reply })).unwrap();
+            answer
+        }
+    }
+
+    fn insert(x: i64) -> impl FnOnce(&Connection) -> Result<(), JobError> {
+        move |connection| Ok(connection.execute("INSERT INTO t VALUES (?1)", [x]).map(drop)?)
+    }
+
+    fn wait<T>(answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {
+        answer.blocking_recv().unwrap()
+    }
+
+    #[test]
+    fn an_answered_write_is_seen_by_others() {
+        let subject = Subject::new();
+        wait(subject.queue(insert(1))).unwrap();
+        assert_eq!(subject.rows(), [1]);
+    }
+
+    #[test]
+    fn a_job_that_fails_refuses_or_panics_undoes_only_itself() {
+        let subject = Subject::new();
+        let (release, held) = subject.hold();
+        let first = subject.queue(insert(1));
+        let refused = subject.queue(|connection| {
+            insert(2)(connection)?;
+            Err::<(), _>(JobError::Refused(Error::NotFound("on purpose".to_owned())))
+        });
+        let panicked = subject.queue(|connection| -> Result<(), JobError> {
+            insert(3)(connection)?;
+            panic!("on purpose")
+        });
+        let failed = subject.queue(|connection| {
+            insert(4)(connection)?;
+            insert(1)(connection)
+        });
+        let last = subject.queue(insert(5));
+        assert!(subject.rows().is_empty());
+        release.send(()).unwrap();
+
+        for good in [held, first, last] {
+            wait(good).unwrap();
+        }
+        assert!(matches!(wait(refused), Err(Error::NotFound(_))));
+        assert!(matches!(wait(panicked), Err(Error::Internal(_))));
+        assert!(matches!(wait(failed), Err(Error::Internal(_))));
+        assert_eq!(subject.rows(), [1, 5]);
+    }
+
+    #[test]
+    fn nobody_is_told_of_success_when_the_transaction_was_dropped() {
+        let subject = Subject::new();
+        let (release, held) = subject.hold();
+        let before = subject.queue(insert(1));
+        let dropping = subject.queue(|connection| Ok(connection.execute_batch("ROLLBACK")?));
+        let after = subject.queue(insert(2));
+        release.send(()).unwrap();
+        wait(held).unwrap();
+        for lost in [before, dropping, after] {
+            assert!(matches!(wait(lost), Err(Error::Internal(_))));
+        }
+        assert!(subject.rows().is_empty());
+        wait(subject.queue(insert(3))).unwrap();
+        assert_eq!(subject.rows(), [3]);
+    }
+
+    #[test]
+    fn a_full_queue_is_busy_and_what_it_held_is_written() {
+        let subject = Subject::new();
+        let (release, held) = subject.hold();
+        let mut queued = Vec::new();
+        for x in 0..QUEUE {
+            queued.push(subject.queue(insert(i64::try_from(x).unwrap())));
+        }
+        let (reply, _) = oneshot::channel();
+        let refused = subject.writer.enqueue(Box::new(Pending { work: Some(insert(-1)), result: None, reply }));
+        assert!(matches!(refused, Err(Error::Busy)));
+        release.send(()).unwrap();
+        wait(held).unwrap();
+        // Whoever asked first has gone away; the write stands all the same.
+        drop(queued.remove(0));
+        for answer in queued {
+            wait(answer).unwrap();
+        }
+        assert_eq!(subject.rows().len(), QUEUE);
+    }
+
+    #[test]
+    fn a_lock_that_another_program_keeps_is_busy() {
+        let subject = Subject::new();
+        subject.reader.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert!(matches!(wait(subject.queue(insert(1))), Err(Error::Busy)));
+        subject.reader.execute_batch("COMMIT").unwrap();
+        wait(subject.queue(insert(1))).unwrap();
+    }
+
+    #[test]
+    fn every_commit_is_synchronised() {
+        const FULL: i64 = 2;
+        let subject = Subject::new();
+        let level =
+            wait(subject.queue(|connection| {
+                Ok(connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)
+            }));
+        assert_eq!(level.unwrap(), FULL);
+    }
+}
