@@ -8,6 +8,7 @@ use crate::accounts::{Accounts, Hasher, Sessions, SigningKey, Tokens};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
+pub use crate::http::API_PAGES;
 use crate::http::{self, Services};
 use crate::store::Store;
 

@@ -69,8 +69,6 @@ pub struct Overrides {
 pub struct Config {
     /// The absolute path of the database's file; the signing key is beside it.
     pub database: PathBuf,
-    /// Whether `database` is what it is without any setting.
-    pub database_is_default: bool,
     /// How many seconds a token lives.
     pub access_token_seconds: u32,
     /// The realm of challenges.
@@ -79,9 +77,8 @@ pub struct Config {
     pub password_policy: PasswordPolicy,
     /// What hashing a password costs.
     pub argon2: Argon2Settings,
-    /// How much is logged: `normal` is our warnings and errors, `debug` is Rocket's account of
-    /// every request as well.
-    pub log_level: LogLevel,
+    /// What is logged, as `env_logger` takes it.
+    pub log_filter: &'static str,
     /// How many threads serve requests.
     pub workers: usize,
     /// How many threads may do blocking work beside them.
@@ -112,7 +109,6 @@ impl Config {
             .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
         let argon2 = settings.argon2();
         Ok(Self {
-            database_is_default: settings.database == Settings::default().database,
             database,
             access_token_seconds: settings.access_token_seconds,
             realm: settings.realm,
@@ -121,7 +117,7 @@ impl Config {
                 min_score: settings.password_min_score,
             },
             argon2,
-            log_level: rocket.log_level,
+            log_filter: log_filter(rocket.log_level),
             workers: rocket.workers.max(1),
             max_blocking: rocket.max_blocking.max(1),
             figment,
@@ -188,6 +184,17 @@ impl Settings {
     }
 }
 
+/// `normal` is our warnings and errors; `debug` is Rocket's account of every request as well.
+fn log_filter(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Off => "off",
+        LogLevel::Critical => "off,widgetd=error",
+        // Rocket warns of each refusal of a guard in the name of the module that the handler is in.
+        LogLevel::Normal => "off,widgetd=warn,widgetd::http=error",
+        LogLevel::Debug => "info",
+    }
+}
+
 /// Refuses a key that nobody reads, which is a key misspelt.
 fn refuse_unknown_keys(figment: &Figment) -> Result<(), Error> {
     let known: Dict = Config::defaults().extract().map_err(|error| bad_settings(&error))?;
@@ -238,7 +245,6 @@ mod tests {
         jail(|_| {
             let config = Config::load(&Overrides::default()).unwrap();
             assert_eq!(config.database, std::path::absolute("widgetd.db").unwrap());
-            assert!(config.database_is_default);
             assert_eq!(config.access_token_seconds, 3_600);
             let rocket: rocket::Config = config.figment.extract().unwrap();
             assert_eq!((rocket.address, rocket.port), (Ipv4Addr::LOCALHOST.into(), 8_000));

@@ -90,7 +90,10 @@ impl Accounts {
         }
         if let Some(new) = upgraded {
             let id = credentials.user.public_id;
-            self.store.upgrade_password_hash(id, credentials.password_hash, new).await?;
+            // Who gave the right password is let in, also while nothing can be written.
+            if let Err(error) = self.store.upgrade_password_hash(id, credentials.password_hash, new).await {
+                log::warn!("cannot renew the hash of a password: {error}");
+            }
         }
         Ok(credentials.user)
     }

@@ -62,13 +62,18 @@ impl Remembered {
 
     fn find(&self, token: &str) -> Option<Arc<Verified>> {
         let place = self.place(token).read().unwrap_or_else(PoisonError::into_inner);
-        place.as_ref().filter(|genuine| *genuine.token == *token).map(|genuine| Arc::clone(&genuine.verified))
+        place.as_ref().filter(|genuine| is_same(&genuine.token, token)).map(|genuine| Arc::clone(&genuine.verified))
     }
 
     fn remember(&self, token: &str, verified: &Arc<Verified>) {
         let genuine = Genuine { token: token.into(), verified: Arc::clone(verified) };
         *self.place(token).write().unwrap_or_else(PoisonError::into_inner) = Some(genuine);
     }
+}
+
+/// Compares without telling by the time it takes where the first difference is.
+fn is_same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 /// Signs and verifies access tokens. Knows the key and the installation, and no account.

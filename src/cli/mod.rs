@@ -78,21 +78,6 @@ pub fn run() -> ExitCode {
 
 fn load(overrides: &Overrides) -> Result<Config, Error> {
     let config = Config::load(overrides)?;
-    start_log(&config);
+    env_logger::Builder::new().parse_filters(config.log_filter).init();
     Ok(config)
-}
-
-/// Logs to stderr. Rocket's own account of each request is for whoever debugs.
-fn start_log(config: &Config) {
-    use log::LevelFilter::{Error, Info, Off, Warn};
-    use rocket::config::LogLevel;
-    let mut log = env_logger::Builder::new();
-    match config.log_level {
-        LogLevel::Off => log.filter_level(Off),
-        LogLevel::Critical => log.filter_level(Off).filter_module("widgetd", Error),
-        // Rocket warns of each refusal of a guard in the name of the module that the handler is in.
-        LogLevel::Normal => log.filter_level(Off).filter_module("widgetd", Warn).filter_module("widgetd::http", Error),
-        LogLevel::Debug => log.filter_level(Info),
-    };
-    log.init();
 }

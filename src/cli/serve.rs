@@ -7,11 +7,10 @@ use std::sync::Arc;
 use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
 
-use crate::app;
+use crate::app::{self, API_PAGES};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::API_PAGES;
 use crate::store::{self, IfAbsent};
 
 /// Serves until SIGINT or SIGTERM, then finishes what is in flight.
@@ -62,11 +61,17 @@ fn announce(at: SocketAddr, database: &Path, next_step: Option<&str>) {
     eprintln!("\nPress Ctrl-C to stop.\n");
 }
 
-/// How to make an administrator of this database, with the program as it was called.
+/// How to make an administrator of this database, with the program as it was called, from any folder.
 fn command_for_administrator(config: &Config) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "widgetd".to_owned());
-    let command = format!("{program} user add you@example.org --admin");
-    if config.database_is_default { command } else { format!("{command} --database {}", config.database.display()) }
+    let database = config.database.display().to_string();
+    format!("{} user add you@example.org --admin --database {}", quoted(&program), quoted(&database))
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Rocket's errors for a person at a terminal. Looking at the kind also keeps it from panicking.

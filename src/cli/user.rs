@@ -1,6 +1,7 @@
 //! `widgetd user`
 
-use std::io::{BufRead, IsTerminal};
+use std::fmt::Write as _;
+use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 
 use clap::Subcommand;
@@ -59,11 +60,10 @@ pub fn run(config: &Config, command: Command) -> Result<(), Error> {
 
 async fn add(config: &Config, email: &str, admin: bool, password_stdin: bool) -> Result<(), Error> {
     let email = parse(email)?;
+    let password = ask_password(config, password_stdin, &email)?;
     // The database is made last: a command that is given up leaves nothing behind.
-    let password = ask_password(password_stdin)?;
     let store = store::open(&config.database, IfAbsent::Create)?;
     let accounts = accounts(config, &store)?;
-    let password = judge(&accounts, &password, &email).await?;
     let role = if admin { Role::Admin } else { Role::Employee };
     let user = accounts.register(email, None, password, role).await?;
     store.close().await;
@@ -74,9 +74,8 @@ async fn add(config: &Config, email: &str, admin: bool, password_stdin: bool) ->
 async fn passwd(config: &Config, email: &str, password_stdin: bool) -> Result<(), Error> {
     let email = parse(email)?;
     let store = store::open(&config.database, IfAbsent::Fail)?;
-    let password = ask_password(password_stdin)?;
+    let password = ask_password(config, password_stdin, &email)?;
     let accounts = accounts(config, &store)?;
-    let password = judge(&accounts, &password, &email).await?;
     let user = accounts.set_password(&email, password).await.map_err(|error| match error {
         Error::NotFound(_) => Error::NotFound(format!("there is no account {email}")),
         other => other,
@@ -91,18 +90,27 @@ async fn list(config: &Config, json: bool) -> Result<(), Error> {
     if json {
         let rows: Vec<Row<'_>> = users.iter().map(Row::new).collect();
         let text = serde_json::to_string_pretty(&rows).map_err(|cause| Error::internal("writing JSON", cause))?;
-        println!("{text}");
-        return Ok(());
+        return print(&format!("{text}\n"));
     }
     let width = users.iter().map(|user| user.email.as_str().len()).max().unwrap_or(0);
+    let mut lines = String::new();
     for user in &users {
         let Row { email, role, status, registered_on, .. } = Row::new(user);
-        println!("{email:width$}  {role:8}  {status:8}  {registered_on}");
+        // Writing into a String cannot fail.
+        let _ = writeln!(lines, "{email:width$}  {role:8}  {status:8}  {registered_on}");
     }
     if users.is_empty() {
         eprintln!("There are no accounts yet.");
     }
-    Ok(())
+    print(&lines)
+}
+
+/// Writes to stdout. A reader that has seen enough, as `head` does, is no failure.
+fn print(text: &str) -> Result<(), Error> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(Error::internal("cannot write", cause)),
+        _ => Ok(()),
+    }
 }
 
 /// An account as `--json` prints it.
@@ -137,14 +145,15 @@ fn accounts(config: &Config, store: &Arc<dyn Store>) -> Result<Accounts, Error> 
     app::accounts(config, Arc::clone(store), Clock::System, 1)
 }
 
-async fn judge(accounts: &Accounts, text: &str, email: &Email) -> Result<NewPassword, Error> {
+/// Asks for a new password, and judges it.
+fn ask_password(config: &Config, from_stdin: bool, email: &Email) -> Result<NewPassword, Error> {
     let wrong = |why| Error::invalid("password", why);
-    let password = accounts.check_length(text).map_err(wrong)?;
-    accounts.judge(password, vec![email.as_str().to_owned()]).await?.map_err(wrong)
+    let password = config.password_policy.check_length(&read_password(from_stdin)?).map_err(wrong)?;
+    config.password_policy.judge(&password, &[email.as_str()]).map_err(wrong)
 }
 
 /// Asks twice without echo, or takes the first line of stdin.
-fn ask_password(from_stdin: bool) -> Result<String, Error> {
+fn read_password(from_stdin: bool) -> Result<String, Error> {
     let failed = |cause| Error::internal("cannot read the password", cause);
     if from_stdin {
         let mut line = String::new();

@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use rocket::data::{ByteUnit, FromData, Outcome, ToByteUnit};
 use rocket::http::ContentType;
 use rocket::tokio::io::AsyncReadExt;
+use rocket::tokio::time::{Duration, timeout};
 use rocket::{Data, Request};
 use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::{MediaType, RequestBody};
@@ -20,6 +21,12 @@ use crate::error::{Error, FieldErrors};
 
 /// Under which name a body is at fault that has no fields to name.
 pub const WHOLE_BODY: &str = "body";
+
+/// How many fields a body may have: far more than any has, and few enough to compare and to answer.
+const MAX_FIELDS: usize = 64;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a body of this kind must contain, and how it is read.
 #[rocket::async_trait]
@@ -85,8 +92,11 @@ async fn read_fields(request: &Request<'_>, data: Data<'_>) -> Result<Fields, Pr
         return Err(Problem::unsupported_media_type());
     };
     let mut bytes = Vec::new();
-    let read = (&mut stream).take(limit + 1).read_to_end(&mut bytes).await;
-    read.map_err(|_| Error::invalid(WHOLE_BODY, "ended before all of it had arrived"))?;
+    match timeout(PATIENCE, (&mut stream).take(limit.saturating_add(1)).read_to_end(&mut bytes)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(_)) => return Err(Error::invalid(WHOLE_BODY, "ended before all of it had arrived").into()),
+        Err(_) => return Err(Error::invalid(WHOLE_BODY, "took too long to arrive").into()),
+    }
     if bytes.len() as u64 > limit {
         discard(stream).await;
         return Err(match format {
@@ -127,7 +137,10 @@ impl Fields {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(Error::invalid(WHOLE_BODY, "is not valid UTF-8"));
         };
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        for (n, pair) in text.split('&').filter(|pair| !pair.is_empty()).enumerate() {
+            if n == MAX_FIELDS {
+                return Err(Error::invalid(WHOLE_BODY, format!("has more than {MAX_FIELDS} fields")));
+            }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let Some(name) = decode(name) else {
                 return Err(Error::invalid(WHOLE_BODY, "has a field whose name is not valid percent-encoded UTF-8"));
@@ -249,6 +262,9 @@ impl<'de> Deserialize<'de> for Members {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
+                    if members.len() == MAX_FIELDS {
+                        return Err(serde::de::Error::custom(format_args!("more than {MAX_FIELDS} fields")));
+                    }
                     members.push(member);
                 }
                 Ok(Members(members))
@@ -366,6 +382,15 @@ mod tests {
     fn a_name_that_nobody_asked_for_is_refused_with_those_that_are_known() {
         assert_eq!(form("a=x&_method=DELETE"), "_method: is not known here; known are a, b");
         assert_eq!(json(r#"{"a": "x", "admin": true}"#), "admin: is not known here; known are a, b");
+    }
+
+    #[test]
+    fn more_fields_than_any_body_has_are_refused_as_one_error() {
+        let pairs: Vec<_> = (0..10_000).map(|n| format!("f{n}=")).collect();
+        assert_eq!(form(&pairs.join("&")), "body: has more than 64 fields");
+        let members: Vec<_> = (0..10_000).map(|n| format!("\"f{n}\": 0")).collect();
+        let error = json(&format!("{{{}}}", members.join(",")));
+        assert!(error.starts_with("body: is not a valid JSON object: more than 64 fields"), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use rocket::data::ToByteUnit;
 use rocket::fairing::{Fairing, Info, Kind};
+use rocket::form::Form;
 use rocket::http::Method;
 use rocket::route::{Handler, Outcome};
 use rocket::tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
@@ -104,9 +105,11 @@ impl Fairing for Screen {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
-        // Rocket has looked into the body already; this reads what it found.
-        let start = data.peek(8).await;
-        let error = if start == b"_method=" && request.content_type().is_some_and(|kind| kind.is_form()) {
+        let is_form = request.content_type().is_some_and(|content_type| content_type.is_form());
+        // As much as Rocket has looked at already, and read as Rocket reads it.
+        let start = data.peek("_method=delete".len()).await;
+        let first_field = std::str::from_utf8(start).ok().and_then(|text| Form::values(text).next());
+        let error = if is_form && first_field.is_some_and(|field| field.name == "_method") {
             Error::invalid("_method", "is not known here")
         } else if matches!(request.method(), Method::Get | Method::Head) && !start.is_empty() {
             Error::invalid(WHOLE_BODY, "is not expected: GET takes none")

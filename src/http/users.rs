@@ -28,14 +28,14 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
         .operation(
             "register_user",
             &[
-                (201, "Registered. The token works at once.", &["Cache-Control"]),
+                (201, "Registered. The token works at once.", &["Cache-Control", "Pragma"]),
                 (409, "The e-mail address or the username is already registered.", &[]),
             ],
         )
         .operation(
             "log_in",
             &[
-                (200, "Logged in.", &["Cache-Control"]),
+                (200, "Logged in.", &["Cache-Control", "Pragma"]),
                 (401, "The account is unknown or the password is wrong.", &[]),
                 (403, "The password is right, and the account may not log in.", &[]),
             ],

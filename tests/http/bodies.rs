@@ -161,6 +161,8 @@ async fn a_form_does_not_choose_its_method() {
         (Method::Post, "/widgets/one", "_method=delete"),
         (Method::Post, "/widgets/one", "_method=put&info_url=https%3A%2F%2Fexample.org&deadline=2027-01-01"),
         (Method::Post, "/widgets", "_method=get&name=two"),
+        (Method::Post, "/widgets", "&_method=get&name=two"),
+        (Method::Post, "/widgets/one", "&_method=put&x"),
         (Method::Put, "/widgets/one", "_method=put"),
         (Method::Post, "/auth/logout", "_method=post"),
     ] {

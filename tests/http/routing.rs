@@ -130,7 +130,7 @@ async fn no_header_names_the_client_s_address() {
 }
 
 #[rocket::async_test]
-async fn a_body_that_a_guard_refuses_is_read_before_the_answer() {
+async fn a_body_that_nobody_wants_does_not_change_the_answer() {
     let app = TestApp::new().await;
     let body = "x".repeat(1024 * 1024);
     let answer = app.anon().send(Method::Post, "/widgets", Some(ContentType::Form), body.clone()).await;

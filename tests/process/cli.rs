@@ -41,12 +41,22 @@ fn accounts_are_listed_for_people_and_for_programs() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let place = Place::new();
+    add(&place, &["ann@example.com"], PASSWORD);
+    let mut listing = place.command(&["user", "list"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(listing.stdout.take());
+    assert_eq!(listing.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn what_cannot_be_done_is_said_and_changes_nothing() {
     let place = Place::new();
     assert_failed(&add(&place, &["first last"], PASSWORD), 1, "widgetd: email: first last is not a valid email");
     assert_failed(&add(&place, &["ann@example.com"], "short"), 1, "password: must have at least 8 characters");
     assert_failed(&add(&place, &["ann@example.com"], "password1"), 1, "password: is too easy to guess.");
     assert_failed(&add(&place, &["ann@example.com"], ""), 1, "password: is required");
+    assert!(!place.database().exists());
     add(&place, &["ann@example.com"], PASSWORD);
     assert_failed(&add(&place, &["ANN@example.com"], PASSWORD), 1, "ANN@example.com is already registered");
     let passwd = place.run(&["user", "passwd", "bob@example.com", "--password-stdin"], PASSWORD);

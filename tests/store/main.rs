@@ -132,7 +132,7 @@ fn closing_finishes_what_is_queued() {
         let first = writes.into_iter();
         let mut acknowledged = 0;
         let store = Arc::clone(&subject.store);
-        let closing = tokio::task::spawn_blocking(move || futures_executor(store));
+        let closing = tokio::task::spawn_blocking(move || block_on(store.close()));
         for write in first {
             match write.await.unwrap() {
                 Ok(()) => acknowledged += 1,
@@ -145,8 +145,4 @@ fn closing_finishes_what_is_queued() {
         let request = widgetd::domain::PageRequest::DEFAULT;
         assert_eq!(subject.store.list_widgets(request).await.unwrap().total, acknowledged);
     });
-}
-
-fn futures_executor(store: Arc<dyn Store>) {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(store.close());
 }

@@ -33,7 +33,9 @@ impl SqliteStore {
         prepare_file(path, if_absent)?;
         let mut connection = writer::connect(path)
             .map_err(|cause| Error::internal(&format!("cannot open the database {}", path.display()), cause))?;
+        // Only when the file is known to be ours is anything about it changed.
         migrate::migrate(&mut connection, path)?;
+        writer::use_write_ahead_log(&connection)?;
         Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path)? })
     }
 }

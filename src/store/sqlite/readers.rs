@@ -18,7 +18,10 @@ use crate::error::Error;
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
 
-/// How many connections are left for the blocking threads beside the ones that threads keep.
+/// How many threads may keep a connection: more than any setting of Rocket's `workers` asks for.
+const KEPT_CONNECTIONS: u32 = 1_024;
+
+/// How many connections the blocking threads share.
 const SHARED_CONNECTIONS: u32 = 8;
 
 /// How long a read waits for a free connection before it is [`Error::Busy`].
@@ -32,32 +35,22 @@ thread_local! {
     static KEPT: RefCell<Option<(u64, PooledConnection<SqliteConnectionManager>)>> = const { RefCell::new(None) };
 }
 
-/// The pool of query-only connections.
+/// The query-only connections: those that threads keep, and those that go round. They are two
+/// pools, so that neither can starve the other.
 pub struct Readers {
     id: u64,
-    pool: Pool,
+    kept: Pool,
+    shared: Pool,
 }
 
 impl Readers {
-    /// A pool for the database at `path`. Connections are made when they are first needed.
+    /// Readers of the database at `path`. Connections are made when they are first needed.
     pub fn new(path: &Path) -> Result<Self, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
-            super::initialise(connection)?;
-            connection.execute_batch("PRAGMA query_only = ON;")
-        });
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let pool = r2d2::Pool::builder()
-            .max_size(u32::try_from(threads * 2).unwrap_or(SHARED_CONNECTIONS) + SHARED_CONNECTIONS)
-            .min_idle(Some(0))
-            // A connection to a file does not go stale.
-            .test_on_check_out(false)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .connection_timeout(PATIENCE)
-            .build(manager)
-            .map_err(|cause| Error::internal("cannot make the pool of readers", cause))?;
-        Ok(Self { id: NEXT_POOL.fetch_add(1, Ordering::Relaxed), pool })
+        Ok(Self {
+            id: NEXT_POOL.fetch_add(1, Ordering::Relaxed),
+            kept: pool(path, KEPT_CONNECTIONS)?,
+            shared: pool(path, SHARED_CONNECTIONS)?,
+        })
     }
 
     /// Reads on this thread, with the connection that it keeps. For reads by key only.
@@ -68,7 +61,7 @@ impl Readers {
                 _ => {
                     // Gives back the other pool's connection before it waits for one of this pool.
                     *kept = None;
-                    &mut kept.insert((self.id, get(&self.pool)?)).1
+                    &mut kept.insert((self.id, get(&self.kept)?)).1
                 }
             };
             read(connection).map_err(|error| translate(&error))
@@ -80,11 +73,29 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let pool = self.pool.clone();
+        let pool = self.shared.clone();
         tokio::task::spawn_blocking(move || read(&*get(&pool)?).map_err(|error| translate(&error)))
             .await
             .map_err(|cause| Error::internal("a reading thread failed", cause))?
     }
+}
+
+fn pool(path: &Path, size: u32) -> Result<Pool, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
+        super::initialise(connection)?;
+        connection.execute_batch("PRAGMA query_only = ON;")
+    });
+    r2d2::Pool::builder()
+        .max_size(size)
+        .min_idle(Some(0))
+        // A connection to a file does not go stale.
+        .test_on_check_out(false)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connection_timeout(PATIENCE)
+        .build(manager)
+        .map_err(|cause| Error::internal("cannot make the pool of readers", cause))
 }
 
 fn get(pool: &Pool) -> Result<PooledConnection<SqliteConnectionManager>, Error> {

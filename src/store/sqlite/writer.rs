@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
@@ -31,14 +32,31 @@ const BATCH: usize = 256;
 /// Opens the connection that writes.
 ///
 /// `synchronous = FULL` is what makes an acknowledged write survive a power cut: in WAL mode,
-/// NORMAL syncs the log only at checkpoints.
+/// NORMAL syncs the log only at checkpoints. `fullfsync` is what makes a sync one on macOS.
 pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     super::initialise(&connection)?;
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
-    connection.execute_batch("PRAGMA synchronous = FULL;")?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;")?;
     Ok(connection)
+}
+
+/// Puts the database into WAL mode, which lasts.
+///
+/// SQLite does not wait for another program's lock here, whatever `busy_timeout` says; this does.
+pub fn use_write_ahead_log(connection: &Connection) -> Result<(), Error> {
+    const ATTEMPTS: usize = 250;
+    for _ in 0..ATTEMPTS {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => return Err(Error::internal("SQLite offers no write-ahead log here, but only", mode)),
+            Err(error) => match translate(&error) {
+                Error::Busy => std::thread::sleep(Duration::from_millis(20)),
+                other => return Err(other),
+            },
+        }
+    }
+    Err(Error::Busy)
 }
 
 /// A handle to the thread that writes.
@@ -150,7 +168,13 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, JobError> + Send> Job for Pend
         let result = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(JobError::Refused(error))) => Err(error),
-            Ok(Err(JobError::Sqlite(error))) => Err(translate(&error)),
+            Ok(Err(JobError::Sqlite(error))) => {
+                // The batch will be lost with it, and then this cause would be lost as well.
+                if connection.is_autocommit() {
+                    log::error!("a write ended the transaction: {error}");
+                }
+                Err(translate(&error))
+            }
             Err(_) => Err(Error::internal("a write", "it panicked")),
         };
         let keep = result.is_ok();
@@ -233,7 +257,9 @@ mod tests {
             let path = folder.path().join("test.db");
             let reader = Connection::open(&path).unwrap();
             reader.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
-            Self { writer: Writer::start(connect(&path).unwrap()).unwrap(), reader, _folder: folder }
+            let connection = connect(&path).unwrap();
+            use_write_ahead_log(&connection).unwrap();
+            Self { writer: Writer::start(connection).unwrap(), reader, _folder: folder }
         }
 
         /// What another connection sees: committed rows alone.
