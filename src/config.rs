@@ -175,7 +175,7 @@ impl Settings {
             return wrong("password_min_score", "must be 0 to 4".to_owned());
         }
         if let Err(cause) = self.argon2().check() {
-            return wrong("argon2_memory_kib` or `argon2_passes", format!("is not one that Argon2 allows: {cause}"));
+            return wrong("argon2_memory_kib` or `argon2_passes", format!("is not allowed: {cause}"));
         }
         if !self.cors_origins.is_empty() {
             return wrong("cors_origins", "is known, but cross-origin requests are not served yet".to_owned());
@@ -304,6 +304,7 @@ mod tests {
             ("WIDGETD_PASSWORD_MIN_LENGTH", "129"),
             ("WIDGETD_PASSWORD_MIN_SCORE", "5"),
             ("WIDGETD_ARGON2_MEMORY_KIB", "1"),
+            ("WIDGETD_ARGON2_MEMORY_KIB", "4000000000"),
             ("WIDGETD_ARGON2_PASSES", "0"),
             ("WIDGETD_THROTTLE", "perhaps"),
             ("WIDGETD_CORS_ORIGINS", "[\"https://app.example.org\"]"),

@@ -16,7 +16,8 @@ use tokio::sync::oneshot;
 use crate::domain::PasswordHash;
 use crate::error::Error;
 
-/// How many jobs may wait for each thread: at 20 ms a hash, under three seconds' worth.
+/// How many jobs may wait for each thread: at 20 ms a hash, under three seconds' worth. (Judging a
+/// new password takes up to a tenth of a second, if somebody means it to.)
 const QUEUE_PER_THREAD: usize = 128;
 
 /// How much lower than the serving threads' priority the hashing threads run (`nice`).
@@ -32,9 +33,15 @@ pub struct Argon2Settings {
     pub passes: u32,
 }
 
+/// The most memory that a hash may take, in KiB: each core has a thread that takes as much.
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+
 impl Argon2Settings {
-    /// Says why Argon2 does not allow this cost.
+    /// Says why this cost is not allowed: by Argon2, or because no machine could pay it.
     pub fn check(self) -> Result<(), String> {
+        if self.memory_kib > MAX_MEMORY_KIB {
+            return Err(format!("more than {MAX_MEMORY_KIB} KiB of memory for each core is too much"));
+        }
         self.params().map(drop).map_err(|cause| cause.to_string())
     }
 

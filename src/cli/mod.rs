@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, Overrides};
 use crate::error::Error;
@@ -31,6 +31,10 @@ struct Cli {
     /// The database's file [default: widgetd.db]
     #[arg(long, global = true, value_name = "FILE")]
     database: Option<PathBuf>,
+
+    /// Without a command, these are those of `serve`.
+    #[command(flatten)]
+    serve: ServeArgs,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -56,16 +60,24 @@ struct ServeArgs {
     port: Option<u16>,
 }
 
+impl ServeArgs {
+    fn is_empty(&self) -> bool {
+        self.address.is_none() && self.port.is_none()
+    }
+}
+
 /// Runs the command that the command line names.
 pub fn run() -> ExitCode {
-    let Cli { database, command } = Cli::parse();
-    let result = match command.unwrap_or(Command::Serve(ServeArgs::default())) {
-        Command::Serve(ServeArgs { address, port }) => {
-            load(&Overrides { database, address, port }).and_then(|config| serve::run(&config))
-        }
-        Command::User(command) => {
-            load(&Overrides { database, ..Overrides::default() }).and_then(|config| user::run(&config, command))
-        }
+    let Cli { database, serve, command } = Cli::parse();
+    if command.is_some() && !serve.is_empty() {
+        let why = "`--address` and `--port` belong to `serve`, and come after it";
+        Cli::command().error(clap::error::ErrorKind::ArgumentConflict, why).exit();
+    }
+    let result = match command.unwrap_or(Command::Serve(serve)) {
+        Command::Serve(ServeArgs { address, port }) => load(&Overrides { database, address, port })
+            .and_then(|config| serve::run(&config).map_err(|e| place(e, &config))),
+        Command::User(command) => load(&Overrides { database, ..Overrides::default() })
+            .and_then(|config| user::run(&config, command).map_err(|e| place(e, &config))),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,6 +85,15 @@ pub fn run() -> ExitCode {
             eprintln!("widgetd: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says which database was at work when something broke.
+fn place(error: Error, config: &Config) -> Error {
+    let database = config.database.display().to_string();
+    match error {
+        Error::Internal(text) if !text.contains(&database) => Error::Internal(format!("{text}\nDatabase: {database}")),
+        other => other,
     }
 }
 

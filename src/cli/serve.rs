@@ -77,10 +77,11 @@ fn quoted(word: &str) -> String {
 /// Rocket's errors for a person at a terminal. Looking at the kind also keeps it from panicking.
 fn explain(error: &rocket::Error) -> Error {
     match error.kind() {
-        ErrorKind::Bind(cause) => Error::internal(
+        ErrorKind::Bind(cause) if cause.kind() == std::io::ErrorKind::AddrInUse => Error::internal(
             "cannot listen (is another widgetd running? `--port` or WIDGETD_PORT chooses another port)",
             cause,
         ),
+        ErrorKind::Bind(cause) => Error::internal("cannot listen at this address", cause),
         ErrorKind::Shutdown(..) => {
             Error::Internal("some requests were still running when the time for them was over".to_owned())
         }

@@ -20,6 +20,9 @@ impl Password {
         if text.is_empty() {
             return Err("is required".to_owned());
         }
+        if text.contains('\0') {
+            return Err("must not contain a NUL character".to_owned());
+        }
         if text.chars().count() > MAX_PASSWORD_CHARS {
             return Err(format!("must have at most {MAX_PASSWORD_CHARS} characters"));
         }
@@ -132,6 +135,11 @@ mod tests {
         assert!(POLICY.check_length("ääääääää").is_ok());
         assert!(POLICY.check_length(&"ä".repeat(128)).is_ok());
         assert_eq!(POLICY.check_length(&"a".repeat(129)), Err("must have at most 128 characters".to_owned()));
+    }
+
+    #[test]
+    fn a_nul_character_is_refused() {
+        assert!(POLICY.check_length("a\0quite long phrase").is_err());
     }
 
     #[test]

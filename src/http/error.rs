@@ -114,7 +114,7 @@ impl Problem {
     /// For a status that Rocket came to by itself.
     pub fn of_status(status: Status) -> Self {
         match status.code {
-            400 => Self::new(status, "The request is malformed."),
+            400 => Self::new(status, "The request is malformed, or has a method that is not known."),
             404 => Self::new(status, "There is nothing at this address."),
             // Rocket's word for input that a guard could not read.
             422 => Self::new(Status::BadRequest, "The request could not be understood."),

@@ -42,9 +42,7 @@ struct Fallback;
 #[rocket::async_trait]
 impl Handler for Fallback {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
-        if !request.headers().contains("Expect") {
-            discard(data.open(UNWANTED_BYTES.bytes())).await;
-        }
+        discard(data.open(UNWANTED_BYTES.bytes())).await;
         // A guard's refusal, where there was one.
         let problem = request.local_cache(|| {
             let allowed = allowed_methods(request);

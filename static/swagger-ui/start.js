@@ -1,6 +1,6 @@
 // Nothing here may ask another host: by default Swagger UI has the document validated elsewhere.
 SwaggerUIBundle({
-  url: "openapi.json",
+  url: "/api/v1/openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,

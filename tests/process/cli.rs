@@ -78,7 +78,14 @@ fn only_serving_and_adding_make_a_database() {
 #[test]
 fn what_is_not_understood_is_2() {
     let place = Place::new();
-    for arguments in [&["usr"][..], &["user"], &["user", "add"], &["serve", "--port", "x"], &["--nope"]] {
+    for arguments in [
+        &["usr"][..],
+        &["user"],
+        &["user", "add"],
+        &["serve", "--port", "x"],
+        &["--nope"],
+        &["--port", "1", "user", "list"],
+    ] {
         assert_eq!(place.run(arguments, "").status.code(), Some(2), "{arguments:?}");
     }
 }

@@ -24,9 +24,10 @@ fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_megabyte_that_nobody_wants_still_gets_its_answer() {
+fn megabytes_that_nobody_wants_still_get_their_answer() {
     let server = Place::new().serve();
-    let large = vec![b'x'; 1024 * 1024];
+    // More than the buffers of a connection hold: who does not read it, hangs up on its sender.
+    let large = vec![b'x'; 8 * 1024 * 1024];
     for (method, path, headers, status) in [
         ("POST", "/api/v1/auth/register", "Content-Type: application/json\r\n", 413),
         ("POST", "/api/v1/auth/login", "Content-Type: application/x-www-form-urlencoded\r\n", 413),

@@ -45,6 +45,9 @@ fn plain_widgetd_serves_with_the_settings_of_the_environment() {
     let place = Place::with(&[("WIDGETD_PORT", "0"), ("WIDGETD_REALM", "example.org"), ("WIDGETD_THROTTLE", "false")]);
     let server = place.serve_with(&[]);
     assert_eq!(server.client().get("/widgets").status, 401);
+    // And with the flags of `serve`.
+    let server = Place::with(&[("WIDGETD_PORT", "1")]).serve_with(&["--port", "0"]);
+    assert_eq!(server.client().get("/widgets").status, 401);
 }
 
 #[test]

@@ -43,6 +43,9 @@ impl SqliteStore {
 /// Makes the file where that is allowed, readable by its owner alone: it holds password hashes,
 /// and SQLite gives its side files the same mode.
 fn prepare_file(path: &Path, if_absent: IfAbsent) -> Result<(), Error> {
+    if path.is_dir() {
+        return Err(Error::Conflict(format!("{} is a folder, not a database", path.display())));
+    }
     if path.exists() {
         return Ok(());
     }
