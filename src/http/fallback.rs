@@ -5,6 +5,7 @@ use rocket::data::ToByteUnit;
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::form::Form;
 use rocket::http::Method;
+use rocket::http::uri::Path;
 use rocket::route::{Handler, Outcome};
 use rocket::tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
 use rocket::tokio::time::{Duration, timeout};
@@ -67,7 +68,7 @@ pub async fn discard(mut body: impl AsyncRead + Unpin) {
 fn allowed_methods(request: &Request<'_>) -> Vec<&'static str> {
     let mut methods = Vec::new();
     for route in request.rocket().routes().filter(|route| route.rank < LAST) {
-        if has_path(route.uri.path(), request.uri().path().as_str()) {
+        if has_path(route.uri.path(), request.uri().path()) {
             methods.push(route.method.as_str());
             if route.method == Method::Get {
                 methods.push("HEAD");
@@ -79,12 +80,12 @@ fn allowed_methods(request: &Request<'_>) -> Vec<&'static str> {
     methods
 }
 
-/// Whether a route's path, whose segments may be `<parameters>`, is that of a request.
-fn has_path(pattern: &str, path: &str) -> bool {
-    let mut segments = path.split('/');
-    pattern.split('/').all(|expected| match segments.next() {
-        Some(segment) if expected.starts_with('<') => !segment.is_empty(),
-        Some(segment) => segment == expected,
+/// Whether a route's path, whose segments may be `<parameters>`, is that of a request. As in
+/// Rocket's own matching, slashes that separate nothing do not count, and escapes are read.
+fn has_path(pattern: &str, path: Path<'_>) -> bool {
+    let mut segments = path.segments().filter(|segment| !segment.is_empty());
+    pattern.split('/').filter(|expected| !expected.is_empty()).all(|expected| match segments.next() {
+        Some(segment) => expected.starts_with('<') || segment == expected,
         None => false,
     }) && segments.next().is_none()
 }
@@ -123,10 +124,14 @@ impl Fairing for Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rocket::http::uri::Origin;
 
     #[test]
-    fn a_parameter_stands_for_one_segment_that_is_not_empty() {
+    fn a_parameter_stands_for_one_segment() {
+        let has_path = |pattern, path: &str| super::has_path(pattern, Origin::parse(path).unwrap().path());
         assert!(has_path("/api/v1/widgets/<name>", "/api/v1/widgets/a"));
+        assert!(has_path("/api/v1/widgets", "/api/v1/widgets/"));
+        assert!(has_path("/api/v1/widgets", "//api/v1/%77idgets"));
         assert!(!has_path("/api/v1/widgets/<name>", "/api/v1/widgets/"));
         assert!(!has_path("/api/v1/widgets/<name>", "/api/v1/widgets/a/b"));
         assert!(!has_path("/api/v1/widgets/<name>", "/api/v1/widgets"));

@@ -34,6 +34,7 @@ async fn a_wrong_method_is_405_and_told_the_right_ones() {
     for (path, allow) in [
         ("/", "GET, HEAD"),
         ("/healthz", "GET, HEAD"),
+        ("/healthz/", "GET, HEAD"),
         ("/api/v1/auth/register", "POST"),
         ("/api/v1/auth/login", "POST"),
         ("/api/v1/auth/logout", "POST"),
