@@ -1,6 +1,28 @@
 //! What things are: types that cannot hold a wrong value, how they are read from text,
 //! and decisions that need nothing but their arguments.
 
+/// What the types have in common that hold a text which was checked when it was read.
+macro_rules! checked_text {
+    ($name:ident) => {
+        impl $name {
+            /// A value that was checked before it was stored.
+            pub fn from_stored(text: String) -> Self {
+                Self(text)
+            }
+
+            /// As it was typed.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// As it was typed, without a copy.
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+    };
+}
+
 mod deadline;
 mod page;
 mod password;

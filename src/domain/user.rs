@@ -116,6 +116,8 @@ fn value_of<T: Copy>(names: &[(T, &'static str); 3], text: &str) -> Option<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
+checked_text!(Email);
+
 impl Email {
     /// Reads an address. The error echoes what was given.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -124,21 +126,6 @@ impl Email {
         } else {
             Err(format!("{text} is not a valid email"))
         }
-    }
-
-    /// An address that was checked when it was stored.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// As it was typed.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// As it was typed, without a copy.
-    pub fn into_string(self) -> String {
-        self.0
     }
 
     /// The form by which two addresses are the same one: letter case does not count.
@@ -158,6 +145,8 @@ impl fmt::Display for Email {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
+checked_text!(Username);
+
 impl Username {
     /// Reads a username. The error echoes what was given.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -172,16 +161,6 @@ impl Username {
             return Err(format!("'{text}' must have 3 to 32 characters"));
         }
         Ok(Self(text.to_owned()))
-    }
-
-    /// A username that was checked when it was stored.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// As it was typed.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 
     /// The form by which two usernames are the same one: letter case does not count.

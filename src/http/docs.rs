@@ -206,16 +206,14 @@ fn header() -> RefOr<HeaderObject> {
         required: false,
         deprecated: false,
         allow_empty_value: false,
-        value: ParameterValue::Schema {
-            style: None,
-            explode: None,
-            allow_reserved: false,
-            schema: SchemaObject { instance_type: Some(InstanceType::String.into()), ..SchemaObject::default() },
-            example: None,
-            examples: None,
-        },
+        value: value_of(SchemaObject { instance_type: Some(InstanceType::String.into()), ..SchemaObject::default() }),
         extensions: Object::default(),
     })
+}
+
+/// The value of a header or a parameter.
+pub fn value_of(schema: SchemaObject) -> ParameterValue {
+    ParameterValue::Schema { style: None, explode: None, allow_reserved: false, schema, example: None, examples: None }
 }
 
 /// The routes of the documentation, and their part of the document.

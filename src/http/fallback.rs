@@ -11,8 +11,8 @@ use rocket::tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
 use rocket::tokio::time::{Duration, timeout};
 use rocket::{Data, Request, Route};
 
-use super::body::WHOLE_BODY;
 use super::error::{Problem, refuse};
+use super::fields::WHOLE_BODY;
 use crate::error::Error;
 
 /// How much of a body that nobody wants is read all the same.
@@ -123,7 +123,6 @@ impl Fairing for Screen {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rocket::http::uri::Origin;
 
     #[test]

@@ -6,6 +6,7 @@ mod body;
 mod docs;
 mod error;
 mod fallback;
+mod fields;
 mod guards;
 mod page;
 mod pages;

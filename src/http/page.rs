@@ -6,16 +6,16 @@ use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
 use rocket::{Request, Response};
 use rocket_okapi::r#gen::OpenApiGenerator;
-use rocket_okapi::okapi::openapi3::{Object, Operation, Parameter, ParameterValue, Responses};
+use rocket_okapi::okapi::openapi3::{Object, Operation, Parameter, Responses};
 use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 use rocket_okapi::response::OpenApiResponderInner;
 use schemars::JsonSchema;
-use schemars::schema::SchemaObject;
 use serde::Serialize;
 use serde_json::json;
 
-use super::body::Fields;
+use super::docs::value_of;
 use super::error::Problem;
+use super::fields::Fields;
 use super::guards::turn_away;
 use crate::domain::{PAGE_SIZES, Page, PageRequest};
 use crate::error::Error;
@@ -153,15 +153,8 @@ pub fn describe(operation: &mut Operation) {
         required: false,
         deprecated: false,
         allow_empty_value: false,
-        value: ParameterValue::Schema {
-            style: None,
-            explode: None,
-            allow_reserved: false,
-            // A literal schema is well formed; an empty one would say less, not something wrong.
-            schema: serde_json::from_value::<SchemaObject>(schema).unwrap_or_default(),
-            example: None,
-            examples: None,
-        },
+        // A literal schema is well formed; an empty one would say less, not something wrong.
+        value: value_of(serde_json::from_value(schema).unwrap_or_default()),
         extensions: Object::default(),
     };
     operation.parameters.push(

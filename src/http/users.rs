@@ -12,9 +12,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Services;
-use super::body::{Body, Fields, Input, Nothing};
+use super::body::{Body, Input, Nothing};
 use super::docs::Description;
 use super::error::Problem;
+use super::fields::Fields;
 use super::guards::Account;
 use super::pages::StatusView;
 use crate::accounts::AccessToken;

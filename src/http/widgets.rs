@@ -12,9 +12,10 @@ use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::body::{Body, Fields, Input, Nothing};
+use super::body::{Body, Input, Nothing};
 use super::docs::Description;
 use super::error::Problem;
+use super::fields::Fields;
 use super::guards::{Account, Admin};
 use super::page::{self, PageQuery, PageView};
 use super::pages::{NoContent, StatusView};
