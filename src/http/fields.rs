@@ -60,8 +60,12 @@ impl Fields {
         Ok(fields)
     }
 
-    /// Reads a JSON object (RFC 8259) whose names are unique.
+    /// Reads a JSON object (RFC 8259) whose names are unique. Clients that have nothing to say send
+    /// nothing, whatever type they announce; then there are no fields.
     pub fn from_json(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(Error::invalid(WHOLE_BODY, "is not valid UTF-8"));
         };
@@ -258,6 +262,7 @@ mod tests {
         assert_eq!(form("a=&b=y"), "a: is required");
         assert_eq!(json(r#"{"a": ""}"#), "a: is required");
         assert_eq!(form(""), "a: is required");
+        assert_eq!(json(""), "a: is required");
     }
 
     #[test]
@@ -313,7 +318,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json_object_is_refused() {
-        for text in ["", "[]", "null", "\"a\"", "{", "{\"a\"}", "{\"a\": 1e999}", "{} {}", "NaN"] {
+        for text in [" ", "[]", "null", "\"a\"", "{", "{\"a\"}", "{\"a\": 1e999}", "{} {}", "NaN"] {
             assert!(json(text).starts_with("body: is not a valid JSON object: "), "{text}: {}", json(text));
         }
         let deep = format!("{{\"a\": {}{}}}", "[".repeat(20_000), "]".repeat(20_000));

@@ -44,7 +44,7 @@ async fn what_is_no_json_object_is_400() {
     let deep = "[".repeat(30_000);
     let deep_field = format!("{{\"email\": {}{}}}", "[".repeat(10_000), "]".repeat(10_000));
     for body in [
-        "",
+        " ",
         "{",
         "[]",
         "null",
@@ -149,6 +149,14 @@ async fn a_charset_and_a_body_without_a_type_are_no_obstacle() {
     let headers = [("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")];
     app.anon().send_with(Method::Post, "/auth/register", &headers, body).await.assert(Status::Created);
     app.anon().send_with(Method::Post, "/auth/register", &[], "").await.assert_invalid(&["email", "password"]);
+    app.anon()
+        .send(Method::Post, "/auth/login", Some(ContentType::JSON), "")
+        .await
+        .assert_invalid(&["email", "password"]);
+    ann.bearing(ann.log_in(crate::support::PASSWORD).await.token())
+        .send(Method::Post, "/auth/logout", Some(ContentType::JSON), "")
+        .await
+        .assert(Status::Ok);
     ann.send(Method::Post, "/auth/logout", None, "").await.assert(Status::Ok);
 }
 
