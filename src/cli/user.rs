@@ -154,7 +154,10 @@ fn ask_password(config: &Config, from_stdin: bool, email: &Email) -> Result<NewP
 
 /// Asks twice without echo, or takes the first line of stdin.
 fn read_password(from_stdin: bool) -> Result<String, Error> {
-    let failed = |cause| Error::internal("cannot read the password", cause);
+    let failed = |cause: std::io::Error| match cause.kind() {
+        ErrorKind::Interrupted => Error::Conflict("interrupted; nothing was changed".to_owned()),
+        _ => Error::internal("cannot read the password", cause),
+    };
     if from_stdin {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
@@ -163,6 +166,8 @@ fn read_password(from_stdin: bool) -> Result<String, Error> {
     if !std::io::stdin().is_terminal() {
         return Err(Error::Conflict("there is no terminal to ask for the password; use --password-stdin".to_owned()));
     }
+    // Ctrl-C must end the prompt, which gives the terminal its echo back, and not the process.
+    ctrlc::set_handler(|| ()).map_err(|cause| Error::internal("cannot ask for the password", cause))?;
     let password = rpassword::prompt_password("Password: ").map_err(failed)?;
     if rpassword::prompt_password("Again: ").map_err(failed)? == password {
         Ok(password)

@@ -275,7 +275,7 @@ async fn what_is_left_of_a_token_reads_like_a_clock() {
     let ann = app.user("ann").await;
     app.advance(Duration::from_millis(500));
     assert_eq!(ann.get("/auth/user").await.body["token_expires_in"], "2 days, 00:59:59");
-    app.advance(Duration::from_secs(24 * 3600));
+    app.advance(Duration::from_hours(24));
     assert_eq!(ann.get("/auth/user").await.body["token_expires_in"], "1 day, 00:59:59");
     let fresh = ann.log_in(PASSWORD).await;
     assert_eq!(fresh.body["expires_in"], 176_400);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::program::{Place, signal, text};
+use crate::program::{BINARY, Place, signal, text};
 
 /// What is typed where the program asks for a password.
 const TYPED: &str = "a password nobody guesses\n";
@@ -148,12 +148,24 @@ fn start(folder: &Path) -> Service {
         .unwrap();
     let service = Service(command);
     // A release build may have to be made first.
-    let deadline = Instant::now() + Duration::from_secs(1_500);
+    let deadline = Instant::now() + Duration::from_mins(25);
     while ureq::get("http://127.0.0.1:8000/healthz").call().is_err() {
         assert!(Instant::now() < deadline, "the service does not start");
         std::thread::sleep(Duration::from_millis(200));
     }
     service
+}
+
+#[test]
+#[ignore = "needs script(1), for a terminal; .ci/run installs it"]
+fn an_interrupt_at_the_password_prompt_leaves_the_terminal_as_it_was() {
+    let folder = TempDir::new().unwrap();
+    let script = format!("stty echo\n{BINARY} user add ann@example.com || echo \"code $?\"\nstty -a");
+    let said = run(&script, folder.path(), "\u{3}");
+    assert!(said.contains("interrupted; nothing was changed"), "{said}");
+    assert!(said.contains("code 1"), "{said}");
+    assert!(said.contains(" echo ") && !said.contains("-echo "), "{said}");
+    assert!(!folder.path().join("widgetd.db").exists());
 }
 
 #[test]

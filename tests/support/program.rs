@@ -14,7 +14,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub const BINARY: &str = env!("CARGO_BIN_EXE_widgetd");
 
 /// How long anything may take before a test gives up on it. No test measures time with this.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A folder to run the program in.
 pub struct Place {
