@@ -104,13 +104,16 @@ impl Fairing for Screen {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
-        let is_form = request.content_type().is_some_and(|content_type| content_type.is_form());
         // As much as Rocket has looked at already, and read as Rocket reads it.
         let start = data.peek("_method=delete".len()).await;
+        if start.is_empty() {
+            return;
+        }
+        let is_form = request.content_type().is_some_and(|content_type| content_type.is_form());
         let first_field = std::str::from_utf8(start).ok().and_then(|text| Form::values(text).next());
         let error = if is_form && first_field.is_some_and(|field| field.name == "_method") {
             Error::invalid("_method", "is not known here")
-        } else if matches!(request.method(), Method::Get | Method::Head) && !start.is_empty() {
+        } else if matches!(request.method(), Method::Get | Method::Head) {
             Error::invalid(WHOLE_BODY, "is not expected: GET takes none")
         } else {
             return;
