@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// A request makes some two hundred small allocations, most of them Rocket's.
+/// With the system's allocator, nearly a tenth of a request went into it, most of that for Rocket.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -117,7 +117,7 @@ impl Timestamp {
 }
 
 /// A short text out of numbers of two digits. A page of a list has hundreds of them, and the
-/// padding of `std::fmt` and the format descriptions of `time` took more of a request than its
+/// padding of `std::fmt` and the format descriptions of `time` took as much of a request as its
 /// two reads of the database did.
 struct Text(String);
 
