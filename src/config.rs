@@ -90,8 +90,7 @@ pub struct Config {
 impl Config {
     /// Reads and checks every setting. The error names the one at fault and where it was set.
     pub fn load(overrides: &Overrides) -> Result<Self, Error> {
-        let figment = Figment::from(rocket_defaults())
-            .merge(Serialized::defaults(Settings::default()))
+        let figment = Self::defaults()
             .merge(Toml::file("Rocket.toml").nested())
             .merge(Env::prefixed(ENVIRONMENT).ignore(&["profile"]).global())
             .merge(Serialized::globals(overrides))

@@ -265,10 +265,10 @@ mod tests {
             let (open, gate) = std::sync::mpsc::channel::<()>();
             let mut waiting: Vec<_> = Vec::new();
             let mut blocked = Box::pin(hasher.run(move |_| gate.recv().unwrap()));
-            assert!(futures_poll_once(&mut blocked).await.is_none());
+            assert!(poll_once(&mut blocked).await.is_none());
             let full = loop {
                 let mut next = Box::pin(hasher.run(|_| ()));
-                match futures_poll_once(&mut next).await {
+                match poll_once(&mut next).await {
                     Some(Err(error)) => break error,
                     _ => waiting.push(next),
                 }
@@ -283,7 +283,7 @@ mod tests {
         });
     }
 
-    async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         std::future::poll_fn(|context| match std::pin::Pin::new(&mut *future).poll(context) {
             std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
             std::task::Poll::Pending => std::task::Poll::Ready(None),

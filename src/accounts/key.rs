@@ -22,14 +22,11 @@ impl SigningKey {
     ///
     /// Fails when the file does not hold a key, or when others than its owner can read it.
     pub fn load_or_create(path: &Path) -> Result<Self, Error> {
-        match Self::load(path) {
-            Ok(Some(key)) => Ok(key),
-            Ok(None) => {
-                Self::create(path)?;
-                Self::load(path)?.ok_or_else(|| failed(path, "it vanished"))
-            }
-            Err(error) => Err(error),
+        if let Some(key) = Self::load(path)? {
+            return Ok(key);
         }
+        Self::create(path)?;
+        Self::load(path)?.ok_or_else(|| failed(path, "it vanished"))
     }
 
     /// A key from nowhere, for a process whose tokens need not outlive it.

@@ -74,10 +74,10 @@ pub fn run() -> ExitCode {
         Cli::command().error(clap::error::ErrorKind::ArgumentConflict, why).exit();
     }
     let result = match command.unwrap_or(Command::Serve(serve)) {
-        Command::Serve(ServeArgs { address, port }) => load(&Overrides { database, address, port })
-            .and_then(|config| serve::run(&config).map_err(|e| place(e, &config))),
-        Command::User(command) => load(&Overrides { database, ..Overrides::default() })
-            .and_then(|config| user::run(&config, command).map_err(|e| place(e, &config))),
+        Command::Serve(ServeArgs { address, port }) => with_config(Overrides { database, address, port }, serve::run),
+        Command::User(command) => {
+            with_config(Overrides { database, ..Overrides::default() }, |config| user::run(config, command))
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,17 +88,17 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Says which database was at work when something broke.
-fn place(error: Error, config: &Config) -> Error {
-    let database = config.database.display().to_string();
-    match error {
-        Error::Internal(text) if !text.contains(&database) => Error::Internal(format!("{text}\nDatabase: {database}")),
-        other => other,
-    }
-}
-
-fn load(overrides: &Overrides) -> Result<Config, Error> {
-    let config = Config::load(overrides)?;
+/// Runs a command with the settings, and says which database was at work when something broke.
+fn with_config(overrides: Overrides, run: impl FnOnce(&Config) -> Result<(), Error>) -> Result<(), Error> {
+    let config = Config::load(&overrides)?;
     env_logger::Builder::new().parse_filters(config.log_filter).init();
-    Ok(config)
+    run(&config).map_err(|error| {
+        let database = config.database.display().to_string();
+        match error {
+            Error::Internal(text) if !text.contains(&database) => {
+                Error::Internal(format!("{text}\nDatabase: {database}"))
+            }
+            other => other,
+        }
+    })
 }

@@ -55,8 +55,7 @@ impl<'r, T: Input> FromData<'r> for Body<T> {
 
 async fn read<T: Input>(request: &Request<'_>, data: Data<'_>) -> Result<T, Problem> {
     let mut fields = read_fields(request, data).await?;
-    let services = request.rocket().state::<Services>().ok_or_else(|| Error::internal("a body", "no services"))?;
-    let value = T::read(&mut fields, services).await?;
+    let value = T::read(&mut fields, Services::of(request)?).await?;
     Ok(fields.finish(value)?)
 }
 

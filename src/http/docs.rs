@@ -7,7 +7,7 @@ use rocket_okapi::okapi::Map;
 use rocket_okapi::okapi::merge::merge_specs;
 use rocket_okapi::okapi::openapi3::{
     Header as HeaderObject, Info, MediaType, Object, OpenApi, Operation, ParameterValue, PathItem, RefOr, Response,
-    SchemaObject, Server, Tag,
+    Responses, SchemaObject, Server, Tag,
 };
 use rocket_okapi::response::OpenApiResponderInner;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
@@ -116,9 +116,7 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
         _ => None,
     };
     let success = derived("200").unwrap_or_default().content;
-    // The shape of every problem. An operation whose type has no problems asks nobody who could be
-    // busy or broken, and still there are requests that it does not take.
-    let failure = failure_content();
+    // An operation whose type has no problems asks nobody who could be busy or broken.
     let can_fail = derived("500").is_some();
 
     let mut rules: Vec<(u16, String)> = Vec::new();
@@ -150,19 +148,12 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
             503 => &["Retry-After"],
             _ => &[],
         };
-        let example = |content: &Map<String, MediaType>| {
-            let mut content = content.clone();
-            for media in content.values_mut() {
-                media.example = Some(example_of(status, &description));
-            }
-            content
-        };
         let response = Response {
             headers: headers.iter().chain(implied).map(|name| ((*name).to_owned(), header())).collect(),
             content: match status {
                 204 => Map::default(),
                 200..=299 => success.clone(),
-                _ => example(&failure),
+                _ => failure_content(example_of(status, &description)),
             },
             description,
             ..Response::default()
@@ -177,11 +168,10 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
 }
 
 /// The one shape of refusals and failures, which `Problem` puts among the document's components.
-fn failure_content() -> Map<String, MediaType> {
+fn failure_content(example: Value) -> Map<String, MediaType> {
     let schema = SchemaObject::new_ref("#/components/schemas/ErrorView".to_owned());
-    let mut content = Map::default();
-    content.insert("application/json".to_owned(), MediaType { schema: Some(schema), ..MediaType::default() });
-    content
+    let media = MediaType { schema: Some(schema), example: Some(example), ..MediaType::default() };
+    Map::from_iter([("application/json".to_owned(), media)])
 }
 
 /// A refusal as it may look; its message stands for the many that a status can have.
@@ -232,7 +222,7 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
 struct DocumentView<'r>(&'r str);
 
 impl OpenApiResponderInner for DocumentView<'_> {
-    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<rocket_okapi::okapi::openapi3::Responses> {
+    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         Ok(content_of("application/json", InstanceType::Object))
     }
 }
@@ -270,16 +260,16 @@ impl Asset {
 }
 
 impl OpenApiResponderInner for Asset {
-    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<rocket_okapi::okapi::openapi3::Responses> {
+    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         Ok(content_of("text/html", InstanceType::String))
     }
 }
 
-fn content_of(content_type: &str, kind: InstanceType) -> rocket_okapi::okapi::openapi3::Responses {
+fn content_of(content_type: &str, kind: InstanceType) -> Responses {
     let schema = SchemaObject { instance_type: Some(kind.into()), ..SchemaObject::default() };
     let mut response = Response::default();
     response.content.insert(content_type.to_owned(), MediaType { schema: Some(schema), ..MediaType::default() });
-    let mut responses = rocket_okapi::okapi::openapi3::Responses::default();
+    let mut responses = Responses::default();
     responses.responses.insert("200".to_owned(), response.into());
     responses
 }

@@ -142,7 +142,7 @@ impl Problem {
         let mut response = Response::build();
         response.status(parts.status).header(ContentType::JSON);
         if let Some(challenge) = &parts.challenge {
-            let realm = request.rocket().state::<Services>().map_or("", |services| services.realm.as_str());
+            let realm = Services::of(request).map_or("", |services| services.realm.as_str());
             response.header(Header::new("WWW-Authenticate", challenge.to_header(realm)));
         }
         if let Some(allow) = &parts.allow {

@@ -54,8 +54,7 @@ pub fn turn_away<T>(request: &Request<'_>, problem: Problem) -> Outcome<T, ()> {
 }
 
 async fn authenticate(request: &Request<'_>) -> Result<Session, Error> {
-    let services = request.rocket().state::<Services>().ok_or_else(|| Error::internal("a guard", "no services"))?;
-    services.sessions.authenticate(bearer_token(request)?).await
+    Services::of(request)?.sessions.authenticate(bearer_token(request)?).await
 }
 
 /// The token of `Authorization: Bearer ...` (RFC 6750 section 2.1). Another scheme is no token;

@@ -15,10 +15,11 @@ mod widgets;
 
 use std::sync::Arc;
 
-use rocket::{Build, Rocket};
+use rocket::{Build, Request, Rocket};
 
 use crate::accounts::{Accounts, Sessions};
 use crate::clock::Clock;
+use crate::error::Error;
 use crate::store::Store;
 
 /// Below which path version 1 of the wire format lives.
@@ -39,6 +40,13 @@ pub struct Services {
     pub clock: Clock,
     /// The `realm` of challenges (RFC 9110 section 11.5).
     pub realm: String,
+}
+
+impl Services {
+    /// The services that a request's handler works with.
+    fn of<'r>(request: &'r Request<'_>) -> Result<&'r Self, Error> {
+        request.rocket().state().ok_or_else(|| Error::internal("a request", "there are no services"))
+    }
 }
 
 /// Mounts every route, and the catcher that gives every refusal its one shape.

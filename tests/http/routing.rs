@@ -6,11 +6,7 @@ use serde_json::Value;
 use crate::support::{Answer, TestApp};
 
 async fn request(app: &TestApp, method: Method, path: &str) -> Answer {
-    let response = app.client.req(method, path.to_owned()).dispatch().await;
-    let status = response.status();
-    let headers = response.headers().iter().map(|h| (h.name().to_string(), h.value().to_owned())).collect();
-    let text = response.into_string().await.unwrap_or_default();
-    Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
+    Answer::read(app.client.req(method, path.to_owned()).dispatch().await).await
 }
 
 #[rocket::async_test]

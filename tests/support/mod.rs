@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::http::{Accept, ContentType, Header, Method, Status};
-use rocket::local::asynchronous::Client;
+use rocket::local::asynchronous::{Client, LocalResponse};
 use serde_json::Value;
 use tempfile::TempDir;
 use widgetd::app;
@@ -184,12 +184,7 @@ impl<'a> Actor<'a> {
         for (name, value) in headers {
             request.add_header(Header::new((*name).to_owned(), (*value).to_owned()));
         }
-        let response = request.dispatch().await;
-        let status = response.status();
-        let headers =
-            response.headers().iter().map(|header| (header.name().to_string(), header.value().to_owned())).collect();
-        let text = response.into_string().await.unwrap_or_default();
-        let answer = Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text };
+        let answer = Answer::read(request.dispatch().await).await;
         self.compare_with_document(method, path, &answer);
         answer
     }
@@ -232,6 +227,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub async fn read(response: LocalResponse<'_>) -> Self {
+        let status = response.status();
+        let headers =
+            response.headers().iter().map(|header| (header.name().to_string(), header.value().to_owned())).collect();
+        let text = response.into_string().await.unwrap_or_default();
+        Self { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
+    }
+
     #[track_caller]
     pub fn assert(&self, status: Status) -> &Self {
         assert_eq!(self.status, status, "{}", self.text);

@@ -12,8 +12,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ impl Writer {
     }
 
     fn enqueue(&self, job: Box<dyn Job>) -> Result<(), Error> {
-        let queue = self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let queue = lock(&self.queue);
         match queue.as_ref().map(|sender| sender.try_send(job)) {
             Some(Ok(())) => Ok(()),
             Some(Err(TrySendError::Full(_))) | None => Err(Error::Busy),
@@ -98,7 +98,7 @@ impl Writer {
 
     /// Fails when the thread has ended without being asked to, which only a bug can cause.
     pub fn check_alive(&self) -> Result<(), Error> {
-        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let thread = lock(&self.thread);
         match thread.as_ref() {
             Some(thread) if thread.is_finished() => Err(dead()),
             Some(_) => Ok(()),
@@ -108,8 +108,8 @@ impl Writer {
 
     /// Takes no more jobs, finishes the queued ones and joins the thread. Idempotent.
     pub fn close(&self) {
-        drop(self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
-        let thread = self.thread.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        drop(lock(&self.queue).take());
+        let thread = lock(&self.thread).take();
         if let Some(Err(_)) = thread.map(JoinHandle::join) {
             log::error!("the writing thread panicked");
         }
@@ -120,6 +120,11 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// What these locks guard is replaced whole, so that a panic leaves nothing half done behind.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn dead() -> Error {
