@@ -1,9 +1,11 @@
-//! What does the service cost over a bare Rocket route, and what does group commit gain?
+//! What does the service cost over a bare Rocket route, what does a flood of logins cost those who
+//! read, and what does group commit gain?
 //!
 //! `cargo bench --bench serving` needs `wrk`. It starts the release binary and, for comparison, a
 //! Rocket instance with nothing but one route that answers the same bytes; loads both in turn on
-//! 127.0.0.1; and prints the median of each and the ratio. `SECONDS` and `ROUNDS` in the
-//! environment change how long each load lasts (5) and how often the two take turns (3).
+//! 127.0.0.1; and prints the median of each and the ratio. For the flood it prints the p99 of reads
+//! without and with it, and the memory that the service has meanwhile. `SECONDS` and `ROUNDS` in
+//! the environment change how long each load lasts (5) and how often the two take turns (3).
 //!
 //! It measures, and judges nothing: the figures belong in a note, with the machine's name.
 
@@ -42,20 +44,61 @@ fn main() {
 
     let (mut ours, mut theirs, mut alone, mut together) = (vec![], vec![], vec![], vec![]);
     for _ in 0..setting("ROUNDS", 3) {
-        theirs.push(wrk(32, &[&format!("{}/", bare.url), "-H", &authorization]));
-        ours.push(wrk(32, &[&format!("{}{path}", widgetd.url), "-H", &authorization]));
+        theirs.push(rate(&wrk(32, &[&format!("{}/", bare.url), "-H", &authorization])));
+        ours.push(rate(&wrk(32, &[&format!("{}{path}", widgetd.url), "-H", &authorization])));
     }
-    compare("bare Rocket route, 32 connections", theirs, "authorised GET of a widget, 32 connections", ours);
+    compare("/s", "bare Rocket route, 32 connections", theirs, "authorised GET of a widget, 32 connections", ours);
+
+    flood(folder.path(), &widgetd, path, &authorization);
 
     let script = folder.path().join("create.lua");
     for round in 0..setting("ROUNDS", 3) {
         for (connections, rates) in [(1, &mut alone), (64, &mut together)] {
             std::fs::write(&script, create_script(&token, &format!("r{round}c{connections}"))).expect("the script");
             let script = script.to_str().expect("a path in UTF-8");
-            rates.push(wrk(connections, &[&format!("{}/api/v1/widgets", widgetd.url), "-s", script]));
+            rates.push(rate(&wrk(connections, &[&format!("{}/api/v1/widgets", widgetd.url), "-s", script])));
         }
     }
-    compare("durable creates, 1 connection", alone, "durable creates, 64 connections", together);
+    compare("/s", "durable creates, 1 connection", alone, "durable creates, 64 connections", together);
+}
+
+/// Reads a widget without and with 64 connections that log in as fast as they are answered: once
+/// with about 3000 reads a second, once with as many as there can be.
+fn flood(folder: &Path, widgetd: &Server, path: &str, authorization: &str) {
+    let pause = folder.join("pause.lua");
+    std::fs::write(&pause, "function delay() return math.random(5, 15) end").expect("the script");
+    let login = folder.join("login.lua");
+    std::fs::write(&login, login_script()).expect("the script");
+
+    let (pause, login) = (pause.to_str().expect("a path in UTF-8"), login.to_str().expect("a path in UTF-8"));
+    let (read, door) = (format!("{}{path}", widgetd.url), format!("{}/api/v1/auth/login", widgetd.url));
+    let paced = ["-H", authorization, "-s", pause, &read];
+    for (how, arguments) in [("paced", &paced[..]), ("full", &["-H", authorization, &read])] {
+        let (mut quiet, mut flooded, mut logins, mut memory) = (vec![], vec![], vec![], 0);
+        for _ in 0..setting("ROUNDS", 3) {
+            quiet.push(p99(&wrk(32, arguments)));
+            // The flood starts before the reads and outlasts them.
+            let flood = wrk_command(64, setting("SECONDS", 5) + 3)
+                .args(["--timeout", "60", "-s", login, &door])
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("wrk is installed");
+            std::thread::sleep(Duration::from_secs(1));
+            flooded.push(p99(&wrk(32, arguments)));
+            memory = memory.max(widgetd.resident_kib());
+            let output = flood.wait_with_output().expect("the flood ends");
+            logins.push(rate(&String::from_utf8_lossy(&output.stdout)));
+        }
+        compare(
+            "ms",
+            &format!("p99 of {how} reads, 32 connections"),
+            quiet,
+            "the same while 64 connections log in",
+            flooded,
+        );
+        line("answers to logins meanwhile", "/s", 0, &mut logins);
+        println!("{:45} {:10} MB\n", "resident memory meanwhile", memory / 1024);
+    }
 }
 
 /// A command that serves, and where. Stopped when dropped.
@@ -76,6 +119,16 @@ impl Server {
             .expect("an address");
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url }
+    }
+
+    /// What it has in memory now; 0 where there is no `/proc` to tell.
+    fn resident_kib(&self) -> u64 {
+        std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .ok()
+            .and_then(|status| {
+                status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+            })
+            .unwrap_or_default()
     }
 }
 
@@ -155,42 +208,71 @@ end
     )
 }
 
-/// Requests per second, as `wrk` counts them. Fails where an answer was not 2xx.
-fn wrk(connections: u32, arguments: &[&str]) -> f64 {
-    let threads = connections.min(2).to_string();
-    let output = Command::new("wrk")
-        .args(["-t", &threads, "-c", &connections.to_string(), "-d", &setting("SECONDS", 5).to_string()])
-        .args(arguments)
-        .output()
-        .expect("wrk is installed");
-    let text = String::from_utf8_lossy(&output.stdout);
+fn login_script() -> String {
+    format!(
+        r#"
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = [[{{"email":"{EMAIL}","password":"{PASSWORD}"}}]]
+"#
+    )
+}
+
+/// What `wrk` reports. Fails where an answer was not 2xx.
+fn wrk(connections: u32, arguments: &[&str]) -> String {
+    let output = wrk_command(connections, setting("SECONDS", 5)).args(arguments).output().expect("wrk is installed");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!text.contains("Non-2xx"), "{text}");
-    let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:")).expect("a rate");
     std::thread::sleep(Duration::from_millis(300));
+    text
+}
+
+fn wrk_command(connections: u32, seconds: u32) -> Command {
+    let mut command = Command::new("wrk");
+    let threads = connections.min(2).to_string();
+    command.args(["--latency", "-t", &threads, "-c", &connections.to_string(), "-d", &seconds.to_string()]);
+    command
+}
+
+/// Requests per second, as `wrk` counts them.
+fn rate(report: &str) -> f64 {
+    let rate = report.lines().find_map(|line| line.strip_prefix("Requests/sec:")).expect("a rate");
     rate.trim().parse().expect("a number")
+}
+
+/// The 99th percentile of the latency, in milliseconds.
+fn p99(report: &str) -> f64 {
+    let text = report.lines().find_map(|line| line.trim().strip_prefix("99%")).expect("a latency").trim();
+    let (number, unit) = text.split_at(text.find(char::is_alphabetic).expect("a unit"));
+    let number: f64 = number.parse().expect("a number");
+    match unit {
+        "us" => number / 1e3,
+        "ms" => number,
+        "s" => number * 1e3,
+        _ => panic!("a latency of {text}"),
+    }
 }
 
 fn setting(name: &str, default: u32) -> u32 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-fn compare(a: &str, mut rates_a: Vec<f64>, b: &str, mut rates_b: Vec<f64>) {
-    let mut ratios: Vec<f64> = rates_a.iter().zip(&rates_b).map(|(a, b)| b / a).collect();
-    for (what, rates) in [(a, &mut rates_a), (b, &mut rates_b)] {
-        rates.sort_by(f64::total_cmp);
-        println!(
-            "{what:45} {:10.0} /s   (min {:.0}, max {:.0})",
-            rates[rates.len() / 2],
-            rates[0],
-            rates[rates.len() - 1]
-        );
+fn compare(unit: &str, a: &str, mut figures_a: Vec<f64>, b: &str, mut figures_b: Vec<f64>) {
+    let decimals = if unit == "ms" { 2 } else { 0 };
+    let mut ratios: Vec<f64> = figures_a.iter().zip(&figures_b).map(|(a, b)| b / a).collect();
+    for (what, figures) in [(a, &mut figures_a), (b, &mut figures_b)] {
+        line(what, unit, decimals, figures);
     }
-    ratios.sort_by(f64::total_cmp);
+    line("second to first", "", 2, &mut ratios);
+    println!();
+}
+
+fn line(what: &str, unit: &str, decimals: usize, figures: &mut [f64]) {
+    figures.sort_by(f64::total_cmp);
     println!(
-        "{:45} {:10.2}      (min {:.2}, max {:.2})\n",
-        "second to first",
-        ratios[ratios.len() / 2],
-        ratios[0],
-        ratios[ratios.len() - 1]
+        "{what:45} {:10.decimals$} {unit:2}   (min {:.decimals$}, max {:.decimals$})",
+        figures[figures.len() / 2],
+        figures[0],
+        figures[figures.len() - 1]
     );
 }

@@ -2,8 +2,8 @@
 //!
 //! Argon2 is meant to be slow and to need memory. On the threads that serve requests, or on an
 //! unbounded pool, a flood of logins would take both from everyone. So: as many threads as there
-//! are cores, at a lower priority, each with its own memory that it uses again, behind a bounded
-//! queue.
+//! are cores, each on its own core and only while nothing else wants it, each with its own memory
+//! that it uses again, behind a bounded queue.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -19,10 +19,6 @@ use crate::error::Error;
 /// How many jobs may wait for each thread: at 20 ms a hash, under three seconds' worth. (Judging a
 /// new password takes up to a tenth of a second, if somebody means it to.)
 const QUEUE_PER_THREAD: usize = 128;
-
-/// How much lower than the serving threads' priority the hashing threads run (`nice`).
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
 
 /// The cost of a hash. Argon2id with one lane.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +67,11 @@ impl Hasher {
             let mut worker = Worker::new(params.clone())?;
             std::thread::Builder::new()
                 .name(format!("widgetd-hash-{n}"))
-                .spawn(move || worker.work(&jobs))
+                .spawn(move || {
+                    #[cfg(target_os = "linux")]
+                    priority::give_way(n, threads);
+                    worker.work(&jobs);
+                })
                 .map_err(|cause| Error::internal("cannot start a hashing thread", cause))?;
         }
         Ok(Self { queue })
@@ -114,11 +114,6 @@ impl Worker {
     }
 
     fn work(&mut self, jobs: &Mutex<Receiver<Job>>) {
-        // On Linux a thread has its own niceness; elsewhere this would slow down the whole process.
-        #[cfg(target_os = "linux")]
-        if let Err(cause) = rustix::process::nice(NICENESS) {
-            log::warn!("cannot lower the priority of a hashing thread: {cause}");
-        }
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = job else { return };
@@ -179,6 +174,54 @@ impl Worker {
         Argon2::new(Algorithm::Argon2id, version, params.clone())
             .hash_password_into_with_memory(password, salt, output, &mut self.memory[..])
             .map_err(failed)
+    }
+}
+
+/// On Linux a thread has its own priority; elsewhere this would slow down the whole process.
+#[cfg(target_os = "linux")]
+mod priority {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use thread_priority::{
+        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+        thread_native_id, thread_schedule_policy,
+    };
+
+    /// What counts where the policy may not be changed (`nice`).
+    const NICENESS: i32 = 19;
+
+    /// Makes this thread, the `n`th of `threads`, run only while nothing else wants its core.
+    ///
+    /// A niceness alone does not do: a serving thread that wakes takes the core from a nicer one at
+    /// some time, and from an idle one at once.
+    pub fn give_way(n: usize, threads: usize) {
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        // This sets the policy and then the niceness, to 0, which fails where the process has a higher one.
+        if let Err(cause) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
+            && !matches!(thread_schedule_policy(), Ok(policy) if policy == idle)
+        {
+            log::warn!("a hashing thread has a low priority instead of the lowest: {cause}");
+        }
+        if let Err(cause) = rustix::process::nice(NICENESS) {
+            log::warn!("cannot lower the priority of a hashing thread: {cause}");
+        }
+        if let Err(cause) = stay(n, threads) {
+            log::warn!("cannot keep a hashing thread on one core: {cause}");
+        }
+    }
+
+    /// Where each core has a thread, keeps each on its own. (Measured: when they may move, a read
+    /// now and then waits for milliseconds all the same.)
+    fn stay(n: usize, threads: usize) -> rustix::io::Result<()> {
+        let allowed = sched_getaffinity(None)?;
+        let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
+        // Fewer threads (a container's share of a big machine) would crowd the first cores.
+        if cores.clone().count() != threads {
+            return Ok(());
+        }
+        let Some(core) = cores.nth(n) else { return Ok(()) };
+        let mut own = CpuSet::new();
+        own.set(core);
+        sched_setaffinity(None, &own)
     }
 }
 
