@@ -1,24 +1,7 @@
 //! The day by which something is due.
 
-use time::format_description::BorrowedFormatItem;
-use time::format_description::well_known::Rfc3339;
-use time::macros::{format_description, time};
-use time::{Date, OffsetDateTime};
-
 use super::Timestamp;
-
-/// The written forms of a date, in the order in which they are tried. Month names are matched
-/// without regard to case, as people type them.
-const FORMATS: &[&[BorrowedFormatItem<'_>]] = &[
-    format_description!("[year]-[month]-[day]"),
-    format_description!("[month padding:none]/[day padding:none]/[year]"),
-    format_description!("[month repr:short case_sensitive:false] [day padding:none] [year]"),
-    format_description!("[month repr:long case_sensitive:false] [day padding:none], [year]"),
-    format_description!("[month repr:short case_sensitive:false] [day padding:none], [year]"),
-    format_description!("[month repr:long case_sensitive:false] [day padding:none] [year]"),
-    format_description!("[day padding:none] [month repr:short case_sensitive:false] [year]"),
-    format_description!("[day padding:none] [month repr:long case_sensitive:false] [year]"),
-];
+use super::date::{end_of, parse_date};
 
 /// The end of a day in UTC, its last millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +13,7 @@ impl Deadline {
     /// Accepted are `2026-12-31`, `12/31/2026`, `12/31/26`, `Dec 31 2026`, `December 31, 2026`,
     /// `31 Dec 2026`, and an RFC 3339 time, whose date as it is written counts.
     pub fn parse(text: &str, now: Timestamp) -> Result<Self, String> {
-        let date = parse_date(text).ok_or_else(|| {
-            format!(
-                "'{text}' is not a date that is understood; write it like 2026-12-31, 12/31/2026, \
-                 12/31/26, Dec 31 2026, December 31, 2026 or 31 Dec 2026"
-            )
-        })?;
+        let date = parse_date(text)?;
         let today = now.to_utc().date();
         if date < today {
             return Err(format!("{date} is in the past; the deadline must be today ({today}, UTC) or later"));
@@ -57,30 +35,6 @@ impl Deadline {
     pub fn has_passed(self, now: Timestamp) -> bool {
         now > self.0
     }
-}
-
-fn parse_date(text: &str) -> Option<Date> {
-    FORMATS
-        .iter()
-        .find_map(|format| Date::parse(text, format).ok())
-        .or_else(|| parse_short_year(text))
-        .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::date))
-        // Years beyond 9999 have no ISO 8601 form that clients read.
-        .filter(|date| (0..=9999).contains(&date.year()))
-}
-
-/// `12/31/26`: the year is of this century. (`time` does not parse a year of two digits alone.)
-fn parse_short_year(text: &str) -> Option<Date> {
-    let (day_and_month, year) = text.rsplit_once('/')?;
-    if year.len() != 2 {
-        return None;
-    }
-    Date::parse(&format!("{day_and_month}/20{year}"), FORMATS[1]).ok()
-}
-
-fn end_of(date: Date) -> Timestamp {
-    let last = date.with_time(time!(23:59:59.999)).assume_utc();
-    Timestamp::from_millis(last.unix_timestamp() * 1_000 + 999)
 }
 
 #[cfg(test)]

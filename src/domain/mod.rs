@@ -23,6 +23,7 @@ macro_rules! checked_text {
     };
 }
 
+mod date;
 mod deadline;
 mod page;
 mod password;

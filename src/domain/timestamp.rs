@@ -40,7 +40,7 @@ impl Timestamp {
         OffsetDateTime::from_unix_timestamp(self.as_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// As people of the seed's country write it: `12/31/26 11:59:59 PM UTC`.
+    /// As people in the United States write it: `12/31/26 11:59:59 PM UTC`.
     pub fn to_clock_text(self) -> String {
         let utc = self.to_utc();
         let (hour, minute, second) = utc.to_hms();

@@ -1,0 +1,99 @@
+//! Dates and times as people write them.
+
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
+use time::macros::{format_description, time};
+use time::{Date, OffsetDateTime};
+
+use super::Timestamp;
+
+/// The written forms of a date, in the order in which they are tried. Month names are matched
+/// without regard to case, as people type them.
+const FORMATS: &[&[BorrowedFormatItem<'_>]] = &[
+    format_description!("[year]-[month]-[day]"),
+    format_description!("[month padding:none]/[day padding:none]/[year]"),
+    format_description!("[month repr:short case_sensitive:false] [day padding:none] [year]"),
+    format_description!("[month repr:long case_sensitive:false] [day padding:none], [year]"),
+    format_description!("[month repr:short case_sensitive:false] [day padding:none], [year]"),
+    format_description!("[month repr:long case_sensitive:false] [day padding:none] [year]"),
+    format_description!("[day padding:none] [month repr:short case_sensitive:false] [year]"),
+    format_description!("[day padding:none] [month repr:long case_sensitive:false] [year]"),
+];
+
+/// Reads a date, or the date of an RFC 3339 time as it is written. The error echoes what was given.
+pub fn parse_date(text: &str) -> Result<Date, String> {
+    FORMATS
+        .iter()
+        .find_map(|format| Date::parse(text, format).ok())
+        .or_else(|| parse_short_year(text))
+        .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::date))
+        // Years beyond 9999 have no ISO 8601 form that clients read.
+        .filter(|date| (0..=9999).contains(&date.year()))
+        .ok_or_else(|| {
+            format!(
+                "'{text}' is not a date that is understood; write it like 2026-12-31, 12/31/2026, \
+                 12/31/26, Dec 31 2026, December 31, 2026 or 31 Dec 2026"
+            )
+        })
+}
+
+/// `12/31/26`: the year is of this century. (`time` does not parse a year of two digits alone.)
+fn parse_short_year(text: &str) -> Option<Date> {
+    let (day_and_month, year) = text.rsplit_once('/')?;
+    if year.len() != 2 {
+        return None;
+    }
+    Date::parse(&format!("{day_and_month}/20{year}"), FORMATS[1]).ok()
+}
+
+/// The last millisecond of a day, UTC.
+pub fn end_of(date: Date) -> Timestamp {
+    let last = date.with_time(time!(23:59:59.999)).assume_utc();
+    Timestamp::from_millis(last.unix_timestamp() * 1_000 + 999)
+}
+
+/// The first millisecond of a day, UTC.
+fn start_of(date: Date) -> Timestamp {
+    Timestamp::from_seconds(date.with_time(time!(0:00)).assume_utc().unix_timestamp())
+}
+
+impl Timestamp {
+    /// Reads the moment at which something starts: an RFC 3339 time, or a date, whose first
+    /// moment in UTC counts.
+    pub fn parse_start(text: &str) -> Result<Self, String> {
+        parse_moment(text, start_of)
+    }
+
+    /// Reads the moment at which something ends: an RFC 3339 time, or a date, whose last moment in
+    /// UTC counts.
+    pub fn parse_end(text: &str) -> Result<Self, String> {
+        parse_moment(text, end_of)
+    }
+}
+
+fn parse_moment(text: &str, of_day: fn(Date) -> Timestamp) -> Result<Timestamp, String> {
+    match OffsetDateTime::parse(text, &Rfc3339) {
+        Ok(time) => Ok(Timestamp::from_millis(time.unix_timestamp() * 1_000 + i64::from(time.millisecond()))),
+        Err(_) => parse_date(text).map(of_day),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_its_first_or_its_last_moment_and_a_time_is_itself() {
+        let both = |text: &str| {
+            let in_full = |moment: Timestamp| format!("{}.{:03}", moment.to_iso_8601(), moment.as_millis() % 1_000);
+            (in_full(Timestamp::parse_start(text).unwrap()), in_full(Timestamp::parse_end(text).unwrap()))
+        };
+        assert_eq!(
+            both("Dec 31 2026"),
+            ("2026-12-31T00:00:00+00:00.000".to_owned(), "2026-12-31T23:59:59+00:00.999".to_owned())
+        );
+        let time = "2026-12-31T22:00:00+00:00.250".to_owned();
+        assert_eq!(both("2026-12-31T23:00:00.250+01:00"), (time.clone(), time));
+        assert!(Timestamp::parse_start("yesterday").is_err());
+    }
+}
