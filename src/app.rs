@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rocket::{Build, Rocket};
 
-use crate::accounts::{Accounts, Hasher, Sessions, SigningKey, Tokens};
+use crate::accounts::{Accounts, Hasher, Hashing, Limits, Sessions, SigningKey, Tokens};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
@@ -20,17 +20,20 @@ pub async fn build(config: &Config, store: Arc<dyn Store>, clock: Clock) -> Resu
     let installation = store.get_installation_id().await?;
     let tokens = Tokens::new(&key, &installation, config.access_token_seconds)?;
     let services = Services {
-        accounts: accounts(config, Arc::clone(&store), clock.clone(), config.hashing_threads())?,
+        accounts: accounts(config, Arc::clone(&store), &clock, Hashing::Behind { threads: config.hashing_threads() })?,
         sessions: Sessions::new(Arc::clone(&store), tokens, clock.clone()),
         store,
         clock,
         realm: config.realm.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        allowed_origins: config.allowed_origins.clone(),
     };
     Ok(http::mount(rocket::custom(&config.figment), services))
 }
 
 /// The part of the service that commands of the command line use as well.
-pub fn accounts(config: &Config, store: Arc<dyn Store>, clock: Clock, threads: usize) -> Result<Accounts, Error> {
-    let hasher = Hasher::start(config.argon2, threads)?;
-    Ok(Accounts::new(store, hasher, config.password_policy, clock))
+pub fn accounts(config: &Config, store: Arc<dyn Store>, clock: &Clock, hashing: Hashing) -> Result<Accounts, Error> {
+    let hasher = Hasher::start(config.argon2, hashing)?;
+    let limits = Limits::new(config.throttle, clock);
+    Ok(Accounts::new(store, hasher, config.password_policy, limits, config.registration))
 }

@@ -1,10 +1,13 @@
 //! The one place that asks what time it is.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::Timestamp;
+
+/// From where [`Clock::elapsed`] counts, where nothing else says so.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The system's time, or in tests a time that moves only when it is told to.
 #[derive(Clone, Debug)]
@@ -29,6 +32,22 @@ impl Clock {
                 Timestamp::from_millis(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
             }
             Self::Fixed(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// The time since some moment, the same for all calls. It never goes back, and does not jump
+    /// when somebody sets the system's clock.
+    pub fn elapsed(&self) -> Duration {
+        match self {
+            Self::System => START.elapsed(),
+            Self::Fixed(millis) => Duration::from_millis(millis.load(Ordering::SeqCst).unsigned_abs()),
+        }
+    }
+
+    /// Lets `time` pass. Where the clock stands still, there is nothing to wait for.
+    pub async fn sleep(&self, time: Duration) {
+        if matches!(self, Self::System) {
+            tokio::time::sleep(time).await;
         }
     }
 

@@ -8,17 +8,21 @@ use std::path::PathBuf;
 
 use rocket::config::{Ident, LogLevel, Shutdown};
 use rocket::data::{Limits, ToByteUnit};
+use rocket::figment::error::Kind;
 use rocket::figment::providers::{Env, Format, Serialized, Toml};
 use rocket::figment::value::{Dict, Value};
 use rocket::figment::{Figment, Profile};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
-use crate::domain::{MAX_PASSWORD_CHARS, PasswordPolicy};
+use crate::domain::{AllowedOrigins, Email, MAX_PASSWORD_CHARS, PasswordPolicy, Registration, TrustedProxies};
 use crate::error::Error;
 
 /// The prefix of every variable that is a setting.
 pub const ENVIRONMENT: &str = "WIDGETD_";
+
+/// How much memory the hashing threads may have together, unless one alone needs more.
+const HASHING_MEMORY_KIB: u32 = 64 * 1024;
 
 /// The settings that are not Rocket's own, as they are written.
 #[derive(Serialize, Deserialize)]
@@ -30,8 +34,13 @@ struct Settings {
     password_min_score: u8,
     argon2_memory_kib: u32,
     argon2_passes: u32,
-    cors_origins: Vec<String>,
+    registration: String,
     throttle: bool,
+    trusted_proxies: Vec<String>,
+    cors_origins: Vec<String>,
+    audit_days: u32,
+    admin_email: Option<String>,
+    admin_password_file: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -44,8 +53,13 @@ impl Default for Settings {
             password_min_score: 2,
             argon2_memory_kib: 19_456,
             argon2_passes: 2,
-            cors_origins: Vec::new(),
+            registration: Registration::Open.as_str().to_owned(),
             throttle: true,
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+            audit_days: 365,
+            admin_email: None,
+            admin_password_file: None,
         }
     }
 }
@@ -64,7 +78,16 @@ pub struct Overrides {
     pub port: Option<u16>,
 }
 
-/// The settings of one process, checked. None of them is secret.
+/// Whom to make the first administrator, where there is none.
+#[derive(Clone, Debug)]
+pub struct FirstAdministrator {
+    /// The account's e-mail address.
+    pub email: Email,
+    /// The file whose first line is its password.
+    pub password_file: PathBuf,
+}
+
+/// The settings of one process, checked. None of them is secret: secrets are in files.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The absolute path of the database's file; the signing key is beside it.
@@ -77,6 +100,18 @@ pub struct Config {
     pub password_policy: PasswordPolicy,
     /// What hashing a password costs.
     pub argon2: Argon2Settings,
+    /// Who may register.
+    pub registration: Registration,
+    /// Whether attempts to log in and the like are limited.
+    pub throttle: bool,
+    /// Who is believed about where a request is from.
+    pub trusted_proxies: TrustedProxies,
+    /// Whose pages may call the API.
+    pub allowed_origins: AllowedOrigins,
+    /// For how many days the audit is kept.
+    pub audit_days: u32,
+    /// Whom to make the first administrator.
+    pub first_administrator: Option<FirstAdministrator>,
     /// What is logged, as `env_logger` takes it.
     pub log_filter: &'static str,
     /// How many threads serve requests.
@@ -93,9 +128,18 @@ impl Config {
         let figment = Self::defaults()
             .merge(Toml::file("Rocket.toml").nested())
             .merge(Env::prefixed(ENVIRONMENT).ignore(&["profile"]).global())
-            .merge(Serialized::globals(overrides))
-            .select(Profile::from_env_or("WIDGETD_PROFILE", rocket::Config::DEFAULT_PROFILE));
-        Self::from_figment(figment)
+            .merge(Serialized::globals(overrides));
+        let profile = Profile::from_env_or("WIDGETD_PROFILE", rocket::Config::DEFAULT_PROFILE);
+        // The built-in profiles need no table of their own.
+        if profile.is_custom()
+            && profile != rocket::Config::DEFAULT_PROFILE
+            && figment.profiles().all(|known| *known != profile)
+        {
+            return Err(Error::Conflict(format!(
+                "Rocket.toml has no profile [{profile}], which WIDGETD_PROFILE chooses"
+            )));
+        }
+        Self::from_figment(figment.select(profile))
     }
 
     /// Checks the settings of a figment, which must hold them all: see [`Config::defaults`].
@@ -104,6 +148,13 @@ impl Config {
         let settings: Settings = figment.extract().map_err(|error| bad_settings(&error))?;
         let rocket: rocket::Config = figment.extract().map_err(|error| bad_settings(&error))?;
         settings.check()?;
+        let registration =
+            Registration::read(&settings.registration).map_err(|why| wrong_setting("registration", why))?;
+        let trusted_proxies =
+            TrustedProxies::parse(&settings.trusted_proxies).map_err(|why| wrong_setting("trusted_proxies", why))?;
+        let allowed_origins =
+            AllowedOrigins::parse(&settings.cors_origins).map_err(|why| wrong_setting("cors_origins", why))?;
+        let first_administrator = settings.first_administrator()?;
         let database = std::path::absolute(&settings.database)
             .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
         let argon2 = settings.argon2();
@@ -116,6 +167,12 @@ impl Config {
                 min_score: settings.password_min_score,
             },
             argon2,
+            registration,
+            throttle: settings.throttle,
+            trusted_proxies,
+            allowed_origins,
+            audit_days: settings.audit_days,
+            first_administrator,
             log_filter: log_filter(rocket.log_level),
             workers: rocket.workers.max(1),
             max_blocking: rocket.max_blocking.max(1),
@@ -128,9 +185,12 @@ impl Config {
         Figment::from(rocket_defaults()).merge(Serialized::defaults(Settings::default()))
     }
 
-    /// As many threads as there are cores: hashing takes all that serving leaves.
+    /// As many threads as there are cores, because hashing takes all that serving leaves; but no more
+    /// than 64 MiB have room for.
     pub fn hashing_threads(&self) -> usize {
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let room = HASHING_MEMORY_KIB / self.argon2.memory_kib.max(1);
+        cores.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1)
     }
 }
 
@@ -155,8 +215,23 @@ impl Settings {
         Argon2Settings { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes }
     }
 
+    fn first_administrator(&self) -> Result<Option<FirstAdministrator>, Error> {
+        // A variable that is set to nothing is as good as not set.
+        let email = self.admin_email.as_ref().filter(|email| !email.is_empty());
+        let password_file = self.admin_password_file.as_ref().filter(|file| !file.as_os_str().is_empty());
+        match (email, password_file) {
+            (None, None) => Ok(None),
+            (Some(email), Some(password_file)) => {
+                let email = Email::parse(email).map_err(|why| wrong_setting("admin_email", why))?;
+                Ok(Some(FirstAdministrator { email, password_file: password_file.clone() }))
+            }
+            (Some(_), None) => Err(wrong_setting("admin_email", "needs `admin_password_file` beside it".to_owned())),
+            (None, Some(_)) => Err(wrong_setting("admin_password_file", "needs `admin_email` beside it".to_owned())),
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
-        let wrong = |key: &str, why: String| Err(Error::Conflict(format!("the setting `{key}` {why}")));
+        let wrong = |key: &str, why: String| Err(wrong_setting(key, why));
         if self.database.as_os_str().is_empty() {
             return wrong("database", "must name a file".to_owned());
         }
@@ -176,8 +251,8 @@ impl Settings {
         if let Err(cause) = self.argon2().check() {
             return wrong("argon2_memory_kib` or `argon2_passes", format!("is not allowed: {cause}"));
         }
-        if !self.cors_origins.is_empty() {
-            return wrong("cors_origins", "is known, but cross-origin requests are not served yet".to_owned());
+        if self.audit_days == 0 {
+            return wrong("audit_days", "must be at least 1".to_owned());
         }
         Ok(())
     }
@@ -216,8 +291,16 @@ fn source_of(figment: &Figment, value: &Value) -> String {
     )
 }
 
+fn wrong_setting(key: &str, why: impl std::fmt::Display) -> Error {
+    Error::Conflict(format!("the setting `{key}` {why}"))
+}
+
 fn bad_settings(error: &rocket::figment::Error) -> Error {
-    Error::Conflict(format!("bad settings: {error}"))
+    let hint = match &error.kind {
+        Kind::InvalidType(_, expected) if expected == "a sequence" => "; a list is written like [\"one\", \"other\"]",
+        _ => "",
+    };
+    Error::Conflict(format!("bad settings: {error}{hint}"))
 }
 
 #[cfg(test)]
@@ -274,6 +357,29 @@ mod tests {
             assert_eq!(Config::load(&Overrides::default()).unwrap().realm, "default");
             jail.set_env("WIDGETD_PROFILE", "staging");
             assert_eq!(Config::load(&Overrides::default()).unwrap().realm, "staging");
+            jail.set_env("WIDGETD_PROFILE", "stagging");
+            assert_eq!(refusal(), "Rocket.toml has no profile [stagging], which WIDGETD_PROFILE chooses");
+        });
+    }
+
+    #[test]
+    fn lists_and_names_are_read_from_the_environment() {
+        jail(|jail| {
+            jail.set_env("WIDGETD_REGISTRATION", "approval");
+            jail.set_env("WIDGETD_CORS_ORIGINS", "[\"https://app.example.org\"]");
+            jail.set_env("WIDGETD_TRUSTED_PROXIES", "[\"127.0.0.1\", \"10.0.0.0/8\"]");
+            jail.set_env("WIDGETD_ADMIN_EMAIL", "ann@example.com");
+            jail.set_env("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password");
+            let config = Config::load(&Overrides::default()).unwrap();
+            assert_eq!(config.registration, Registration::Approval);
+            assert!(config.allowed_origins.allow("https://app.example.org"));
+            let client = config.trusted_proxies.client([127, 0, 0, 1].into(), ["192.0.2.1"].into_iter());
+            assert_eq!(client.to_string(), "192.0.2.1");
+            let first = config.first_administrator.unwrap();
+            assert_eq!(
+                (first.email.as_str(), first.password_file.to_str()),
+                ("ann@example.com", Some("/run/secrets/password"))
+            );
         });
     }
 
@@ -305,8 +411,15 @@ mod tests {
             ("WIDGETD_ARGON2_MEMORY_KIB", "1"),
             ("WIDGETD_ARGON2_MEMORY_KIB", "4000000000"),
             ("WIDGETD_ARGON2_PASSES", "0"),
+            ("WIDGETD_ARGON2_PASSES", "101"),
             ("WIDGETD_THROTTLE", "perhaps"),
-            ("WIDGETD_CORS_ORIGINS", "[\"https://app.example.org\"]"),
+            ("WIDGETD_CORS_ORIGINS", "[\"https://app.example.org/\"]"),
+            ("WIDGETD_CORS_ORIGINS", "https://app.example.org"),
+            ("WIDGETD_TRUSTED_PROXIES", "[\"proxy.local\"]"),
+            ("WIDGETD_REGISTRATION", "never"),
+            ("WIDGETD_AUDIT_DAYS", "0"),
+            ("WIDGETD_ADMIN_EMAIL", "ann@example.com"),
+            ("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password"),
             ("WIDGETD_DATABASE", ""),
         ] {
             jail(|jail| {

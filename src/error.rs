@@ -43,8 +43,14 @@ pub enum TokenProblem {
     Expired,
     /// It is not one of ours: malformed, forged, or of another installation.
     Invalid,
-    /// It was ended before its `exp`: by a logout, a new password or a change of the account's status.
+    /// It was ended before its time: by a logout, a new password, or a change of the account.
     Revoked,
+    /// It is an API key that nobody has; it may have been revoked.
+    UnknownKey,
+    /// It is an API key whose time is over.
+    ExpiredKey,
+    /// It is an API key of an account that is not active.
+    StoppedKey,
 }
 
 /// Everything that the layers below `http` and `cli` refuse or fail with.
@@ -60,6 +66,11 @@ pub enum Error {
     Forbidden(String),
     /// There is no such thing, or the caller may not see it. The text names it.
     NotFound(String),
+    /// Too many attempts were made, and this one was not even looked at.
+    TooMany {
+        /// After how many seconds the next one is.
+        retry_after: u64,
+    },
     /// The request contradicts what is stored. The text says with what.
     Conflict(String),
     /// A bounded queue is full or the database is locked; the same request may succeed in a moment.
@@ -72,6 +83,16 @@ impl Error {
     /// An error that is nobody's input: `doing` says what was attempted, `cause` how it failed.
     pub fn internal(doing: &str, cause: impl fmt::Display) -> Self {
         Self::Internal(format!("{doing}: {cause}"))
+    }
+
+    /// The absence of a thing that nothing more is to be said of.
+    pub fn no_such(thing: &str) -> Self {
+        Self::NotFound(format!("There is no such {thing}."))
+    }
+
+    /// What only an administrator may do.
+    pub fn not_an_administrator() -> Self {
+        Self::Forbidden("You are not an administrator".to_owned())
     }
 
     /// Bad input in one field.
@@ -95,8 +116,17 @@ impl fmt::Display for Error {
             Self::Token(TokenProblem::Expired) => f.write_str("Access token expired. Please log in again."),
             Self::Token(TokenProblem::Invalid) => f.write_str("Invalid token. Please log in again."),
             Self::Token(TokenProblem::Revoked) => f.write_str("Token blacklisted. Please log in again."),
+            Self::Token(TokenProblem::UnknownKey) => f.write_str("Unknown API key. It may have been revoked."),
+            Self::Token(TokenProblem::ExpiredKey) => f.write_str("API key expired."),
+            Self::Token(TokenProblem::StoppedKey) => f.write_str("The account of this API key is not active."),
             Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) | Self::Internal(text) => {
                 f.write_str(text)
+            }
+            Self::TooMany { retry_after } if *retry_after < 120 => {
+                write!(f, "Too many attempts. Please try again in {retry_after} seconds.")
+            }
+            Self::TooMany { retry_after } => {
+                write!(f, "Too many attempts. Please try again in {} minutes.", retry_after.div_ceil(60))
             }
             Self::Busy => f.write_str("The service is busy. Please try again in a moment."),
         }

@@ -32,11 +32,17 @@ pub struct Argon2Settings {
 /// The most memory that a hash may take, in KiB: each core has a thread that takes as much.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 
+/// The most passes that a hash may take: with more, somebody would wait for minutes.
+const MAX_PASSES: u32 = 100;
+
 impl Argon2Settings {
     /// Says why this cost is not allowed: by Argon2, or because no machine could pay it.
     pub fn check(self) -> Result<(), String> {
         if self.memory_kib > MAX_MEMORY_KIB {
             return Err(format!("more than {MAX_MEMORY_KIB} KiB of memory for each core is too much"));
+        }
+        if self.passes > MAX_PASSES {
+            return Err(format!("more than {MAX_PASSES} passes are too many"));
         }
         self.params().map(drop).map_err(|cause| cause.to_string())
     }
@@ -48,17 +54,32 @@ impl Argon2Settings {
 
 type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
+/// On which threads hashing is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hashing {
+    /// On so many, which run only while nothing else wants their core.
+    Behind {
+        /// How many.
+        threads: usize,
+    },
+    /// On one like any other: somebody waits for it, and nobody is served.
+    InForeground,
+}
+
 /// A handle to the hashing threads. They end when the last handle is gone.
 pub struct Hasher {
     queue: SyncSender<Job>,
 }
 
 impl Hasher {
-    /// Starts `threads` threads that hash at the given cost.
+    /// Starts threads that hash at the given cost.
     ///
     /// Fails when the cost is not one that Argon2 allows, or no thread can be started.
-    pub fn start(settings: Argon2Settings, threads: usize) -> Result<Self, Error> {
-        let threads = threads.max(1);
+    pub fn start(settings: Argon2Settings, hashing: Hashing) -> Result<Self, Error> {
+        let (threads, gives_way) = match hashing {
+            Hashing::Behind { threads } => (threads.max(1), true),
+            Hashing::InForeground => (1, false),
+        };
         let params = settings.params().map_err(|cause| Error::internal("the Argon2 settings", cause))?;
         let (queue, jobs) = sync_channel(threads * QUEUE_PER_THREAD);
         let jobs = Arc::new(Mutex::new(jobs));
@@ -69,7 +90,11 @@ impl Hasher {
                 .name(format!("widgetd-hash-{n}"))
                 .spawn(move || {
                     #[cfg(target_os = "linux")]
-                    priority::give_way(n, threads);
+                    if gives_way {
+                        priority::give_way(n, threads);
+                    }
+                    #[cfg(not(target_os = "linux"))]
+                    let _ = gives_way;
                     worker.work(&jobs);
                 })
                 .map_err(|cause| Error::internal("cannot start a hashing thread", cause))?;
@@ -84,7 +109,7 @@ impl Hasher {
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(move |worker: &mut Worker| {
-            // Whoever asked may have gone away; then nobody needs the result.
+            // Whoever asked may have given up; then nobody needs the result.
             if !reply.is_closed() {
                 let _ = reply.send(job(worker));
             }
@@ -104,13 +129,22 @@ pub struct Worker {
     /// What a password is checked against where there is no account, so that the answer takes
     /// as long as for one that exists.
     decoy: PasswordHash,
+    /// The memory that was filled so far, in KiB.
+    #[cfg(test)]
+    work: u64,
 }
 
 impl Worker {
     fn new(params: Params) -> Result<Self, Error> {
         // No password has this hash: its output is random, and nobody's to invert.
         let decoy = phc(&params, Salt::generate(), Output::new(Salt::generate().as_ref()).map_err(failed)?)?;
-        Ok(Self { params, memory: Vec::new(), decoy })
+        Ok(Self {
+            params,
+            memory: Vec::new(),
+            decoy,
+            #[cfg(test)]
+            work: 0,
+        })
     }
 
     fn work(&mut self, jobs: &Mutex<Receiver<Job>>) {
@@ -134,7 +168,8 @@ impl Worker {
         phc(&params, salt, Output::new(&output).map_err(failed)?)
     }
 
-    /// Whether the password has that hash; without one, does the work all the same and says no.
+    /// Whether the password has that hash. Saying no takes the same work whether there is a hash or
+    /// not, and whether it is of the present settings or of cheaper ones.
     pub fn verify(&mut self, password: &[u8], hash: Option<&PasswordHash>) -> Result<bool, Error> {
         let stored = Phc::new(hash.unwrap_or(&self.decoy).as_str()).map_err(failed)?;
         let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
@@ -148,7 +183,20 @@ impl Worker {
         let mut output = vec![0; expected.len()];
         self.fill(&params, version, password, salt.as_ref(), &mut output)?;
         // `Output` compares in constant time.
-        Ok(Output::new(&output).map_err(failed)? == expected && hash.is_some())
+        let matches = Output::new(&output).map_err(failed)? == expected && hash.is_some();
+        if !matches && let Some(rest) = self.work_missing_from(&params) {
+            self.fill(&rest, version, password, salt.as_ref(), &mut output)?;
+        }
+        Ok(matches)
+    }
+
+    /// The cost of what a cheaper hash leaves to do, to the work of the present settings. Argon2's
+    /// work is its memory times its passes.
+    fn work_missing_from(&self, params: &Params) -> Option<Params> {
+        let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+        let missing = work(&self.params).checked_sub(work(params)).filter(|missing| *missing > 0)?;
+        let memory = u32::try_from(missing / u64::from(self.params.t_cost())).ok()?;
+        Params::new(memory.max(Params::MIN_M_COST), self.params.t_cost(), 1, None).ok()
     }
 
     /// Whether a hash is cheaper than the present settings ask for.
@@ -167,6 +215,10 @@ impl Worker {
         salt: &[u8],
         output: &mut [u8],
     ) -> Result<(), Error> {
+        #[cfg(test)]
+        {
+            self.work += u64::from(params.m_cost()) * u64::from(params.t_cost());
+        }
         // Grows when it is first used, and for a hash that is costlier than the settings.
         if self.memory.len() < params.block_count() {
             self.memory.resize(params.block_count(), Block::new());
@@ -289,6 +341,21 @@ mod tests {
     }
 
     #[test]
+    fn saying_no_takes_the_same_work_whatever_there_is() {
+        let mut now = worker(128, 4);
+        let mut work = |hash: Option<&PasswordHash>| {
+            let before = now.work;
+            assert!(!now.verify(b"wrong", hash).unwrap());
+            now.work - before
+        };
+        let hash = |memory_kib, passes| worker(memory_kib, passes).hash(b"secret").unwrap();
+        assert_eq!(work(None), 512);
+        for (memory_kib, passes) in [(128, 4), (64, 4), (64, 1), (128, 2), (32, 16)] {
+            assert_eq!(work(Some(&hash(memory_kib, passes))), 512, "m={memory_kib} t={passes}");
+        }
+    }
+
+    #[test]
     fn a_hash_of_the_reference_implementation_is_verified() {
         let reference = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         let hash = PasswordHash::from_phc(reference.to_owned());
@@ -301,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_is_busy_and_a_panicking_job_harms_no_other() {
-        let hasher = Hasher::start(Argon2Settings { memory_kib: 64, passes: 1 }, 1).unwrap();
+        let hasher = Hasher::start(Argon2Settings { memory_kib: 64, passes: 1 }, Hashing::InForeground).unwrap();
         block_on(async {
             assert!(matches!(hasher.run(|_| panic!("on purpose")).await, Err::<(), _>(Error::Internal(_))));
 

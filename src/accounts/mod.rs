@@ -1,37 +1,63 @@
-//! What people do with accounts: register, log in, log out, change a password.
+//! What people do with accounts: register, log in, log out, change or reset a password.
 
 mod hasher;
-mod key;
+mod limits;
+mod secrets;
 mod sessions;
+mod signing_key;
 mod tokens;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-pub use self::hasher::{Argon2Settings, Hasher};
-pub use self::key::SigningKey;
-pub use self::sessions::{AccessToken, Session, Sessions};
-pub use self::tokens::{Tokens, Verified};
+pub use self::hasher::{Argon2Settings, Hasher, Hashing};
+pub use self::limits::Limits;
+pub use self::secrets::read_reset_code;
+pub use self::sessions::{AccessToken, Caller, Sessions, create_key};
+pub use self::signing_key::SigningKey;
+pub use self::tokens::Tokens;
 
-use crate::clock::Clock;
 use crate::domain::{
-    Email, Login, NewPassword, NewUser, Password, PasswordPolicy, PublicId, Role, Status, User, Username,
+    AccountRef, Action, Actor, Authority, By, Credentials, Email, Failure, Login, Network, NewPassword, NewUser,
+    Password, PasswordHash, PasswordPolicy, PublicId, Registration, Role, Secret, SessionId, Status, Target, Timestamp,
+    User, Username,
 };
 use crate::error::Error;
 use crate::store::Store;
 
-/// Accounts and their passwords. One for the whole process; clones share it.
-#[derive(Clone)]
+/// For how many seconds a reset code is good.
+pub const RESET_CODE_SECONDS: i64 = 3_600;
+
+/// What somebody wants an account to be.
+#[derive(Debug)]
+pub struct NewAccount {
+    /// To log in with.
+    pub email: Email,
+    /// To log in with as well.
+    pub username: Option<Username>,
+    /// Good enough for these names.
+    pub password: NewPassword,
+}
+
+/// Accounts and their passwords. One for the whole process.
 pub struct Accounts {
     store: Arc<dyn Store>,
-    hasher: Arc<Hasher>,
+    hasher: Hasher,
     policy: PasswordPolicy,
-    clock: Clock,
+    limits: Limits,
+    registration: Registration,
 }
 
 impl Accounts {
-    /// Accounts in `store`, whose passwords `hasher` hashes and `policy` judges.
-    pub fn new(store: Arc<dyn Store>, hasher: Hasher, policy: PasswordPolicy, clock: Clock) -> Self {
-        Self { store, hasher: Arc::new(hasher), policy, clock }
+    /// Accounts in `store`, whose passwords `hasher` hashes and `policy` judges, within `limits`.
+    pub fn new(
+        store: Arc<dyn Store>,
+        hasher: Hasher,
+        policy: PasswordPolicy,
+        limits: Limits,
+        registration: Registration,
+    ) -> Self {
+        Self { store, hasher, policy, limits, registration }
     }
 
     /// Reads a new password as far as can be told at a glance.
@@ -41,7 +67,7 @@ impl Accounts {
 
     /// Judges a new password on the hashing threads; the inner error says why it is too weak.
     /// `names` are what the account goes by, which its password should not resemble.
-    pub async fn judge(&self, password: Password, names: Vec<String>) -> Result<Result<NewPassword, String>, Error> {
+    async fn judge(&self, password: Password, names: Vec<String>) -> Result<Result<NewPassword, String>, Error> {
         let policy = self.policy;
         self.hasher
             .run(move |_| {
@@ -51,31 +77,115 @@ impl Accounts {
             .await
     }
 
-    /// Makes an active account. [`Error::Conflict`] where a name is taken.
-    pub async fn register(
+    /// [`Error::Forbidden`] where nobody may register.
+    pub fn check_registration(&self) -> Result<(), Error> {
+        match self.registration {
+            Registration::Open | Registration::Approval => Ok(()),
+            Registration::Closed => {
+                let why = "Registration is closed. Please ask an administrator for an account.";
+                Err(Error::Forbidden(why.to_owned()))
+            }
+        }
+    }
+
+    /// Judges the password of somebody who wants to register, which takes a place.
+    /// [`Error::TooMany`] where too many came from there.
+    pub async fn judge_registration(
         &self,
-        email: Email,
-        username: Option<Username>,
-        password: NewPassword,
+        password: Password,
+        names: Vec<String>,
+        by: &By,
+    ) -> Result<Result<NewPassword, String>, Error> {
+        let network = network_of(by);
+        self.limits.take_registration(network)?;
+        self.judge(password, names).await.inspect_err(|error| {
+            if matches!(error, Error::Busy) {
+                self.limits.forgive_registration(network);
+            }
+        })
+    }
+
+    /// Takes a place for something that an account writes. [`Error::TooMany`] where it has written
+    /// too much.
+    pub fn admit_write(&self, authority: Authority) -> Result<(), Error> {
+        self.limits.take_write(authority.user, authority.role)
+    }
+
+    /// Makes somebody an account, who was admitted, and logs them in, unless the account has to wait
+    /// for approval. [`Error::Conflict`] where a name is taken.
+    pub async fn register(&self, new: NewAccount, sessions: &Sessions, by: &By) -> Result<Option<AccessToken>, Error> {
+        let id = PublicId::generate();
+        let by = By { actor: Actor::Account(id), ..by.clone() };
+        let (status, start) = match self.registration {
+            Registration::Open => (Status::Active, Some(sessions.issue(id, Role::Employee, &by)?)),
+            Registration::Approval | Registration::Closed => (Status::Pending, None),
+        };
+        let (token, session) = start.unzip();
+        let new = self.prepare(id, new, Role::Employee, status).await?;
+        self.store.create_user(new, session, &by).await?;
+        Ok(token)
+    }
+
+    /// Makes an active account for somebody else. [`Error::Conflict`] where a name is taken.
+    pub async fn add(&self, new: NewAccount, role: Role, by: &By) -> Result<User, Error> {
+        let new = self.prepare(PublicId::generate(), new, role, Status::Active).await?;
+        self.store.create_user(new, None, by).await
+    }
+
+    async fn prepare(
+        &self,
+        public_id: PublicId,
+        new: NewAccount,
         role: Role,
-    ) -> Result<User, Error> {
-        // The store decides; asking first spares the hashing for a name that is taken already.
-        if self.store.find_credentials(&Login::Email(email.clone())).await?.is_some() {
+        status: Status,
+    ) -> Result<NewUser, Error> {
+        let NewAccount { email, username, password } = new;
+        // The store decides; asking first spares the hashing for an address that is taken already.
+        let taken = AccountRef::Login(Login::Email(email.clone()));
+        if self.store.find_credentials(&taken, None).await?.is_some() {
             return Err(Error::Conflict(format!("{email} is already registered")));
         }
         let password_hash = self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
-        let new =
-            NewUser { public_id: PublicId::generate(), email, username, role, status: Status::Active, password_hash };
-        self.store.create_user(new, self.clock.now()).await
+        Ok(NewUser { public_id, email, username, role, status, password_hash })
     }
 
     /// Checks a login. [`Error::Credentials`] where the account is unknown or the password wrong,
     /// after the same work for both; [`Error::Forbidden`] where the password is right and the
-    /// account may not log in.
-    pub async fn log_in(&self, login: &Login, password: Password) -> Result<User, Error> {
-        let found = self.store.find_credentials(login).await?;
+    /// account may not log in; [`Error::TooMany`] where the attempt came too soon.
+    pub async fn log_in(&self, login: Login, password: Password, by: &By) -> Result<User, Error> {
+        let account = AccountRef::Login(login);
+        let credentials = self.check_password(&account, password, Action::LogIn, by).await?;
+        let user = credentials.user;
+        self.limits.take_write(user.public_id, user.role)?;
+        if let Some(obstacle) = user.status.obstacle_to_login() {
+            let target = Target::Account(user.public_id);
+            self.note_failure(Action::LogIn, target, user.email.as_str(), user.status.as_str(), by).await?;
+            return Err(Error::Forbidden(obstacle.to_owned()));
+        }
+        Ok(user)
+    }
+
+    /// Whether an account has this password, which is noted where it has not. Takes a place, and
+    /// gives it back where the password is right. Renews the hash where the settings rose.
+    async fn check_password(
+        &self,
+        account: &AccountRef,
+        password: Password,
+        action: Action,
+        by: &By,
+    ) -> Result<Credentials, Error> {
+        let network = network_of(by);
+        let found = self.store.find_credentials(account, Some(network)).await?;
+        let id = found.as_ref().map(|credentials| credentials.user.public_id);
+        let is_known = found.as_ref().is_some_and(|credentials| credentials.knows_network);
+        let attempt = match id {
+            Some(id) => self.limits.take_attempt(id, network, is_known),
+            None => self.limits.take_attempt(account.folded(), network, false),
+        };
+        let attempt = attempt.inspect_err(|_| self.log_throttled(by, &shown(account, found.as_ref())))?;
+
         let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
-        let (matches, upgraded) = self
+        let checked = self
             .hasher
             .run(move |worker| {
                 let matches = worker.verify(password.as_bytes(), hash.as_ref())?;
@@ -83,24 +193,154 @@ impl Accounts {
                 let upgraded = if outdated { Some(worker.hash(password.as_bytes())?) } else { None };
                 Ok::<_, Error>((matches, upgraded))
             })
-            .await??;
-        let credentials = found.filter(|_| matches).ok_or(Error::Credentials)?;
-        if let Some(obstacle) = credentials.user.status.obstacle_to_login() {
-            return Err(Error::Forbidden(obstacle.to_owned()));
+            .await;
+        if matches!(checked, Err(Error::Busy)) {
+            attempt.not_made();
+            return Err(Error::Busy);
         }
+        let (matches, upgraded) = checked??;
+        let shown = shown(account, found.as_ref());
+        let Some(credentials) = found.filter(|_| matches) else {
+            let reason = if id.is_some() { "wrong_password" } else { "unknown_account" };
+            self.note_failure(action, Target::of(account, id), &shown, reason, by).await?;
+            return Err(Error::Credentials);
+        };
+        attempt.succeeded();
         if let Some(new) = upgraded {
-            let id = credentials.user.public_id;
-            // Who gave the right password is let in, also while nothing can be written.
-            if let Err(error) = self.store.upgrade_password_hash(id, credentials.password_hash, new).await {
+            let old = credentials.password_hash.clone();
+            // Who gave the right password is not refused because the hash of it is an old one.
+            if let Err(error) = self.store.upgrade_password_hash(credentials.user.public_id, old, new).await {
                 log::warn!("cannot renew the hash of a password: {error}");
             }
         }
-        Ok(credentials.user)
+        Ok(credentials)
     }
 
-    /// Gives the account a new password, which ends all its tokens.
-    pub async fn set_password(&self, email: &Email, password: NewPassword) -> Result<User, Error> {
-        let hash = self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
-        self.store.set_password(email, hash, self.clock.now()).await
+    /// Gives somebody a new password who knows the present one, and ends their other sessions.
+    /// [`Error::Invalid`] where the present one is wrong or the new one too weak.
+    pub async fn change_password(
+        &self,
+        user: PublicId,
+        current: Password,
+        new: Password,
+        kept: SessionId,
+        by: &By,
+    ) -> Result<(), Error> {
+        let user = self.confirm(user, "current_password", current, Action::ChangePassword, by).await?;
+        let hash = self.hash_new("new_password", new, &user).await?;
+        self.store.set_password(user.public_id, hash, Some(kept), by).await.map(drop)
     }
+
+    /// Deletes the account of somebody who knows its password.
+    pub async fn delete(&self, user: PublicId, password: Password, by: &By) -> Result<(), Error> {
+        let user = self.confirm(user, "password", password, Action::Delete, by).await?;
+        self.store.delete_user(user.public_id, by).await
+    }
+
+    async fn confirm(
+        &self,
+        user: PublicId,
+        field: &'static str,
+        password: Password,
+        action: Action,
+        by: &By,
+    ) -> Result<User, Error> {
+        match self.check_password(&AccountRef::Id(user), password, action, by).await {
+            Ok(credentials) => Ok(credentials.user),
+            Err(Error::Credentials) => Err(Error::invalid(field, "is not the account's password")),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn hash_new(&self, field: &'static str, password: Password, user: &User) -> Result<PasswordHash, Error> {
+        let password = self.judge(password, user.names()).await?.map_err(|why| Error::invalid(field, why))?;
+        self.hasher.run(move |worker| worker.hash(password.as_bytes())).await?
+    }
+
+    /// Gives the account a new password, and ends all its sessions.
+    pub async fn set_password(&self, user: &User, password: NewPassword, by: &By) -> Result<User, Error> {
+        let hash = self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
+        self.store.set_password(user.public_id, hash, None, by).await
+    }
+
+    /// Makes a code with which the account's owner can set a new password, once, for an hour.
+    pub async fn create_reset_code(&self, user: PublicId, by: &By) -> Result<(Secret, User, Timestamp), Error> {
+        let code = secrets::new_reset_code()?;
+        let expires_at = by.at.plus_seconds(RESET_CODE_SECONDS);
+        let user = self.store.create_reset_code(user, secrets::hash_of_code(&code), expires_at, by).await?;
+        Ok((code, user, expires_at))
+    }
+
+    /// Sets a new password with a reset code, and ends all sessions of the account.
+    /// [`Error::Invalid`] where the code is wrong, used or expired, or the password too weak.
+    pub async fn reset_password(&self, code: &Secret, new: Password, by: &By) -> Result<User, Error> {
+        let network = network_of(by);
+        self.limits.take_anonymous_attempt(network).inspect_err(|_| self.log_throttled(by, "-"))?;
+        let code = secrets::hash_of_code(code);
+        let Some(user) = self.store.find_user_by_reset_code(&code, by.at).await? else {
+            return Err(self.wrong_code(by).await);
+        };
+        let hash = self.hash_new("new_password", new, &user).await.inspect_err(|error| {
+            if matches!(error, Error::Busy) {
+                self.limits.forgive_anonymous_attempt(network);
+            }
+        })?;
+        let by = By { actor: Actor::Account(user.public_id), ..by.clone() };
+        let Some(user) = self.store.redeem_reset_code(code, hash, &by).await? else {
+            return Err(self.wrong_code(&by).await);
+        };
+        self.limits.forgive_anonymous_attempt(network);
+        Ok(user)
+    }
+
+    async fn wrong_code(&self, by: &By) -> Error {
+        match self.note_failure(Action::ResetPassword, Target::Unknown, "-", "wrong_code", by).await {
+            Ok(()) => Error::invalid("code", "is wrong, has been used, or has expired"),
+            Err(error) => error,
+        }
+    }
+
+    /// Notes in the log that an attempt was not looked at, unless it has told of enough of them.
+    fn log_throttled(&self, by: &By, account: &str) {
+        if self.limits.may_log(network_of(by)) {
+            log_failure(by, account, "throttled");
+        }
+    }
+
+    /// Notes a failure in the log, for fail2ban, and in the audit.
+    async fn note_failure(
+        &self,
+        action: Action,
+        target: Target,
+        account: &str,
+        reason: &'static str,
+        by: &By,
+    ) -> Result<(), Error> {
+        log_failure(by, account, reason);
+        self.store.record_failure(Failure { action, target, reason }, by).await
+    }
+}
+
+/// The one line of the log that stays as it is, because other programs match it.
+fn log_failure(by: &By, account: &str, reason: &str) {
+    log::warn!("auth.fail ip={} account={account} reason={reason}", address_of(by));
+}
+
+/// How the log names the account of an attempt: by its address; never by what somebody typed where a
+/// username belongs or that hardly is an address, which may be a password.
+fn shown(account: &AccountRef, found: Option<&Credentials>) -> String {
+    match (found, account) {
+        (Some(credentials), _) => credentials.user.email.as_str().to_owned(),
+        (None, AccountRef::Login(Login::Email(email))) if email.has_dotted_domain() => email.as_str().to_owned(),
+        (None, _) => "-".to_owned(),
+    }
+}
+
+fn network_of(by: &By) -> Network {
+    Network::of(address_of(by))
+}
+
+/// What comes over no network counts as one address.
+fn address_of(by: &By) -> IpAddr {
+    by.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }

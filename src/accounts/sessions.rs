@@ -1,10 +1,15 @@
-//! Who is calling: tokens given at login, asked about at every request, ended at logout.
+//! Who is calling: sessions that start at login and end at logout, and API keys.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::tokens::{Tokens, Verified};
+use super::secrets::{self, KEY_PREFIX};
+use super::tokens::Tokens;
 use crate::clock::Clock;
-use crate::domain::{Authority, User};
+use crate::domain::{
+    Actor, ApiKey, Authority, By, Credential, KeyId, KeyName, KeyScope, NewApiKey, NewSession, Proof, PublicId, Role,
+    Secret, SessionId, Timestamp, User,
+};
 use crate::error::{Error, TokenProblem};
 use crate::store::Store;
 
@@ -17,50 +22,109 @@ pub struct AccessToken {
 }
 
 /// Somebody who proved who they are, with what they may do at this moment.
-#[derive(Clone, Debug)]
-pub struct Session {
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
     /// The account's standing, read from the store for this request.
     pub authority: Authority,
-    /// The token itself.
-    pub token: Arc<Verified>,
+    /// How they proved it.
+    pub proof: Proof,
 }
 
-/// The sessions of one installation.
+/// The sessions and API keys of one installation.
 pub struct Sessions {
     store: Arc<dyn Store>,
     tokens: Tokens,
     clock: Clock,
+    /// The keys whose use is being noted.
+    noting: Arc<Mutex<HashSet<KeyId>>>,
 }
 
 impl Sessions {
     /// Sessions whose tokens are of `tokens` and whose standing is in `store`.
     pub fn new(store: Arc<dyn Store>, tokens: Tokens, clock: Clock) -> Self {
-        Self { store, tokens, clock }
+        Self { store, tokens, clock, noting: Arc::default() }
     }
 
-    /// A token for an account as it was when its password was checked: had it been disabled or
-    /// given another password since, the token is born dead.
-    pub fn start(&self, user: &User) -> Result<AccessToken, Error> {
-        let text = self.tokens.sign(user.public_id, user.token_epoch, user.role.is_admin(), self.clock.now())?;
-        Ok(AccessToken { text, expires_in: self.tokens.life_seconds() })
+    /// A token, and the session that must be stored before anybody is given it.
+    pub fn issue(&self, user: PublicId, role: Role, by: &By) -> Result<(AccessToken, NewSession), Error> {
+        let session = NewSession { id: SessionId::generate(), user, expires_at: self.tokens.expiry(by.at) };
+        let text = self.tokens.sign(user, session.id, role.is_admin(), by.at)?;
+        Ok((AccessToken { text, expires_in: self.tokens.life_seconds() }, session))
     }
 
-    /// Who bears this token. Authority comes from the store, in one read, and never from a claim.
-    pub async fn authenticate(&self, token: &str) -> Result<Session, Error> {
-        let verified = self.tokens.verify(token, self.clock.now()).map_err(Error::Token)?;
+    /// Starts a session of an account as it was when its password was checked.
+    /// [`Error::Credentials`] where it was disabled or given another password since.
+    pub async fn start(&self, user: &User, by: &By) -> Result<AccessToken, Error> {
+        let (token, session) = self.issue(user.public_id, user.role, by)?;
+        let by = By { actor: Actor::Account(user.public_id), ..by.clone() };
+        self.store.start_session(session, user.token_epoch, &by).await?;
+        Ok(token)
+    }
+
+    /// Who bears this token or API key. Authority comes from the store, in one read, and never
+    /// from a claim.
+    pub async fn authenticate(&self, bearer: &str) -> Result<Caller, Error> {
+        let now = self.clock.now();
+        if bearer.starts_with(KEY_PREFIX) {
+            return self.authenticate_key(bearer, now).await;
+        }
+        let verified = self.tokens.verify(bearer, now).map_err(Error::Token)?;
         let authority = self
             .store
-            .find_authority(verified.subject, &verified.id)
+            .find_session_authority(verified.subject, verified.session)
             .await?
-            .ok_or(Error::Token(TokenProblem::Invalid))?;
-        if !authority.honours(&verified.id) {
-            return Err(Error::Token(TokenProblem::Revoked));
-        }
-        Ok(Session { authority, token: verified })
+            .ok_or(Error::Token(TokenProblem::Revoked))?;
+        let credential = Credential::Session { id: verified.session, expires_at: verified.expires_at };
+        Ok(Caller { authority, proof: Proof { credential, as_administrator: false } })
     }
 
-    /// Ends the session: when this answers, its token is dead, also after a power cut.
-    pub async fn end(&self, session: Session) -> Result<(), Error> {
-        self.store.revoke_token(&session.token.id, session.token.expires_at, self.clock.now()).await
+    async fn authenticate_key(&self, key: &str, now: Timestamp) -> Result<Caller, Error> {
+        let found = self.store.find_key_authority(&secrets::hash_of_key(key)).await?;
+        let key = found.ok_or(Error::Token(TokenProblem::UnknownKey))?;
+        let authority = key.owner.ok_or(Error::Token(TokenProblem::StoppedKey))?;
+        if key.has_expired(now) {
+            return Err(Error::Token(TokenProblem::ExpiredKey));
+        }
+        if key.use_is_news(now) {
+            self.note_use(key.id, now);
+        }
+        let credential = Credential::Key { id: key.id, scope: key.scope, expires_at: key.expires_at };
+        Ok(Caller { authority, proof: Proof { credential, as_administrator: false } })
     }
+
+    /// Notes the use of a key, unless somebody is at it already. Nobody waits for that, and a request
+    /// is no worse for its failure.
+    fn note_use(&self, key: KeyId, now: Timestamp) {
+        if !lock(&self.noting).insert(key) {
+            return;
+        }
+        let (store, noting) = (Arc::clone(&self.store), Arc::clone(&self.noting));
+        tokio::spawn(async move {
+            match store.note_key_use(key, now).await {
+                Ok(()) | Err(Error::Busy) => {}
+                Err(error) => log::warn!("cannot note the use of an API key: {error}"),
+            }
+            lock(&noting).remove(&key);
+        });
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic cannot leave a set half changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes an API key for an account. The secret is in no other place than in this answer.
+pub async fn create_key(
+    store: &dyn Store,
+    owner: PublicId,
+    name: KeyName,
+    scope: KeyScope,
+    expires_at: Option<Timestamp>,
+    by: &By,
+) -> Result<(Secret, ApiKey), Error> {
+    let secret = secrets::new_key()?;
+    let hash = secrets::hash_of_key(secret.reveal());
+    let new = NewApiKey { id: KeyId::generate(), owner, name, scope, hash, expires_at };
+    Ok((secret, store.create_key(new, by).await?))
 }

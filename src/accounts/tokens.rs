@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, crypto, encode};
 use serde::{Deserialize, Serialize};
 
 use super::SigningKey;
-use crate::domain::{PublicId, Timestamp, TokenId};
+use crate::domain::{PublicId, SessionId, Timestamp};
 use crate::error::{Error, TokenProblem};
 
 /// What a token says. `admin` is for the client to read; the server never trusts it.
@@ -21,14 +21,14 @@ struct Claims {
     admin: bool,
 }
 
-/// What a genuine token that has not expired says: who, by which token, and until when.
+/// What a genuine token that has not expired says: who, in which session, and until when.
 /// It does not say what the bearer may do; the store does.
 #[derive(Clone, Debug)]
 pub struct Verified {
     /// The account.
     pub subject: PublicId,
-    /// The token's id.
-    pub id: TokenId,
+    /// The session that the token is of.
+    pub session: SessionId,
     /// When it expires.
     pub expires_at: Timestamp,
 }
@@ -112,14 +112,18 @@ impl Tokens {
         self.life_seconds
     }
 
-    /// A new token for `subject`, whose tokens are in `epoch`.
-    pub fn sign(&self, subject: PublicId, epoch: i64, admin: bool, now: Timestamp) -> Result<String, Error> {
-        let iat = now.as_seconds();
+    /// When a token expires that is signed at `now`: a whole number of seconds, as `exp` is.
+    pub fn expiry(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_seconds(now.as_seconds()).plus_seconds(i64::from(self.life_seconds))
+    }
+
+    /// A token for a session of `subject`.
+    pub fn sign(&self, subject: PublicId, session: SessionId, admin: bool, now: Timestamp) -> Result<String, Error> {
         let claims = Claims {
             sub: subject.to_string(),
-            iat,
-            exp: iat.saturating_add(i64::from(self.life_seconds)),
-            jti: TokenId::generate(epoch).as_str().to_owned(),
+            iat: now.as_seconds(),
+            exp: self.expiry(now).as_seconds(),
+            jti: session.to_string(),
             iss: self.issuer.clone(),
             admin,
         };
@@ -141,7 +145,7 @@ impl Tokens {
         let claims = self.genuine_claims(token)?;
         let verified = Arc::new(Verified {
             subject: PublicId::parse(&claims.sub)?,
-            id: TokenId::parse(claims.jti)?,
+            session: SessionId::parse(&claims.jti)?,
             expires_at: Timestamp::from_seconds(claims.exp),
         });
         self.remembered.remember(token, &verified);
@@ -205,7 +209,7 @@ mod tests {
     fn claims(tokens: &Tokens) -> Value {
         json!({
             "sub": PublicId::generate().to_string(), "iat": NOW.as_seconds(), "exp": NOW.as_seconds() + 60,
-            "jti": "0.x", "iss": tokens.issuer, "admin": false,
+            "jti": SessionId::generate().to_string(), "iss": tokens.issuer, "admin": false,
         })
     }
 
@@ -222,7 +226,7 @@ mod tests {
     fn a_token_reads_back_until_its_very_last_second() {
         let tokens = tokens();
         let subject = PublicId::generate();
-        let token = tokens.sign(subject, 0, false, NOW).unwrap();
+        let token = tokens.sign(subject, SessionId::generate(), false, NOW).unwrap();
         let verified = tokens.verify(&token, NOW).unwrap();
         assert_eq!(verified.subject, subject);
         assert_eq!(verified.expires_at.as_seconds(), NOW.as_seconds() + 3_600);
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn header_and_claims_are_exactly_the_documented_ones() {
-        let token = tokens().sign(PublicId::generate(), 0, true, NOW).unwrap();
+        let token = tokens().sign(PublicId::generate(), SessionId::generate(), true, NOW).unwrap();
         let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let mut header = names(decoded_part(&token, 0));
         header.sort();
@@ -253,7 +257,7 @@ mod tests {
             ("iss", Value::Null),
             ("sub", json!("ann")),
             ("sub", json!(7)),
-            ("jti", json!("no-epoch")),
+            ("jti", json!("no-uuid")),
             ("exp", json!("soon")),
             ("exp", Value::Null),
         ] {
@@ -267,7 +271,7 @@ mod tests {
     #[test]
     fn what_is_remembered_of_a_token_is_good_for_that_token_alone() {
         let tokens = tokens();
-        let token = tokens.sign(PublicId::generate(), 0, false, NOW).unwrap();
+        let token = tokens.sign(PublicId::generate(), SessionId::generate(), false, NOW).unwrap();
         for _ in 0..2 {
             assert!(tokens.verify(&token, NOW).is_ok());
         }
@@ -286,7 +290,7 @@ mod tests {
         let tokens = tokens();
         let signed: Vec<_> = (0..REMEMBERED * 3)
             .map(|_| PublicId::generate())
-            .map(|subject| (subject, tokens.sign(subject, 0, false, NOW).unwrap()))
+            .map(|subject| (subject, tokens.sign(subject, SessionId::generate(), false, NOW).unwrap()))
             .collect();
         for (subject, token) in signed.iter().chain(&signed) {
             assert_eq!(tokens.verify(token, NOW).unwrap().subject, *subject);
@@ -311,7 +315,7 @@ mod tests {
             assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenProblem::Invalid);
         }
         let stranger = Tokens::new(&key(2), "installation", 3_600).unwrap();
-        let token = stranger.sign(PublicId::generate(), 0, true, NOW).unwrap();
+        let token = stranger.sign(PublicId::generate(), SessionId::generate(), true, NOW).unwrap();
         assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenProblem::Invalid);
     }
 
@@ -319,7 +323,7 @@ mod tests {
     fn expiry_is_told_by_our_clock_not_by_the_library() {
         let tokens = tokens();
         let past = Timestamp::from_seconds(1_000);
-        let token = tokens.sign(PublicId::generate(), 0, false, past).unwrap();
+        let token = tokens.sign(PublicId::generate(), SessionId::generate(), false, past).unwrap();
         assert!(get_current_timestamp() > 10_000);
         assert!(tokens.verify(&token, past).is_ok());
     }

@@ -1,6 +1,9 @@
 //! The command line: noun, then verb. Data goes to stdout, messages to stderr.
 
+mod audit;
+mod key;
 mod serve;
+mod terminal;
 mod user;
 
 use std::net::IpAddr;
@@ -47,6 +50,11 @@ enum Command {
     /// Make, list and change accounts
     #[command(subcommand)]
     User(user::Command),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Tell what happened to accounts, sessions and keys, oldest first
+    Audit(audit::Arguments),
 }
 
 #[derive(clap::Args, Default)]
@@ -75,9 +83,7 @@ pub fn run() -> ExitCode {
     }
     let result = match command.unwrap_or(Command::Serve(serve)) {
         Command::Serve(ServeArgs { address, port }) => with_config(Overrides { database, address, port }, serve::run),
-        Command::User(command) => {
-            with_config(Overrides { database, ..Overrides::default() }, |config| user::run(config, command))
-        }
+        command => with_config(Overrides { database, ..Overrides::default() }, |config| administer(config, command)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,6 +92,21 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a command that needs the store alone.
+fn administer(config: &Config, command: Command) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|cause| Error::internal("cannot start", cause))?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(_) => Ok(()),
+            Command::User(command) => user::run(config, command).await,
+            Command::Key(command) => key::run(config, command).await,
+            Command::Audit(arguments) => audit::run(config, arguments).await,
+        }
+    })
 }
 
 /// Runs a command with the settings, and says which database was at work when something broke.

@@ -3,15 +3,25 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
 
+use super::terminal::judge;
+use crate::accounts::{Hashing, NewAccount};
 use crate::app::{self, API_PAGES};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, FirstAdministrator};
+use crate::domain::{AccountRef, Actor, By, Login, Role, Status, User};
 use crate::error::Error;
-use crate::store::{self, IfAbsent};
+use crate::store::{self, IfAbsent, Retention, Store};
+
+/// How often what has had its time is forgotten.
+const HOUSEKEEPING: Duration = Duration::from_hours(1);
+
+/// For how many days it is remembered that somebody logged in from an address.
+const NETWORK_DAYS: u32 = 90;
 
 /// Serves until SIGINT or SIGTERM, then finishes what is in flight.
 pub fn run(config: &Config) -> Result<(), Error> {
@@ -29,8 +39,12 @@ pub fn run(config: &Config) -> Result<(), Error> {
 async fn serve(config: &Config) -> Result<(), Error> {
     let store = store::open(&config.database, IfAbsent::Create)?;
     let clock = Clock::System;
-    store.purge_revoked_tokens(clock.now()).await?;
-    let next_step = if store.has_administrator().await? { None } else { Some(command_for_administrator(config)) };
+    if let Some(first) = &config.first_administrator {
+        make_first_administrator(config, first, &store).await?;
+    }
+    let housekeeping = tokio::spawn(keep_house(Arc::clone(&store), config.audit_days));
+    let next_step =
+        if store.has_administrator().await? { None } else { Some(command(config, "user add you@example.org --admin")) };
     let database = config.database.clone();
 
     let rocket = app::build(config, Arc::clone(&store), clock).await?.attach(AdHoc::on_liftoff(
@@ -41,8 +55,65 @@ async fn serve(config: &Config) -> Result<(), Error> {
         },
     ));
     let outcome = rocket.launch().await.map(drop).map_err(|error| explain(&error));
+    housekeeping.abort();
     store.close().await;
     outcome.inspect(|()| eprintln!("widgetd has stopped."))
+}
+
+/// Makes the administrator that the settings name, while there is none.
+async fn make_first_administrator(
+    config: &Config,
+    first: &FirstAdministrator,
+    store: &Arc<dyn Store>,
+) -> Result<(), Error> {
+    if store.has_administrator().await? {
+        return Ok(());
+    }
+    let FirstAdministrator { email, password_file } = first;
+    let text = std::fs::read_to_string(password_file)
+        .map_err(|cause| Error::internal(&format!("cannot read the password in {}", password_file.display()), cause))?;
+    let cannot = |why: String| Error::Conflict(format!("cannot make the first administrator: {why}"));
+    let password = judge(config, text.lines().next().unwrap_or_default(), &[email.as_str().to_owned()])
+        .map_err(|why| cannot(format!("the password in {} {why}", password_file.display())))?;
+    let accounts = app::accounts(config, Arc::clone(store), &Clock::System, Hashing::InForeground)?;
+    let new = NewAccount { email: email.clone(), username: None, password };
+    match accounts.add(new, Role::Admin, &By::local(Actor::Service, Clock::System.now())).await {
+        Ok(user) => {
+            eprintln!("Added {} as {}, as the settings say.", user.email, user.role.as_str());
+            Ok(())
+        }
+        // Somebody has registered it; whether that was its owner is not for a program to decide.
+        Err(Error::Conflict(why)) => {
+            let user = store.get_user_by_name(&AccountRef::Login(Login::Email(email.clone()))).await?;
+            Err(cannot(format!("{why}, and is none; to make it one: {}", commands_to_promote(config, &user))))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What makes an account an administrator's that may log in.
+fn commands_to_promote(config: &Config, User { email, role, status, .. }: &User) -> String {
+    let status = match status {
+        Status::Pending => Some(format!("user approve {email}")),
+        Status::Disabled => Some(format!("user enable {email}")),
+        Status::Active => None,
+    };
+    let role = (!role.is_admin()).then(|| format!("user role {email} admin"));
+    let commands = status.into_iter().chain(role).map(|arguments| format!("`{}`", command(config, &arguments)));
+    commands.collect::<Vec<_>>().join(", ")
+}
+
+/// Forgets, now and every hour, what has had its time.
+async fn keep_house(store: Arc<dyn Store>, audit_days: u32) {
+    loop {
+        let now = Clock::System.now();
+        let days_ago = |days: u32| now.plus_seconds(-i64::from(days) * 86_400);
+        let retention = Retention { now, networks_since: days_ago(NETWORK_DAYS), audit_since: days_ago(audit_days) };
+        if let Err(error) = store.forget(retention).await {
+            log::warn!("cannot forget what has had its time: {error}");
+        }
+        Clock::System.sleep(HOUSEKEEPING).await;
+    }
 }
 
 fn announce(at: SocketAddr, database: &Path, next_step: Option<&str>) {
@@ -52,7 +123,8 @@ fn announce(at: SocketAddr, database: &Path, next_step: Option<&str>) {
         _ => at,
     };
     eprintln!("\nwidgetd {} is ready.\n", env!("CARGO_PKG_VERSION"));
-    eprintln!("  Address    http://{host}");
+    let elsewhere = if at.ip().is_unspecified() { ", and every other address of this machine" } else { "" };
+    eprintln!("  Address    http://{host}{elsewhere}");
     eprintln!("  API pages  http://{host}{API_PAGES}");
     eprintln!("  Database   {}", database.display());
     if let Some(command) = next_step {
@@ -61,11 +133,11 @@ fn announce(at: SocketAddr, database: &Path, next_step: Option<&str>) {
     eprintln!("\nPress Ctrl-C to stop.\n");
 }
 
-/// How to make an administrator of this database, with the program as it was called, from any folder.
-fn command_for_administrator(config: &Config) -> String {
+/// A command on this database, with the program as it was called, from any folder.
+fn command(config: &Config, arguments: &str) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "widgetd".to_owned());
     let database = config.database.display().to_string();
-    format!("{} user add you@example.org --admin --database {}", quoted(&program), quoted(&database))
+    format!("{} {arguments} --database {}", quoted(&program), quoted(&database))
 }
 
 /// As a shell takes it for one word.

@@ -23,19 +23,88 @@ macro_rules! checked_text {
     };
 }
 
+/// What the types have in common whose values have names, on the wire and in the store.
+macro_rules! named {
+    ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every value, in the order of declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The value's name on the wire and in the store.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name),+
+                }
+            }
+
+            /// The value of that name.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text)
+            }
+
+            /// Reads a name. The error echoes what was given and says what is allowed.
+            pub fn read(text: &str) -> Result<Self, String> {
+                const NAMES: &[&str] = &[$($name),+];
+                Self::parse(text).ok_or_else(|| format!("'{text}' must be one of {}", NAMES.join(", ")))
+            }
+        }
+    };
+}
+
+/// What the types have in common that are random UUIDs (RFC 9562 section 5.4).
+macro_rules! uuid_id {
+    ($type:ident) => {
+        impl $type {
+            /// A new one, which nothing else has.
+            pub fn generate() -> Self {
+                Self(uuid::Uuid::new_v4())
+            }
+
+            /// Reads a UUID in its usual form, with hyphens. (Without them it could be a username.)
+            pub fn parse(text: &str) -> Option<Self> {
+                uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36).map(Self)
+            }
+
+            /// Writes the id, hyphenated and in lower case, where it needs no allocation.
+            pub fn encode(self, buffer: &mut [u8; 36]) -> &str {
+                self.0.hyphenated().encode_lower(buffer)
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+mod api_key;
+mod audit;
 mod date;
 mod deadline;
+mod network;
+mod origin;
 mod page;
 mod password;
+mod secret;
+mod session;
 mod timestamp;
-mod token;
 mod user;
 mod widget;
 
+pub use api_key::{ApiKey, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey};
+pub use audit::{Action, Actor, AuditEntry, AuditFilter, By, Failure, Proof, RequestId, Target};
 pub use deadline::Deadline;
+pub use network::{Network, TrustedProxies};
+pub use origin::AllowedOrigins;
 pub use page::{PAGE_SIZES, Page, PageRequest};
 pub use password::{MAX_PASSWORD_CHARS, NewPassword, Password, PasswordHash, PasswordPolicy};
+pub use secret::{Secret, SecretHash};
+pub use session::{Credential, NewSession, Session, SessionId};
 pub use timestamp::Timestamp;
-pub use token::{Authority, TokenId};
-pub use user::{Credentials, Email, Login, NewUser, PublicId, Role, Status, User, Username};
+pub use user::{
+    AccountRef, Authority, Credentials, Email, Login, NewUser, PublicId, Registration, Role, Status, User, UserChange,
+    UserFilter, Username, keeps_an_administrator,
+};
 pub use widget::{InfoUrl, NewWidget, Owner, Put, Widget, WidgetName};

@@ -34,6 +34,12 @@ impl Timestamp {
         self.0.div_euclid(SECOND)
     }
 
+    /// This many seconds later, or earlier where they are negative.
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds.saturating_mul(SECOND)))
+    }
+
     /// The same instant as a date and time in UTC, in whole seconds. Instants outside the years
     /// that `time` knows, which no clock and no parser here makes, read as 1970.
     pub fn to_utc(self) -> OffsetDateTime {

@@ -6,33 +6,13 @@ use uuid::Uuid;
 use validator::ValidateEmail;
 
 use super::{PasswordHash, Timestamp};
+use crate::error::Error;
 
-/// The name by which everyone outside the store knows an account: a random UUID (RFC 9562).
+/// The name by which everyone outside the store knows an account: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PublicId(Uuid);
 
-impl PublicId {
-    /// A new one, which no account has.
-    pub fn generate() -> Self {
-        Self(Uuid::new_v4())
-    }
-
-    /// Reads a UUID in any of its written forms.
-    pub fn parse(text: &str) -> Option<Self> {
-        Uuid::try_parse(text).ok().map(Self)
-    }
-
-    /// Writes the id, hyphenated and in lower case, where it needs no allocation.
-    pub fn encode(self, buffer: &mut [u8; 36]) -> &str {
-        self.0.hyphenated().encode_lower(buffer)
-    }
-}
-
-impl fmt::Display for PublicId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+uuid_id!(PublicId);
 
 /// What an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,25 +25,27 @@ pub enum Role {
     Admin,
 }
 
+named!(Role { Employee => "employee", Manager => "manager", Admin => "admin" });
+
 impl Role {
-    const NAMES: [(Self, &'static str); 3] =
-        [(Self::Employee, "employee"), (Self::Manager, "manager"), (Self::Admin, "admin")];
-
-    /// The role's name on the wire and in the store.
-    pub fn as_str(self) -> &'static str {
-        name_of(&Self::NAMES, self)
-    }
-
-    /// The role of that name.
-    pub fn parse(text: &str) -> Option<Self> {
-        value_of(&Self::NAMES, text)
-    }
-
     /// Whether the role is that of an administrator.
     pub fn is_admin(self) -> bool {
         self == Self::Admin
     }
 }
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Everybody, and the account works at once.
+    Open,
+    /// Everybody, and the account waits for an administrator.
+    Approval,
+    /// Nobody; administrators make the accounts.
+    Closed,
+}
+
+named!(Registration { Open => "open", Approval => "approval", Closed => "closed" });
 
 /// Whether an account may log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,20 +58,9 @@ pub enum Status {
     Disabled,
 }
 
+named!(Status { Pending => "pending", Active => "active", Disabled => "disabled" });
+
 impl Status {
-    const NAMES: [(Self, &'static str); 3] =
-        [(Self::Pending, "pending"), (Self::Active, "active"), (Self::Disabled, "disabled")];
-
-    /// The status's name on the wire and in the store.
-    pub fn as_str(self) -> &'static str {
-        name_of(&Self::NAMES, self)
-    }
-
-    /// The status of that name.
-    pub fn parse(text: &str) -> Option<Self> {
-        value_of(&Self::NAMES, text)
-    }
-
     /// What somebody is told who proved to be the account's owner and still may not come in;
     /// `None` where nothing stands in the way.
     pub fn obstacle_to_login(self) -> Option<&'static str> {
@@ -99,14 +70,6 @@ impl Status {
             Self::Disabled => Some("Your account is disabled"),
         }
     }
-}
-
-fn name_of<T: Copy + PartialEq>(names: &[(T, &'static str); 3], value: T) -> &'static str {
-    names.iter().find(|(v, _)| *v == value).map_or("", |(_, name)| name)
-}
-
-fn value_of<T: Copy>(names: &[(T, &'static str); 3], text: &str) -> Option<T> {
-    names.iter().find(|(_, name)| *name == text).map(|(value, _)| *value)
 }
 
 /// An e-mail address as it was typed.
@@ -126,6 +89,11 @@ impl Email {
         } else {
             Err(format!("{text} is not a valid email"))
         }
+    }
+
+    /// Whether the domain has a dot, as those on the internet have. What has none may be a password.
+    pub fn has_dotted_domain(&self) -> bool {
+        self.0.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'))
     }
 
     /// The form by which two addresses are the same one: letter case does not count.
@@ -195,6 +163,36 @@ pub struct NewUser {
     pub password_hash: PasswordHash,
 }
 
+/// By what an account is named by somebody who means one that may exist.
+#[derive(Clone, Debug)]
+pub enum AccountRef {
+    /// By one of the names to log in with.
+    Login(Login),
+    /// By its public id.
+    Id(PublicId),
+}
+
+impl AccountRef {
+    /// Reads a public id, an e-mail address or a username, which never look like each other.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let id = PublicId::parse(text).map(Self::Id);
+        let email = || Email::parse(text).ok().map(Login::Email).map(Self::Login);
+        let username = || Username::parse(text).ok().map(Login::Username).map(Self::Login);
+        id.or_else(email)
+            .or_else(username)
+            .ok_or_else(|| format!("'{text}' is not an account's e-mail address, username or public id"))
+    }
+
+    /// The form by which two names are the same one.
+    pub fn folded(&self) -> String {
+        match self {
+            Self::Id(id) => id.to_string(),
+            Self::Login(Login::Email(email)) => email.folded(),
+            Self::Login(Login::Username(username)) => username.folded(),
+        }
+    }
+}
+
 /// An account as it is stored, without its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -208,10 +206,19 @@ pub struct User {
     pub role: Role,
     /// Whether it may log in.
     pub status: Status,
-    /// Counts the events that ended all its tokens; part of every token's id.
+    /// Counts the events that ended all its sessions. A session starts only if no such event came
+    /// between the check of the password and the start.
     pub token_epoch: i64,
     /// When it was registered.
     pub registered_on: Timestamp,
+}
+
+impl User {
+    /// The names that the account goes by, which its password should not resemble.
+    pub fn names(&self) -> Vec<String> {
+        let username = self.username.iter().map(Username::as_str);
+        [self.email.as_str()].into_iter().chain(username).map(str::to_owned).collect()
+    }
 }
 
 /// An account with what is needed to check a password.
@@ -221,6 +228,54 @@ pub struct Credentials {
     pub user: User,
     /// The hash of its password.
     pub password_hash: PasswordHash,
+    /// Whether somebody logged in to it before from the network that was asked about.
+    pub knows_network: bool,
+}
+
+/// What the store knows, at this moment, of the account that a request is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The account, which is active.
+    pub user: PublicId,
+    /// Its role now, whatever a token claims.
+    pub role: Role,
+}
+
+/// What an administrator changes about an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// Another status. Any but active ends the account's sessions.
+    pub status: Option<Status>,
+    /// Another role, which holds from the next request.
+    pub role: Option<Role>,
+}
+
+/// Which accounts are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Those of this status.
+    pub status: Option<Status>,
+    /// Those of this role.
+    pub role: Option<Role>,
+    /// Those whose e-mail address or username contains this, in any letter case.
+    pub search: Option<String>,
+}
+
+/// Refuses what would leave nobody to administer: an account that was an active administrator's
+/// and would be one no more (`after` is `None` where it is deleted), while there are no others, who
+/// are counted only where that matters.
+pub fn keeps_an_administrator<E: From<Error>>(
+    before: (Role, Status),
+    after: Option<(Role, Status)>,
+    count_others: impl FnOnce() -> Result<u64, E>,
+) -> Result<(), E> {
+    const ADMINISTRATOR: (Role, Status) = (Role::Admin, Status::Active);
+    if before == ADMINISTRATOR && after != Some(ADMINISTRATOR) && count_others()? == 0 {
+        return Err(
+            Error::Conflict("The last administrator can be neither demoted, disabled nor deleted.".to_owned()).into()
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -277,12 +332,39 @@ mod tests {
 
     #[test]
     fn names_of_roles_and_statuses_read_back() {
-        for role in [Role::Employee, Role::Manager, Role::Admin] {
-            assert_eq!(Role::parse(role.as_str()), Some(role));
-        }
-        for status in [Status::Pending, Status::Active, Status::Disabled] {
-            assert_eq!(Status::parse(status.as_str()), Some(status));
-        }
+        assert!(Role::ALL.iter().all(|role| Role::parse(role.as_str()) == Some(*role)));
+        assert!(Status::ALL.iter().all(|status| Status::parse(status.as_str()) == Some(*status)));
         assert_eq!(Role::parse("root"), None);
+        assert_eq!(Role::read("root"), Err("'root' must be one of employee, manager, admin".to_owned()));
+    }
+
+    #[test]
+    fn an_account_is_named_by_id_address_or_username() {
+        let id = PublicId::generate();
+        assert!(matches!(AccountRef::parse(&id.to_string()), Ok(AccountRef::Id(found)) if found == id));
+        assert!(matches!(AccountRef::parse("ann@example.com"), Ok(AccountRef::Login(Login::Email(_)))));
+        assert!(matches!(AccountRef::parse("ann.o"), Ok(AccountRef::Login(Login::Username(_)))));
+        // A username may look like an id without its hyphens, and must not be taken for it.
+        assert!(matches!(
+            AccountRef::parse(&id.to_string().replace('-', "")),
+            Ok(AccountRef::Login(Login::Username(_)))
+        ));
+        assert!(AccountRef::parse("first last").is_err());
+        assert!(AccountRef::parse("a@").is_err());
+    }
+
+    #[test]
+    fn only_the_last_active_administrator_is_kept() {
+        use Role::{Admin, Employee, Manager};
+        use Status::{Active, Disabled};
+        let is_refused =
+            |before, after, others| keeps_an_administrator(before, after, || Ok::<_, Error>(others)).is_err();
+        for after in [Some((Manager, Active)), Some((Admin, Disabled)), Some((Employee, Disabled)), None] {
+            assert!(is_refused((Admin, Active), after, 0), "{after:?}");
+            assert!(!is_refused((Admin, Active), after, 1), "{after:?}");
+            assert!(!is_refused((Admin, Disabled), after, 0), "{after:?}");
+            assert!(!is_refused((Employee, Active), after, 0), "{after:?}");
+        }
+        assert!(!is_refused((Admin, Active), Some((Admin, Active)), 0));
     }
 }

@@ -89,6 +89,8 @@ pub struct Owner {
     pub email: Email,
     /// The account's id.
     pub public_id: PublicId,
+    /// Whether the account has been deleted since.
+    pub is_former: bool,
 }
 
 /// A widget as it is stored.

@@ -11,9 +11,11 @@ use rocket_okapi::request::OpenApiFromData;
 use schemars::JsonSchema;
 
 use super::Services;
+use super::client::sender;
 use super::error::{Problem, refuse};
 use super::fallback::discard;
 use super::fields::{Fields, WHOLE_BODY};
+use crate::domain::By;
 use crate::error::Error;
 
 /// How long a body may take to arrive.
@@ -23,8 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[rocket::async_trait]
 pub trait Input: JsonSchema + Send + Sized {
     /// Reads every field before it gives up on any, so that all that are at fault are named:
-    /// `None` where `fields` has noted an error, `Err` where the reading itself failed.
-    async fn read(fields: &mut Fields, services: &Services) -> Result<Option<Self>, Error>;
+    /// `None` where `fields` has noted an error, `Err` where the reading itself failed. `by` says who
+    /// sent it, for what is counted.
+    async fn read(fields: &mut Fields, services: &Services, by: &By) -> Result<Option<Self>, Error>;
 }
 
 /// No fields at all: an empty body, an empty form or `{}`.
@@ -33,7 +36,7 @@ pub struct Nothing {}
 
 #[rocket::async_trait]
 impl Input for Nothing {
-    async fn read(_: &mut Fields, _: &Services) -> Result<Option<Self>, Error> {
+    async fn read(_: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
         Ok(Some(Self {}))
     }
 }
@@ -55,7 +58,7 @@ impl<'r, T: Input> FromData<'r> for Body<T> {
 
 async fn read<T: Input>(request: &Request<'_>, data: Data<'_>) -> Result<T, Problem> {
     let mut fields = read_fields(request, data).await?;
-    let value = T::read(&mut fields, Services::of(request)?).await?;
+    let value = T::read(&mut fields, Services::of(request)?, sender(request)?).await?;
     Ok(fields.finish(value)?)
 }
 

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 
 use super::API;
 use super::error::Problem;
+use super::guards::OF_WRITES;
 
 const DESCRIPTION: &str = "\
-Accounts, bearer tokens, and widgets that everyone reads and administrators write.
+Accounts, bearer tokens, API keys, and widgets that everyone reads and administrators write.
 
 **Try it**: register or log in, copy the `access_token` of the answer, press *Authorize* and paste it. \
 Every write takes a form or JSON with the same fields. Every refusal has one shape, `ErrorView`.";
@@ -42,7 +43,10 @@ impl Document {
             },
             servers: vec![server(API)],
             tags: [
-                ("Accounts", "Who you are."),
+                ("Accounts", "Come in, and go out."),
+                ("Your account", "Who you are, and where you are logged in."),
+                ("API keys", "For scripts that act for you."),
+                ("Administration", "For administrators: all accounts, and what happened to them."),
                 ("Widgets", "Shared: every account reads, administrators write."),
                 ("Service", "The service itself."),
             ]
@@ -70,7 +74,7 @@ fn server(url: &str) -> Server {
 }
 
 /// A status, what it means, and the headers that come with it.
-type Answer = (u16, &'static str, &'static [&'static str]);
+pub type Answer = (u16, &'static str, &'static [&'static str]);
 
 /// Completes what Okapi derives from a handler's signature: every answer that it can give.
 pub struct Description<'a>(&'a mut OpenApi);
@@ -84,32 +88,35 @@ impl<'a> Description<'a> {
     /// Says what an operation answers. Added by rule are the answers of whatever it takes: of a
     /// token, of parameters, of a body, and of the store.
     pub fn operation(mut self, id: &str, answers: &[Answer]) -> Self {
-        if let Some(operation) = self.find(id) {
-            describe(operation, answers);
+        if let Some((operation, reads)) = self.find(id) {
+            describe(operation, reads, answers);
         }
         self
     }
 
     /// Completes an operation further.
     pub fn extend(mut self, id: &str, complete: impl FnOnce(&mut Operation)) -> Self {
-        if let Some(operation) = self.find(id) {
+        if let Some((operation, _)) = self.find(id) {
             complete(operation);
         }
         self
     }
 
-    fn find(&mut self, id: &str) -> Option<&mut Operation> {
-        let found = self.0.paths.values_mut().flat_map(operations).find(|o| o.operation_id.as_deref() == Some(id));
+    /// An operation, and whether it is a read.
+    fn find(&mut self, id: &str) -> Option<(&mut Operation, bool)> {
+        let is_it = |operation: &Operation| operation.operation_id.as_deref() == Some(id);
+        let found = self.0.paths.values_mut().flat_map(operations).find(|(operation, _)| is_it(operation));
         debug_assert!(found.is_some(), "no operation {id}");
         found
     }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
+    let writes = [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten();
+    item.get.iter_mut().map(|read| (read, true)).chain(writes.map(|write| (write, false)))
 }
 
-fn describe(operation: &mut Operation, answers: &[Answer]) {
+fn describe(operation: &mut Operation, reads: bool, answers: &[Answer]) {
     let derived = std::mem::take(&mut operation.responses.responses);
     let derived = |status: &str| match derived.get(status) {
         Some(RefOr::Object(response)) => Some(response.clone()),
@@ -129,8 +136,9 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
         rules.push((400, "A parameter is wrong; `errors` names it.".to_owned()));
     }
     // What the guards said of themselves.
-    for status in [401, 403] {
-        rules.extend(derived(&status.to_string()).map(|response| (status, response.description)));
+    for status in [401, 403, 429] {
+        let said = derived(&status.to_string()).map(|response| response.description);
+        rules.extend(said.filter(|said| !reads || !OF_WRITES.contains(&said.as_str())).map(|said| (status, said)));
     }
     rules.push((400, "The request carries a body, and none is expected.".to_owned()));
     if can_fail {
@@ -145,7 +153,7 @@ fn describe(operation: &mut Operation, answers: &[Answer]) {
     for (status, description, headers) in said.chain(rules.into_iter().map(|(status, text)| (status, text, &[][..]))) {
         let implied: &[&str] = match status {
             401 => &["WWW-Authenticate"],
-            503 => &["Retry-After"],
+            429 | 503 => &["Retry-After"],
             _ => &[],
         };
         let response = Response {
@@ -184,6 +192,7 @@ fn example_of(status: u16, description: &str) -> Value {
         }),
         401 => json!({ "status": "fail", "message": "Unauthorized" }),
         403 => json!({ "status": "fail", "message": "You are not an administrator" }),
+        429 => json!({ "status": "fail", "message": "Too many attempts. Please try again in 60 seconds." }),
         404 | 409 | 413 | 415 => json!({ "status": "fail", "message": description }),
         _ => json!({ "status": "error", "message": description }),
     }

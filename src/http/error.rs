@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
+use super::Services;
+use super::client::request_id;
+use crate::error::{Error, FieldErrors, TokenProblem};
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, catch};
@@ -13,10 +16,6 @@ use rocket_okapi::response::OpenApiResponderInner;
 use rocket_okapi::util::add_schema_response;
 use schemars::JsonSchema;
 use serde::Serialize;
-use uuid::Uuid;
-
-use super::Services;
-use crate::error::{Error, FieldErrors, TokenProblem};
 
 /// For whom a route is, as challenges tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +60,23 @@ struct Parts {
     errors: FieldErrors,
     challenge: Option<Challenge>,
     allow: Option<String>,
+    /// After how many seconds the request may be made again.
+    retry_after: Option<u64>,
+    /// What the log tells, and the client does not learn.
+    cause: Option<String>,
 }
 
 impl Problem {
     fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
-        let errors = FieldErrors::default();
-        Self(Box::new(Parts { status, message: message.into(), errors, challenge: None, allow: None }))
+        Self(Box::new(Parts {
+            status,
+            message: message.into(),
+            errors: FieldErrors::default(),
+            challenge: None,
+            allow: None,
+            retry_after: None,
+            cause: None,
+        }))
     }
 
     fn with_challenge(mut self, scope: Scope, error: Option<(&'static str, String)>) -> Self {
@@ -88,6 +98,12 @@ impl Problem {
         const MESSAGE: &str = "You are not an administrator";
         let error = Some(("insufficient_scope", MESSAGE.to_owned()));
         Self::new(Status::Forbidden, MESSAGE).with_challenge(Scope::Administrator, error)
+    }
+
+    /// 403 for an API key that is not enough.
+    pub fn insufficient_key(message: &'static str, scope: Scope) -> Self {
+        let error = Some(("insufficient_scope", message.to_owned()));
+        Self::new(Status::Forbidden, message).with_challenge(scope, error)
     }
 
     /// 405 for a path that knows other methods only.
@@ -131,9 +147,18 @@ impl Problem {
     /// The problem as an answer to this request.
     pub fn to_response(&self, request: &Request<'_>) -> Response<'static> {
         let parts = &*self.0;
+        let message = match &parts.cause {
+            None => Cow::Borrowed(&*parts.message),
+            // The log tells what happened, the client only by what to find it there.
+            Some(cause) => {
+                let id = request_id(request);
+                log::error!("request {id}: {cause}");
+                Cow::Owned(format!("{}, request {id}", parts.message))
+            }
+        };
         let view = ErrorView {
             status: if parts.status.code < 500 { "fail" } else { "error" },
-            message: &parts.message,
+            message: &message,
             errors: (!parts.errors.is_empty()).then(|| parts.errors.iter().collect()),
         };
         // Strings in a struct always serialize.
@@ -148,8 +173,8 @@ impl Problem {
         if let Some(allow) = &parts.allow {
             response.header(Header::new("Allow", allow.clone()));
         }
-        if parts.status == Status::ServiceUnavailable {
-            response.header(Header::new("Retry-After", "1"));
+        if let Some(seconds) = parts.retry_after {
+            response.header(Header::new("Retry-After", seconds.to_string()));
         }
         response.sized_body(body.len(), Cursor::new(body)).finalize()
     }
@@ -188,12 +213,20 @@ impl From<Error> for Problem {
             Error::Forbidden(_) => Self::new(Status::Forbidden, message),
             Error::NotFound(_) => Self::new(Status::NotFound, message),
             Error::Conflict(_) => Self::new(Status::Conflict, message),
-            Error::Busy => Self::new(Status::ServiceUnavailable, message),
-            Error::Internal(_) => {
-                // The log tells what happened, the client only by what to find it there.
-                let id = Uuid::new_v4().simple();
-                log::error!("request {id}: {message}");
-                Self::new(Status::InternalServerError, format!("Internal server error, request {id}"))
+            Error::TooMany { retry_after } => {
+                let mut problem = Self::new(Status::TooManyRequests, message);
+                problem.0.retry_after = Some(retry_after);
+                problem
+            }
+            Error::Busy => {
+                let mut problem = Self::new(Status::ServiceUnavailable, message);
+                problem.0.retry_after = Some(1);
+                problem
+            }
+            Error::Internal(cause) => {
+                let mut problem = Self::new(Status::InternalServerError, "Internal server error");
+                problem.0.cause = Some(cause);
+                problem
             }
         }
     }

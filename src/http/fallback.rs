@@ -4,15 +4,16 @@
 use rocket::data::ToByteUnit;
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::form::Form;
-use rocket::http::Method;
 use rocket::http::uri::Path;
+use rocket::http::{Method, Status};
 use rocket::route::{Handler, Outcome};
 use rocket::tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
 use rocket::tokio::time::{Duration, timeout};
-use rocket::{Data, Request, Route};
+use rocket::{Data, Request, Response, Route};
 
 use super::error::{Problem, refuse};
 use super::fields::WHOLE_BODY;
+use super::headers::is_allowed_preflight;
 use crate::error::Error;
 
 /// How much of a body that nobody wants is read all the same.
@@ -44,11 +45,14 @@ struct Fallback;
 impl Handler for Fallback {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
         discard(data.open(UNWANTED_BYTES.bytes())).await;
+        if is_allowed_preflight(request) {
+            return Outcome::Success(Response::build().status(Status::NoContent).finalize());
+        }
         // A guard's refusal, where there was one.
         let problem = request.local_cache(|| {
             let allowed = allowed_methods(request);
             if allowed.is_empty() {
-                Problem::of_status(rocket::http::Status::NotFound)
+                Problem::of_status(Status::NotFound)
             } else {
                 Problem::method_not_allowed(request.method().as_str(), allowed.join(", "))
             }
@@ -65,7 +69,7 @@ pub async fn discard(mut body: impl AsyncRead + Unpin) {
 }
 
 /// The methods of the routes that have this request's path.
-fn allowed_methods(request: &Request<'_>) -> Vec<&'static str> {
+pub fn allowed_methods(request: &Request<'_>) -> Vec<&'static str> {
     let mut methods = Vec::new();
     for route in request.rocket().routes().filter(|route| route.rank < LAST) {
         if has_path(route.uri.path(), request.uri().path()) {

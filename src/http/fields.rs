@@ -78,6 +78,17 @@ impl Fields {
         Ok(fields)
     }
 
+    /// The fields as a form once more, without those of some names.
+    pub fn to_form_without(&self, names: &[&str]) -> String {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.given.iter().filter(|(name, _)| !names.contains(&name.as_str())) {
+            if let Value::Text(text) = value {
+                form.append_pair(name, text);
+            }
+        }
+        form.finish()
+    }
+
     fn add(&mut self, name: String, value: Value) {
         if self.given.iter().any(|(given, _)| *given == name) {
             self.errors.add(&name, "is given more than once");

@@ -1,7 +1,14 @@
-//! Authorization as a parameter's type: a handler that takes an [`Account`] or an [`Admin`] runs
-//! for nobody else.
+//! Authorization as a parameter's type: a handler that takes one of these runs for nobody else.
+//!
+//! | guard | session | API key |
+//! |---|---|---|
+//! | [`Account`] | of any account | of any account; to write, one of scope write |
+//! | [`Admin`] | of an administrator | of an administrator; to write, one of scope write |
+//! | [`LoggedIn`] | of any account | none |
+//! | [`AdminLoggedIn`] | of an administrator | none |
 
 use rocket::Request;
+use rocket::http::Method;
 use rocket::request::{FromRequest, Outcome};
 use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::{
@@ -11,27 +18,78 @@ use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 
 use super::Services;
 use super::error::{Problem, Scope, refuse};
-use crate::accounts::Session;
+use crate::accounts::Caller;
+use crate::domain::{Credential, KeyScope, PublicId, SessionId, Timestamp};
 use crate::error::{Error, TokenProblem};
 
 /// The name of the security scheme in the OpenAPI document.
 pub const SECURITY_SCHEME: &str = "bearer";
 
+/// How the document tells of what stops somebody at a write, and at no read.
+pub const OF_WRITES: [&str; 2] = [KEY_MAY_ONLY_READ, WROTE_TOO_MUCH];
+const KEY_MAY_ONLY_READ: &str = "The API key may only read.";
+const WROTE_TOO_MUCH: &str = "The account has written too much in too short a time.";
+
 /// Somebody with an account.
-pub struct Account(pub Session);
+pub struct Account(pub Caller);
 
 /// An administrator.
-pub struct Admin(pub Session);
+pub struct Admin(pub Caller);
+
+/// Somebody who is logged in, and not a script with a key: for what decides over sessions,
+/// passwords and keys themselves.
+pub struct LoggedIn {
+    /// Who.
+    pub caller: Caller,
+    /// In which session.
+    pub session: SessionId,
+}
+
+/// An administrator who is logged in.
+pub struct AdminLoggedIn(pub Caller);
+
+impl Account {
+    /// The account.
+    pub fn id(&self) -> PublicId {
+        self.0.authority.user
+    }
+
+    /// When what the account was proved with is good no more, if ever.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self.0.proof.credential {
+            Credential::Session { expires_at, .. } => Some(expires_at),
+            Credential::Key { expires_at, .. } => expires_at,
+        }
+    }
+
+    /// The session that this is, if it is one.
+    pub fn session(&self) -> Option<SessionId> {
+        session_of(&self.0)
+    }
+}
+
+fn session_of(caller: &Caller) -> Option<SessionId> {
+    match caller.proof.credential {
+        Credential::Session { id, .. } => Some(id),
+        Credential::Key { .. } => None,
+    }
+}
+
+impl LoggedIn {
+    /// The account.
+    pub fn id(&self) -> PublicId {
+        self.caller.authority.user
+    }
+}
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Account {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match authenticate(request).await {
-            Ok(session) => Outcome::Success(Self(session)),
-            Err(error) => turn_away(request, Problem::in_scope(error, Scope::Account)),
-        }
+        admit(request, Scope::Account)
+            .await
+            .map_or_else(|problem| turn_away(request, problem), |caller| Outcome::Success(Self(caller)))
     }
 }
 
@@ -40,11 +98,32 @@ impl<'r> FromRequest<'r> for Admin {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match authenticate(request).await {
-            Ok(session) if session.authority.role.is_admin() => Outcome::Success(Self(session)),
-            Ok(_) => turn_away(request, Problem::not_an_administrator()),
-            Err(error) => turn_away(request, Problem::in_scope(error, Scope::Administrator)),
-        }
+        admit(request, Scope::Administrator)
+            .await
+            .map_or_else(|problem| turn_away(request, problem), |caller| Outcome::Success(Self(caller)))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for LoggedIn {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        admit_session(request, Scope::Account).await.map_or_else(
+            |problem| turn_away(request, problem),
+            |(caller, session)| Outcome::Success(Self { caller, session }),
+        )
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for AdminLoggedIn {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        admit_session(request, Scope::Administrator)
+            .await
+            .map_or_else(|problem| turn_away(request, problem), |(caller, _)| Outcome::Success(Self(caller)))
     }
 }
 
@@ -53,7 +132,48 @@ pub fn turn_away<T>(request: &Request<'_>, problem: Problem) -> Outcome<T, ()> {
     Outcome::Forward(refuse(request, problem))
 }
 
-async fn authenticate(request: &Request<'_>) -> Result<Session, Error> {
+/// Who is calling, if they may do what routes of this scope do.
+async fn admit(request: &Request<'_>, scope: Scope) -> Result<Caller, Problem> {
+    let caller = identify(request, scope).await?;
+    let writes = writes(request);
+    if writes && matches!(caller.proof.credential, Credential::Key { scope: KeyScope::Read, .. }) {
+        return Err(Problem::insufficient_key("This API key may only read", scope));
+    }
+    if writes {
+        count_write(request, &caller)?;
+    }
+    Ok(caller)
+}
+
+/// The same, but for API keys.
+async fn admit_session(request: &Request<'_>, scope: Scope) -> Result<(Caller, SessionId), Problem> {
+    let caller = identify(request, scope).await?;
+    let problem = || Problem::insufficient_key("An API key cannot do this. Please log in.", scope);
+    let session = session_of(&caller).ok_or_else(problem)?;
+    count_write(request, &caller)?;
+    Ok((caller, session))
+}
+
+/// Who is calling, if they are an administrator where it takes one.
+async fn identify(request: &Request<'_>, scope: Scope) -> Result<Caller, Problem> {
+    let mut caller = authenticate(request).await.map_err(|error| Problem::in_scope(error, scope))?;
+    caller.proof.as_administrator = scope == Scope::Administrator;
+    if caller.proof.as_administrator && !caller.authority.role.is_admin() {
+        return Err(Problem::not_an_administrator());
+    }
+    Ok(caller)
+}
+
+fn writes(request: &Request<'_>) -> bool {
+    // HEAD is GET by now.
+    request.method() != Method::Get
+}
+
+fn count_write(request: &Request<'_>, caller: &Caller) -> Result<(), Error> {
+    Services::of(request)?.accounts.admit_write(caller.authority)
+}
+
+async fn authenticate(request: &Request<'_>) -> Result<Caller, Error> {
     Services::of(request)?.sessions.authenticate(bearer_token(request)?).await
 }
 
@@ -75,7 +195,7 @@ fn bearer_token<'r>(request: &'r Request<'_>) -> Result<&'r str, Error> {
 
 fn bearer_scheme() -> RequestHeaderInput {
     let scheme = SecurityScheme {
-        description: Some("The `access_token` of a registration or login.".to_owned()),
+        description: Some("The `access_token` of a registration or login, or an API key.".to_owned()),
         data: SecuritySchemeData::Http { scheme: "bearer".to_owned(), bearer_format: Some("JWT".to_owned()) },
         extensions: Object::default(),
     };
@@ -84,34 +204,37 @@ fn bearer_scheme() -> RequestHeaderInput {
     RequestHeaderInput::Security(SECURITY_SCHEME.to_owned(), scheme, requirement)
 }
 
-fn answers(said: &[(u16, &str)]) -> Responses {
+fn answers(forbidden: &str, is_counted: bool) -> Responses {
     let mut responses = Responses::default();
-    for (status, description) in said {
-        let response = Response { description: (*description).to_owned(), ..Response::default() };
+    let unauthorized = "The token or key is missing, expired, ended or not one of ours.";
+    let counted = is_counted.then_some((429, WROTE_TOO_MUCH));
+    for (status, description) in [(401, unauthorized), (403, forbidden)].into_iter().chain(counted) {
+        let response = Response { description: description.to_owned(), ..Response::default() };
         responses.responses.insert(status.to_string(), response.into());
     }
     responses
 }
 
-const UNAUTHORIZED: (u16, &str) = (401, "The token is missing, expired, ended or not one of ours.");
-const FORBIDDEN: (u16, &str) = (403, "The account is not an administrator's.");
+macro_rules! document {
+    ($guard:ident, $forbidden:expr, $is_counted:literal) => {
+        impl OpenApiFromRequest<'_> for $guard {
+            fn from_request_input(
+                _: &mut OpenApiGenerator,
+                _: String,
+                _: bool,
+            ) -> rocket_okapi::Result<RequestHeaderInput> {
+                Ok(bearer_scheme())
+            }
 
-impl OpenApiFromRequest<'_> for Account {
-    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
-        Ok(bearer_scheme())
-    }
-
-    fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(answers(&[UNAUTHORIZED]))
-    }
+            fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+                Ok(answers($forbidden, $is_counted))
+            }
+        }
+    };
 }
 
-impl OpenApiFromRequest<'_> for Admin {
-    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
-        Ok(bearer_scheme())
-    }
-
-    fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(answers(&[UNAUTHORIZED, FORBIDDEN]))
-    }
-}
+// What administrators write is not counted.
+document!(Account, KEY_MAY_ONLY_READ, true);
+document!(Admin, "The account is not an administrator's, or the API key may not do this.", false);
+document!(LoggedIn, "An API key cannot do this.", true);
+document!(AdminLoggedIn, "The account is not an administrator's, or this is an API key.", false);

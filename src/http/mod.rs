@@ -2,14 +2,23 @@
 //!
 //! Each resource's file returns its routes together with their part of the OpenAPI document.
 
+mod account;
+mod answers;
+mod api_keys;
+mod audit;
+mod auth;
 mod body;
+mod client;
 mod docs;
 mod error;
 mod fallback;
 mod fields;
 mod guards;
+mod headers;
+mod pace;
 mod page;
 mod pages;
+mod sessions;
 mod users;
 mod widgets;
 
@@ -19,6 +28,7 @@ use rocket::{Build, Request, Rocket};
 
 use crate::accounts::{Accounts, Sessions};
 use crate::clock::Clock;
+use crate::domain::{AllowedOrigins, TrustedProxies};
 use crate::error::Error;
 use crate::store::Store;
 
@@ -40,6 +50,10 @@ pub struct Services {
     pub clock: Clock,
     /// The `realm` of challenges (RFC 9110 section 11.5).
     pub realm: String,
+    /// Who is believed about where a request is from.
+    pub trusted_proxies: TrustedProxies,
+    /// Whose pages may call the API.
+    pub allowed_origins: AllowedOrigins,
 }
 
 impl Services {
@@ -51,20 +65,28 @@ impl Services {
 
 /// Mounts every route, and the catcher that gives every refusal its one shape.
 pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
-    let (user_routes, user_spec) = users::routes();
-    let (widget_routes, widget_spec) = widgets::routes();
     let (page_routes, page_spec) = pages::routes();
-    let (docs_routes, docs_spec) = docs::routes();
-    let document = docs::Document::new(page_spec, &[user_spec, widget_spec, docs_spec]);
+    let resources = [
+        auth::routes(),
+        account::routes(),
+        sessions::routes(),
+        api_keys::routes(),
+        users::routes(),
+        audit::routes(),
+        widgets::routes(),
+        docs::routes(),
+    ];
+    let (routes, specs): (Vec<_>, Vec<_>) = resources.into_iter().unzip();
+    let document = docs::Document::new(page_spec, &specs);
 
     rocket
         .manage(services)
         .manage(document)
         .attach(fallback::Screen)
+        .attach(headers::Headers)
+        .attach(pace::Pace::default())
         .mount("/", page_routes)
-        .mount(API, user_routes)
-        .mount(API, widget_routes)
-        .mount(API, docs_routes)
+        .mount(API, routes.concat())
         .mount("/", fallback::routes())
         .register("/", rocket::catchers![error::catch])
 }

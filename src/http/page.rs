@@ -6,13 +6,14 @@ use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
 use rocket::{Request, Response};
 use rocket_okapi::r#gen::OpenApiGenerator;
-use rocket_okapi::okapi::openapi3::{Object, Operation, Parameter, Responses};
+use rocket_okapi::okapi::openapi3::{Object, Operation, Parameter, RefOr, Responses};
 use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 use rocket_okapi::response::OpenApiResponderInner;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::API;
 use super::docs::value_of;
 use super::error::Problem;
 use super::fields::Fields;
@@ -20,31 +21,69 @@ use super::guards::turn_away;
 use crate::domain::{PAGE_SIZES, Page, PageRequest};
 use crate::error::Error;
 
-/// A guard: `?page=1&per_page=10`. It stands after the guard that says who may ask.
-pub struct PageQuery(pub PageRequest);
+/// Which items of a list are asked for, by parameters of the query.
+pub trait Filter: Send + Sized {
+    /// Reads the filter's own parameters; `None` where `fields` has noted an error.
+    fn read(fields: &mut Fields) -> Option<Self>;
+
+    /// The parameters for the document: name, what it does, schema.
+    fn parameters() -> Vec<(&'static str, &'static str, Value)>;
+}
+
+/// All items.
+impl Filter for () {
+    fn read(_: &mut Fields) -> Option<Self> {
+        Some(())
+    }
+
+    fn parameters() -> Vec<(&'static str, &'static str, Value)> {
+        Vec::new()
+    }
+}
+
+/// A guard: `?page=1&per_page=10`, and what a list is filtered by. It stands after the guard that
+/// says who may ask.
+pub struct PageQuery<F> {
+    /// Which items.
+    pub filter: F,
+    /// Which part of them.
+    pub page: PageRequest,
+    /// The filter's parameters, as links repeat them.
+    repeated: String,
+}
+
+impl<F> PageQuery<F> {
+    /// The address of the list at `path` below the API, up to the parameters that name a page.
+    pub fn address(&self, path: &str) -> String {
+        let separator = if self.repeated.is_empty() { "" } else { "&" };
+        format!("{API}{path}?{}{separator}", self.repeated)
+    }
+}
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for PageQuery {
+impl<'r, F: Filter> FromRequest<'r> for PageQuery<F> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         let query = request.uri().query().map_or("", |query| query.as_str());
         match read(query) {
-            Ok(page) => Outcome::Success(Self(page)),
+            Ok(query) => Outcome::Success(query),
             Err(error) => turn_away(request, Problem::from(error)),
         }
     }
 }
 
-fn read(query: &str) -> Result<PageRequest, Error> {
+fn read<F: Filter>(query: &str) -> Result<PageQuery<F>, Error> {
     let mut fields = Fields::from_form(query.as_bytes())?;
+    let repeated = fields.to_form_without(&["page", "per_page"]);
     let page = fields.optional("page", PageRequest::parse_page);
     let per_page = fields.optional("per_page", PageRequest::parse_per_page);
+    let filter = F::read(&mut fields);
     let request = page.zip(per_page).map(|(page, per_page)| {
         let default = PageRequest::DEFAULT;
         PageRequest::new(page.unwrap_or(default.page()), per_page.unwrap_or(default.per_page()))
     });
-    fields.finish(request)
+    fields.finish(filter.zip(request).map(|(filter, page)| PageQuery { filter, page, repeated }))
 }
 
 /// Where the pages around this one are.
@@ -61,8 +100,8 @@ struct Links {
 }
 
 impl Links {
-    fn new<T>(path: &str, page: &Page<T>) -> Self {
-        let link = |number: u64| format!("{path}?page={number}&per_page={}", page.request.per_page());
+    fn new<T>(address: &str, page: &Page<T>) -> Self {
+        let link = |number: u64| format!("{address}page={number}&per_page={}", page.request.per_page());
         Self {
             this: link(page.request.page()),
             first: link(1),
@@ -107,10 +146,10 @@ pub struct PageView<T> {
 }
 
 impl<T> PageView<T> {
-    /// The view of a page of the list at `path`.
-    pub fn new<D>(path: &str, page: Page<D>, view: impl Fn(D) -> T) -> Self {
+    /// The view of a page of the list at an address that [`PageQuery::address`] made.
+    pub fn new<D>(address: &str, page: Page<D>, view: impl Fn(D) -> T) -> Self {
         Self {
-            links: Links::new(path, &page),
+            links: Links::new(address, &page),
             has_prev: page.prev().is_some(),
             has_next: page.next().is_some(),
             page: page.request.page(),
@@ -136,43 +175,41 @@ impl<T: JsonSchema + Serialize + Send> OpenApiResponderInner for PageView<T> {
     }
 }
 
-/// Its two parameters are documented by [`describe`]: Okapi takes one from a guard at the most.
-impl OpenApiFromRequest<'_> for PageQuery {
+/// Its parameters are documented by [`PageQuery::describe`]: Okapi takes one from a guard at the most.
+impl<F: Filter> OpenApiFromRequest<'_> for PageQuery<F> {
     fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(RequestHeaderInput::None)
     }
 }
 
-/// Documents the parameters of an operation that takes a [`PageQuery`].
-pub fn describe(operation: &mut Operation) {
-    let default = PageRequest::DEFAULT;
-    let parameter = |name: &str, description: &str, schema: serde_json::Value| Parameter {
-        name: name.to_owned(),
-        location: "query".to_owned(),
-        description: Some(description.to_owned()),
-        required: false,
-        deprecated: false,
-        allow_empty_value: false,
-        // A literal schema is well formed; an empty one would say less, not something wrong.
-        value: value_of(serde_json::from_value(schema).unwrap_or_default()),
-        extensions: Object::default(),
-    };
-    operation.parameters.push(
-        parameter(
-            "page",
-            "Which page, counted from 1. A page past the end is empty.",
-            json!({ "type": "integer", "format": "int64", "minimum": 1, "default": default.page() }),
-        )
-        .into(),
-    );
-    operation.parameters.push(
-        parameter(
-            "per_page",
-            "How many items a page holds.",
-            json!({ "type": "integer", "enum": PAGE_SIZES, "default": default.per_page() }),
-        )
-        .into(),
-    );
+impl<F: Filter> PageQuery<F> {
+    /// Documents the parameters of an operation that takes this query.
+    pub fn describe(operation: &mut Operation) {
+        let default = PageRequest::DEFAULT;
+        let page = json!({ "type": "integer", "format": "int64", "minimum": 1, "default": default.page() });
+        let per_page = json!({ "type": "integer", "enum": PAGE_SIZES, "default": default.per_page() });
+        let mut parameters = F::parameters();
+        parameters.push(("page", "Which page, counted from 1. A page past the end is empty.", page));
+        parameters.push(("per_page", "How many items a page holds.", per_page));
+        operation.parameters.extend(parameters.into_iter().map(|(name, description, schema)| {
+            RefOr::Object(Parameter {
+                name: name.to_owned(),
+                location: "query".to_owned(),
+                description: Some(description.to_owned()),
+                required: false,
+                deprecated: false,
+                allow_empty_value: false,
+                // A literal schema is well formed; an empty one would say less, not something wrong.
+                value: value_of(serde_json::from_value(schema).unwrap_or_default()),
+                extensions: Object::default(),
+            })
+        }));
+    }
+}
+
+/// The schema of a parameter that is one of some names.
+pub fn one_of(names: impl IntoIterator<Item = &'static str>) -> Value {
+    json!({ "type": "string", "enum": names.into_iter().collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
@@ -181,8 +218,8 @@ mod tests {
 
     #[test]
     fn without_a_query_it_is_the_first_page_of_ten() {
-        assert_eq!(read("").unwrap(), PageRequest::DEFAULT);
-        assert_eq!(read("per_page=25&page=3").unwrap(), PageRequest::new(3, 25));
+        assert_eq!(read::<()>("").unwrap().page, PageRequest::DEFAULT);
+        assert_eq!(read::<()>("per_page=25&page=3").unwrap().page, PageRequest::new(3, 25));
     }
 
     #[test]
@@ -197,16 +234,36 @@ mod tests {
             ("per_page=1000", "per_page"),
             ("sort=name", "sort"),
         ] {
-            let error = read(query).unwrap_err().to_string();
+            let error = read::<()>(query).err().expect("refused").to_string();
             assert!(error.starts_with(&format!("{field}: ")), "{query}: {error}");
         }
+    }
+
+    struct Text(Option<String>);
+
+    impl Filter for Text {
+        fn read(fields: &mut Fields) -> Option<Self> {
+            fields.optional("q", |text| Ok(text.to_owned())).map(Self)
+        }
+
+        fn parameters() -> Vec<(&'static str, &'static str, Value)> {
+            vec![("q", "What to look for.", json!({ "type": "string" }))]
+        }
+    }
+
+    #[test]
+    fn links_repeat_what_a_list_is_filtered_by() {
+        let query = read::<Text>("page=2&q=a%26b%0d%3e&per_page=5").unwrap();
+        assert_eq!(query.filter.0.as_deref(), Some("a&b\r>"));
+        assert_eq!(query.address("/w"), "/api/v1/w?q=a%26b%0D%3E&");
+        assert_eq!(read::<Text>("p%61ge=2").unwrap().address("/w"), "/api/v1/w?");
     }
 
     #[test]
     fn the_header_has_the_same_links_as_the_body() {
         let page = Page::<()> { request: PageRequest::new(2, 5), items: vec![], total: 11 };
         assert_eq!(
-            Links::new("/w", &page).to_header(),
+            Links::new("/w?", &page).to_header(),
             "</w?page=2&per_page=5>; rel=\"self\", </w?page=1&per_page=5>; rel=\"first\", \
              </w?page=1&per_page=5>; rel=\"prev\", </w?page=3&per_page=5>; rel=\"next\", \
              </w?page=3&per_page=5>; rel=\"last\""

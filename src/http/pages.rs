@@ -1,19 +1,13 @@
-//! What stands outside the API: the greeting, and whether the service is well. Also the answers
-//! that say nothing but that it went well.
+//! What stands outside the API: the greeting, and whether the service is well.
 
-use std::borrow::Cow;
-
-use rocket::http::Status;
-use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
-use rocket::{Request, Response, Route, State, get};
-use rocket_okapi::r#gen::OpenApiGenerator;
-use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
-use rocket_okapi::response::OpenApiResponderInner;
+use rocket::{Route, State, get};
+use rocket_okapi::okapi::openapi3::OpenApi;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::answers::StatusView;
 use super::docs::Description;
 use super::error::Problem;
 use super::{API, API_PAGES, Services};
@@ -25,36 +19,6 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
         .operation("greet", &[(200, "Where to go from here.", &[])])
         .operation("check_health", &[(200, "The service and its store answer.", &[])]);
     (routes, spec)
-}
-
-/// It went well.
-#[derive(Serialize, JsonSchema)]
-pub struct StatusView {
-    /// `success`
-    status: &'static str,
-    message: Cow<'static, str>,
-}
-
-impl StatusView {
-    /// Says what went well.
-    pub fn success(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: "success", message: message.into() }
-    }
-}
-
-/// 204: it went well, and there is nothing to say.
-pub struct NoContent;
-
-impl<'r> Responder<'r, 'static> for NoContent {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
-        Response::build().status(Status::NoContent).ok()
-    }
-}
-
-impl OpenApiResponderInner for NoContent {
-    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(Responses::default())
-    }
 }
 
 /// What a visitor needs to know first.

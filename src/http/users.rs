@@ -1,187 +1,120 @@
-//! `/auth`: register, log in, see oneself, log out.
+//! `/users`: all accounts, for administrators.
 
-use rocket::http::{Header, Status};
-use rocket::response::{self, Responder};
+use rocket::http::Status;
 use rocket::serde::json::Json;
-use rocket::{Request, Response, Route, State, get, post};
-use rocket_okapi::r#gen::OpenApiGenerator;
-use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
-use rocket_okapi::response::OpenApiResponderInner;
+use rocket::{Route, State, delete, get, patch, post};
+use rocket_okapi::okapi::openapi3::OpenApi;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::Services;
+use super::answers::{NoContent, Unstored};
 use super::body::{Body, Input, Nothing};
-use super::docs::Description;
+use super::client::Client;
+use super::docs::{Answer, Description};
 use super::error::Problem;
 use super::fields::Fields;
-use super::guards::Account;
-use super::pages::StatusView;
-use crate::accounts::AccessToken;
-use crate::domain::{Email, Login, NewPassword, Password, Role, Status as AccountStatus, Timestamp, User, Username};
+use super::guards::{Admin, AdminLoggedIn};
+use super::page::{Filter, PageQuery, PageView, one_of};
+use crate::domain::{By, PublicId, Role, Status as AccountStatus, User, UserChange, UserFilter, Username};
 use crate::error::Error;
 
-/// The routes below `/auth`, and their part of the document.
+/// How the document tells that an account is not there.
+const ABSENT: Answer = (404, "There is no such account.", &[]);
+
+/// How the document tells that somebody has to stay.
+const LAST: Answer = (409, "No administrator would be left.", &[]);
+
+/// The routes of this file, and their part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![register_user, log_in, get_user, log_out];
+    let (routes, mut spec) = openapi_get_routes_spec![
+        list_accounts,
+        get_account,
+        update_account,
+        delete_account,
+        create_reset_code,
+        end_sessions_of_account
+    ];
     Description::of(&mut spec)
+        .extend("list_accounts", PageQuery::<UserFilter>::describe)
+        .operation("list_accounts", &[(200, "A page of accounts.", &["Link", "Total-Count"])])
+        .operation("get_account", &[(200, "The account.", &[]), ABSENT])
+        .operation("update_account", &[(200, "The account as it is now.", &[]), ABSENT, LAST])
+        .operation("delete_account", &[(204, "The account is gone.", &[]), ABSENT, LAST])
         .operation(
-            "register_user",
-            &[
-                (201, "Registered. The token works at once.", &["Cache-Control", "Pragma"]),
-                (409, "The e-mail address or the username is already registered.", &[]),
-            ],
+            "create_reset_code",
+            &[(201, "The code, which is shown here and never again.", &["Cache-Control", "Pragma"]), ABSENT],
         )
-        .operation(
-            "log_in",
-            &[
-                (200, "Logged in.", &["Cache-Control", "Pragma"]),
-                (401, "The account is unknown or the password is wrong.", &[]),
-                (403, "The password is right, and the account may not log in.", &[]),
-            ],
-        )
-        .operation("get_user", &[(200, "The account that the token belongs to.", &[])])
-        .operation("log_out", &[(200, "Logged out. The token is dead.", &[])]);
+        .operation("end_sessions_of_account", &[(204, "The account is logged out everywhere.", &[]), ABSENT]);
     (routes, spec)
 }
 
-/// What registering takes.
-#[derive(JsonSchema)]
-#[schemars(example = "Register::example")]
-struct Register {
-    /// An e-mail address as browsers accept it. Letter case does not make another account.
-    #[schemars(with = "String", length(max = 254))]
-    email: Email,
-    /// 8 to 128 characters (the least is a setting) that are hard to guess.
-    #[schemars(with = "String", length(min = 1, max = 128))]
-    password: NewPassword,
-    /// 3 to 32 of `a-z A-Z 0-9 . - _`, to log in with instead of the e-mail address.
-    #[schemars(with = "Option<String>", length(min = 3, max = 32), regex(pattern = "^[a-zA-Z0-9._-]+$"))]
-    username: Option<Username>,
-}
+impl Filter for UserFilter {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let status = fields.optional("status", AccountStatus::read);
+        let role = fields.optional("role", Role::read);
+        let search = fields.optional("q", |text| Ok(text.to_owned()));
+        Some(Self { status: status?, role: role?, search: search? })
+    }
 
-impl Register {
-    fn example() -> serde_json::Value {
-        serde_json::json!({ "email": "ann@example.com", "password": "correct horse battery staple" })
+    fn parameters() -> Vec<(&'static str, &'static str, Value)> {
+        vec![
+            ("status", "Those of this status.", one_of(AccountStatus::ALL.iter().map(|status| status.as_str()))),
+            ("role", "Those of this role.", one_of(Role::ALL.iter().map(|role| role.as_str()))),
+            (
+                "q",
+                "Those whose e-mail address or username contains this, in any letter case.",
+                json!({ "type": "string" }),
+            ),
+        ]
     }
 }
 
-#[rocket::async_trait]
-impl Input for Register {
-    async fn read(fields: &mut Fields, services: &Services) -> Result<Option<Self>, Error> {
-        let email = fields.required("email", Email::parse);
-        let username = fields.optional("username", Username::parse);
-        let password = match fields.required("password", |text| services.accounts.check_length(text)) {
-            Some(password) => {
-                let names = email.iter().map(Email::as_str).chain(username.iter().flatten().map(Username::as_str));
-                let names = names.map(str::to_owned).collect();
-                let judgement = services.accounts.judge(password, names).await?;
-                judgement.map_err(|why| fields.refuse("password", why)).ok()
-            }
-            None => None,
-        };
-        let (Some(email), Some(username), Some(password)) = (email, username, password) else { return Ok(None) };
-        Ok(Some(Self { email, password, username }))
-    }
-}
-
-/// What logging in takes: the password, and one of the account's names.
+/// What changing an account takes: at least one of these.
 #[derive(JsonSchema)]
-#[schemars(example = "LogIn::example")]
-struct LogIn {
-    /// The account's e-mail address.
-    #[schemars(with = "Option<String>", length(max = 254))]
-    #[allow(dead_code, reason = "documents the field; `login` holds what was given")]
-    email: (),
-    /// Instead of the e-mail address: the account's username.
-    #[schemars(with = "Option<String>", length(min = 3, max = 32))]
-    #[allow(dead_code, reason = "documents the field; `login` holds what was given")]
-    username: (),
-    #[schemars(with = "String", length(min = 1, max = 128))]
-    password: Password,
+#[schemars(example = "UpdateAccount::example")]
+struct UpdateAccount {
+    /// `active` approves an account that waits and enables a disabled one; `disabled` ends its
+    /// sessions and stops its API keys.
+    #[schemars(with = "Option<String>")]
+    #[allow(dead_code, reason = "documents the field; `change` holds what was given")]
+    status: (),
+    /// `employee`, `manager` or `admin`. Holds from the account's next request.
+    #[schemars(with = "Option<String>")]
+    #[allow(dead_code, reason = "documents the field; `change` holds what was given")]
+    role: (),
     #[schemars(skip)]
-    login: Login,
+    change: UserChange,
 }
 
-impl LogIn {
-    fn example() -> serde_json::Value {
-        Register::example()
+impl UpdateAccount {
+    fn example() -> Value {
+        json!({ "status": "active", "role": "manager" })
     }
 }
 
 #[rocket::async_trait]
-impl Input for LogIn {
-    async fn read(fields: &mut Fields, _: &Services) -> Result<Option<Self>, Error> {
-        let email = fields.optional("email", Email::parse);
-        let username = fields.optional("username", Username::parse);
-        let password = fields.required("password", Password::parse);
-        let login = match (email, username) {
-            (Some(Some(email)), Some(None)) => Login::Email(email),
-            (Some(None), Some(Some(username))) => Login::Username(username),
-            (Some(None), Some(None)) => {
-                fields.refuse("email", "is required, unless there is a username");
-                return Ok(None);
-            }
-            (Some(Some(_)), Some(Some(_))) => {
-                fields.refuse("username", "must not be given together with an email");
-                return Ok(None);
-            }
-            _ => return Ok(None),
-        };
-        Ok(password.map(|password| Self { email: (), username: (), password, login }))
-    }
-}
-
-/// A fresh token (RFC 6750 section 4), which no cache may keep (RFC 6749 section 5.1).
-#[derive(Serialize, JsonSchema)]
-struct TokenView {
-    /// `success`
-    status: &'static str,
-    message: &'static str,
-    /// A JSON Web Token, to be sent as `Authorization: Bearer ...`.
-    access_token: String,
-    /// `bearer`
-    token_type: &'static str,
-    /// The token's life in seconds.
-    expires_in: u32,
-    #[serde(skip)]
-    http_status: Status,
-}
-
-impl TokenView {
-    fn new(http_status: Status, message: &'static str, token: AccessToken) -> Self {
-        Self {
-            status: "success",
-            message,
-            access_token: token.text,
-            token_type: "bearer",
-            expires_in: token.expires_in,
-            http_status,
+impl Input for UpdateAccount {
+    async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
+        let status = fields.optional("status", |text| match AccountStatus::parse(text) {
+            Some(status @ (AccountStatus::Active | AccountStatus::Disabled)) => Ok(status),
+            _ => Err(format!("'{text}' must be one of active, disabled")),
+        });
+        let role = fields.optional("role", Role::read);
+        let Some((status, role)) = status.zip(role) else { return Ok(None) };
+        if status.is_none() && role.is_none() {
+            fields.refuse("status", "is required, unless there is a role");
+            return Ok(None);
         }
+        Ok(Some(Self { status: (), role: (), change: UserChange { status, role } }))
     }
 }
 
-impl<'r> Responder<'r, 'static> for TokenView {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let status = self.http_status;
-        Response::build_from(Json(self).respond_to(request)?)
-            .status(status)
-            .header(Header::new("Cache-Control", "no-store"))
-            .header(Header::new("Pragma", "no-cache"))
-            .ok()
-    }
-}
-
-impl OpenApiResponderInner for TokenView {
-    fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        <Json<Self> as OpenApiResponderInner>::responses(generator)
-    }
-}
-
-/// An account as its owner sees it.
+/// What is told of an account to whoever may see it.
 #[derive(Serialize, JsonSchema)]
-struct UserView {
+pub struct AccountView {
     email: String,
     /// A UUID.
     public_id: String,
@@ -195,68 +128,154 @@ struct UserView {
     /// `12/31/26 11:59:59 PM UTC`
     registered_on: String,
     registered_on_iso8601: String,
-    /// `00:59:46`
-    token_expires_in: String,
 }
 
-impl UserView {
-    fn new(user: &User, token_expires_at: Timestamp, now: Timestamp) -> Self {
+impl AccountView {
+    /// The account as it was read.
+    pub fn new(user: &User) -> Self {
         Self {
             email: user.email.as_str().to_owned(),
             public_id: user.public_id.to_string(),
-            username: user.username.as_ref().map(|username| username.as_str().to_owned()),
+            username: user.username.as_ref().map(Username::as_str).map(str::to_owned),
             role: user.role.as_str(),
             admin: user.role.is_admin(),
             active: user.status == AccountStatus::Active,
             registered_on: user.registered_on.to_clock_text(),
             registered_on_iso8601: user.registered_on.to_iso_8601(),
-            token_expires_in: token_expires_at.remaining_on_clock(now),
         }
     }
 }
 
-/// # Register
-///
-/// Makes an account and logs it in. Everybody may; the account is an employee's.
-#[openapi(tag = "Accounts")]
-#[post("/auth/register", data = "<body>")]
-async fn register_user(body: Body<Register>, services: &State<Services>) -> Result<TokenView, Problem> {
-    let Body(Register { email, password, username }) = body;
-    let user = services.accounts.register(email, username, password, Role::Employee).await?;
-    Ok(TokenView::new(Status::Created, "successfully registered", services.sessions.start(&user)?))
+/// An account as administrators see it.
+#[derive(Serialize, JsonSchema)]
+struct AdministeredView {
+    #[serde(flatten)]
+    account: AccountView,
+    /// `pending`, `active` or `disabled`
+    status: &'static str,
 }
 
-/// # Log in
-///
-/// Takes `email` or `username`, and `password`. A wrong password and an unknown account are not
-/// told apart, neither in the answer nor in the time it takes.
-#[openapi(tag = "Accounts")]
-#[post("/auth/login", data = "<body>")]
-async fn log_in(body: Body<LogIn>, services: &State<Services>) -> Result<TokenView, Problem> {
-    let user = services.accounts.log_in(&body.0.login, body.0.password).await?;
-    Ok(TokenView::new(Status::Ok, "successfully logged in", services.sessions.start(&user)?))
+impl AdministeredView {
+    fn new(user: &User) -> Self {
+        Self { account: AccountView::new(user), status: user.status.as_str() }
+    }
 }
 
-/// # See your account
-///
-/// What the service knows about the account that the token belongs to, at this moment.
-#[openapi(tag = "Accounts")]
-#[get("/auth/user")]
-async fn get_user(account: Account, services: &State<Services>) -> Result<Json<UserView>, Problem> {
-    let user = services.store.get_user(account.0.authority.user).await?;
-    Ok(Json(UserView::new(&user, account.0.token.expires_at, services.clock.now())))
+/// A new reset code.
+#[derive(Serialize, JsonSchema)]
+struct ResetCodeView {
+    /// For the account's owner. Works once, and is not shown again.
+    code: String,
+    /// Whose it is.
+    email: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    expires_at: String,
+    expires_at_iso8601: String,
 }
 
-/// # Log out
+fn id_in_path(id: &str) -> Result<PublicId, Error> {
+    PublicId::parse(id).ok_or_else(|| Error::no_such("account"))
+}
+
+/// # List the accounts
 ///
-/// Ends this token. When the answer arrives it is dead, and stays so.
-#[openapi(tag = "Accounts")]
-#[post("/auth/logout", data = "<_body>")]
-async fn log_out(
-    account: Account,
+/// In the order of registration, a page at a time.
+#[openapi(tag = "Administration")]
+#[get("/users")]
+async fn list_accounts(
+    _admin: Admin,
+    query: PageQuery<UserFilter>,
+    services: &State<Services>,
+) -> Result<PageView<AdministeredView>, Problem> {
+    let address = query.address("/users");
+    let page = services.store.list_users(query.filter, query.page).await?;
+    Ok(PageView::new(&address, page, |user| AdministeredView::new(&user)))
+}
+
+/// # See an account
+///
+/// As it is at this moment.
+#[openapi(tag = "Administration")]
+#[get("/users/<public_id>")]
+async fn get_account(
+    _admin: Admin,
+    public_id: &str,
+    services: &State<Services>,
+) -> Result<Json<AdministeredView>, Problem> {
+    let user = services.store.get_user(id_in_path(public_id)?).await?;
+    Ok(Json(AdministeredView::new(&user)))
+}
+
+/// # Approve, disable or enable an account, or give it another role
+///
+/// The last administrator can be neither demoted nor disabled.
+#[openapi(tag = "Administration")]
+#[patch("/users/<public_id>", data = "<body>")]
+async fn update_account(
+    admin: Admin,
+    client: Client,
+    public_id: &str,
+    body: Body<UpdateAccount>,
+    services: &State<Services>,
+) -> Result<Json<AdministeredView>, Problem> {
+    let id = id_in_path(public_id)?;
+    let user = services.store.change_user(id, body.0.change, &client.on_behalf_of(&admin.0)).await?;
+    Ok(Json(AdministeredView::new(&user)))
+}
+
+/// # Delete an account
+///
+/// Its sessions and API keys go with it; the widgets that it has added keep it as a former owner.
+/// The last administrator cannot be deleted.
+#[openapi(tag = "Administration")]
+#[delete("/users/<public_id>", data = "<_body>")]
+async fn delete_account(
+    admin: Admin,
+    client: Client,
+    public_id: &str,
     _body: Body<Nothing>,
     services: &State<Services>,
-) -> Result<Json<StatusView>, Problem> {
-    services.sessions.end(account.0).await?;
-    Ok(Json(StatusView::success("successfully logged out")))
+) -> Result<NoContent, Problem> {
+    services.store.delete_user(id_in_path(public_id)?, &client.on_behalf_of(&admin.0)).await?;
+    Ok(NoContent)
+}
+
+/// # Make a reset code
+///
+/// For somebody who has forgotten their password: they set a new one with it, once, within an hour.
+/// An older code of the account dies.
+#[openapi(tag = "Administration")]
+#[post("/users/<public_id>/reset-code", data = "<_body>")]
+async fn create_reset_code(
+    admin: AdminLoggedIn,
+    client: Client,
+    public_id: &str,
+    _body: Body<Nothing>,
+    services: &State<Services>,
+) -> Result<Unstored<ResetCodeView>, Problem> {
+    let by = client.on_behalf_of(&admin.0);
+    let (code, user, expires_at) = services.accounts.create_reset_code(id_in_path(public_id)?, &by).await?;
+    let view = ResetCodeView {
+        code: code.reveal().to_owned(),
+        email: user.email.into_string(),
+        expires_at: expires_at.to_clock_text(),
+        expires_at_iso8601: expires_at.to_iso_8601(),
+    };
+    Ok(Unstored(Status::Created, view))
+}
+
+/// # Log somebody out everywhere
+///
+/// Ends all sessions of the account. Its API keys stay.
+#[openapi(tag = "Administration")]
+#[delete("/users/<public_id>/sessions", data = "<_body>")]
+async fn end_sessions_of_account(
+    admin: AdminLoggedIn,
+    client: Client,
+    public_id: &str,
+    _body: Body<Nothing>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    services.store.end_sessions(id_in_path(public_id)?, &client.on_behalf_of(&admin.0)).await?;
+    Ok(NoContent)
 }

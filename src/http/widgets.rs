@@ -12,15 +12,16 @@ use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::answers::{NoContent, StatusView};
 use super::body::{Body, Input, Nothing};
+use super::client::Client;
 use super::docs::Description;
 use super::error::Problem;
 use super::fields::Fields;
 use super::guards::{Account, Admin};
-use super::page::{self, PageQuery, PageView};
-use super::pages::{NoContent, StatusView};
+use super::page::{PageQuery, PageView};
 use super::{API, Services};
-use crate::domain::{Deadline, InfoUrl, NewWidget, Put, Timestamp, Widget, WidgetName};
+use crate::domain::{By, Deadline, InfoUrl, NewWidget, Put, Timestamp, Widget, WidgetName};
 use crate::error::Error;
 
 /// How the document tells that a widget is not there.
@@ -31,7 +32,7 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) =
         openapi_get_routes_spec![list_widgets, create_widget, get_widget, update_widget, delete_widget];
     Description::of(&mut spec)
-        .extend("list_widgets", page::describe)
+        .extend("list_widgets", PageQuery::<()>::describe)
         .operation("list_widgets", &[(200, "A page of widgets.", &["Link", "Total-Count"])])
         .operation(
             "create_widget",
@@ -92,9 +93,9 @@ impl CreateWidget {
 
 #[rocket::async_trait]
 impl Input for CreateWidget {
-    async fn read(fields: &mut Fields, services: &Services) -> Result<Option<Self>, Error> {
+    async fn read(fields: &mut Fields, services: &Services, by: &By) -> Result<Option<Self>, Error> {
         let name = fields.required("name", WidgetName::parse);
-        let rest = UpdateWidget::read(fields, services).await?;
+        let rest = UpdateWidget::read(fields, services, by).await?;
         Ok(name.zip(rest).map(|(name, UpdateWidget { info_url, deadline })| Self { name, info_url, deadline }))
     }
 }
@@ -119,8 +120,8 @@ impl UpdateWidget {
 
 #[rocket::async_trait]
 impl Input for UpdateWidget {
-    async fn read(fields: &mut Fields, services: &Services) -> Result<Option<Self>, Error> {
-        let now = services.clock.now();
+    async fn read(fields: &mut Fields, _: &Services, by: &By) -> Result<Option<Self>, Error> {
+        let now = by.at;
         let info_url = fields.required("info_url", InfoUrl::parse);
         let deadline = fields.required("deadline", |text| Deadline::parse(text, now));
         Ok(info_url.zip(deadline).map(|(info_url, deadline)| Self { info_url, deadline }))
@@ -132,6 +133,10 @@ impl Input for UpdateWidget {
 struct OwnerView {
     email: String,
     public_id: String,
+    /// Whether the account has been deleted since. Left out where it has not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(default)]
+    former: bool,
 }
 
 /// A widget as everyone sees it.
@@ -168,7 +173,11 @@ impl WidgetView {
             deadline_iso8601: deadline.to_iso_8601(),
             deadline_passed: widget.deadline.has_passed(now),
             time_remaining: deadline.remaining_in_words(now),
-            owner: OwnerView { email: widget.owner.email.into_string(), public_id: widget.owner.public_id.to_string() },
+            owner: OwnerView {
+                email: widget.owner.email.into_string(),
+                public_id: widget.owner.public_id.to_string(),
+                former: widget.owner.is_former,
+            },
         }
     }
 }
@@ -212,12 +221,12 @@ impl OpenApiResponderInner for Written {
 #[get("/widgets")]
 async fn list_widgets(
     _account: Account,
-    query: PageQuery,
+    query: PageQuery<()>,
     services: &State<Services>,
 ) -> Result<PageView<WidgetView>, Problem> {
-    let page = services.store.list_widgets(query.0).await?;
+    let page = services.store.list_widgets(query.page).await?;
     let now = services.clock.now();
-    Ok(PageView::new(&format!("{API}/widgets"), page, |widget| WidgetView::new(widget, now)))
+    Ok(PageView::new(&query.address("/widgets"), page, |widget| WidgetView::new(widget, now)))
 }
 
 /// # Add a widget
@@ -225,10 +234,15 @@ async fn list_widgets(
 /// For administrators. The widget belongs to whoever adds it.
 #[openapi(tag = "Widgets")]
 #[post("/widgets", data = "<body>")]
-async fn create_widget(admin: Admin, body: Body<CreateWidget>, services: &State<Services>) -> Result<Written, Problem> {
+async fn create_widget(
+    admin: Admin,
+    client: Client,
+    body: Body<CreateWidget>,
+    services: &State<Services>,
+) -> Result<Written, Problem> {
     let Body(CreateWidget { name, info_url, deadline }) = body;
     let new = NewWidget { name: name.clone(), info_url, deadline, owner: admin.0.authority.user };
-    services.store.create_widget(new, services.clock.now()).await?;
+    services.store.create_widget(new, &client.on_behalf_of(&admin.0)).await?;
     Ok(Written::Created(name))
 }
 
@@ -253,6 +267,7 @@ async fn get_widget(
 #[put("/widgets/<name>", data = "<body>")]
 async fn update_widget(
     admin: Admin,
+    client: Client,
     name: NameInPath,
     body: Body<UpdateWidget>,
     services: &State<Services>,
@@ -260,7 +275,7 @@ async fn update_widget(
     let name = name.read()?;
     let Body(UpdateWidget { info_url, deadline }) = body;
     let widget = NewWidget { name: name.clone(), info_url, deadline, owner: admin.0.authority.user };
-    Ok(match services.store.put_widget(widget, services.clock.now()).await? {
+    Ok(match services.store.put_widget(widget, &client.on_behalf_of(&admin.0)).await? {
         Put::Created => Written::Created(name),
         Put::Updated => Written::Updated(name),
     })
@@ -272,11 +287,12 @@ async fn update_widget(
 #[openapi(tag = "Widgets")]
 #[delete("/widgets/<name>", data = "<_body>")]
 async fn delete_widget(
-    _admin: Admin,
+    admin: Admin,
+    client: Client,
     name: NameInPath,
     _body: Body<Nothing>,
     services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_widget(&name.read()?).await?;
+    services.store.delete_widget(&name.read()?, &client.on_behalf_of(&admin.0)).await?;
     Ok(NoContent)
 }

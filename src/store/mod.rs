@@ -8,8 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::domain::{
-    Authority, Credentials, Email, Login, NewUser, NewWidget, Page, PageRequest, PasswordHash, PublicId, Put, Role,
-    Status, Timestamp, TokenId, User, Widget, WidgetName,
+    AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure, KeyAuthority, KeyId,
+    Network, NewApiKey, NewSession, NewUser, NewWidget, Page, PageRequest, PasswordHash, PublicId, Put, SecretHash,
+    Session, SessionId, Timestamp, User, UserChange, UserFilter, Username, Widget, WidgetName,
 };
 use crate::error::Error;
 
@@ -30,11 +31,26 @@ pub fn open(path: &Path, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
     Ok(Arc::new(sqlite::SqliteStore::open(path, if_absent)?))
 }
 
+/// What has had its time, and from when on it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// The time now: sessions and reset codes that have expired by then are forgotten.
+    pub now: Timestamp,
+    /// Networks from which nobody has logged in since are forgotten.
+    pub networks_since: Timestamp,
+    /// Entries of the audit from before are forgotten.
+    pub audit_since: Timestamp,
+}
+
 /// Everything the program remembers. Each method is one whole transaction.
 ///
-/// When a method that writes answers `Ok`, what it wrote is on disk. Every method may fail with
+/// When a method that writes answers `Ok`, what it wrote is on disk. A method that takes a [`By`]
+/// asks once more, in its transaction, whether the proof in it is still good ([`Error::Token`] where
+/// the session or key has ended or the account is not active, [`Error::Forbidden`] where it is no
+/// longer an administrator's), and notes in the audit what it did to an account, a session or a key. Every method may fail with
 /// [`Error::Busy`] (try again in a moment) or [`Error::Internal`] (the machine is at fault); what
-/// else it refuses is said with it.
+/// else it refuses is said with it. A method that changes or gets an account, and one that gives it
+/// something, refuses with [`Error::NotFound`] where there is no such account. A deleted one is none.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The id of this installation, made with the database and never changed.
@@ -43,49 +59,120 @@ pub trait Store: Send + Sync {
     /// Whether the store answers: one read, and a look at whether the writer lives.
     async fn ping(&self) -> Result<(), Error>;
 
-    /// Makes an account. [`Error::Conflict`] where the e-mail address or the username is taken.
-    async fn create_user(&self, new: NewUser, now: Timestamp) -> Result<User, Error>;
+    /// Makes an account, and its first session, if it starts with one; then it has to be active.
+    /// [`Error::Conflict`] where the e-mail address or the username is taken.
+    async fn create_user(&self, new: NewUser, session: Option<NewSession>, by: &By) -> Result<User, Error>;
 
-    /// The account that somebody claims to own, with its password's hash.
-    async fn find_credentials(&self, login: &Login) -> Result<Option<Credentials>, Error>;
+    /// The account that somebody claims to own, with its password's hash, and whether somebody
+    /// logged in to it from that network before.
+    async fn find_credentials(
+        &self,
+        account: &AccountRef,
+        network: Option<Network>,
+    ) -> Result<Option<Credentials>, Error>;
 
-    /// An account. [`Error::NotFound`] where there is none.
+    /// An account.
     async fn get_user(&self, id: PublicId) -> Result<User, Error>;
 
-    /// Every account, in the order of registration.
-    async fn list_users(&self) -> Result<Vec<User>, Error>;
+    /// An account by any of its names. [`Error::NotFound`] where there is none.
+    async fn get_user_by_name(&self, account: &AccountRef) -> Result<User, Error>;
+
+    /// A page of accounts, in the order of registration.
+    async fn list_users(&self, filter: UserFilter, request: PageRequest) -> Result<Page<User>, Error>;
 
     /// Whether an active administrator exists.
     async fn has_administrator(&self) -> Result<bool, Error>;
 
-    /// Sets a new password, which ends every token of the account.
-    /// [`Error::NotFound`] where there is no such account.
-    async fn set_password(&self, email: &Email, hash: PasswordHash, now: Timestamp) -> Result<User, Error>;
+    /// Sets a new password, and ends every session of the account but the one that is kept.
+    async fn set_password(
+        &self,
+        id: PublicId,
+        hash: PasswordHash,
+        kept: Option<SessionId>,
+        by: &By,
+    ) -> Result<User, Error>;
 
     /// Replaces the hash of an unchanged password, unless the password was changed meanwhile:
     /// then `old` is no longer what is stored, and nothing happens.
     async fn upgrade_password_hash(&self, id: PublicId, old: PasswordHash, new: PasswordHash) -> Result<(), Error>;
 
-    /// Gives the account another role, which holds from the next request.
-    /// [`Error::NotFound`] where there is no such account.
-    async fn set_role(&self, id: PublicId, role: Role, now: Timestamp) -> Result<(), Error>;
+    /// Gives the account another username; the same one is no change. [`Error::Conflict`] where it
+    /// is taken.
+    async fn set_username(&self, id: PublicId, username: Username, by: &By) -> Result<User, Error>;
 
-    /// Gives the account another status. Any but active ends every token of the account.
-    /// [`Error::NotFound`] where there is no such account.
-    async fn set_status(&self, id: PublicId, status: Status, now: Timestamp) -> Result<(), Error>;
+    /// Gives the account another status, role, or both. A status but active ends its sessions and
+    /// its reset code; a role holds from the next request. What is the same already is no change.
+    /// [`Error::Conflict`] where no administrator would be left.
+    async fn change_user(&self, id: PublicId, change: UserChange, by: &By) -> Result<User, Error>;
 
-    /// What a token's bearer may do at this moment; `None` where the account does not exist.
-    async fn find_authority(&self, subject: PublicId, token: &TokenId) -> Result<Option<Authority>, Error>;
+    /// Deletes the account with its sessions, its keys and its reset code, and frees its names.
+    /// What it made keeps it as a former owner. [`Error::Conflict`] where no administrator would be left.
+    async fn delete_user(&self, id: PublicId, by: &By) -> Result<(), Error>;
 
-    /// Ends a token for good, and forgets the revoked ones that have expired by `now`.
-    async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp, now: Timestamp) -> Result<(), Error>;
+    /// Makes a code that sets a new password once, in the place of an older one.
+    async fn create_reset_code(
+        &self,
+        id: PublicId,
+        code: SecretHash,
+        expires_at: Timestamp,
+        by: &By,
+    ) -> Result<User, Error>;
 
-    /// Forgets the revoked tokens that have expired by `now`, and answers how many those were.
-    async fn purge_revoked_tokens(&self, now: Timestamp) -> Result<usize, Error>;
+    /// The account that a reset code is for; `None` where it is wrong, used or expired.
+    async fn find_user_by_reset_code(&self, code: &SecretHash, now: Timestamp) -> Result<Option<User>, Error>;
+
+    /// Uses up a reset code: sets the password, and ends every session of the account.
+    /// `None`, and nothing is changed, where the code is wrong, used or expired.
+    async fn redeem_reset_code(&self, code: SecretHash, hash: PasswordHash, by: &By) -> Result<Option<User>, Error>;
+
+    /// What the bearer of a session's token may do at this moment; `None` where the session was
+    /// ended, is somebody else's, or its account is not active. (A token says itself when it expires.)
+    async fn find_session_authority(&self, subject: PublicId, id: SessionId) -> Result<Option<Authority>, Error>;
+
+    /// Starts a session. Where the account has as many as it may have, the oldest ends.
+    /// [`Error::Credentials`] where the account is not active or not there any more,
+    /// or where its sessions were ended since `epoch` was read with its credentials.
+    async fn start_session(&self, new: NewSession, epoch: i64, by: &By) -> Result<(), Error>;
+
+    /// A page of an account's sessions that live at `now`, oldest first.
+    async fn list_sessions(&self, user: PublicId, now: Timestamp, request: PageRequest)
+    -> Result<Page<Session>, Error>;
+
+    /// Ends one session of an account. `action` says in which way.
+    /// [`Error::NotFound`] where the account has no such session.
+    async fn end_session(&self, user: PublicId, id: SessionId, action: Action, by: &By) -> Result<(), Error>;
+
+    /// Ends all sessions of an account, and answers how many those were.
+    async fn end_sessions(&self, user: PublicId, by: &By) -> Result<usize, Error>;
+
+    /// Makes an API key. [`Error::Conflict`] where the owner has a key of that name, or as many as
+    /// an account may have.
+    async fn create_key(&self, new: NewApiKey, by: &By) -> Result<ApiKey, Error>;
+
+    /// What the bearer of an API key may do at this moment; `None` where there is no such key.
+    async fn find_key_authority(&self, hash: &SecretHash) -> Result<Option<KeyAuthority>, Error>;
+
+    /// A page of an account's keys, or of everybody's, in the order of creation.
+    async fn list_keys(&self, owner: Option<PublicId>, request: PageRequest) -> Result<Page<ApiKey>, Error>;
+
+    /// Revokes a key of an account. [`Error::NotFound`] where the account has no such key.
+    async fn revoke_key(&self, owner: PublicId, id: KeyId, by: &By) -> Result<(), Error>;
+
+    /// Notes when a key was used last, if it is still there.
+    async fn note_key_use(&self, id: KeyId, at: Timestamp) -> Result<(), Error>;
+
+    /// Notes in the audit what was refused.
+    async fn record_failure(&self, failure: Failure, by: &By) -> Result<(), Error>;
+
+    /// A page of the audit, latest first.
+    async fn list_audit(&self, filter: AuditFilter, request: PageRequest) -> Result<Page<AuditEntry>, Error>;
+
+    /// Forgets what has had its time.
+    async fn forget(&self, retention: Retention) -> Result<(), Error>;
 
     /// Makes a widget. [`Error::Conflict`] where the name is taken, [`Error::NotFound`] where the
     /// owner does not exist.
-    async fn create_widget(&self, new: NewWidget, now: Timestamp) -> Result<(), Error>;
+    async fn create_widget(&self, new: NewWidget, by: &By) -> Result<(), Error>;
 
     /// A widget. [`Error::NotFound`] where there is none.
     async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error>;
@@ -95,10 +182,10 @@ pub trait Store: Send + Sync {
 
     /// Changes the widget of that name, whose owner stays, or makes it where there is none.
     /// [`Error::NotFound`] where it is new and the owner does not exist.
-    async fn put_widget(&self, widget: NewWidget, now: Timestamp) -> Result<Put, Error>;
+    async fn put_widget(&self, widget: NewWidget, by: &By) -> Result<Put, Error>;
 
     /// Deletes a widget. [`Error::NotFound`] where there is none.
-    async fn delete_widget(&self, name: &WidgetName) -> Result<(), Error>;
+    async fn delete_widget(&self, name: &WidgetName, by: &By) -> Result<(), Error>;
 
     /// Finishes what is queued, and takes no more: every later write is [`Error::Busy`].
     async fn close(&self);

@@ -6,9 +6,16 @@
 mod support;
 
 mod access;
+mod account;
+mod api_keys;
+mod audit;
+mod auth;
 mod bodies;
+mod cors;
+mod limits;
 mod openapi;
 mod routing;
+mod sessions;
 mod tokens;
 mod users;
 mod widgets;

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rocket::http::ContentType;
-use rocket::http::Method::{self, Delete, Get, Post, Put};
+use rocket::http::Method::{self, Delete, Get, Patch, Post, Put};
 use serde_json::{Value, json};
 
-use crate::support::{Actor, PASSWORD, TestApp, form, widget};
+use crate::support::{Actor, Answer, PASSWORD, TestApp, form, widget};
 
 /// `GET /widgets/{name}` and the statuses it documents.
 type Operations = BTreeMap<String, BTreeSet<u16>>;
@@ -38,97 +38,206 @@ async fn it_names_the_mounted_routes_and_no_other() {
     assert_eq!(documented, mounted);
 }
 
-#[rocket::async_test]
-async fn each_documented_status_of_each_operation_can_be_had() {
-    let mut seen = Operations::new();
-    let mut see = |operation: &str, status: u16| {
-        seen.entry(operation.to_owned()).or_default().insert(status);
-    };
-    let app = TestApp::new().await;
-    let (admin, ann, nobody) = (app.admin().await, app.user("ann").await, app.anon());
-    admin.add_widget("one").await;
-    app.store
-        .set_status(app.user("gone").await.public_id().await, widgetd::domain::Status::Disabled, crate::support::NOON)
-        .await
-        .unwrap();
+/// The statuses that were seen of each operation.
+struct Seen<'a> {
+    app: &'a TestApp,
+    statuses: Operations,
+}
 
-    let (new, changed) = (form(&widget("two")), form(&widget("x")[1..]));
-    let credentials = form(&[("email", "bob@example.com"), ("password", PASSWORD)]);
-    let taken = form(&[("email", "ann@example.com"), ("password", PASSWORD)]);
-    let disabled = form(&[("email", "gone@example.com"), ("password", PASSWORD)]);
-    let wrong = form(&[("email", "ann@example.com"), ("password", "wrong")]);
-    let large = "x".repeat(10_000);
-    let (ok, text) = (Some(ContentType::Form), Some(ContentType::Plain));
-    let requests: &[(&Actor<'_>, Method, &str, Option<ContentType>, &str)] = &[
-        (&nobody, Post, "/auth/register", ok.clone(), &credentials),
-        (&nobody, Post, "/auth/register", ok.clone(), &taken),
-        (&nobody, Post, "/auth/register", ok.clone(), "x"),
-        (&nobody, Post, "/auth/register", ok.clone(), &large),
-        (&nobody, Post, "/auth/register", text.clone(), "x"),
-        (&nobody, Post, "/auth/login", ok.clone(), &credentials),
-        (&nobody, Post, "/auth/login", ok.clone(), &wrong),
-        (&nobody, Post, "/auth/login", ok.clone(), &disabled),
-        (&nobody, Post, "/auth/login", ok.clone(), "x"),
-        (&nobody, Post, "/auth/login", ok.clone(), &large),
-        (&nobody, Post, "/auth/login", text.clone(), "x"),
-        (&ann, Get, "/auth/user", None, ""),
-        (&nobody, Get, "/auth/user", None, ""),
-        (&ann, Get, "/widgets", None, ""),
-        (&ann, Get, "/widgets?page=0", None, ""),
-        (&nobody, Get, "/widgets", None, ""),
-        (&admin, Post, "/widgets", ok.clone(), &new),
-        (&admin, Post, "/widgets", ok.clone(), &new),
-        (&admin, Post, "/widgets", ok.clone(), "x"),
-        (&nobody, Post, "/widgets", ok.clone(), &new),
-        (&ann, Post, "/widgets", ok.clone(), &new),
-        (&admin, Post, "/widgets", ok.clone(), &large),
-        (&admin, Post, "/widgets", text.clone(), "x"),
-        (&ann, Get, "/widgets/one", None, ""),
-        (&ann, Get, "/widgets/none", None, ""),
-        (&ann, Get, "/widgets/not.one", None, ""),
-        (&nobody, Get, "/widgets/one", None, ""),
-        (&admin, Put, "/widgets/one", ok.clone(), &changed),
-        (&admin, Put, "/widgets/three", ok.clone(), &changed),
-        (&admin, Put, "/widgets/one", ok.clone(), "x"),
-        (&nobody, Put, "/widgets/one", ok.clone(), &changed),
-        (&ann, Put, "/widgets/one", ok.clone(), &changed),
-        (&admin, Put, "/widgets/one", ok.clone(), &large),
-        (&admin, Put, "/widgets/one", text.clone(), "x"),
-        (&admin, Delete, "/widgets/one", None, ""),
-        (&admin, Delete, "/widgets/one", None, ""),
-        (&admin, Delete, "/widgets/not.one", None, ""),
-        (&nobody, Delete, "/widgets/one", None, ""),
-        (&ann, Delete, "/widgets/one", None, ""),
-        (&ann, Post, "/auth/logout", ok.clone(), "x"),
-        (&ann, Post, "/auth/logout", ok.clone(), &large),
-        (&ann, Post, "/auth/logout", text.clone(), "x"),
-        (&ann, Post, "/auth/logout", None, ""),
-        (&ann, Post, "/auth/logout", None, ""),
-        (&nobody, Get, "/ui", None, ""),
-        (&nobody, Get, "/swagger.json", None, ""),
-        (&nobody, Get, "/openapi.json", None, ""),
-        (&nobody, Get, "/ui", None, "x"),
-        (&nobody, Get, "/swagger.json", None, "x"),
-        (&nobody, Get, "/openapi.json", None, "x"),
-        (&nobody, Get, "/auth/user", None, "x"),
-        (&admin, Delete, "/widgets/one", ok.clone(), &large),
-        (&admin, Delete, "/widgets/one", text.clone(), "x"),
-    ];
-    let operation = |method: Method, path: &str| {
-        let path = path.split('?').next().unwrap();
-        let template = if path.starts_with("/widgets/") { "/widgets/{name}" } else { path };
-        format!("{method} /api/v1{template}")
-    };
-    for (actor, method, path, content_type, body) in requests {
-        let status = actor.send(*method, path, content_type.clone(), body).await.status.code;
-        see(&operation(*method, path), status);
+impl Seen<'_> {
+    async fn send(&mut self, actor: &Actor<'_>, method: Method, path: &str, body: &str) -> Answer {
+        let form = (!body.is_empty()).then_some(ContentType::Form);
+        self.send_as(actor, method, path, form, body).await
     }
-    for path in ["/", "/healthz"] {
-        for body in ["", "x"] {
-            see(&format!("GET {path}"), app.client.get(path).body(body).dispatch().await.status().code);
+
+    async fn send_as(
+        &mut self,
+        actor: &Actor<'_>,
+        method: Method,
+        path: &str,
+        content_type: Option<ContentType>,
+        body: &str,
+    ) -> Answer {
+        let answer = actor.send(method, path, content_type, body).await;
+        let template = self.app.documented_path(path).unwrap();
+        self.note(&format!("{method} /api/v1{template}"), answer.status.code);
+        answer
+    }
+
+    fn note(&mut self, operation: &str, status: u16) {
+        self.statuses.entry(operation.to_owned()).or_default().insert(status);
+    }
+
+    /// What operations of one kind answer alike.
+    async fn provoke_what_is_common(&mut self, admin: &Actor<'_>, nobody: &Actor<'_>, account: &str) {
+        let large = "x".repeat(10_000);
+        for operation in documented(self.app.document()).into_keys() {
+            let Some((method, path)) = operation.split_once(" /api/v1") else { continue };
+            let method: Method = method.parse().unwrap();
+            let path = path.replace("{name}", "one").replace("{public_id}", account).replace("{id}", "none");
+            if method == Get {
+                self.send_as(admin, method, &path, None, "x").await;
+            } else {
+                self.send(admin, method, &path, "nobody=asked").await;
+                self.send(admin, method, &path, &large).await;
+                self.send_as(admin, method, &path, Some(ContentType::Plain), "x").await;
+            }
+            let template = self.app.documented_path(&path).unwrap();
+            let operation = &self.app.document()["paths"][template][method.as_str().to_lowercase()];
+            if operation.get("security").is_some() {
+                self.send(nobody, method, &path, "").await;
+            }
         }
     }
 
+    /// What takes something that only an earlier answer knows.
+    async fn provoke_what_is_particular(&mut self, admin: &Actor<'_>, bob: &Actor<'_>) {
+        let path = format!("/users/{}/reset-code", self.app.find(&bob.email).await.public_id);
+        let bob = bob.again().await;
+        let reads = bob.key("r", "read").await;
+        let first = async |list: &str| bob.get(list).await.body["items"][0]["id"].as_str().unwrap().to_owned();
+        self.send(&reads, Post, "/auth/logout", "").await;
+        self.send(&bob, Delete, &format!("/auth/keys/{}", first("/auth/keys").await), "").await;
+        self.send(&bob, Delete, &format!("/auth/sessions/{}", first("/auth/sessions").await), "").await;
+        self.send(&bob.again().await, Post, "/auth/logout", "").await;
+        self.send(&bob.again().await, Delete, "/auth/sessions", "").await;
+        let code = self.send(admin, Post, &path, "").await;
+        let reset = form(&[("code", code.body["code"].as_str().unwrap()), ("new_password", PASSWORD)]);
+        self.send(&self.app.anon(), Post, "/auth/reset", &reset).await;
+    }
+
+    /// What the root answers, and what another setting does.
+    async fn provoke_elsewhere(&mut self) {
+        for (path, body) in [("/", ""), ("/", "x"), ("/healthz", ""), ("/healthz", "x")] {
+            let status = self.app.client.get(path).body(body).dispatch().await.status();
+            self.note(&format!("GET {path}"), status.code);
+        }
+        let closed = TestApp::with(&[("registration", "closed")]).await;
+        let refused = closed.anon().post("/auth/register", &[]).await.status.code;
+        self.note("POST /api/v1/auth/register", refused);
+    }
+
+    /// What comes of trying too often.
+    async fn provoke_429(&mut self, ann: &Actor<'_>, writer: &Actor<'_>) {
+        let nobody = self.app.anon();
+        let wrong = form(&[("email", &ann.email), ("password", "wrong")]);
+        let tries: [(&Actor<'_>, Method, &str, &str); 11] = [
+            (&nobody, Post, "/auth/login", &wrong),
+            (&nobody, Post, "/auth/register", &form(&[("email", &ann.email), ("password", PASSWORD)])),
+            (&ann.from("192.0.2.3"), Post, "/auth/password", "current_password=wrong&new_password=tinker+tailor"),
+            (&ann.from("192.0.2.4"), Delete, "/auth/user", "password=wrong"),
+            (&nobody.from("192.0.2.5"), Post, "/auth/reset", "code=abcdefghijklmnop&new_password=tinker+tailor"),
+            (writer, Patch, "/auth/user", "username=writer"),
+            (writer, Post, "/auth/logout", ""),
+            (writer, Delete, "/auth/sessions", ""),
+            (writer, Delete, "/auth/sessions/none", ""),
+            (writer, Post, "/auth/keys", "name=new&scope=read"),
+            (writer, Delete, "/auth/keys/none", ""),
+        ];
+        for (actor, method, path, body) in tries {
+            let mut tries = 0;
+            while self.send(actor, method, path, body).await.status.code != 429 {
+                tries += 1;
+                assert!(tries < 1_000, "{method} {path} may be tried for ever");
+            }
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn each_documented_status_of_each_operation_can_be_had() {
+    let app = TestApp::with(&[("throttle", "true")]).await;
+    let mut seen = Seen { app: &app, statuses: Operations::new() };
+    let (admin, ann, nobody) = (app.admin().await, app.user("ann").await, app.anon());
+    let (ann_reads, admin_reads) = (ann.key("r", "read").await, admin.key("r", "read").await);
+    let gone = app.user("gone").await;
+    app.set_status(&gone, widgetd::domain::Status::Disabled).await;
+    let target = app.user("target").await;
+    let target_id = target.public_id().await.to_string();
+    admin.add_widget("one").await;
+
+    seen.provoke_what_is_common(&admin, &nobody, &target_id).await;
+    // What is particular to one.
+    let account = |name: &str| form(&[("email", &format!("{name}@example.com")), ("password", PASSWORD)]);
+    let (new, changed) = (form(&widget("two")), form(&widget("x")[1..]));
+    let wrong = form(&[("email", "ann@example.com"), ("password", "wrong")]);
+    let new_password = |current| form(&[("current_password", current), ("new_password", "tinker tailor soldier")]);
+    let target_path = format!("/users/{target_id}");
+    let admin_path = format!("/users/{}", admin.public_id().await);
+    let absent = "/users/00000000-0000-4000-8000-000000000000";
+    let requests: &[(&Actor<'_>, Method, &str, &str)] = &[
+        (&nobody, Post, "/auth/register", &account("bob")),
+        (&nobody, Post, "/auth/register", &account("ann")),
+        (&nobody, Post, "/auth/login", &account("bob")),
+        (&nobody, Post, "/auth/login", &wrong),
+        (&nobody, Post, "/auth/login", &account("gone")),
+        (&ann, Get, "/auth/user", ""),
+        (&ann, Patch, "/auth/user", "username=ann"),
+        (&admin, Patch, "/auth/user", "username=ANN"),
+        (&ann_reads, Patch, "/auth/user", "username=ann"),
+        (&ann, Get, "/auth/sessions", ""),
+        (&ann, Delete, "/auth/sessions/00000000-0000-4000-8000-000000000000", ""),
+        (&ann_reads, Delete, "/auth/sessions/none", ""),
+        (&ann_reads, Delete, "/auth/sessions", ""),
+        (&ann, Post, "/auth/keys", "name=new&scope=read"),
+        (&ann, Post, "/auth/keys", "name=new&scope=read"),
+        (&ann_reads, Post, "/auth/keys", "name=newer&scope=read"),
+        (&ann, Get, "/auth/keys", ""),
+        (&ann, Delete, "/auth/keys/00000000-0000-4000-8000-000000000000", ""),
+        (&ann_reads, Delete, "/auth/keys/none", ""),
+        (&ann_reads, Post, "/auth/password", &new_password(PASSWORD)),
+        (&ann, Post, "/auth/password", &new_password(PASSWORD)),
+        (&ann_reads, Delete, "/auth/user", ""),
+        (&admin, Delete, "/auth/user", &form(&[("password", PASSWORD)])),
+        (&admin, Get, "/users", ""),
+        (&ann, Get, "/users", ""),
+        (&admin, Get, &target_path, ""),
+        (&ann, Get, &target_path, ""),
+        (&admin, Get, absent, ""),
+        (&admin, Patch, &target_path, "role=manager"),
+        (&admin_reads, Patch, &target_path, "role=manager"),
+        (&admin, Patch, absent, "role=manager"),
+        (&admin, Patch, &admin_path, "role=manager"),
+        (&admin, Post, &format!("{target_path}/reset-code"), ""),
+        (&admin_reads, Post, &format!("{target_path}/reset-code"), ""),
+        (&admin, Post, &format!("{absent}/reset-code"), ""),
+        (&admin, Delete, &format!("{target_path}/sessions"), ""),
+        (&admin_reads, Delete, &format!("{target_path}/sessions"), ""),
+        (&admin, Delete, &format!("{absent}/sessions"), ""),
+        (&ann, Delete, &target_path, ""),
+        (&admin, Delete, &target_path, ""),
+        (&admin, Delete, &target_path, ""),
+        (&admin, Delete, &admin_path, ""),
+        (&admin, Get, "/audit", ""),
+        (&ann, Get, "/audit", ""),
+        (&ann, Get, "/widgets", ""),
+        (&admin, Post, "/widgets", &new),
+        (&admin, Post, "/widgets", &new),
+        (&ann, Post, "/widgets", &new),
+        (&ann, Get, "/widgets/one", ""),
+        (&ann, Get, "/widgets/none", ""),
+        (&admin, Put, "/widgets/one", &changed),
+        (&admin, Put, "/widgets/three", &changed),
+        (&ann, Put, "/widgets/one", &changed),
+        (&ann, Delete, "/widgets/one", ""),
+        (&admin, Delete, "/widgets/one", ""),
+        (&admin, Delete, "/widgets/one", ""),
+        (&nobody, Get, "/ui", ""),
+        (&nobody, Get, "/swagger.json", ""),
+        (&nobody, Get, "/openapi.json", ""),
+    ];
+    for (actor, method, path, body) in requests {
+        seen.send(actor, *method, path, body).await;
+    }
+
+    let bob = Actor { email: "bob@example.com".to_owned(), ..app.anon() };
+    seen.provoke_what_is_particular(&admin, &bob).await;
+    seen.provoke_429(&ann, &app.user("writer").await).await;
+    seen.send(&bob.again().await, Delete, "/auth/user", &form(&[("password", PASSWORD)])).await;
+
+    seen.provoke_elsewhere().await;
+
+    let mut seen = seen.statuses;
     for (operation, statuses) in documented(app.document()) {
         let expected: BTreeSet<u16> = statuses.iter().copied().filter(|status| *status < 500).collect();
         assert_eq!(seen.remove(&operation).unwrap_or_default(), expected, "{operation}");
@@ -153,9 +262,18 @@ async fn both_addresses_give_the_same_document() {
 async fn every_write_is_documented_as_a_form_and_as_json() {
     let app = TestApp::new().await;
     let document = app.document();
-    for (path, method) in
-        [("/auth/register", "post"), ("/auth/login", "post"), ("/widgets", "post"), ("/widgets/{name}", "put")]
-    {
+    for (path, method) in [
+        ("/auth/register", "post"),
+        ("/auth/login", "post"),
+        ("/auth/password", "post"),
+        ("/auth/reset", "post"),
+        ("/auth/user", "patch"),
+        ("/auth/user", "delete"),
+        ("/auth/keys", "post"),
+        ("/users/{public_id}", "patch"),
+        ("/widgets", "post"),
+        ("/widgets/{name}", "put"),
+    ] {
         let content = document["paths"][path][method]["requestBody"]["content"].as_object().unwrap();
         let types: Vec<_> = content.keys().map(String::as_str).collect();
         assert_eq!(types, ["application/json", "application/x-www-form-urlencoded"], "{path}");

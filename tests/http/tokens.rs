@@ -159,8 +159,8 @@ async fn the_claim_to_be_an_administrator_is_not_believed() {
     assert_eq!(part(&token, 1)["admin"], true);
     let admin = admin.bearing(token);
     admin.add_widget("one").await.assert(Status::Created);
-    let id = admin.public_id().await;
-    app.store.set_role(id, widgetd::domain::Role::Employee, crate::support::NOON).await.unwrap();
+    app.set_role(&app.user("root").await, widgetd::domain::Role::Admin).await;
+    app.set_role(&admin, widgetd::domain::Role::Employee).await;
     admin.add_widget("two").await.assert(Status::Forbidden);
 }
 

@@ -1,316 +1,220 @@
-//! `/auth`: register, log in, see oneself, log out.
+//! `/users`: all accounts, for administrators.
 
-use std::time::Duration;
-
-use rocket::http::Status;
+use rocket::futures::future::join_all;
+use rocket::http::{Method, Status};
 use serde_json::{Value, json};
-use widgetd::domain::{Role, Status as AccountStatus};
+use widgetd::domain::{PageRequest, Role, Status as AccountStatus, UserFilter};
 
-use crate::support::{NOON, PASSWORD, TestApp};
+use crate::support::{Actor, Answer, PASSWORD, TestApp};
 
-const UNKNOWN: &str = "email or password does not match";
+const LAST: &str = "The last administrator can be neither demoted, disabled nor deleted.";
 
-fn assert_token(answer: &crate::support::Answer, message: &str) {
-    let body = answer.body.as_object().unwrap();
-    let keys: Vec<_> = body.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["access_token", "expires_in", "message", "status", "token_type"]);
-    assert_eq!(body["status"], "success");
-    assert_eq!(body["message"], message);
-    assert_eq!(body["token_type"], "bearer");
-    assert_eq!(body["expires_in"], 3600);
-    assert_eq!(answer.header("Cache-Control"), Some("no-store"));
-    assert_eq!(answer.header("Pragma"), Some("no-cache"));
+async fn path_of(app: &TestApp, actor: &Actor<'_>) -> String {
+    format!("/users/{}", app.find(&actor.email).await.public_id)
 }
 
 #[rocket::async_test]
-async fn registering_from_a_form_gives_a_token_that_works_at_once() {
+async fn an_account_is_shown_with_its_status() {
     let app = TestApp::new().await;
-    let answer = app.anon().post("/auth/register", &[("email", "Ann@Example.com"), ("password", PASSWORD)]).await;
-    assert_token(answer.assert(Status::Created), "successfully registered");
-
-    let user = app.anon().bearing(answer.token()).get("/auth/user").await;
-    user.assert(Status::Ok);
-    let public_id = user.body["public_id"].as_str().unwrap();
-    assert_eq!(public_id.len(), 36);
+    let (admin, ann) = (app.admin().await, app.user("ann").await);
+    let id = ann.public_id().await.to_string();
     let expected = json!({
-        "email": "Ann@Example.com",
-        "public_id": public_id,
+        "email": "ann@example.com",
+        "public_id": id,
         "username": null,
         "role": "employee",
         "admin": false,
         "active": true,
         "registered_on": "11/21/26 12:00:00 PM UTC",
         "registered_on_iso8601": "2026-11-21T12:00:00+00:00",
-        "token_expires_in": "00:59:59",
+        "status": "active",
     });
-    assert_eq!(user.body, expected);
-}
-
-#[rocket::async_test]
-async fn registering_in_json_is_the_same() {
-    let app = TestApp::new().await;
-    let body = json!({ "email": "ann@example.com", "username": "Ann.O", "password": PASSWORD });
-    let answer = app.anon().post_json("/auth/register", &body).await;
-    assert_token(answer.assert(Status::Created), "successfully registered");
-    let user = app.anon().bearing(answer.token()).get("/auth/user").await;
-    assert_eq!(user.body["username"], "Ann.O");
-}
-
-#[rocket::async_test]
-async fn an_optional_input_that_a_browser_sends_empty_is_not_there() {
-    let app = TestApp::new().await;
-    let fields = [("email", "ann@example.com"), ("username", ""), ("password", PASSWORD)];
-    let answer = app.anon().post("/auth/register", &fields).await;
-    answer.assert(Status::Created);
-    assert_eq!(app.anon().bearing(answer.token()).get("/auth/user").await.body["username"], Value::Null);
-}
-
-#[rocket::async_test]
-async fn a_taken_address_is_a_conflict_in_any_letter_case() {
-    let app = TestApp::new().await;
-    app.user("ann").await;
-    for email in ["ann@example.com", "ANN@example.COM"] {
-        let answer = app.anon().post("/auth/register", &[("email", email), ("password", PASSWORD)]).await;
-        answer.assert_message(Status::Conflict, &format!("{email} is already registered"));
+    assert_eq!(admin.get(&format!("/users/{id}")).await.body, expected);
+    assert_eq!(admin.get("/users?q=ann").await.body["items"], json!([expected]));
+    for path in ["/users/00000000-0000-4000-8000-000000000000", "/users/ann@example.com"] {
+        admin.get(path).await.assert_message(Status::NotFound, "There is no such account.");
     }
 }
 
 #[rocket::async_test]
-async fn a_taken_username_is_a_conflict_in_any_letter_case() {
-    let app = TestApp::new().await;
-    let register = async |email: &str, username: &str| {
-        app.anon().post("/auth/register", &[("email", email), ("username", username), ("password", PASSWORD)]).await
-    };
-    register("ann@example.com", "ann").await.assert(Status::Created);
-    register("bob@example.com", "ANN").await.assert_message(Status::Conflict, "ANN is already registered");
-    assert_eq!(app.store.list_users().await.unwrap().len(), 1);
-}
-
-#[rocket::async_test]
-async fn every_field_at_fault_is_named_at_once() {
-    let app = TestApp::new().await;
-    let anon = app.anon();
-    let answer =
-        anon.post("/auth/register", &[("email", "first last"), ("password", "short"), ("username", "a b")]).await;
-    answer.assert_invalid(&["email", "password", "username"]);
-    assert_eq!(answer.error_of("email"), "first last is not a valid email");
-    assert_eq!(answer.error_of("password"), "must have at least 8 characters");
-
-    let answer = anon.post("/auth/register", &[]).await;
-    answer.assert_invalid(&["email", "password"]);
-    assert_eq!(answer.error_of("email"), "is required");
-
-    // What only the estimator finds is named beside what is seen at a glance.
-    let answer = anon.post("/auth/register", &[("email", "first last"), ("password", "password1")]).await;
-    answer.assert_invalid(&["email", "password"]);
-    assert!(answer.error_of("password").starts_with("is too easy to guess."), "{}", answer.text);
-}
-
-#[rocket::async_test]
-async fn a_password_like_the_account_s_own_name_is_too_easy() {
-    let app = TestApp::new().await;
-    let fields =
-        [("email", "zygmunt.brzeczyszczykiewicz@example.com"), ("password", "zygmunt.brzeczyszczykiewicz@example.com")];
-    app.anon().post("/auth/register", &fields).await.assert_invalid(&["password"]);
-}
-
-#[rocket::async_test]
-async fn a_password_of_128_characters_counts_to_its_last_one() {
-    let app = TestApp::new().await;
-    let long: String = PASSWORD.chars().cycle().take(127).chain(['x']).collect();
-    app.anon()
-        .post("/auth/register", &[("email", "ann@example.com"), ("password", &long)])
-        .await
-        .assert(Status::Created);
-    let log_in = async |password: &str| {
-        app.anon().post("/auth/login", &[("email", "ann@example.com"), ("password", password)]).await
-    };
-    log_in(&long).await.assert(Status::Ok);
-    log_in(&format!("{}y", &long[..127])).await.assert(Status::Unauthorized);
-    log_in(&long[..127]).await.assert(Status::Unauthorized);
-    log_in(&format!("{long}x")).await.assert_invalid(&["password"]);
-}
-
-#[rocket::async_test]
-async fn logging_in_takes_the_address_or_the_username_in_any_letter_case() {
-    let app = TestApp::new().await;
-    let fields = [("email", "ann@example.com"), ("username", "Ann.O"), ("password", PASSWORD)];
-    app.anon().post("/auth/register", &fields).await.assert(Status::Created);
-    for name in
-        [("email", "ann@example.com"), ("email", "Ann@EXAMPLE.com"), ("username", "ann.o"), ("username", "ANN.O")]
-    {
-        let answer = app.anon().post("/auth/login", &[name, ("password", PASSWORD)]).await;
-        assert_token(answer.assert(Status::Ok), "successfully logged in");
-        app.anon().bearing(answer.token()).get("/auth/user").await.assert(Status::Ok);
-    }
-}
-
-#[rocket::async_test]
-async fn a_wrong_password_and_an_unknown_account_are_answered_alike() {
-    let app = TestApp::new().await;
-    app.user("ann").await;
-    let wrong = app.anon().post("/auth/login", &[("email", "ann@example.com"), ("password", "wrong")]).await;
-    let unknown = app.anon().post("/auth/login", &[("email", "bob@example.com"), ("password", "wrong")]).await;
-    wrong.assert_message(Status::Unauthorized, UNKNOWN);
-    assert_eq!(wrong.header("WWW-Authenticate"), Some("Bearer realm=\"registered_users@widgetd\""));
-    assert_eq!(wrong.text, unknown.text);
-    assert_eq!(wrong.headers, unknown.headers);
-}
-
-#[rocket::async_test]
-async fn a_login_names_each_field_at_fault() {
-    let app = TestApp::new().await;
-    let log_in = async |fields: &[(&str, &str)]| app.anon().post("/auth/login", fields).await;
-    log_in(&[]).await.assert_invalid(&["email", "password"]);
-    log_in(&[("email", "first last"), ("password", "x")]).await.assert_invalid(&["email"]);
-    log_in(&[("email", "ann@example.com")]).await.assert_invalid(&["password"]);
-    log_in(&[("email", "ann@example.com"), ("username", "ann"), ("password", "x")]).await.assert_invalid(&["username"]);
-}
-
-#[rocket::async_test]
-async fn who_is_not_active_learns_it_only_with_the_right_password() {
-    let app = TestApp::new().await;
-    let ann = app.user("ann").await;
-    let id = ann.public_id().await;
-    for (status, message) in [
-        (AccountStatus::Pending, "Your account is waiting for approval"),
-        (AccountStatus::Disabled, "Your account is disabled"),
-    ] {
-        app.store.set_status(id, status, NOON).await.unwrap();
-        ann.log_in("a wrong password").await.assert_message(Status::Unauthorized, UNKNOWN);
-        ann.log_in(PASSWORD).await.assert_message(Status::Forbidden, message);
-    }
-    app.store.set_status(id, AccountStatus::Active, NOON).await.unwrap();
-    ann.log_in(PASSWORD).await.assert(Status::Ok);
-}
-
-#[rocket::async_test]
-async fn after_a_logout_the_token_is_dead_and_the_others_live() {
-    let app = TestApp::new().await;
-    let ann = app.user("ann").await;
-    let other = ann.bearing(ann.log_in(PASSWORD).await.token());
-
-    let answer = ann.post("/auth/logout", &[]).await;
-    answer.assert(Status::Ok);
-    assert_eq!(answer.body, json!({ "status": "success", "message": "successfully logged out" }));
-
-    for answer in [ann.get("/auth/user").await, ann.post("/auth/logout", &[]).await] {
-        answer.assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
-    }
-    other.get("/auth/user").await.assert(Status::Ok);
-}
-
-#[rocket::async_test]
-async fn logging_out_takes_an_empty_form_and_an_empty_object_and_no_field() {
-    let app = TestApp::new().await;
-    let ann = app.user("ann").await;
-    ann.post("/auth/logout", &[("all", "1")]).await.assert_invalid(&["all"]);
-    ann.post_json("/auth/logout", &json!({ "all": true })).await.assert_invalid(&["all"]);
-    ann.post_json("/auth/logout", &json!([])).await.assert(Status::BadRequest);
-    ann.get("/auth/user").await.assert(Status::Ok);
-    ann.post_json("/auth/logout", &json!({})).await.assert(Status::Ok);
-}
-
-#[rocket::async_test]
-async fn a_revoked_token_is_refused_after_a_restart() {
-    let app = TestApp::new().await;
-    let ann = app.user("ann").await;
-    let (revoked, alive) = (ann.token.clone().unwrap(), ann.log_in(PASSWORD).await.token());
-    ann.post("/auth/logout", &[]).await.assert(Status::Ok);
-
-    let app = app.restart().await;
-    app.anon().bearing(alive).get("/auth/user").await.assert(Status::Ok);
-    let answer = app.anon().bearing(revoked).get("/auth/user").await;
-    answer.assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
-}
-
-#[rocket::async_test]
-async fn a_change_of_role_holds_from_the_next_request() {
+async fn accounts_are_listed_by_page_status_role_and_name() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
-    let id = admin.public_id().await;
-    admin.add_widget("one").await.assert(Status::Created);
-
-    app.store.set_role(id, Role::Manager, NOON).await.unwrap();
-    admin.add_widget("two").await.assert_message(Status::Forbidden, "You are not an administrator");
-    assert_eq!(admin.get("/auth/user").await.body["role"], "manager");
-
-    app.store.set_role(id, Role::Admin, NOON).await.unwrap();
-    admin.add_widget("two").await.assert(Status::Created);
-}
-
-#[rocket::async_test]
-async fn a_disabled_account_s_token_is_refused_at_once_and_for_good() {
-    let app = TestApp::new().await;
-    let ann = app.user("ann").await;
-    let id = ann.public_id().await;
-    for status in [AccountStatus::Disabled, AccountStatus::Active] {
-        app.store.set_status(id, status, NOON).await.unwrap();
-        let answer = ann.get("/auth/user").await;
-        answer.assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
+    for name in ["ann", "bob", "cid", "dee", "eve", "fay"] {
+        let actor = app.user(name).await;
+        actor.patch("/auth/user", &[("username", &format!("{name}-Smith"))]).await.assert(Status::Ok);
+        match name {
+            "bob" => app.set_role(&actor, Role::Manager).await,
+            "cid" => app.set_status(&actor, AccountStatus::Disabled).await,
+            _ => {}
+        }
     }
-    let fresh = ann.bearing(ann.log_in(PASSWORD).await.token());
-    fresh.get("/auth/user").await.assert(Status::Ok);
-}
-
-#[rocket::async_test]
-async fn a_new_password_ends_older_tokens_of_the_same_second_and_no_newer_one() {
-    let app = TestApp::new().await;
-    let ann = app.user("ann").await;
-    let other = app.user("bob").await;
-    let bobs_hash = {
-        let login = widgetd::domain::Login::Email(crate::support::email("bob"));
-        app.store.find_credentials(&login).await.unwrap().unwrap().password_hash
+    let names = async |query: &str| -> Vec<String> {
+        let list = admin.get(&format!("/users{query}")).await;
+        let items = list.assert(Status::Ok).body["items"].as_array().unwrap().clone();
+        items.iter().map(|user| user["email"].as_str().unwrap().split('@').next().unwrap().to_owned()).collect()
     };
-    app.store.set_password(&crate::support::email("ann"), bobs_hash, NOON).await.unwrap();
-    ann.get("/auth/user").await.assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
-    other.get("/auth/user").await.assert(Status::Ok);
-    // The clock has not moved: the new token was issued in the second of the change.
-    ann.bearing(ann.log_in(PASSWORD).await.token()).get("/auth/user").await.assert(Status::Ok);
+    assert_eq!(names("").await, ["admin", "ann", "bob", "cid", "dee", "eve", "fay"]);
+    assert_eq!(names("?per_page=5&page=2").await, ["eve", "fay"]);
+    assert_eq!(names("?role=manager").await, ["bob"]);
+    assert_eq!(names("?status=disabled").await, ["cid"]);
+    assert_eq!(names("?status=active&role=employee&q=E%2DSMITH").await, ["dee", "eve"]);
+    assert_eq!(names("?q=EVE@").await, ["eve"]);
+    // What has a meaning in SQL has none here.
+    assert!(names("?q=%25").await.is_empty());
+    assert!(names("?q='%20OR%20'1'%3D'1").await.is_empty());
+
+    let page = admin.get("/users?per_page=5&q=smith&status=active").await;
+    assert_eq!(page.header("Total-Count"), Some("5"));
+    assert_eq!(page.body["links"]["last"], "/api/v1/users?q=smith&status=active&page=1&per_page=5");
+    assert!(page.header("Link").unwrap().contains("</api/v1/users?q=smith&status=active&page=1&per_page=5>"));
 }
 
 #[rocket::async_test]
-async fn what_is_left_of_a_token_reads_like_a_clock() {
-    let app = TestApp::with(&[("access_token_seconds", "176400")]).await;
-    let ann = app.user("ann").await;
-    app.advance(Duration::from_millis(500));
-    assert_eq!(ann.get("/auth/user").await.body["token_expires_in"], "2 days, 00:59:59");
-    app.advance(Duration::from_hours(24));
-    assert_eq!(ann.get("/auth/user").await.body["token_expires_in"], "1 day, 00:59:59");
-    let fresh = ann.log_in(PASSWORD).await;
-    assert_eq!(fresh.body["expires_in"], 176_400);
-}
-
-#[rocket::async_test]
-async fn a_cheaper_hash_is_replaced_at_the_next_login_and_ends_no_token() {
+async fn a_filter_that_cannot_be_is_named_with_what_is_allowed() {
     let app = TestApp::new().await;
-    let ann = app.user("ann").await;
-    let token = ann.token.clone().unwrap();
-    let hash = async |app: &TestApp| {
-        let login = widgetd::domain::Login::Email(crate::support::email("ann"));
-        app.store.find_credentials(&login).await.unwrap().unwrap().password_hash.as_str().to_owned()
-    };
-    assert!(hash(&app).await.contains("$m=64,t=1,p=1$"));
-
-    let app = app.restart_with(&[("argon2_passes", "2")]).await;
-    let log_in = async |password: &str| {
-        app.anon().post("/auth/login", &[("email", "ann@example.com"), ("password", password)]).await
-    };
-    log_in("a wrong password").await.assert(Status::Unauthorized);
-    assert!(hash(&app).await.contains("$m=64,t=1,p=1$"));
-    log_in(PASSWORD).await.assert(Status::Ok);
-    assert!(hash(&app).await.contains("$m=64,t=2,p=1$"));
-    log_in(PASSWORD).await.assert(Status::Ok);
-    app.anon().bearing(token).get("/auth/user").await.assert(Status::Ok);
+    let admin = app.admin().await;
+    let answer = admin.get("/users?status=gone&role=root&sort=x").await;
+    answer.assert_invalid(&["status", "role", "sort"]);
+    assert_eq!(answer.error_of("status"), "'gone' must be one of pending, active, disabled");
+    assert_eq!(answer.error_of("role"), "'root' must be one of employee, manager, admin");
+    assert_eq!(answer.error_of("sort"), "is not known here; known are page, per_page, status, role, q");
 }
 
 #[rocket::async_test]
-async fn of_64_registrations_of_one_address_at_once_one_succeeds() {
+async fn an_administrator_approves_disables_enables_and_gives_roles() {
+    let app = TestApp::with(&[("registration", "approval")]).await;
+    let admin = app.user_of("admin", Role::Admin).await;
+    let ann = [("email", "ann@example.com"), ("password", PASSWORD)];
+    app.anon().post("/auth/register", &ann).await.assert(Status::Created);
+    let ann = Actor { email: "ann@example.com".to_owned(), ..app.anon() };
+    let path = path_of(&app, &ann).await;
+    assert_eq!(admin.get("/users?status=pending").await.body["total_items"], 1);
+
+    let approved = admin.patch(&path, &[("status", "active")]).await;
+    assert_eq!(approved.assert(Status::Ok).body["status"], "active");
+    let ann = ann.again().await;
+    let changed = admin.patch(&path, &[("role", "admin")]).await;
+    assert_eq!((&changed.body["role"], &changed.body["admin"]), (&json!("admin"), &json!(true)));
+    ann.get("/users").await.assert(Status::Ok);
+    admin.patch(&path, &[("role", "employee"), ("status", "disabled")]).await.assert(Status::Ok);
+    ann.get("/auth/user").await.assert(Status::Unauthorized);
+    ann.log_in(PASSWORD).await.assert_message(Status::Forbidden, "Your account is disabled");
+    admin.patch(&path, &[("status", "active")]).await.assert(Status::Ok);
+    ann.log_in(PASSWORD).await.assert(Status::Ok);
+    // The session from before stays ended.
+    ann.get("/auth/user").await.assert(Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn a_change_that_cannot_be_is_named() {
     let app = TestApp::new().await;
-    let anon = app.anon();
-    let fields = [("email", "ann@example.com"), ("password", PASSWORD)];
-    let answers = rocket::futures::future::join_all((0..64).map(|_| anon.post("/auth/register", &fields))).await;
-    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
-    assert_eq!((count(Status::Created), count(Status::Conflict)), (1, 63));
-    assert_eq!(app.store.list_users().await.unwrap().len(), 1);
+    let admin = app.admin().await;
+    let path = path_of(&app, &app.user("ann").await).await;
+    admin.patch(&path, &[]).await.assert_invalid(&["status"]);
+    let answer = admin.patch(&path, &[("status", "pending"), ("role", "root"), ("email", "x@example.com")]).await;
+    answer.assert_invalid(&["status", "role", "email"]);
+    assert_eq!(answer.error_of("status"), "'pending' must be one of active, disabled");
+}
+
+#[rocket::async_test]
+async fn the_last_administrator_stays_whatever_is_tried() {
+    let app = TestApp::new().await;
+    let (admin, bob) = (app.admin().await, app.user("bob").await);
+    app.set_role(&bob, Role::Admin).await;
+    app.set_status(&bob, AccountStatus::Disabled).await;
+    let path = path_of(&app, &admin).await;
+    for fields in [
+        &[("role", "manager")][..],
+        &[("status", "disabled")],
+        &[("role", "employee"), ("status", "disabled")],
+        &[("role", "employee"), ("status", "active")],
+    ] {
+        admin.patch(&path, fields).await.assert_message(Status::Conflict, LAST);
+    }
+    admin.delete(&path).await.assert_message(Status::Conflict, LAST);
+    assert_eq!(admin.get("/auth/user").await.body["role"], "admin");
+    // An administrator who is shut out is none.
+    admin.patch(&path_of(&app, &bob).await, &[("status", "active")]).await.assert(Status::Ok);
+    admin.delete(&path).await.assert(Status::NoContent);
+    bob.again().await.get("/users").await.assert(Status::Ok);
+}
+
+async fn at_once(requests: impl IntoIterator<Item = (Actor<'_>, Method, String, &'static str)>) -> Vec<Answer> {
+    let send = async |(actor, method, path, body): (Actor<'_>, Method, String, &'static str)| {
+        let form = (!body.is_empty()).then_some(rocket::http::ContentType::Form);
+        actor.send(method, &path, form, body).await
+    };
+    join_all(requests.into_iter().map(send)).await
+}
+
+#[rocket::async_test]
+async fn of_two_last_administrators_who_demote_each_other_at_once_one_remains() {
+    for (method, body) in [(Method::Patch, "role=employee"), (Method::Patch, "status=disabled"), (Method::Delete, "")] {
+        let app = TestApp::new().await;
+        let (ann, bob) = (app.user_of("ann", Role::Admin).await, app.user_of("bob", Role::Admin).await);
+        let (anns, bobs) = (path_of(&app, &ann).await, path_of(&app, &bob).await);
+        let requests = (0..32)
+            .flat_map(|_| [(ann.clone(), method, bobs.clone(), body), (bob.clone(), method, anns.clone(), body)]);
+        let answers = at_once(requests).await;
+        assert!(answers.iter().any(|answer| answer.status.class().is_success()));
+        let filter = UserFilter { role: Some(Role::Admin), status: Some(AccountStatus::Active), search: None };
+        assert_eq!(app.store.list_users(filter, PageRequest::DEFAULT).await.unwrap().total, 1, "{method} {body}");
+    }
+}
+
+#[rocket::async_test]
+async fn of_64_approvals_at_once_all_agree_and_one_is_told() {
+    let app = TestApp::new().await;
+    let (admin, ann) = (app.admin().await, app.user("ann").await);
+    app.set_status(&ann, AccountStatus::Pending).await;
+    let path = path_of(&app, &ann).await;
+    let answers = at_once((0..64).map(|_| (admin.clone(), Method::Patch, path.clone(), "status=active"))).await;
+    assert!(answers.iter().all(|answer| answer.status == Status::Ok && answer.body["status"] == "active"));
+    assert_eq!(admin.get("/audit?action=account.approve").await.body["total_items"], 1);
+}
+
+#[rocket::async_test]
+async fn an_account_is_deleted_and_gone() {
+    let app = TestApp::new().await;
+    let (admin, ann) = (app.admin().await, app.user("ann").await);
+    let path = path_of(&app, &ann).await;
+    admin.delete(&path).await.assert(Status::NoContent);
+    admin.delete(&path).await.assert(Status::NotFound);
+    admin.get(&path).await.assert(Status::NotFound);
+    ann.get("/auth/user").await.assert(Status::Unauthorized);
+    assert_eq!(admin.get("/users").await.body["total_items"], 1);
+}
+
+#[rocket::async_test]
+async fn a_reset_code_is_shown_once_and_for_nobody_to_keep() {
+    let app = TestApp::new().await;
+    let (admin, ann) = (app.admin().await, app.user("ann").await);
+    let made = admin.post(&format!("{}/reset-code", path_of(&app, &ann).await), &[]).await;
+    made.assert(Status::Created);
+    assert_eq!(made.header("Cache-Control"), Some("no-store"));
+    let code = made.body["code"].as_str().unwrap();
+    let expected = json!({
+        "code": code,
+        "email": "ann@example.com",
+        "expires_at": "11/21/26 01:00:00 PM UTC",
+        "expires_at_iso8601": "2026-11-21T13:00:00+00:00",
+    });
+    assert_eq!(made.body, expected);
+    assert_eq!(code.len(), 19);
+    // It is a way in, and not yet a change: the sessions live.
+    ann.get("/auth/user").await.assert(Status::Ok);
+}
+
+#[rocket::async_test]
+async fn an_administrator_logs_somebody_out_everywhere() {
+    let app = TestApp::new().await;
+    let (admin, ann) = (app.admin().await, app.user("ann").await);
+    let other = ann.again().await;
+    admin.delete(&format!("{}/sessions", path_of(&app, &ann).await)).await.assert(Status::NoContent);
+    for actor in [&ann, &other] {
+        actor.get("/auth/user").await.assert(Status::Unauthorized);
+    }
+    admin.get("/auth/user").await.assert(Status::Ok);
+    assert_ne!(ann.again().await.get("/auth/user").await.body, Value::Null);
 }

@@ -122,7 +122,7 @@ async fn putting_changes_what_exists_and_keeps_its_owner() {
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
     let bob = app.user("bob").await;
-    app.store.set_role(bob.public_id().await, widgetd::domain::Role::Admin, crate::support::NOON).await.unwrap();
+    app.set_role(&bob, widgetd::domain::Role::Admin).await;
 
     let answer = bob.put("/widgets/One", &[("info_url", "https://example.org"), ("deadline", "Jan 1 2027")]).await;
     answer.assert(Status::Ok);

@@ -1,20 +1,99 @@
-//! The command line, also while the service runs.
+//! What holds for every command of the command line, also while the service runs.
 
-use std::process::Output;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{PASSWORD, Place, text};
+use crate::keys::make_key;
+use crate::program::{BINARY, PASSWORD, Place, text};
 
-fn add(place: &Place, arguments: &[&str], password: &str) -> Output {
+/// A public id that no account has.
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
+/// Each command about one account, with the account's place marked by `@`.
+const ABOUT_AN_ACCOUNT: [&[&str]; 13] = [
+    &["user", "show", "@"],
+    &["user", "approve", "@"],
+    &["user", "disable", "@"],
+    &["user", "enable", "@"],
+    &["user", "role", "@", "manager"],
+    &["user", "reset-code", "@"],
+    &["user", "sessions", "@"],
+    &["user", "sessions", "@", "--end", "--yes"],
+    &["user", "delete", "@", "--yes"],
+    &["user", "passwd", "@", "--password-stdin"],
+    &["key", "add", "@", "--name", "script"],
+    &["key", "list", "@"],
+    &["key", "revoke", "@", "script", "--yes"],
+];
+
+fn about<'a>(command: &[&'a str], account: &'a str) -> Vec<&'a str> {
+    command.iter().map(|word| if *word == "@" { account } else { word }).collect()
+}
+
+pub fn add(place: &Place, arguments: &[&str], password: &str) -> Output {
     place.run(&[&["user", "add"], arguments, &["--password-stdin"]].concat(), password)
 }
 
+/// Adds an account that has to be there.
 #[track_caller]
-fn assert_failed(output: &Output, code: i32, said: &str) {
+pub fn add_user(place: &Place, arguments: &[&str]) {
+    let output = add(place, arguments, PASSWORD);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[track_caller]
+pub fn assert_failed(output: &Output, code: i32, said: &str) {
     assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "");
+}
+
+/// Runs what changes something: it says what, and in which database. Answers its data.
+#[track_caller]
+pub fn assert_changed(place: &Place, arguments: &[&str], said: &str) -> String {
+    let output = place.run(arguments, PASSWORD);
+    let said = format!("{said}\nDatabase: {}\n", place.database().display());
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), said), "{arguments:?}");
+    text(&output.stdout)
+}
+
+/// Runs what only looks, and has nothing to say. Answers its data.
+#[track_caller]
+pub fn look(place: &Place, arguments: &[&str]) -> String {
+    let output = place.run(arguments, "");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
+    text(&output.stdout)
+}
+
+#[track_caller]
+pub fn look_at_json(place: &Place, arguments: &[&str]) -> Value {
+    json(&look(place, &[arguments, &["--json"]].concat()))
+}
+
+/// What `--json` prints: one document on lines of its own.
+#[track_caller]
+pub fn json(printed: &str) -> Value {
+    assert!(printed.ends_with('\n'), "{printed}");
+    serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
+/// Runs a command at a terminal of its own, where somebody types. Answers its code and what the
+/// terminal shows.
+fn at_a_terminal(place: &Place, arguments: &[&str], typed: &str) -> (Option<i32>, String) {
+    let command = format!("{BINARY} --database {} {}", place.database().display(), arguments.join(" "));
+    let mut child = Command::new("script")
+        .args(["--quiet", "--return", "--echo", "never", "--command", &command, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("script(1) is installed");
+    let mut keyboard = child.stdin.take().unwrap();
+    keyboard.write_all(typed.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(keyboard);
+    (output.status.code(), text(&output.stdout))
 }
 
 #[test]
@@ -72,6 +151,11 @@ fn only_serving_and_adding_make_a_database() {
     assert_failed(&place.run(&["user", "list"], ""), 1, &there_is_none);
     let passwd = place.run(&["user", "passwd", "ann@example.com", "--password-stdin"], PASSWORD);
     assert_failed(&passwd, 1, &there_is_none);
+    for command in ABOUT_AN_ACCOUNT {
+        assert_failed(&place.run(&about(command, "ann@example.com"), PASSWORD), 1, &there_is_none);
+    }
+    assert_failed(&place.run(&["key", "list"], ""), 1, &there_is_none);
+    assert_failed(&place.run(&["audit"], ""), 1, &there_is_none);
     assert!(!place.database().exists());
 }
 
@@ -85,16 +169,163 @@ fn what_is_not_understood_is_2() {
         &["serve", "--port", "x"],
         &["--nope"],
         &["--port", "1", "user", "list"],
+        &["user", "add", "ann@example.com", "--admin", "--role", "manager"],
+        &["user", "role", "ann@example.com"],
+        &["user", "sessions", "ann@example.com", "--yes"],
+        &["user", "delete"],
+        &["key"],
+        &["key", "add", "ann@example.com"],
+        &["key", "revoke", "ann@example.com"],
+        &["audit", "ann@example.com"],
     ] {
-        assert_eq!(place.run(arguments, "").status.code(), Some(2), "{arguments:?}");
+        assert_failed(&place.run(arguments, ""), 2, "--help");
     }
+}
+
+#[test]
+fn a_word_that_is_none_of_a_few_is_2_and_those_are_named() {
+    let place = Place::new();
+    add_user(&place, &["ann@example.com"]);
+    let roles = "[possible values: employee, manager, admin]";
+    for (arguments, said) in [
+        (&["user", "add", "bob@example.com", "--role", "boss"][..], roles),
+        (&["user", "role", "ann@example.com", "boss"], roles),
+        (&["user", "list", "--role", "boss"], roles),
+        (&["user", "list", "--status", "gone"], "[possible values: pending, active, disabled]"),
+        (&["key", "add", "ann@example.com", "--name", "k", "--scope", "all"], "[possible values: read, write]"),
+        (&["audit", "--action", "login"], "[possible values: account.register, session.start, "),
+    ] {
+        assert_failed(&place.run(arguments, ""), 2, said);
+    }
+    assert_eq!(look_at_json(&place, &["user", "list"])[0]["role"], "employee");
+    assert_eq!(look_at_json(&place, &["user", "list"]).as_array().unwrap().len(), 1);
+    assert_eq!(look_at_json(&place, &["audit"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_account_goes_by_its_address_its_username_and_its_public_id() {
+    let place = Place::new();
+    place.add_admin();
+    add_user(&place, &["ann@example.com", "--username", "Ann.A"]);
+    let id_of = |email| look_at_json(&place, &["user", "show", email])["public_id"].as_str().unwrap().to_owned();
+    let id = id_of("ann@example.com");
+    for name in ["ann@example.com", "ANN@Example.com", "Ann.A", "ann.a", &id, &id.to_uppercase()] {
+        for command in ABOUT_AN_ACCOUNT.iter().filter(|command| command[1] != "delete") {
+            let output = place.run(&about(command, name), PASSWORD);
+            if command[1] == "approve" {
+                assert_failed(&output, 1, "widgetd: ann@example.com is active; nothing was changed\n");
+            } else {
+                assert_eq!(output.status.code(), Some(0), "{command:?} {name}: {}", text(&output.stderr));
+            }
+            if command[1] == "role" {
+                place.run(&["user", "role", name, "employee"], "");
+            }
+        }
+        let entries = look_at_json(&place, &["audit", "--account", name]);
+        assert_eq!(entries.as_array().unwrap().last().unwrap()["action"], "key.revoke", "{name}");
+    }
+
+    add_user(&place, &["bob@example.com", "--username", "Bob.B"]);
+    add_user(&place, &["cid@example.com"]);
+    for (name, email) in [
+        ("ANN@example.com", "ann@example.com"),
+        ("bob.b", "bob@example.com"),
+        (&id_of("cid@example.com"), "cid@example.com"),
+    ] {
+        assert_changed(&place, &["user", "delete", name, "--yes"], &format!("Deleted {email}."));
+    }
+}
+
+fn no_name(text: &str) -> String {
+    format!("'{text}' is not an account's e-mail address, username or public id")
+}
+
+#[test]
+fn an_account_that_is_not_there_is_named_and_one_that_cannot_be_is_refused() {
+    let place = Place::new();
+    place.add_admin();
+    for command in ABOUT_AN_ACCOUNT {
+        for name in ["bob@example.com", "Bob.B", NOBODY] {
+            let output = place.run(&about(command, name), PASSWORD);
+            assert_failed(&output, 1, &format!("widgetd: there is no account {name}\n"));
+        }
+        for name in ["first last", "bob@", "ab", ""] {
+            assert_failed(
+                &place.run(&about(command, name), PASSWORD),
+                1,
+                &format!("widgetd: account: {}", no_name(name)),
+            );
+        }
+    }
+    assert_failed(&place.run(&["audit", "--account", "bob@"], ""), 1, &no_name("bob@"));
+    assert_eq!(look_at_json(&place, &["audit"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_undone_needs_a_yes_where_nobody_can_be_asked() {
+    let place = Place::new();
+    let server = place.serve();
+    add_user(&place, &["ann@example.com"]);
+    let ann = server.log_in("ann@example.com");
+    let key = server.client().bearing(&make_key(&place, "ann@example.com", &["--name", "ci"]));
+    let before = look(&place, &["audit"]);
+    for (arguments, question) in [
+        (&["user", "delete", "ann@example.com"][..], "Delete ann@example.com for ever?"),
+        (&["user", "sessions", "ann@example.com", "--end"], "End all sessions of ann@example.com?"),
+        (&["key", "revoke", "ann@example.com", "ci"], "Revoke the key ci of ann@example.com?"),
+    ] {
+        for stdin in ["", "y\n"] {
+            let said = format!("widgetd: {question} There is no terminal to ask at; use --yes\n");
+            assert_failed(&place.run(arguments, stdin), 1, &said);
+            assert_failed(&place.run(&[arguments, &["--json"]].concat(), stdin), 1, &said);
+        }
+    }
+    assert_eq!((ann.get("/auth/user").status, key.get("/auth/user").status), (200, 200));
+    assert_eq!(look(&place, &["audit"]), before);
+}
+
+#[test]
+#[ignore = "needs script(1), for a terminal; .ci/run installs it"]
+fn what_cannot_be_undone_is_asked_about_at_a_terminal() {
+    let place = Place::new();
+    add_user(&place, &["ann@example.com"]);
+    let delete = ["user", "delete", "ann@example.com"];
+    for typed in ["n\n", "\n", "yess\n", "\u{4}"] {
+        let (code, shown) = at_a_terminal(&place, &delete, typed);
+        assert_eq!(code, Some(1), "{typed:?}: {shown}");
+        assert!(shown.contains("Delete ann@example.com for ever? [y/N] "), "{shown}");
+        assert!(shown.contains("given up; nothing was changed"), "{shown}");
+    }
+    look(&place, &["user", "show", "ann@example.com"]);
+    let (code, shown) = at_a_terminal(&place, &delete, "y\n");
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("Deleted ann@example.com."), "{shown}");
+    assert_eq!(look_at_json(&place, &["audit", "--action", "account.delete"])[0]["result"], "ok");
+}
+
+#[test]
+fn what_is_done_to_one_account_leaves_the_others_alone() {
+    let place = Place::new();
+    place.add_admin();
+    for name in ["ann@example.com", "bob@example.com"] {
+        add_user(&place, &[name]);
+    }
+    let bob = || look(&place, &["user", "show", "bob@example.com"]);
+    let before = bob();
+    for command in ABOUT_AN_ACCOUNT {
+        place.run(&about(command, "ann@example.com"), PASSWORD);
+    }
+    assert_eq!(bob(), before);
+    assert_eq!(look_at_json(&place, &["audit", "--account", "bob@example.com"]).as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn help_teaches_and_the_version_is_told() {
     let place = Place::new();
     let help = text(&place.run(&["--help"], "").stdout);
-    for words in ["widgetd user add ann@example.org --admin", "/api/v1/ui", "--database", "Exit codes"] {
+    for words in
+        ["  key ", "  audit ", "widgetd user add ann@example.org --admin", "/api/v1/ui", "--database", "Exit codes"]
+    {
         assert!(help.contains(words), "{help}");
     }
     let version = text(&place.run(&["--version"], "").stdout);
@@ -111,7 +342,7 @@ fn commands_work_while_the_service_runs() {
 
     let passwd = place.run(&["user", "passwd", "Admin@example.com", "--password-stdin"], "tinker tailor soldier spy");
     assert_eq!(passwd.status.code(), Some(0), "{}", text(&passwd.stderr));
-    assert!(text(&passwd.stderr).contains("all its tokens have ended"));
+    assert!(text(&passwd.stderr).contains("all its sessions have ended"));
     assert_eq!(admin.get("/widgets").status, 401);
     let log_in =
         |password| server.client().post("/auth/login", &[("email", "admin@example.com"), ("password", password)]);

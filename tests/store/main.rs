@@ -3,23 +3,36 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
 
+mod administration;
+mod api_keys;
+mod audit;
+mod passwords;
+mod proof;
+mod retention;
+mod sessions;
 mod sqlite;
-mod tokens;
 mod users;
 mod widgets;
 
+use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tempfile::TempDir;
 use widgetd::domain::{
-    Deadline, Email, InfoUrl, NewUser, NewWidget, PasswordHash, PublicId, Role, Status, Timestamp, User, WidgetName,
+    AccountRef, Actor, AuditEntry, AuditFilter, By, Credentials, Deadline, Email, InfoUrl, KeyId, KeyName, KeyScope,
+    NewApiKey, NewSession, NewUser, NewWidget, Page, PageRequest, PasswordHash, PublicId, RequestId, Role, SecretHash,
+    SessionId, Status, Timestamp, User, UserChange, UserFilter, Username, WidgetName,
 };
 use widgetd::error::Error;
-use widgetd::store::{self, IfAbsent, Store};
+use widgetd::store::{self, IfAbsent, Retention, Store};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_123);
 
-fn later(millis: i64) -> Timestamp {
+/// What no page of a test's lists exceeds.
+const ALL: PageRequest = PageRequest::new(1, 100);
+
+const fn later(millis: i64) -> Timestamp {
     Timestamp::from_millis(NOW.as_millis() + millis)
 }
 
@@ -29,30 +42,110 @@ struct Subject {
     folder: TempDir,
 }
 
+fn database(folder: &TempDir) -> PathBuf {
+    folder.path().join("widgetd.db")
+}
+
 impl Subject {
     fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let store = store::open(&folder.path().join("widgetd.db"), IfAbsent::Create).unwrap();
-        Self { store, folder }
+        Self::open(TempDir::new().unwrap(), IfAbsent::Create)
+    }
+
+    fn open(folder: TempDir, if_absent: IfAbsent) -> Self {
+        Self { store: store::open(&database(&folder), if_absent).unwrap(), folder }
     }
 
     async fn reopen(self) -> Self {
         self.store.close().await;
-        let store = store::open(&self.folder.path().join("widgetd.db"), IfAbsent::Fail).unwrap();
-        Self { store, folder: self.folder }
+        Self::open(self.folder, IfAbsent::Fail)
+    }
+
+    async fn add(&self, new: NewUser) -> User {
+        self.store.create_user(new, None, &by()).await.unwrap()
     }
 
     async fn add_user(&self, name: &str) -> User {
-        self.store.create_user(new_user(name), NOW).await.unwrap()
+        self.add(new_user(name)).await
     }
+
+    async fn add_admin(&self, name: &str) -> User {
+        self.add(NewUser { role: Role::Admin, ..new_user(name) }).await
+    }
+
+    /// Starts a session of the account as it is at this moment.
+    async fn log_in(&self, id: PublicId) -> SessionId {
+        let (user, session) = (self.store.get_user(id).await.unwrap(), new_session(id));
+        self.store.start_session(session.clone(), user.token_epoch, &by_owner(id, "192.0.2.7")).await.unwrap();
+        session.id
+    }
+
+    async fn is_live(&self, user: PublicId, session: SessionId) -> bool {
+        self.store.find_session_authority(user, session).await.unwrap().is_some()
+    }
+
+    async fn credentials(&self, name: &str) -> Credentials {
+        self.store.find_credentials(&account(name), None).await.unwrap().unwrap()
+    }
+
+    async fn emails(&self, filter: UserFilter) -> Vec<String> {
+        let page = self.store.list_users(filter, ALL).await.unwrap();
+        page.items.into_iter().map(|user| user.email.into_string()).collect()
+    }
+
+    /// The whole audit, latest first.
+    async fn audit(&self) -> Vec<AuditEntry> {
+        self.store.list_audit(AuditFilter::default(), ALL).await.unwrap().items
+    }
+
+    /// Does something, and answers with the names of the actions that the audit noted of it.
+    async fn noting<T>(&self, work: impl Future<Output = T>) -> (T, Vec<String>) {
+        let before = self.audit().await.len();
+        let answer = work.await;
+        let mut noted: Vec<_> = self.audit().await.into_iter().rev().skip(before).map(|entry| entry.action).collect();
+        noted.sort();
+        (answer, noted)
+    }
+}
+
+fn account(name: &str) -> AccountRef {
+    AccountRef::parse(name).unwrap()
 }
 
 fn email(name: &str) -> Email {
     Email::parse(&format!("{name}@example.com")).unwrap()
 }
 
+fn username(text: &str) -> Username {
+    Username::parse(text).unwrap()
+}
+
 fn hash(text: &str) -> PasswordHash {
     PasswordHash::from_phc(text.to_owned())
+}
+
+fn secret(byte: u8) -> SecretHash {
+    SecretHash::new([byte; 32])
+}
+
+/// Somebody at the command line, now.
+const fn by() -> By {
+    By::local(Actor::CommandLine, NOW)
+}
+
+fn by_at(at: Timestamp) -> By {
+    By { at, ..by() }
+}
+
+/// The owner of an account, now, in a request from this address.
+fn by_owner(owner: PublicId, address: &str) -> By {
+    By {
+        proof: None,
+        actor: Actor::Account(owner),
+        address: Some(address.parse().unwrap()),
+        client: Some("curl/8.5.0".to_owned()),
+        request: Some(RequestId::generate()),
+        at: NOW,
+    }
 }
 
 fn new_user(name: &str) -> NewUser {
@@ -66,17 +159,45 @@ fn new_user(name: &str) -> NewUser {
     }
 }
 
+fn new_session(user: PublicId) -> NewSession {
+    NewSession { id: SessionId::generate(), user, expires_at: later(1_000) }
+}
+
+/// A key whose secret's hash is made of this byte.
+fn new_key(owner: PublicId, name: &str, byte: u8) -> NewApiKey {
+    NewApiKey {
+        id: KeyId::generate(),
+        owner,
+        name: KeyName::parse(name).unwrap(),
+        scope: KeyScope::Read,
+        hash: secret(byte),
+        expires_at: None,
+    }
+}
+
 fn new_widget(name: &str, owner: &User) -> NewWidget {
     NewWidget {
-        name: WidgetName::parse(name).unwrap(),
+        name: widget_name(name),
         info_url: InfoUrl::parse("https://example.com").unwrap(),
         deadline: Deadline::parse("2026-12-31", NOW).unwrap(),
         owner: owner.public_id,
     }
 }
 
+fn widget_name(text: &str) -> WidgetName {
+    WidgetName::parse(text).unwrap()
+}
+
+const fn to_status(status: Status) -> UserChange {
+    UserChange { status: Some(status), role: None }
+}
+
+const fn to_role(role: Role) -> UserChange {
+    UserChange { status: None, role: Some(role) }
+}
+
 #[track_caller]
-fn assert_conflict<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) {
+fn assert_conflict<T: Debug>(result: Result<T, Error>, message: &str) {
     match result {
         Err(Error::Conflict(text)) => assert_eq!(text, message),
         other => panic!("{other:?}"),
@@ -84,8 +205,30 @@ fn assert_conflict<T: std::fmt::Debug>(result: Result<T, Error>, message: &str) 
 }
 
 #[track_caller]
-fn assert_not_found<T: std::fmt::Debug>(result: Result<T, Error>) {
+fn assert_not_found<T: Debug>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::NotFound(_))), "{result:?}");
+}
+
+#[track_caller]
+fn assert_busy<T: Debug>(result: Result<T, Error>) {
+    assert!(matches!(result, Err(Error::Busy)), "{result:?}");
+}
+
+#[track_caller]
+fn assert_credentials<T: Debug>(result: Result<T, Error>) {
+    assert!(matches!(result, Err(Error::Credentials)), "{result:?}");
+}
+
+/// Asserts that a list is made of these items, which fill more than a page of five.
+async fn assert_pages<T: Debug + PartialEq>(expected: &[T], list: impl AsyncFn(PageRequest) -> Result<Page<T>, Error>) {
+    assert!(expected.len() > 5);
+    let past_the_end: [&[T]; 2] = [&[], &[]];
+    let numbers = (1..=expected.len().div_ceil(5) as u64 + 1).chain([u64::MAX]);
+    for (number, items) in numbers.zip(expected.chunks(5).chain(past_the_end)) {
+        let request = PageRequest::new(number, 5);
+        let page = list(request).await.unwrap();
+        assert_eq!((page.request, page.items.as_slice(), page.total), (request, items, expected.len() as u64));
+    }
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -108,13 +251,17 @@ fn an_installation_keeps_its_id() {
 fn a_store_answers_until_it_is_closed() {
     block_on(async {
         let subject = Subject::new();
-        let ann = subject.add_user("ann").await;
-        subject.store.ping().await.unwrap();
-        subject.store.close().await;
-        subject.store.close().await;
-        assert!(matches!(subject.store.ping().await, Err(Error::Busy)));
-        assert!(matches!(subject.store.create_widget(new_widget("one", &ann), NOW).await, Err(Error::Busy)));
-        assert_eq!(subject.store.get_user(ann.public_id).await.unwrap(), ann);
+        let (store, ann) = (&subject.store, subject.add_user("ann").await);
+        store.ping().await.unwrap();
+        store.close().await;
+        store.close().await;
+        assert_busy(store.ping().await);
+        assert_busy(store.create_widget(new_widget("one", &ann), &by()).await);
+        assert_busy(store.create_user(new_user("bob"), None, &by()).await);
+        assert_busy(store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await);
+        assert_busy(store.note_key_use(KeyId::generate(), NOW).await);
+        assert_busy(store.forget(Retention { now: NOW, networks_since: NOW, audit_since: NOW }).await);
+        assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);
     });
 }
 
@@ -126,14 +273,13 @@ fn closing_finishes_what_is_queued() {
         let writes: Vec<_> = (0..200)
             .map(|n| {
                 let (store, new) = (Arc::clone(&subject.store), new_widget(&format!("w{n}"), &ann));
-                tokio::spawn(async move { store.create_widget(new, NOW).await })
+                tokio::spawn(async move { store.create_widget(new, &by()).await })
             })
             .collect();
-        let first = writes.into_iter();
         let mut acknowledged = 0;
         let store = Arc::clone(&subject.store);
         let closing = tokio::task::spawn_blocking(move || block_on(store.close()));
-        for write in first {
+        for write in writes {
             match write.await.unwrap() {
                 Ok(()) => acknowledged += 1,
                 Err(Error::Busy) => {}
@@ -142,7 +288,6 @@ fn closing_finishes_what_is_queued() {
         }
         closing.await.unwrap();
         let subject = subject.reopen().await;
-        let request = widgetd::domain::PageRequest::DEFAULT;
-        assert_eq!(subject.store.list_widgets(request).await.unwrap().total, acknowledged);
+        assert_eq!(subject.store.list_widgets(PageRequest::DEFAULT).await.unwrap().total, acknowledged);
     });
 }

@@ -4,10 +4,22 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
+use widgetd::domain::{
+    Deadline, Email, InfoUrl, Owner, PageRequest, PasswordHash, PublicId, Role, Status, Timestamp, User, UserFilter,
+    Username, Widget,
+};
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent};
 
-use crate::{NOW, Subject, block_on, new_widget};
+use crate::{
+    ALL, NOW, Subject, block_on, by, by_owner, database, hash, later, new_key, new_session, new_widget, secret,
+    widget_name,
+};
+
+/// Another program, which looks at the database or writes to it.
+fn other(subject: &Subject) -> Connection {
+    Connection::open(database(&subject.folder)).unwrap()
+}
 
 fn refusal(path: &Path, if_absent: IfAbsent) -> String {
     match store::open(path, if_absent) {
@@ -19,7 +31,7 @@ fn refusal(path: &Path, if_absent: IfAbsent) -> String {
 #[test]
 fn an_absent_database_is_made_only_where_that_is_allowed() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("widgetd.db");
+    let path = database(&folder);
     assert!(refusal(&path, IfAbsent::Fail).starts_with(&format!("there is no database at {}", path.display())));
     assert!(!path.exists());
     assert!(store::open(&path, IfAbsent::Create).is_ok());
@@ -54,7 +66,7 @@ fn nobody_but_its_owner_can_read_the_database_and_its_side_files() {
 #[test]
 fn a_newer_database_is_refused_by_both_versions_and_left_alone() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("widgetd.db");
+    let path = database(&folder);
     drop(store::open(&path, IfAbsent::Create).unwrap());
     let connection = Connection::open(&path).unwrap();
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
@@ -85,7 +97,7 @@ fn another_program_s_file_is_refused_and_left_alone() {
 #[test]
 fn two_openings_of_a_new_database_at_once_agree() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("widgetd.db");
+    let path = database(&folder);
     let ids: Vec<String> = std::thread::scope(|scope| {
         let open =
             || block_on(async { store::open(&path, IfAbsent::Create).unwrap().get_installation_id().await.unwrap() });
@@ -101,9 +113,23 @@ fn another_process_may_write_meanwhile_and_is_seen_at_once() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
         subject.store.get_user(ann.public_id).await.unwrap();
-        let other = Connection::open(subject.folder.path().join("widgetd.db")).unwrap();
+        let other = other(&subject);
         other.execute("UPDATE user SET role = 'admin'", []).unwrap();
         assert!(subject.store.get_user(ann.public_id).await.unwrap().role.is_admin());
+    });
+}
+
+#[test]
+fn a_session_that_outlived_its_account_s_status_has_no_authority() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let session = subject.log_in(ann).await;
+        let other = other(&subject);
+        for (status, is_live) in [("pending", false), ("disabled", false), ("active", true)] {
+            other.execute("UPDATE user SET status = ?1", [status]).unwrap();
+            assert_eq!(subject.is_live(ann, session).await, is_live, "{status}");
+        }
     });
 }
 
@@ -112,7 +138,7 @@ fn a_value_that_this_program_does_not_write_is_an_error_not_a_guess() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
-        let other = Connection::open(subject.folder.path().join("widgetd.db")).unwrap();
+        let other = other(&subject);
         other.execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE user SET role = 'root'").unwrap();
         assert!(matches!(subject.store.get_user(ann.public_id).await, Err(Error::Internal(_))));
     });
@@ -123,11 +149,143 @@ fn the_database_has_a_write_ahead_log() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
-        subject.store.create_widget(new_widget("one", &ann), NOW).await.unwrap();
-        let other = Connection::open(subject.folder.path().join("widgetd.db")).unwrap();
+        subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
+        let other = other(&subject);
         let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         assert_eq!(mode, "wal");
         let count: i64 = other.query_row("SELECT count(*) FROM widget", [], |row| row.get(0)).unwrap();
         assert_eq!(count, 1);
+    });
+}
+
+#[test]
+fn a_deleted_account_leaves_nothing_behind_but_its_own_row() {
+    block_on(async {
+        let subject = Subject::new();
+        let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
+        store.start_session(new_session(ann), 0, &by_owner(ann, "192.0.2.7")).await.unwrap();
+        store.create_key(new_key(ann, "ci", 1), &by()).await.unwrap();
+        store.create_reset_code(ann, secret(1), later(1_000), &by()).await.unwrap();
+        let other = other(&subject);
+        let rows = || {
+            ["session", "api_key", "reset_code", "known_network"].map(|table| {
+                other.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap()
+            })
+        };
+        assert_eq!(rows(), [1; 4]);
+        store.delete_user(ann, &by()).await.unwrap();
+        assert_eq!(rows(), [0; 4]);
+        let hash: String = other.query_row("SELECT password_hash FROM user", [], |row| row.get(0)).unwrap();
+        assert_eq!(hash, "");
+    });
+}
+
+/// What version 0.1.0 left behind.
+const VERSION_0_1_0: &str = include_str!("fixtures/schema_1.sql");
+
+/// The accounts in there, with the hashes of their passwords.
+fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
+    let user = |id, email: &str, username: Option<&str>, role, registered_on| User {
+        public_id: PublicId::parse(id).unwrap(),
+        email: Email::parse(email).unwrap(),
+        username: username.map(|text| Username::parse(text).unwrap()),
+        role,
+        status: Status::Active,
+        token_epoch: 0,
+        registered_on: Timestamp::from_millis(registered_on),
+    };
+    [
+        (
+            user("82d30184-4619-41c6-9ea7-b5e609e179bf", "Ada@example.com", None, Role::Admin, 1_795_231_488_934),
+            "H81hjH5xBbcKjrQkQHYmdA$jz3Pu+patAeUrEipbaHT1TkTl2NOAYJ2r+YslWlfJ0A",
+        ),
+        (
+            user(
+                "6cfbbcd7-43a3-42fb-a9d4-5f6e31a7ce37",
+                "Bob@example.com",
+                Some("Bob.B"),
+                Role::Employee,
+                1_795_231_489_235,
+            ),
+            "u2Jr3loKRbqZ5wbhopZrNg$HeWQEKlVL6p3bVyZ3RIJvXVsfuEDAD9nAmLpczKyvNo",
+        ),
+        (
+            user("b8efa9e5-bde4-477e-ac1d-32a8d337ed88", "cid@example.com", None, Role::Employee, 1_795_231_489_529),
+            "47ZgrtakcL8dPCIecsDaYQ$szAUjD13dkzV5Mk59S+vlT9Jaen90HGDm2XgU1Geq+k",
+        ),
+    ]
+    .map(|(user, end)| (user, hash(&format!("$argon2id$v=19$m=64,t=1,p=1${end}"))))
+}
+
+#[test]
+fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
+    block_on(async {
+        let folder = TempDir::new().unwrap();
+        Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
+        let subject = Subject::open(folder, IfAbsent::Fail);
+        let store = &subject.store;
+        assert_eq!(store.get_installation_id().await.unwrap(), "3f7c8edc-b045-4f67-9a46-6cc3e7960a3d");
+
+        let accounts = accounts_of_0_1_0();
+        let listed = store.list_users(UserFilter::default(), ALL).await.unwrap().items;
+        assert_eq!(listed, accounts.clone().map(|(user, _)| user));
+        for (user, password_hash) in &accounts {
+            assert_eq!(subject.credentials(user.email.as_str()).await.password_hash, *password_hash);
+        }
+        assert_eq!(subject.credentials("bob.b").await.user, accounts[1].0);
+        let widgets = store.list_widgets(PageRequest::DEFAULT).await.unwrap().items;
+        let expected = [("one", 1_795_231_490_448), ("two", 1_795_231_490_747)].map(|(name, created_at)| Widget {
+            name: widget_name(name),
+            info_url: InfoUrl::parse(&format!("https://example.com/{name}")).unwrap(),
+            deadline: Deadline::from_stored(Timestamp::from_millis(4_102_444_799_999)),
+            created_at: Timestamp::from_millis(created_at),
+            owner: Owner { email: accounts[0].0.email.clone(), public_id: accounts[0].0.public_id, is_former: false },
+        });
+        assert_eq!(widgets, expected);
+
+        // What is new works on what is old.
+        let bob = accounts[1].0.public_id;
+        let session = subject.log_in(bob).await;
+        store.create_key(new_key(bob, "ci", 1), &by()).await.unwrap();
+        store.create_reset_code(bob, secret(1), later(1_000), &by()).await.unwrap();
+        store.delete_user(accounts[2].0.public_id, &by()).await.unwrap();
+
+        let subject = subject.reopen().await;
+        assert!(subject.is_live(bob, session).await);
+        assert!(subject.store.find_key_authority(&secret(1)).await.unwrap().is_some());
+        assert!(subject.store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_some());
+        assert_eq!(subject.audit().await.len(), 4);
+    });
+}
+
+/// The schema of a subject's database, and its version.
+fn schema(subject: &Subject) -> (i64, Vec<String>) {
+    let other = other(subject);
+    let version = other.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let mut statement =
+        other.prepare("SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema").unwrap();
+    let mut schema: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    schema.sort();
+    (version, schema)
+}
+
+/// What is in a database that nobody writes to.
+fn content(subject: &Subject) -> Vec<u8> {
+    std::fs::read(database(&subject.folder)).unwrap()
+}
+
+#[test]
+fn an_upgraded_database_is_like_a_new_one_and_is_upgraded_once() {
+    block_on(async {
+        let folder = TempDir::new().unwrap();
+        Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
+        let upgraded = Subject::open(folder, IfAbsent::Fail);
+        assert_eq!(schema(&upgraded), schema(&Subject::new()));
+
+        upgraded.store.close().await;
+        let before = content(&upgraded);
+        let again = upgraded.reopen().await;
+        again.store.close().await;
+        assert!(content(&again) == before, "opening it again changed something");
     });
 }

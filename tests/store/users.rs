@@ -1,64 +1,75 @@
-//! Accounts.
+//! Accounts: how they are made, found, listed and renamed.
 
-use widgetd::domain::{Login, NewUser, PublicId, Role, Status, Username};
+use widgetd::domain::{
+    Action, Authority, KeyId, NewUser, PublicId, Role, Session, SessionId, Status, User, UserChange, UserFilter,
+};
 
-use crate::{NOW, Subject, assert_conflict, assert_not_found, block_on, email, hash, later, new_user};
+use crate::{
+    ALL, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on, by, by_owner, email, hash,
+    later, new_key, new_session, new_user, secret, to_status, username,
+};
 
-fn username(text: &str) -> Username {
-    Username::parse(text).unwrap()
+fn with_username(name: &str, text: &str) -> NewUser {
+    NewUser { username: Some(username(text)), ..new_user(name) }
 }
 
 #[test]
 fn an_account_is_what_was_stored_also_after_reopening() {
     block_on(async {
         let subject = Subject::new();
-        let new = NewUser {
-            username: Some(username("Ann.O")),
+        let new = NewUser { role: Role::Manager, status: Status::Pending, ..with_username("Ann", "Ann.O") };
+        let created = subject.add(new.clone()).await;
+        let expected = User {
+            public_id: new.public_id,
+            email: new.email,
+            username: new.username,
             role: Role::Manager,
             status: Status::Pending,
-            ..new_user("Ann")
+            token_epoch: 0,
+            registered_on: NOW,
         };
-        let created = subject.store.create_user(new.clone(), NOW).await.unwrap();
-        assert_eq!((created.public_id, &created.email, &created.username), (new.public_id, &new.email, &new.username));
-        assert_eq!((created.role, created.status, created.token_epoch), (Role::Manager, Status::Pending, 0));
-        assert_eq!(created.registered_on, NOW);
+        assert_eq!(created, expected);
 
         let subject = subject.reopen().await;
-        assert_eq!(subject.store.get_user(new.public_id).await.unwrap(), created);
-        assert_eq!(subject.store.list_users().await.unwrap(), [created]);
+        assert_eq!(subject.store.get_user(new.public_id).await.unwrap(), expected);
+        assert_eq!(subject.store.list_users(UserFilter::default(), ALL).await.unwrap().items, [expected]);
+        assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("first"));
     });
 }
 
 #[test]
-fn an_absent_account_is_not_found() {
+fn an_account_may_start_with_a_session() {
     block_on(async {
         let subject = Subject::new();
-        let (store, id) = (&subject.store, PublicId::generate());
-        assert_not_found(store.get_user(id).await);
-        assert_not_found(store.set_role(id, Role::Admin, NOW).await);
-        assert_not_found(store.set_status(id, Status::Disabled, NOW).await);
-        assert_not_found(store.set_password(&email("ann"), hash("x"), NOW).await);
-        assert!(store.find_credentials(&Login::Email(email("ann"))).await.unwrap().is_none());
-        assert!(store.list_users().await.unwrap().is_empty());
+        let (new, store) = (new_user("ann"), &subject.store);
+        let (session, by) = (new_session(new.public_id), by_owner(new.public_id, "192.0.2.7"));
+        let (created, noted) = subject.noting(store.create_user(new, Some(session.clone()), &by)).await;
+        let ann = created.unwrap();
+        assert_eq!(noted, ["account.register", "session.start"]);
+        let authority = Authority { user: ann.public_id, role: Role::Employee };
+        assert_eq!(store.find_session_authority(ann.public_id, session.id).await.unwrap(), Some(authority));
+        let listed = Session {
+            id: session.id,
+            started_at: NOW,
+            expires_at: session.expires_at,
+            address: by.address,
+            client: by.client,
+        };
+        assert_eq!(store.list_sessions(ann.public_id, NOW, ALL).await.unwrap().items, [listed]);
     });
 }
 
 #[test]
-fn credentials_are_found_by_either_name_in_any_letter_case() {
+fn an_account_whose_session_is_refused_is_not_made() {
     block_on(async {
         let subject = Subject::new();
-        let new = NewUser { username: Some(username("Ann.O")), ..new_user("Ann") };
-        let user = subject.store.create_user(new, NOW).await.unwrap();
-        for login in [
-            Login::Email(email("ann")),
-            Login::Email(email("ANN")),
-            Login::Username(username("ann.o")),
-            Login::Username(username("ANN.O")),
-        ] {
-            let found = subject.store.find_credentials(&login).await.unwrap().unwrap();
-            assert_eq!((found.user, found.password_hash), (user.clone(), hash("first")));
-        }
-        assert!(subject.store.find_credentials(&Login::Username(username("ann"))).await.unwrap().is_none());
+        let new = NewUser { status: Status::Pending, ..new_user("ann") };
+        let session = new_session(new.public_id);
+        let (refused, noted) = subject.noting(subject.store.create_user(new.clone(), Some(session), &by())).await;
+        assert!(refused.is_err());
+        assert!(noted.is_empty());
+        assert_not_found(subject.store.get_user(new.public_id).await);
+        subject.add(new).await;
     });
 }
 
@@ -66,92 +77,199 @@ fn credentials_are_found_by_either_name_in_any_letter_case() {
 fn a_taken_name_is_told_and_nothing_is_stored() {
     block_on(async {
         let subject = Subject::new();
-        subject.store.create_user(NewUser { username: Some(username("ann")), ..new_user("ann") }, NOW).await.unwrap();
-        let store = &subject.store;
-        assert_conflict(store.create_user(new_user("ANN"), NOW).await, "ANN@example.com is already registered");
-        let same_username = NewUser { username: Some(username("Ann")), ..new_user("bob") };
-        assert_conflict(store.create_user(same_username, NOW).await, "Ann is already registered");
-        let both = NewUser { username: Some(username("ann")), ..new_user("ann") };
-        assert_conflict(store.create_user(both, NOW).await, "ann@example.com is already registered");
-        assert_eq!(store.list_users().await.unwrap().len(), 1);
+        let ann = subject.add(with_username("ann", "ann")).await;
+        for (new, name) in [
+            (new_user("ANN"), "ANN@example.com"),
+            (with_username("bob", "Ann"), "Ann"),
+            (with_username("ann", "ann"), "ann@example.com"),
+        ] {
+            let (id, session) = (new.public_id, new_session(new.public_id));
+            let by = by_owner(id, "192.0.2.7");
+            let refused = subject.noting(subject.store.create_user(new, Some(session.clone()), &by));
+            let (refused, noted) = refused.await;
+            assert_conflict(refused, &format!("{name} is already registered"));
+            assert!(noted.is_empty());
+            assert_not_found(subject.store.get_user(id).await);
+            for id in [id, ann.public_id] {
+                assert!(!subject.is_live(id, session.id).await);
+            }
+        }
+        let listed = subject.store.list_users(UserFilter::default(), ALL).await.unwrap();
+        assert_eq!((listed.items.as_slice(), listed.total), ([ann].as_slice(), 1));
         // Any number of accounts have no username.
         subject.add_user("bob").await;
         subject.add_user("cid").await;
     });
 }
 
+/// Asserts that no method finds an account of this id.
+pub async fn assert_absent(subject: &Subject, id: PublicId) {
+    let store = &subject.store;
+    assert_not_found(store.get_user(id).await);
+    assert_not_found(store.get_user_by_name(&account(&id.to_string())).await);
+    assert!(store.find_credentials(&account(&id.to_string()), None).await.unwrap().is_none());
+    assert_not_found(store.set_password(id, hash("second"), None, &by()).await);
+    assert_not_found(store.set_username(id, username("another"), &by()).await);
+    for change in [UserChange::default(), to_status(Status::Active)] {
+        assert_not_found(store.change_user(id, change, &by()).await);
+    }
+    assert_not_found(store.delete_user(id, &by()).await);
+    assert_not_found(store.create_reset_code(id, secret(77), later(1_000), &by()).await);
+    assert!(store.find_user_by_reset_code(&secret(77), NOW).await.unwrap().is_none());
+    assert!(!subject.is_live(id, SessionId::generate()).await);
+    assert_not_found(store.end_session(id, SessionId::generate(), Action::EndSession, &by()).await);
+    assert_not_found(store.end_sessions(id, &by()).await);
+    assert_not_found(store.create_key(new_key(id, "ci", 77), &by()).await);
+    assert!(store.find_key_authority(&secret(77)).await.unwrap().is_none());
+    assert_not_found(store.revoke_key(id, KeyId::generate(), &by()).await);
+}
+
 #[test]
-fn accounts_are_listed_in_the_order_of_registration() {
+fn an_absent_account_is_not_found() {
     block_on(async {
         let subject = Subject::new();
-        for name in ["cid", "ann", "bob"] {
-            subject.add_user(name).await;
+        let ((), noted) = subject.noting(assert_absent(&subject, PublicId::generate())).await;
+        assert!(noted.is_empty());
+        for name in ["ann@example.com", "ann.o"] {
+            assert_not_found(subject.store.get_user_by_name(&account(name)).await);
+            assert!(subject.store.find_credentials(&account(name), None).await.unwrap().is_none());
         }
-        let users = subject.store.list_users().await.unwrap();
-        let emails: Vec<_> = users.iter().map(|user| user.email.as_str()).collect();
-        assert_eq!(emails, ["cid@example.com", "ann@example.com", "bob@example.com"]);
+        assert_eq!(subject.store.list_users(UserFilter::default(), ALL).await.unwrap().total, 0);
     });
 }
 
 #[test]
-fn an_administrator_counts_while_active() {
+fn an_account_is_found_by_each_of_its_names_in_any_letter_case() {
     block_on(async {
         let subject = Subject::new();
-        let ann = subject.add_user("ann").await;
-        assert!(!subject.store.has_administrator().await.unwrap());
-        subject.store.set_role(ann.public_id, Role::Admin, NOW).await.unwrap();
-        assert!(subject.store.has_administrator().await.unwrap());
-        subject.store.set_status(ann.public_id, Status::Disabled, NOW).await.unwrap();
-        assert!(!subject.store.has_administrator().await.unwrap());
+        let ann = subject.add(with_username("Ann", "Ann.O")).await;
+        let bob = subject.add(NewUser { password_hash: hash("of bob"), ..new_user("bob") }).await;
+        let id = ann.public_id.to_string();
+        for name in ["ann@example.com", "ANN@EXAMPLE.COM", "ann.o", "ANN.O", &id, &id.to_uppercase()] {
+            let found = subject.credentials(name).await;
+            assert_eq!((found.user, found.password_hash), (ann.clone(), hash("first")), "{name}");
+            assert_eq!(subject.store.get_user_by_name(&account(name)).await.unwrap(), ann, "{name}");
+        }
+        assert_eq!(subject.credentials("bob@example.com").await.user, bob);
+        assert_eq!(subject.credentials("bob@example.com").await.password_hash, hash("of bob"));
+        // A username is no address, and an address no username.
+        for name in ["ann", "ann.o@example.com"] {
+            assert_not_found(subject.store.get_user_by_name(&account(name)).await);
+        }
     });
 }
 
 #[test]
-fn a_new_password_is_stored_and_begins_another_epoch() {
+fn accounts_are_listed_in_pages_in_the_order_of_registration() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
-        let changed = subject.store.set_password(&email("ANN"), hash("second"), later(1)).await.unwrap();
-        assert_eq!((changed.public_id, changed.token_epoch), (ann.public_id, ann.token_epoch + 1));
-        let found = subject.store.find_credentials(&Login::Email(email("ann"))).await.unwrap().unwrap();
-        assert_eq!((found.user, found.password_hash), (changed, hash("second")));
-        assert_eq!(subject.store.get_user(bob.public_id).await.unwrap(), bob);
+        let mut users = Vec::new();
+        for name in ["leo", "kim", "joe", "ida", "hal", "gil", "fay", "eve", "dan", "cid", "bob", "ann"] {
+            users.push(subject.add_user(name).await);
+        }
+        assert_pages(&users, async |request| subject.store.list_users(UserFilter::default(), request).await).await;
     });
 }
 
 #[test]
-fn a_hash_is_upgraded_only_while_it_is_the_one_that_was_read() {
+fn accounts_are_filtered_by_status_and_role() {
     block_on(async {
         let subject = Subject::new();
-        let ann = subject.add_user("ann").await;
-        let stored = async || {
-            let found = subject.store.find_credentials(&Login::Email(email("ann"))).await.unwrap().unwrap();
-            (found.password_hash, found.user.token_epoch)
-        };
-        subject.store.upgrade_password_hash(ann.public_id, hash("first"), hash("dearer")).await.unwrap();
-        assert_eq!(stored().await, (hash("dearer"), 0));
-        subject.store.upgrade_password_hash(ann.public_id, hash("first"), hash("lost race")).await.unwrap();
-        assert_eq!(stored().await, (hash("dearer"), 0));
+        for (name, role, status) in [
+            ("ann", Role::Admin, Status::Active),
+            ("bob", Role::Employee, Status::Active),
+            ("cid", Role::Admin, Status::Disabled),
+            ("dan", Role::Employee, Status::Pending),
+        ] {
+            subject.add(NewUser { role, status, ..new_user(name) }).await;
+        }
+        for (status, role, expected) in [
+            (None, None, &["ann", "bob", "cid", "dan"][..]),
+            (Some(Status::Active), None, &["ann", "bob"]),
+            (Some(Status::Pending), None, &["dan"]),
+            (None, Some(Role::Admin), &["ann", "cid"]),
+            (Some(Status::Active), Some(Role::Admin), &["ann"]),
+            (Some(Status::Pending), Some(Role::Manager), &[]),
+        ] {
+            let filter = UserFilter { status, role, search: None };
+            let expected: Vec<_> = expected.iter().map(|name| email(name).into_string()).collect();
+            assert_eq!(subject.emails(filter.clone()).await, expected, "{filter:?}");
+            let total = subject.store.list_users(filter, ALL).await.unwrap().total;
+            assert_eq!(total, expected.len() as u64);
+        }
     });
 }
 
 #[test]
-fn a_role_changes_without_ending_tokens_and_a_status_but_active_ends_them() {
+fn accounts_are_searched_by_a_part_of_a_name_in_any_letter_case_and_to_the_letter() {
     block_on(async {
         let subject = Subject::new();
-        let id = subject.add_user("ann").await.public_id;
-        let store = &subject.store;
-        let state = async || {
-            let user = store.get_user(id).await.unwrap();
-            (user.role, user.status, user.token_epoch)
-        };
-        store.set_role(id, Role::Manager, NOW).await.unwrap();
-        assert_eq!(state().await, (Role::Manager, Status::Active, 0));
-        store.set_status(id, Status::Disabled, NOW).await.unwrap();
-        assert_eq!(state().await, (Role::Manager, Status::Disabled, 1));
-        store.set_status(id, Status::Active, NOW).await.unwrap();
-        assert_eq!(state().await, (Role::Manager, Status::Active, 1));
-        store.set_status(id, Status::Pending, NOW).await.unwrap();
-        assert_eq!(state().await, (Role::Manager, Status::Pending, 2));
+        subject.add(with_username("Ann_O'Hara", "boss")).await;
+        subject.add(NewUser { status: Status::Pending, ..new_user("annxo%hara") }).await;
+        subject.add(with_username("bob*", "Ann.B")).await;
+        let [first, second, third] = ["Ann_O'Hara@example.com", "annxo%hara@example.com", "bob*@example.com"];
+        for (search, expected) in [
+            ("ann", &[first, second, third][..]),
+            ("ANN", &[first, second, third]),
+            ("hara@EXAMPLE", &[first, second]),
+            ("oss", &[first]),
+            ("n.b", &[third]),
+            ("n_o", &[first]),
+            ("o%h", &[second]),
+            ("%", &[second]),
+            ("_", &[first]),
+            ("*", &[third]),
+            ("o'h", &[first]),
+            ("annb", &[]),
+            ("", &[first, second, third]),
+        ] {
+            let filter = UserFilter { search: Some(search.to_owned()), ..UserFilter::default() };
+            assert_eq!(subject.emails(filter).await, expected, "{search}");
+        }
+        let filter = UserFilter { status: Some(Status::Pending), search: Some("ann".to_owned()), role: None };
+        assert_eq!(subject.emails(filter).await, [second]);
+    });
+}
+
+#[test]
+fn a_new_username_takes_the_place_of_the_old_one() {
+    block_on(async {
+        let subject = Subject::new();
+        let (ann, store) = (subject.add(with_username("ann", "ann")).await, &subject.store);
+        let by = by_owner(ann.public_id, "192.0.2.7");
+        let (changed, noted) = subject.noting(store.set_username(ann.public_id, username("Ann.O"), &by)).await;
+        let expected = User { username: Some(username("Ann.O")), ..ann };
+        assert_eq!(changed.unwrap(), expected);
+        assert_eq!(noted, ["account.username"]);
+        assert_eq!(store.get_user_by_name(&account("ann.o")).await.unwrap(), expected);
+        assert_not_found(store.get_user_by_name(&account("ann")).await);
+        subject.add(with_username("bob", "ANN")).await;
+        // The same once more is no change.
+        let (same, noted) = subject.noting(store.set_username(ann.public_id, username("Ann.O"), &by)).await;
+        assert_eq!((same.unwrap(), noted), (expected, Vec::new()));
+    });
+}
+
+#[test]
+fn a_username_may_change_its_letter_case() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add(with_username("ann", "ann")).await;
+        let changed = subject.store.set_username(ann.public_id, username("ANN"), &by()).await.unwrap();
+        assert_eq!(changed.username, Some(username("ANN")));
+        assert_eq!(subject.store.get_user(ann.public_id).await.unwrap(), changed);
+    });
+}
+
+#[test]
+fn a_username_that_is_taken_is_told_and_nothing_is_changed() {
+    block_on(async {
+        let subject = Subject::new();
+        subject.add(with_username("ann", "ann")).await;
+        let (bob, store) = (subject.add(with_username("bob", "bob")).await, &subject.store);
+        let (refused, noted) = subject.noting(store.set_username(bob.public_id, username("Ann"), &by())).await;
+        assert_conflict(refused, "Ann is already registered");
+        assert!(noted.is_empty());
+        assert_eq!(store.get_user(bob.public_id).await.unwrap(), bob);
     });
 }

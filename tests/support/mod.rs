@@ -3,6 +3,7 @@
 //! Each answer that an actor gets is compared with the OpenAPI document on its way: a status that
 //! the document does not name, or an error in another shape than the one, fails the test.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,16 @@ use tempfile::TempDir;
 use widgetd::app;
 use widgetd::clock::Clock;
 use widgetd::config::Config;
-use widgetd::domain::{Email, PublicId, Role, Timestamp};
+use widgetd::domain::{
+    AccountRef, Actor as Doer, By, PageRequest, PublicId, Role, Status as AccountStatus, Timestamp, User, UserChange,
+    UserFilter,
+};
 use widgetd::store::{self, IfAbsent, Store};
 
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// From where actors send their requests, where nothing else is said.
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// 2026-11-21T12:00:00.500Z, a Saturday.
 pub const NOON: Timestamp = Timestamp::from_millis(1_795_262_400_500);
@@ -52,12 +59,22 @@ impl TestApp {
         Self::start(folder, clock, settings).await
     }
 
+    /// A second app on copies of this one's files, at the same time.
+    pub async fn copy(&self, settings: &[(&str, &str)]) -> Self {
+        let folder = TempDir::new().unwrap();
+        for file in ["widgetd.db", "widgetd.db-wal", "widgetd.db.key"] {
+            let _ = std::fs::copy(self.folder.path().join(file), folder.path().join(file));
+        }
+        Self::start(Arc::new(folder), Clock::fixed(self.clock.now()), settings).await
+    }
+
     async fn start(folder: Arc<TempDir>, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let database = folder.path().join("widgetd.db");
         let mut figment = Config::defaults()
             .merge(("database", &database))
             .merge(("argon2_memory_kib", 64))
             .merge(("argon2_passes", 1))
+            .merge(("throttle", false))
             .merge(("log_level", "off"));
         for (key, value) in settings {
             let value: rocket::figment::value::Value = value.parse().unwrap();
@@ -76,7 +93,7 @@ impl TestApp {
     }
 
     pub fn anon(&self) -> Actor<'_> {
-        Actor { app: self, token: None, email: String::new() }
+        Actor { app: self, token: None, email: String::new(), address: ADDRESS }
     }
 
     /// Registers `name@example.com`.
@@ -84,18 +101,51 @@ impl TestApp {
         let email = format!("{name}@example.com");
         let answer = self.anon().post("/auth/register", &[("email", &email), ("password", PASSWORD)]).await;
         answer.assert(Status::Created);
-        Actor { app: self, token: Some(answer.token()), email }
+        Actor { token: Some(answer.token()), email, ..self.anon() }
     }
 
     /// Registers an account that was made an administrator's.
     pub async fn admin(&self) -> Actor<'_> {
         let admin = self.user("admin").await;
-        self.store.set_role(admin.public_id().await, Role::Admin, NOON).await.unwrap();
+        self.set_role(&admin, Role::Admin).await;
         admin
     }
 
+    /// Makes an active account of that role, whoever may register, and logs it in.
+    pub async fn user_of(&self, name: &str, role: Role) -> Actor<'_> {
+        let email = format!("{name}@example.com");
+        let register = self.anon().post("/auth/register", &[("email", &email), ("password", PASSWORD)]).await;
+        register.assert(Status::Created);
+        let actor = Actor { email, ..self.anon() };
+        self.change(&actor, UserChange { status: Some(AccountStatus::Active), role: Some(role) }).await;
+        actor.again().await
+    }
+
+    pub async fn set_role(&self, actor: &Actor<'_>, role: Role) {
+        self.change(actor, UserChange { role: Some(role), status: None }).await;
+    }
+
+    pub async fn set_status(&self, actor: &Actor<'_>, status: AccountStatus) {
+        self.change(actor, UserChange { status: Some(status), role: None }).await;
+    }
+
+    async fn change(&self, actor: &Actor<'_>, change: UserChange) {
+        let user = self.find(&actor.email).await;
+        self.store.change_user(user.public_id, change, &self.by()).await.unwrap();
+    }
+
+    /// The account of that name, as the store knows it.
+    pub async fn find(&self, account: &str) -> User {
+        self.store.get_user_by_name(&AccountRef::parse(account).unwrap()).await.unwrap()
+    }
+
+    /// On behalf of somebody at the command line.
+    pub fn by(&self) -> By {
+        By::local(Doer::CommandLine, self.clock.now())
+    }
+
     /// The documented path of an operation that a request's path belongs to.
-    fn documented_path(&self, path: &str) -> Option<&str> {
+    pub fn documented_path(&self, path: &str) -> Option<&str> {
         let path = path.split('?').next().unwrap_or_default();
         let paths = self.document["paths"].as_object().unwrap();
         let fits = |template: &str| {
@@ -117,11 +167,17 @@ pub struct Actor<'a> {
     pub app: &'a TestApp,
     pub token: Option<String>,
     pub email: String,
+    pub address: IpAddr,
 }
 
 impl<'a> Actor<'a> {
     pub fn bearing(&self, token: impl Into<String>) -> Actor<'a> {
         Actor { token: Some(token.into()), ..self.clone() }
+    }
+
+    /// The same from another address.
+    pub fn from(&self, address: &str) -> Actor<'a> {
+        Actor { address: address.parse().unwrap(), ..self.clone() }
     }
 
     pub async fn public_id(&self) -> PublicId {
@@ -130,7 +186,19 @@ impl<'a> Actor<'a> {
     }
 
     pub async fn log_in(&self, password: &str) -> Answer {
-        self.app.anon().post("/auth/login", &[("email", &self.email), ("password", password)]).await
+        let nobody = Actor { token: None, ..self.clone() };
+        nobody.post("/auth/login", &[("email", &self.email), ("password", password)]).await
+    }
+
+    /// Another session of the same account.
+    pub async fn again(&self) -> Actor<'a> {
+        self.bearing(self.log_in(PASSWORD).await.token())
+    }
+
+    /// An API key of the account.
+    pub async fn key(&self, name: &str, scope: &str) -> Actor<'a> {
+        let made = self.post("/auth/keys", &[("name", name), ("scope", scope)]).await;
+        self.bearing(made.assert(Status::Created).body["key"].as_str().unwrap())
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -144,6 +212,10 @@ impl<'a> Actor<'a> {
     /// As a browser sends a form.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.send(Method::Post, path, Some(ContentType::Form), form(fields)).await
+    }
+
+    pub async fn patch(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(Method::Patch, path, Some(ContentType::Form), form(fields)).await
     }
 
     pub async fn put(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
@@ -181,6 +253,7 @@ impl<'a> Actor<'a> {
         body: impl AsRef<[u8]>,
     ) -> Answer {
         let mut request = self.app.client.req(method, format!("/api/v1{path}")).header(Accept::JSON).body(body);
+        request.set_remote((self.address, 50_000).into());
         for (name, value) in headers {
             request.add_header(Header::new((*name).to_owned(), (*value).to_owned()));
         }
@@ -215,6 +288,10 @@ pub fn form(fields: &[(&str, &str)]) -> String {
         |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     pairs.join("&")
+}
+
+pub async fn user_count(app: &TestApp) -> u64 {
+    app.store.list_users(UserFilter::default(), PageRequest::DEFAULT).await.unwrap().total
 }
 
 /// What came back.
@@ -289,9 +366,4 @@ impl Answer {
     pub fn error_of(&self, field: &str) -> &str {
         self.body["errors"][field].as_str().unwrap_or_default()
     }
-}
-
-/// An e-mail address for whoever is called that.
-pub fn email(name: &str) -> Email {
-    Email::parse(&format!("{name}@example.com")).unwrap()
 }

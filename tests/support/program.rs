@@ -33,6 +33,11 @@ impl Place {
         Self { folder: TempDir::new().unwrap(), environment }
     }
 
+    /// Another value for a variable, from the next run on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -131,11 +136,11 @@ impl Server {
     }
 
     pub fn client(&self) -> Client {
-        Client { url: self.url.clone(), token: None, agent: agent() }
+        Client { url: self.url.clone(), token: None, headers: Vec::new(), agent: agent() }
     }
 
     pub fn log_in(&self, email: &str) -> Client {
-        let answer = self.client().post("/auth/login", &[("email", email), ("password", PASSWORD)]);
+        let answer = self.client().attempt(email, PASSWORD);
         assert_eq!(answer.status, 200, "{}", answer.text);
         Client { token: Some(answer.body["access_token"].as_str().unwrap().to_owned()), ..self.client() }
     }
@@ -162,11 +167,13 @@ fn agent() -> ureq::Agent {
 pub struct Client {
     url: String,
     pub token: Option<String>,
+    headers: Vec<(String, String)>,
     agent: ureq::Agent,
 }
 
 pub struct Answer {
     pub status: u16,
+    pub headers: ureq::http::HeaderMap,
     pub text: String,
     pub body: Value,
 }
@@ -176,16 +183,19 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The same, with a header more on every request.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.push((name.to_owned(), value.to_owned()));
+        client
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.try_get(path).unwrap()
     }
 
     pub fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
-        let mut request = self.agent.get(format!("{}/api/v1{path}", self.url));
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        read(request.call())
+        read(self.dressed(self.agent.get(format!("{}/api/v1{path}", self.url))).call())
     }
 
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
@@ -194,11 +204,18 @@ impl Client {
 
     /// Fails where the connection does.
     pub fn try_post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
-        let mut request = self.agent.post(format!("{}/api/v1{path}", self.url));
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        read(request.send_form(fields.iter().copied()))
+        read(self.dressed(self.agent.post(format!("{}/api/v1{path}", self.url))).send_form(fields.iter().copied()))
+    }
+
+    fn dressed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        let token = self.token.iter().map(|token| ("Authorization", format!("Bearer {token}")));
+        let others = self.headers.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        token.chain(others).fold(request, |request, (name, value)| request.header(name, value))
+    }
+
+    /// An attempt to log in.
+    pub fn attempt(&self, email: &str, password: &str) -> Answer {
+        self.post("/auth/login", &[("email", email), ("password", password)])
     }
 
     pub fn try_add_widget(&self, name: &str) -> Result<Answer, ureq::Error> {
@@ -211,7 +228,7 @@ fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Resu
     let mut response = response?;
     let text = response.body_mut().read_to_string()?;
     let body = serde_json::from_str(&text).unwrap_or_default();
-    Ok(Answer { status: response.status().as_u16(), text, body })
+    Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), text, body })
 }
 
 pub fn text(bytes: &[u8]) -> String {

@@ -1,8 +1,10 @@
 //! The store in one SQLite file: one thread writes, many connections read.
 
+mod api_keys;
+mod audit;
 mod migrate;
 mod readers;
-mod tokens;
+mod sessions;
 mod users;
 mod widgets;
 mod writer;
@@ -10,14 +12,15 @@ mod writer;
 use std::path::Path;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Row, ToSql};
 
 use self::readers::Readers;
-use self::writer::Writer;
-use super::{IfAbsent, Store};
+use self::writer::{JobError, Writer};
+use super::{IfAbsent, Retention, Store};
 use crate::domain::{
-    Authority, Credentials, Email, Login, NewUser, NewWidget, Page, PageRequest, PasswordHash, PublicId, Put, Role,
-    Status, Timestamp, TokenId, User, Widget, WidgetName,
+    AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure, KeyAuthority, KeyId,
+    Network, NewApiKey, NewSession, NewUser, NewWidget, Page, PageRequest, PasswordHash, PublicId, Put, SecretHash,
+    Session, SessionId, Timestamp, User, UserChange, UserFilter, Username, Widget, WidgetName,
 };
 use crate::error::Error;
 
@@ -37,6 +40,21 @@ impl SqliteStore {
         migrate::migrate(&mut connection, path)?;
         writer::use_write_ahead_log(&connection)?;
         Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path)? })
+    }
+
+    /// Runs a job on somebody's behalf, if they still may have it done.
+    async fn write<T: Send + 'static>(
+        &self,
+        by: &By,
+        job: impl FnOnce(&Connection, &By) -> Result<T, JobError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let by = by.clone();
+        self.writer
+            .run(move |connection| {
+                sessions::confirm(connection, &by)?;
+                job(connection, &by)
+            })
+            .await
     }
 }
 
@@ -84,6 +102,52 @@ fn translate(error: &rusqlite::Error) -> Error {
     }
 }
 
+/// The conditions of a list, and the values in them. Only those that are asked for are in the
+/// statement, so that SQLite can find them by an index.
+#[derive(Default)]
+struct Conditions<'a>(Vec<(&'static str, &'a dyn ToSql)>);
+
+impl<'a> Conditions<'a> {
+    /// Adds a condition with one value, `?`, if there is one.
+    fn and<T: ToSql>(mut self, condition: &'static str, value: Option<&'a T>) -> Self {
+        self.0.extend(value.map(|value| (condition, value as &dyn ToSql)));
+        self
+    }
+
+    /// The conditions as SQL, behind one that always holds or `always` does. Each has a number.
+    fn to_sql(&self, always: &str) -> String {
+        let numbered = self.0.iter().enumerate();
+        let conditions = numbered.map(|(n, (condition, _))| condition.replace('?', &format!("?{}", n + 1)));
+        [always.to_owned()].into_iter().chain(conditions).collect::<Vec<_>>().join(" AND ")
+    }
+
+    fn values(&self) -> Vec<&'a dyn ToSql> {
+        self.0.iter().map(|(_, value)| *value).collect()
+    }
+}
+
+/// A page of a list, and the number of all its items: both from one moment.
+fn page<T>(
+    connection: &Connection,
+    request: PageRequest,
+    columns: &str,
+    from: &str,
+    order: &str,
+    filters: &[&dyn ToSql],
+    from_row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Page<T>> {
+    let moment = connection.unchecked_transaction()?;
+    let total: u64 =
+        moment.prepare_cached(&format!("SELECT count(*) FROM {from}"))?.query_row(filters, |row| row.get(0))?;
+    let offset = i64::try_from(request.offset()).unwrap_or(i64::MAX);
+    let items = moment
+        // What has no number takes the next one.
+        .prepare_cached(&format!("SELECT {columns} FROM {from} ORDER BY {order} LIMIT ? OFFSET ?"))?
+        .query_map([filters, &[&request.per_page(), &offset]].concat().as_slice(), from_row)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Page { request, items, total })
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn get_installation_id(&self) -> Result<String, Error> {
@@ -98,58 +162,151 @@ impl Store for SqliteStore {
             .inline(|connection| connection.prepare_cached("SELECT 1 FROM installation")?.query_row([], |_| Ok(())))
     }
 
-    async fn create_user(&self, new: NewUser, now: Timestamp) -> Result<User, Error> {
-        self.writer.run(move |connection| users::create(connection, new, now)).await
+    async fn create_user(&self, new: NewUser, session: Option<NewSession>, by: &By) -> Result<User, Error> {
+        self.write(by, move |connection, by| users::create(connection, new, session.as_ref(), by)).await
     }
 
-    async fn find_credentials(&self, login: &Login) -> Result<Option<Credentials>, Error> {
-        self.readers.inline(|connection| users::find_credentials(connection, login))
+    async fn find_credentials(
+        &self,
+        account: &AccountRef,
+        network: Option<Network>,
+    ) -> Result<Option<Credentials>, Error> {
+        self.readers.inline(|connection| users::find_credentials(connection, account, network))
     }
 
     async fn get_user(&self, id: PublicId) -> Result<User, Error> {
-        self.readers.inline(|connection| users::find(connection, id))?.ok_or_else(users::not_found)
+        self.readers.inline(|connection| users::find_by_id(connection, id))?.ok_or_else(users::not_found)
     }
 
-    async fn list_users(&self) -> Result<Vec<User>, Error> {
-        self.readers.on_blocking_thread(users::list).await
+    async fn get_user_by_name(&self, account: &AccountRef) -> Result<User, Error> {
+        self.readers.inline(|connection| users::find(connection, account))?.ok_or_else(users::not_found)
+    }
+
+    async fn list_users(&self, filter: UserFilter, request: PageRequest) -> Result<Page<User>, Error> {
+        self.readers.on_blocking_thread(move |connection| users::list(connection, &filter, request)).await
     }
 
     async fn has_administrator(&self) -> Result<bool, Error> {
         self.readers.on_blocking_thread(users::has_administrator).await
     }
 
-    async fn set_password(&self, email: &Email, hash: PasswordHash, now: Timestamp) -> Result<User, Error> {
-        let email = email.clone();
-        self.writer.run(move |connection| users::set_password(connection, &email, &hash, now)).await
+    async fn set_password(
+        &self,
+        id: PublicId,
+        hash: PasswordHash,
+        kept: Option<SessionId>,
+        by: &By,
+    ) -> Result<User, Error> {
+        self.write(by, move |connection, by| {
+            users::set_password(connection, id, &hash, kept, Action::ChangePassword, by)
+        })
+        .await
     }
 
     async fn upgrade_password_hash(&self, id: PublicId, old: PasswordHash, new: PasswordHash) -> Result<(), Error> {
         self.writer.run(move |connection| users::upgrade_password_hash(connection, id, &old, &new)).await
     }
 
-    async fn set_role(&self, id: PublicId, role: Role, now: Timestamp) -> Result<(), Error> {
-        self.writer.run(move |connection| users::set_role(connection, id, role, now)).await
+    async fn set_username(&self, id: PublicId, username: Username, by: &By) -> Result<User, Error> {
+        self.write(by, move |connection, by| users::set_username(connection, id, username, by)).await
     }
 
-    async fn set_status(&self, id: PublicId, status: Status, now: Timestamp) -> Result<(), Error> {
-        self.writer.run(move |connection| users::set_status(connection, id, status, now)).await
+    async fn change_user(&self, id: PublicId, change: UserChange, by: &By) -> Result<User, Error> {
+        self.write(by, move |connection, by| users::change(connection, id, change, by)).await
     }
 
-    async fn find_authority(&self, subject: PublicId, token: &TokenId) -> Result<Option<Authority>, Error> {
-        self.readers.inline(|connection| tokens::find_authority(connection, subject, token))
+    async fn delete_user(&self, id: PublicId, by: &By) -> Result<(), Error> {
+        self.write(by, move |connection, by| users::delete(connection, id, by)).await
     }
 
-    async fn revoke_token(&self, token: &TokenId, expires_at: Timestamp, now: Timestamp) -> Result<(), Error> {
-        let token = token.clone();
-        self.writer.run(move |connection| tokens::revoke(connection, &token, expires_at, now)).await
+    async fn create_reset_code(
+        &self,
+        id: PublicId,
+        code: SecretHash,
+        expires_at: Timestamp,
+        by: &By,
+    ) -> Result<User, Error> {
+        self.write(by, move |connection, by| users::create_reset_code(connection, id, &code, expires_at, by)).await
     }
 
-    async fn purge_revoked_tokens(&self, now: Timestamp) -> Result<usize, Error> {
-        self.writer.run(move |connection| tokens::purge(connection, now)).await
+    async fn find_user_by_reset_code(&self, code: &SecretHash, now: Timestamp) -> Result<Option<User>, Error> {
+        self.readers.inline(|connection| users::find_by_reset_code(connection, code, now))
     }
 
-    async fn create_widget(&self, new: NewWidget, now: Timestamp) -> Result<(), Error> {
-        self.writer.run(move |connection| widgets::create(connection, &new, now)).await
+    async fn redeem_reset_code(&self, code: SecretHash, hash: PasswordHash, by: &By) -> Result<Option<User>, Error> {
+        self.write(by, move |connection, by| users::redeem_reset_code(connection, &code, &hash, by)).await
+    }
+
+    async fn find_session_authority(&self, subject: PublicId, id: SessionId) -> Result<Option<Authority>, Error> {
+        self.readers.inline(|connection| sessions::find_authority(connection, subject, id))
+    }
+
+    async fn start_session(&self, new: NewSession, epoch: i64, by: &By) -> Result<(), Error> {
+        self.write(by, move |connection, by| sessions::start(connection, &new, epoch, by)).await
+    }
+
+    async fn list_sessions(
+        &self,
+        user: PublicId,
+        now: Timestamp,
+        request: PageRequest,
+    ) -> Result<Page<Session>, Error> {
+        self.readers.on_blocking_thread(move |connection| sessions::list(connection, user, now, request)).await
+    }
+
+    async fn end_session(&self, user: PublicId, id: SessionId, action: Action, by: &By) -> Result<(), Error> {
+        self.write(by, move |connection, by| sessions::end(connection, user, id, action, by)).await
+    }
+
+    async fn end_sessions(&self, user: PublicId, by: &By) -> Result<usize, Error> {
+        self.write(by, move |connection, by| sessions::end_all(connection, user, by)).await
+    }
+
+    async fn create_key(&self, new: NewApiKey, by: &By) -> Result<ApiKey, Error> {
+        self.write(by, move |connection, by| api_keys::create(connection, new, by)).await
+    }
+
+    async fn find_key_authority(&self, hash: &SecretHash) -> Result<Option<KeyAuthority>, Error> {
+        self.readers.inline(|connection| api_keys::find_authority(connection, hash))
+    }
+
+    async fn list_keys(&self, owner: Option<PublicId>, request: PageRequest) -> Result<Page<ApiKey>, Error> {
+        self.readers.on_blocking_thread(move |connection| api_keys::list(connection, owner, request)).await
+    }
+
+    async fn revoke_key(&self, owner: PublicId, id: KeyId, by: &By) -> Result<(), Error> {
+        self.write(by, move |connection, by| api_keys::revoke(connection, owner, id, by)).await
+    }
+
+    async fn note_key_use(&self, id: KeyId, at: Timestamp) -> Result<(), Error> {
+        self.writer.run(move |connection| api_keys::note_use(connection, id, at)).await
+    }
+
+    async fn record_failure(&self, failure: Failure, by: &By) -> Result<(), Error> {
+        // It tells of somebody who was refused, whoever that was.
+        let by = by.clone();
+        self.writer.run(move |connection| audit::refused(connection, &failure, &by)).await
+    }
+
+    async fn list_audit(&self, filter: AuditFilter, request: PageRequest) -> Result<Page<AuditEntry>, Error> {
+        self.readers.on_blocking_thread(move |connection| audit::list(connection, &filter, request)).await
+    }
+
+    async fn forget(&self, retention: Retention) -> Result<(), Error> {
+        self.writer
+            .run(move |connection| {
+                sessions::forget_expired(connection, retention.now)?;
+                users::forget_expired_codes(connection, retention.now)?;
+                Ok(sessions::forget_networks(connection, retention.networks_since)?)
+            })
+            .await?;
+        // Part by part, so that other writes get their turn.
+        while self.writer.run(move |connection| audit::forget_some(connection, retention.audit_since)).await? {}
+        Ok(())
+    }
+
+    async fn create_widget(&self, new: NewWidget, by: &By) -> Result<(), Error> {
+        self.write(by, move |connection, by| widgets::create(connection, &new, by.at)).await
     }
 
     async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error> {
@@ -160,13 +317,13 @@ impl Store for SqliteStore {
         self.readers.on_blocking_thread(move |connection| widgets::list(connection, request)).await
     }
 
-    async fn put_widget(&self, widget: NewWidget, now: Timestamp) -> Result<Put, Error> {
-        self.writer.run(move |connection| widgets::put(connection, &widget, now)).await
+    async fn put_widget(&self, widget: NewWidget, by: &By) -> Result<Put, Error> {
+        self.write(by, move |connection, by| widgets::put(connection, &widget, by.at)).await
     }
 
-    async fn delete_widget(&self, name: &WidgetName) -> Result<(), Error> {
+    async fn delete_widget(&self, name: &WidgetName, by: &By) -> Result<(), Error> {
         let name = name.clone();
-        self.writer.run(move |connection| widgets::delete(connection, &name)).await
+        self.write(by, move |connection, _| widgets::delete(connection, &name)).await
     }
 
     async fn close(&self) {

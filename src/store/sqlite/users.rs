@@ -1,11 +1,17 @@
 //! Accounts: SQL and row mapping.
+//!
+//! A deleted account keeps its row as the owner of what it made. Its names are gone from the
+//! columns that are looked up, and every other question asks for `deleted_at IS NULL`.
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::writer::JobError;
+use super::{Conditions, audit, page, sessions};
 use crate::domain::{
-    Credentials, Email, Login, NewUser, PasswordHash, PublicId, Role, Status, Timestamp, User, Username,
+    AccountRef, Action, By, Credentials, Email, Login, Network, NewSession, NewUser, Page, PageRequest, PasswordHash,
+    PublicId, Role, SecretHash, SessionId, Status, Timestamp, User, UserChange, UserFilter, Username,
+    keeps_an_administrator,
 };
 use crate::error::Error;
 
@@ -18,11 +24,15 @@ macro_rules! columns {
 
 /// What is answered where an account is asked for that is not there.
 pub fn not_found() -> Error {
-    Error::NotFound("There is no such account.".to_owned())
+    Error::no_such("account")
 }
 
-/// Makes an account.
-pub fn create(connection: &Connection, new: NewUser, now: Timestamp) -> Result<User, JobError> {
+fn already_registered(name: &str) -> JobError {
+    Error::Conflict(format!("{name} is already registered")).into()
+}
+
+/// Makes an account, and its first session where it has one.
+pub fn create(connection: &Connection, new: NewUser, session: Option<&NewSession>, by: &By) -> Result<User, JobError> {
     let created = connection
         .prepare_cached(
             "INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status,
@@ -39,10 +49,15 @@ pub fn create(connection: &Connection, new: NewUser, now: Timestamp) -> Result<U
             new.role.as_str(),
             new.status.as_str(),
             new.password_hash.as_str(),
-            now.as_millis(),
+            by.at.as_millis(),
         ])?;
     if created == 0 {
-        return Err(taken(connection, &new)?.into());
+        return Err(already_registered(taken(connection, &new)?));
+    }
+    let detail = format!("{}, {}", new.role.as_str(), new.status.as_str());
+    audit::done(connection, by, Action::Register, new.public_id, Some(&detail))?;
+    if let Some(session) = session {
+        sessions::start(connection, session, 0, by)?;
     }
     Ok(User {
         public_id: new.public_id,
@@ -51,79 +66,118 @@ pub fn create(connection: &Connection, new: NewUser, now: Timestamp) -> Result<U
         role: new.role,
         status: new.status,
         token_epoch: 0,
-        registered_on: now,
+        registered_on: by.at,
     })
 }
 
 /// Which of a new account's names stands in the way.
-fn taken(connection: &Connection, new: &NewUser) -> rusqlite::Result<Error> {
+fn taken<'a>(connection: &Connection, new: &'a NewUser) -> rusqlite::Result<&'a str> {
     let email_is_taken: bool = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM user WHERE email_folded = ?1)")?
         .query_row([new.email.folded()], |row| row.get(0))?;
-    let name = match &new.username {
+    Ok(match &new.username {
         Some(username) if !email_is_taken => username.as_str(),
         _ => new.email.as_str(),
-    };
-    Ok(Error::Conflict(format!("{name} is already registered")))
+    })
 }
 
-/// The account that a login names.
-pub fn find_credentials(connection: &Connection, login: &Login) -> rusqlite::Result<Option<Credentials>> {
-    let (sql, folded) = match login {
-        Login::Email(email) => {
-            (concat!("SELECT ", columns!(), ", password_hash FROM user WHERE email_folded = ?1"), email.folded())
-        }
-        Login::Username(username) => {
-            (concat!("SELECT ", columns!(), ", password_hash FROM user WHERE username_folded = ?1"), username.folded())
-        }
+/// The condition by which an account is found, up to the value.
+fn lookup(account: &AccountRef) -> (&'static str, String) {
+    let condition = match account {
+        AccountRef::Id(_) => "deleted_at IS NULL AND public_id",
+        AccountRef::Login(Login::Email(_)) => "email_folded",
+        AccountRef::Login(Login::Username(_)) => "username_folded",
     };
+    (condition, account.folded())
+}
+
+/// The account of that name, and whether somebody logged in to it from that network before.
+pub fn find_credentials(
+    connection: &Connection,
+    account: &AccountRef,
+    network: Option<Network>,
+) -> rusqlite::Result<Option<Credentials>> {
+    let (condition, value) = lookup(account);
+    let sql = format!(
+        "SELECT {}, password_hash,
+                EXISTS (SELECT 1 FROM known_network AS n WHERE n.user_id = user.id AND n.network = ?2)
+         FROM user WHERE {condition} = ?1",
+        columns!()
+    );
     connection
-        .prepare_cached(sql)?
-        .query_row([folded], |row| {
-            Ok(Credentials { user: from_row(row)?, password_hash: PasswordHash::from_phc(row.get(7)?) })
+        .prepare_cached(&sql)?
+        .query_row(params![value, network.map(|network| network.to_string())], |row| {
+            Ok(Credentials {
+                user: from_row(row)?,
+                password_hash: PasswordHash::from_phc(row.get(7)?),
+                knows_network: row.get(8)?,
+            })
         })
         .optional()
 }
 
-/// An account by its public id.
-pub fn find(connection: &Connection, id: PublicId) -> rusqlite::Result<Option<User>> {
+/// An account by any of its names.
+pub fn find(connection: &Connection, account: &AccountRef) -> rusqlite::Result<Option<User>> {
+    let (condition, value) = lookup(account);
     connection
-        .prepare_cached(concat!("SELECT ", columns!(), " FROM user WHERE public_id = ?1"))?
-        .query_row([id.encode(&mut [0; 36])], from_row)
+        .prepare_cached(&format!("SELECT {} FROM user WHERE {condition} = ?1", columns!()))?
+        .query_row([value], from_row)
         .optional()
 }
 
-/// Every account, oldest first.
-pub fn list(connection: &Connection) -> rusqlite::Result<Vec<User>> {
-    connection
-        .prepare_cached(concat!("SELECT ", columns!(), " FROM user ORDER BY id"))?
-        .query_map([], from_row)?
-        .collect()
+/// An account by its public id.
+pub fn find_by_id(connection: &Connection, id: PublicId) -> rusqlite::Result<Option<User>> {
+    find(connection, &AccountRef::Id(id))
+}
+
+/// A page of accounts, oldest first.
+pub fn list(connection: &Connection, filter: &UserFilter, request: PageRequest) -> rusqlite::Result<Page<User>> {
+    let (status, role) = (filter.status.map(Status::as_str), filter.role.map(Role::as_str));
+    let search = filter.search.as_ref().map(|text| text.to_ascii_lowercase());
+    let conditions = Conditions::default()
+        .and("status = ?", status.as_ref())
+        .and("role = ?", role.as_ref())
+        .and("(instr(email_folded, ?) > 0 OR instr(username_folded, ?) > 0)", search.as_ref());
+    let from = format!("user WHERE {}", conditions.to_sql("deleted_at IS NULL"));
+    page(connection, request, columns!(), &from, "id", &conditions.values(), from_row)
 }
 
 /// Whether an active administrator exists.
 pub fn has_administrator(connection: &Connection) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM user WHERE role = ?1 AND status = ?2)")?
-        .query_row([Role::Admin.as_str(), Status::Active.as_str()], |row| row.get(0))
+    Ok(count_administrators_but(connection, None)? > 0)
 }
 
-/// Sets a new password and ends the account's tokens.
+/// How many active administrators there are, beside this account.
+fn count_administrators_but(connection: &Connection, id: Option<PublicId>) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT count(*) FROM user WHERE role = ?1 AND status = ?2 AND public_id IS NOT ?3")?
+        .query_row(params![Role::Admin.as_str(), Status::Active.as_str(), id.map(|id| id.to_string())], |row| {
+            row.get(0)
+        })
+}
+
+/// Sets a new password and ends the account's sessions, but for the one that is kept.
 pub fn set_password(
     connection: &Connection,
-    email: &Email,
+    id: PublicId,
     hash: &PasswordHash,
-    now: Timestamp,
+    kept: Option<SessionId>,
+    action: Action,
+    by: &By,
 ) -> Result<User, JobError> {
-    connection
+    let user = connection
         .prepare_cached(concat!(
             "UPDATE user SET password_hash = ?2, token_epoch = token_epoch + 1, updated_at = ?3
-             WHERE email_folded = ?1 RETURNING ",
+             WHERE public_id = ?1 AND deleted_at IS NULL RETURNING ",
             columns!()
         ))?
-        .query_row(params![email.folded(), hash.as_str(), now.as_millis()], from_row)
+        .query_row(params![id.encode(&mut [0; 36]), hash.as_str(), by.at.as_millis()], from_row)
         .optional()?
-        .ok_or_else(|| not_found().into())
+        .ok_or_else(not_found)?;
+    sessions::end_all_but(connection, id, kept)?;
+    forget_reset_code(connection, id)?;
+    audit::done(connection, by, action, id, None)?;
+    Ok(user)
 }
 
 /// Replaces a hash, if it is still the one that was read.
@@ -134,32 +188,148 @@ pub fn upgrade_password_hash(
     new: &PasswordHash,
 ) -> Result<(), JobError> {
     connection
-        .prepare_cached("UPDATE user SET password_hash = ?3 WHERE public_id = ?1 AND password_hash = ?2")?
+        .prepare_cached(
+            "UPDATE user SET password_hash = ?3 WHERE public_id = ?1 AND password_hash = ?2 AND deleted_at IS NULL",
+        )?
         .execute([id.encode(&mut [0; 36]), old.as_str(), new.as_str()])?;
     Ok(())
 }
 
-/// Gives another role.
-pub fn set_role(connection: &Connection, id: PublicId, role: Role, now: Timestamp) -> Result<(), JobError> {
-    let changed = connection
-        .prepare_cached("UPDATE user SET role = ?2, updated_at = ?3 WHERE public_id = ?1")?
-        .execute(params![id.encode(&mut [0; 36]), role.as_str(), now.as_millis()])?;
-    found(changed)
-}
-
-/// Gives another status; one that is not active ends the account's tokens.
-pub fn set_status(connection: &Connection, id: PublicId, status: Status, now: Timestamp) -> Result<(), JobError> {
-    let ends_tokens = status != Status::Active;
+/// Gives another username.
+pub fn set_username(connection: &Connection, id: PublicId, username: Username, by: &By) -> Result<User, JobError> {
+    let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
+    if user.username.as_ref() == Some(&username) {
+        return Ok(user);
+    }
     let changed = connection
         .prepare_cached(
-            "UPDATE user SET status = ?2, token_epoch = token_epoch + ?3, updated_at = ?4 WHERE public_id = ?1",
+            "UPDATE OR IGNORE user SET username = ?2, username_folded = ?3, updated_at = ?4 WHERE public_id = ?1",
         )?
-        .execute(params![id.encode(&mut [0; 36]), status.as_str(), ends_tokens, now.as_millis()])?;
-    found(changed)
+        .execute(params![id.encode(&mut [0; 36]), username.as_str(), username.folded(), by.at.as_millis()])?;
+    if changed == 0 {
+        return Err(already_registered(username.as_str()));
+    }
+    let detail = match &user.username {
+        Some(old) => format!("{} to {}", old.as_str(), username.as_str()),
+        None => username.as_str().to_owned(),
+    };
+    audit::done(connection, by, Action::ChangeUsername, id, Some(&detail))?;
+    Ok(User { username: Some(username), ..user })
 }
 
-fn found(changed: usize) -> Result<(), JobError> {
-    if changed == 0 { Err(not_found().into()) } else { Ok(()) }
+/// Gives another status, another role, or both.
+pub fn change(connection: &Connection, id: PublicId, change: UserChange, by: &By) -> Result<User, JobError> {
+    let before = find_by_id(connection, id)?.ok_or_else(not_found)?;
+    let role = change.role.unwrap_or(before.role);
+    let status = change.status.unwrap_or(before.status);
+    let others = || Ok(count_administrators_but(connection, Some(id))?);
+    keeps_an_administrator::<JobError>((before.role, before.status), Some((role, status)), others)?;
+
+    let ends_sessions = status != Status::Active && status != before.status;
+    connection
+        .prepare_cached(
+            "UPDATE user SET role = ?2, status = ?3, token_epoch = token_epoch + ?4, updated_at = ?5
+             WHERE public_id = ?1",
+        )?
+        .execute(params![id.encode(&mut [0; 36]), role.as_str(), status.as_str(), ends_sessions, by.at.as_millis()])?;
+    if status != before.status {
+        let action = match (before.status, status) {
+            (Status::Pending, Status::Active) => Action::Approve,
+            (_, Status::Active) => Action::Enable,
+            _ => Action::Disable,
+        };
+        audit::done(connection, by, action, id, None)?;
+    }
+    if ends_sessions {
+        sessions::end_all_but(connection, id, None)?;
+        forget_reset_code(connection, id)?;
+    }
+    if role != before.role {
+        let detail = format!("{} to {}", before.role.as_str(), role.as_str());
+        audit::done(connection, by, Action::ChangeRole, id, Some(&detail))?;
+    }
+    Ok(User { role, status, token_epoch: before.token_epoch + i64::from(ends_sessions), ..before })
+}
+
+/// Deletes an account and all that is its own. What it made for others keeps its row as the owner.
+pub fn delete(connection: &Connection, id: PublicId, by: &By) -> Result<(), JobError> {
+    let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
+    let others = || Ok(count_administrators_but(connection, Some(id))?);
+    keeps_an_administrator::<JobError>((user.role, user.status), None, others)?;
+    audit::done(connection, by, Action::Delete, id, None)?;
+    let id = id.to_string();
+    for table in ["session", "api_key", "reset_code", "known_network"] {
+        connection
+            .prepare_cached(&format!("DELETE FROM {table} WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)"))?
+            .execute([&id])?;
+    }
+    connection
+        .prepare_cached(
+            "UPDATE user SET email_folded = public_id, username = NULL, username_folded = NULL, password_hash = '',
+                             status = 'disabled', token_epoch = token_epoch + 1, updated_at = ?2, deleted_at = ?2
+             WHERE public_id = ?1",
+        )?
+        .execute(params![id, by.at.as_millis()])?;
+    Ok(())
+}
+
+/// Makes a reset code for an account, in the place of an older one.
+pub fn create_reset_code(
+    connection: &Connection,
+    id: PublicId,
+    code: &SecretHash,
+    expires_at: Timestamp,
+    by: &By,
+) -> Result<User, JobError> {
+    let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO reset_code (user_id, hash, expires_at) SELECT id, ?2, ?3 FROM user WHERE public_id = ?1
+             ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at",
+        )?
+        .execute(params![id.encode(&mut [0; 36]), code.as_bytes(), expires_at.as_millis()])?;
+    audit::done(connection, by, Action::CreateResetCode, id, None)?;
+    Ok(user)
+}
+
+/// The account that a reset code is for, if it is good.
+pub fn find_by_reset_code(
+    connection: &Connection,
+    code: &SecretHash,
+    now: Timestamp,
+) -> rusqlite::Result<Option<User>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM user WHERE id = (SELECT user_id FROM reset_code WHERE hash = ?1 AND expires_at > ?2)"
+        ))?
+        .query_row(params![code.as_bytes(), now.as_millis()], from_row)
+        .optional()
+}
+
+/// Uses up a reset code: sets the password that comes with it. `None` where the code is not good.
+pub fn redeem_reset_code(
+    connection: &Connection,
+    code: &SecretHash,
+    hash: &PasswordHash,
+    by: &By,
+) -> Result<Option<User>, JobError> {
+    match find_by_reset_code(connection, code, by.at)? {
+        Some(user) => set_password(connection, user.public_id, hash, None, Action::ResetPassword, by).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn forget_reset_code(connection: &Connection, id: PublicId) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached("DELETE FROM reset_code WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)")?
+        .execute([id.encode(&mut [0; 36])])
+}
+
+/// Forgets the reset codes that have expired.
+pub fn forget_expired_codes(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+    connection.prepare_cached("DELETE FROM reset_code WHERE expires_at <= ?1")?.execute([now.as_millis()])
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {

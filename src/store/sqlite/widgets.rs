@@ -2,18 +2,25 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::users::{self, parsed};
+use super::users::parsed;
 use super::writer::JobError;
+use super::{page, users};
 use crate::domain::{
     Deadline, Email, InfoUrl, NewWidget, Owner, Page, PageRequest, PublicId, Put, Timestamp, Widget, WidgetName,
 };
 use crate::error::Error;
 
 /// What [`from_row`] reads, in its order.
-macro_rules! select {
+macro_rules! columns {
     () => {
-        "SELECT w.name, w.info_url, w.deadline, w.created_at, u.email, u.public_id
-         FROM widget AS w JOIN user AS u ON u.id = w.owner_id"
+        "w.name, w.info_url, w.deadline, w.created_at, u.email, u.public_id, u.deleted_at IS NOT NULL"
+    };
+}
+
+/// Where they come from.
+macro_rules! tables {
+    () => {
+        "widget AS w JOIN user AS u ON u.id = w.owner_id"
     };
 }
 
@@ -41,7 +48,7 @@ fn insert(connection: &Connection, new: &NewWidget, now: Timestamp) -> rusqlite:
     let inserted = connection
         .prepare_cached(
             "INSERT INTO widget (name, info_url, deadline, owner_id, created_at, updated_at)
-             SELECT ?1, ?2, ?3, id, ?5, ?5 FROM user WHERE public_id = ?4
+             SELECT ?1, ?2, ?3, id, ?5, ?5 FROM user WHERE public_id = ?4 AND deleted_at IS NULL
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
@@ -62,19 +69,15 @@ fn exists(connection: &Connection, name: &WidgetName) -> rusqlite::Result<bool> 
 
 /// A widget by its name.
 pub fn find(connection: &Connection, name: &WidgetName) -> rusqlite::Result<Option<Widget>> {
-    connection.prepare_cached(concat!(select!(), " WHERE w.name = ?1"))?.query_row([name.as_str()], from_row).optional()
+    connection
+        .prepare_cached(concat!("SELECT ", columns!(), " FROM ", tables!(), " WHERE w.name = ?1"))?
+        .query_row([name.as_str()], from_row)
+        .optional()
 }
 
 /// A page of widgets, oldest first, and the number of all: both from one moment.
 pub fn list(connection: &Connection, request: PageRequest) -> rusqlite::Result<Page<Widget>> {
-    let moment = connection.unchecked_transaction()?;
-    let total: u64 = moment.prepare_cached("SELECT count(*) FROM widget")?.query_row([], |row| row.get(0))?;
-    let offset = i64::try_from(request.offset()).unwrap_or(i64::MAX);
-    let items = moment
-        .prepare_cached(concat!(select!(), " ORDER BY w.id LIMIT ?1 OFFSET ?2"))?
-        .query_map(params![request.per_page(), offset], from_row)?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(Page { request, items, total })
+    page(connection, request, columns!(), tables!(), "w.id", &[], from_row)
 }
 
 /// Changes a widget, or makes it.
@@ -108,6 +111,10 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Widget> {
         info_url: InfoUrl::from_stored(row.get(1)?),
         deadline: Deadline::from_stored(Timestamp::from_millis(row.get(2)?)),
         created_at: Timestamp::from_millis(row.get(3)?),
-        owner: Owner { email: Email::from_stored(row.get(4)?), public_id: parsed(row, 5, PublicId::parse)? },
+        owner: Owner {
+            email: Email::from_stored(row.get(4)?),
+            public_id: parsed(row, 5, PublicId::parse)?,
+            is_former: row.get(6)?,
+        },
     })
 }

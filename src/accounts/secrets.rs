@@ -1,0 +1,93 @@
+//! Secrets that are made up here: API keys and reset codes.
+
+use data_encoding::{BASE32_NOPAD, BASE32_NOPAD_NOCASE};
+use sha2::{Digest, Sha256};
+
+use crate::domain::{Secret, SecretHash};
+use crate::error::Error;
+
+/// How an API key starts, so that people and scanners of source code know one when they see it.
+pub const KEY_PREFIX: &str = "wgt_";
+
+/// The random bytes of an API key: 160 bits, 32 characters.
+const KEY_BYTES: usize = 20;
+
+/// The random bytes of a reset code: 80 bits, which nobody guesses in the hour that it is good.
+const CODE_BYTES: usize = 10;
+
+/// How a reset code is written: in groups, as it may have to be read to somebody.
+const CODE_GROUP: usize = 4;
+
+/// A new API key.
+pub fn new_key() -> Result<Secret, Error> {
+    let text = BASE32_NOPAD.encode(&random::<KEY_BYTES>()?).to_ascii_lowercase();
+    Ok(Secret::new(format!("{KEY_PREFIX}{text}")))
+}
+
+/// A new reset code, like `abcd-efgh-ijkl-mnop`.
+pub fn new_reset_code() -> Result<Secret, Error> {
+    let text = BASE32_NOPAD.encode(&random::<CODE_BYTES>()?).to_ascii_lowercase();
+    let groups: Vec<&str> = (0..text.len()).step_by(CODE_GROUP).map(|start| &text[start..start + CODE_GROUP]).collect();
+    Ok(Secret::new(groups.join("-")))
+}
+
+/// Reads a reset code. Letter case, hyphens and blanks are the writer's, and do not count.
+pub fn read_reset_code(text: &str) -> Result<Secret, String> {
+    let letters: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
+    match BASE32_NOPAD_NOCASE.decode(letters.as_bytes()) {
+        Ok(bytes) if bytes.len() == CODE_BYTES => Ok(Secret::new(letters.to_ascii_lowercase())),
+        _ => Err("is not a reset code; one looks like abcd-efgh-ijkl-mnop".to_owned()),
+    }
+}
+
+/// The hash of an API key, as it is sent.
+pub fn hash_of_key(key: &str) -> SecretHash {
+    hash(key)
+}
+
+/// The hash of a reset code, however it is grouped.
+pub fn hash_of_code(code: &Secret) -> SecretHash {
+    hash(&code.reveal().replace('-', ""))
+}
+
+fn hash(text: &str) -> SecretHash {
+    SecretHash::new(Sha256::digest(text).into())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|cause| Error::internal("no random numbers", cause))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_told_by_its_prefix_and_no_two_are_alike() {
+        let (one, other) = (new_key().unwrap(), new_key().unwrap());
+        assert!(one.reveal().starts_with(KEY_PREFIX));
+        assert_eq!(one.reveal().len(), KEY_PREFIX.len() + 32);
+        assert_ne!(hash_of_key(one.reveal()), hash_of_key(other.reveal()));
+    }
+
+    #[test]
+    fn a_reset_code_is_read_however_somebody_writes_it() {
+        let code = new_reset_code().unwrap();
+        let text = code.reveal();
+        assert_eq!(text.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4, 4]);
+        for written in [text.to_owned(), text.to_uppercase(), text.replace('-', ""), text.replace('-', " ")] {
+            assert_eq!(hash_of_code(&read_reset_code(&written).unwrap()), hash_of_code(&code), "{written}");
+        }
+        for text in ["", "abcd", "abcd-efgh-ijkl-mno1", "abcd-efgh-ijkl-mnop-qrst", "äbcd-efgh-ijkl-mnop"] {
+            assert!(read_reset_code(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_sha_256() {
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(data_encoding::HEXLOWER.encode(hash("abc").as_bytes()), expected);
+    }
+}

@@ -1,0 +1,95 @@
+//! `widgetd audit`
+
+use serde::Serialize;
+
+use super::terminal::{all, one_of, print_json, print_table};
+use crate::config::Config;
+use crate::domain::{AccountRef, Action, AuditEntry, AuditFilter, Timestamp};
+use crate::error::Error;
+use crate::store::{self, IfAbsent};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// From this moment on: a date, from whose start, or an RFC 3339 time
+    #[arg(long, value_name = "DATE")]
+    since: Option<String>,
+    /// What this account did, or what was done to it: an e-mail address, username or public id
+    #[arg(long)]
+    account: Option<String>,
+    /// What was done
+    #[arg(long, value_parser = one_of(Action::ALL, Action::as_str))]
+    action: Option<Action>,
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the entries, oldest first.
+pub async fn run(config: &Config, arguments: Arguments) -> Result<(), Error> {
+    let Arguments { since, account, action, json } = arguments;
+    let since = since.as_deref().map(Timestamp::parse_start).transpose().map_err(|why| Error::invalid("since", why))?;
+    let account =
+        account.as_deref().map(AccountRef::parse).transpose().map_err(|why| Error::invalid("account", why))?;
+    let store = store::open(&config.database, IfAbsent::Fail)?;
+    let filter = AuditFilter { account, action, since };
+    let mut entries = all(|page| store.list_audit(filter.clone(), page)).await?;
+    // What came meanwhile has moved some from one page to the next.
+    entries.sort_unstable_by_key(|entry| entry.id);
+    entries.dedup_by_key(|entry| entry.id);
+    if json {
+        return print_json(&entries.iter().map(Row::new).collect::<Vec<_>>());
+    }
+    if entries.is_empty() {
+        eprintln!("There are no such entries.");
+    }
+    print_table(&entries.iter().map(line).collect::<Vec<_>>())
+}
+
+fn line(entry: &AuditEntry) -> [String; 7] {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    [
+        entry.at.to_iso_8601(),
+        entry.action.clone(),
+        entry.result.clone(),
+        entry.actor.clone(),
+        or_dash(&entry.address),
+        or_dash(&entry.target),
+        entry.detail.clone().unwrap_or_default(),
+    ]
+}
+
+/// An entry as `--json` prints it.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: u64,
+    at: String,
+    actor: &'a str,
+    actor_id: Option<&'a str>,
+    address: Option<&'a str>,
+    action: &'a str,
+    target: Option<&'a str>,
+    target_id: Option<&'a str>,
+    result: &'a str,
+    detail: Option<&'a str>,
+    credential: Option<&'a str>,
+    request_id: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    fn new(entry: &'a AuditEntry) -> Self {
+        Self {
+            id: entry.id,
+            at: entry.at.to_iso_8601(),
+            actor: &entry.actor,
+            actor_id: entry.actor_id.as_deref(),
+            address: entry.address.as_deref(),
+            action: &entry.action,
+            target: entry.target.as_deref(),
+            target_id: entry.target_id.as_deref(),
+            result: &entry.result,
+            detail: entry.detail.as_deref(),
+            credential: entry.credential.as_deref(),
+            request_id: entry.request_id.as_deref(),
+        }
+    }
+}

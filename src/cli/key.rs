@@ -1,0 +1,170 @@
+//! `widgetd key`
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::terminal::{Context, all, by, confirm, obstacle, one_of, print, print_json, print_table};
+use crate::accounts;
+use crate::config::Config;
+use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, PublicId, Timestamp};
+use crate::error::Error;
+use crate::store::IfAbsent;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make an API key for an account, and print it: it is not shown again
+    Add {
+        /// The account's e-mail address, username or public id
+        account: String,
+        /// What tells the account's keys apart
+        #[arg(long)]
+        name: String,
+        /// What it may be used for; write reads as well
+        #[arg(long, default_value = "read", value_parser = one_of(KeyScope::ALL, KeyScope::as_str))]
+        scope: KeyScope,
+        /// Until when it is good: a date, to whose end it is, or an RFC 3339 time [default: for ever]
+        #[arg(long, value_name = "DATE")]
+        expires: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the API keys of an account, or of all accounts
+    List {
+        /// The account's e-mail address, username or public id
+        account: Option<String>,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke an API key: its next request is refused
+    Revoke {
+        /// The account's e-mail address, username or public id
+        account: String,
+        /// The key's name or id
+        key: String,
+        /// Print the key's record as JSON
+        #[arg(long)]
+        json: bool,
+        /// Do not ask before
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Runs one of the commands.
+pub async fn run(config: &Config, command: Command) -> Result<(), Error> {
+    let context = Context::open(config, IfAbsent::Fail)?;
+    match command {
+        Command::Add { account, name, scope, expires, json } => {
+            add(context, &account, &name, scope, expires.as_deref(), json).await
+        }
+        Command::List { account, json } => list(&context, account.as_deref(), json).await,
+        Command::Revoke { account, key, json, yes } => revoke(context, &account, &key, json, yes).await,
+    }
+}
+
+async fn add(
+    context: Context<'_>,
+    account: &str,
+    name: &str,
+    scope: KeyScope,
+    expires: Option<&str>,
+    json: bool,
+) -> Result<(), Error> {
+    let name = KeyName::parse(name).map_err(|why| Error::invalid("name", why))?;
+    let expires = expires
+        .map(|text| NewApiKey::parse_expiry(text, by().at))
+        .transpose()
+        .map_err(|why| Error::invalid("expires", why))?;
+    let owner = context.find(account).await?;
+    let (secret, key) = accounts::create_key(&*context.store, owner.public_id, name, scope, expires, &by()).await?;
+    let (name, obstacle) = (key.name.as_str(), obstacle(&owner));
+    context.finish(&format!("Made the key {name} of {}. It is not shown again.{obstacle}", owner.email)).await;
+    if json {
+        print_json(&NewRow { key: secret.reveal(), row: Row::new(&key) })
+    } else {
+        print(&format!("{}\n", secret.reveal()))
+    }
+}
+
+async fn list(context: &Context<'_>, account: Option<&str>, json: bool) -> Result<(), Error> {
+    let owner = match account {
+        Some(account) => Some(context.find(account).await?.public_id),
+        None => None,
+    };
+    let keys = keys_of(context, owner).await?;
+    if json {
+        return print_json(&keys.iter().map(Row::new).collect::<Vec<_>>());
+    }
+    if keys.is_empty() {
+        eprintln!("There are no such keys.");
+    }
+    let moment = |at: Option<String>| at.unwrap_or_else(|| "never".to_owned());
+    let rows: Vec<_> = keys
+        .iter()
+        .map(Row::new)
+        .map(|row| {
+            let (expires, used) = (moment(row.expires_at), moment(row.last_used_at));
+            [
+                row.owner.to_owned(),
+                row.name.to_owned(),
+                row.scope.to_owned(),
+                format!("expires {expires}"),
+                format!("used {used}"),
+            ]
+        })
+        .collect();
+    print_table(&rows)
+}
+
+async fn revoke(context: Context<'_>, account: &str, key: &str, json: bool, yes: bool) -> Result<(), Error> {
+    let owner = context.find(account).await?;
+    let keys = keys_of(&context, Some(owner.public_id)).await?;
+    let id = KeyId::parse(key);
+    let found = keys.into_iter().find(|one| one.name.as_str() == key || Some(one.id) == id);
+    let found = found.ok_or_else(|| Error::NotFound(format!("{} has no key {key}", owner.email)))?;
+    let name = found.name.as_str();
+    confirm(&format!("Revoke the key {name} of {}", owner.email), yes)?;
+    context.store.revoke_key(owner.public_id, found.id, &by()).await?;
+    context.finish(&format!("Revoked the key {name} of {}.", owner.email)).await;
+    if json { print_json(&Row::new(&found)) } else { Ok(()) }
+}
+
+async fn keys_of(context: &Context<'_>, owner: Option<PublicId>) -> Result<Vec<ApiKey>, Error> {
+    all(|page| context.store.list_keys(owner, page)).await
+}
+
+/// A key as `--json` prints it.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: String,
+    owner: &'a str,
+    name: &'a str,
+    scope: &'static str,
+    created_at: String,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+}
+
+/// A new key, with the key itself.
+#[derive(Serialize)]
+struct NewRow<'a> {
+    key: &'a str,
+    #[serde(flatten)]
+    row: Row<'a>,
+}
+
+impl<'a> Row<'a> {
+    fn new(key: &'a ApiKey) -> Self {
+        Self {
+            id: key.id.to_string(),
+            owner: key.owner.as_str(),
+            name: key.name.as_str(),
+            scope: key.scope.as_str(),
+            created_at: key.created_at.to_iso_8601(),
+            expires_at: key.expires_at.map(Timestamp::to_iso_8601),
+            last_used_at: key.last_used_at.map(Timestamp::to_iso_8601),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! API keys: how a script acts for an account without its password.
+
+use uuid::Uuid;
+
+use super::{Authority, Email, PublicId, SecretHash, Timestamp};
+
+/// A key's name to the world, which is not the key: a random UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyId(Uuid);
+
+uuid_id!(KeyId);
+
+/// What its owner calls a key: 1 to 100 characters, none of them a control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName(String);
+
+checked_text!(KeyName);
+
+impl KeyName {
+    /// Reads a name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("is required".to_owned());
+        }
+        if text.chars().count() > 100 {
+            return Err("must have at most 100 characters".to_owned());
+        }
+        // Those that turn the direction of a text (UAX #9) make one name look like another.
+        let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if text.chars().any(|c| c.is_control() || turns(c)) {
+            return Err("must not contain control characters".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// What a key may be used for. Never for more than its owner may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyScope {
+    /// Reading: GET and HEAD.
+    Read,
+    /// Reading and writing.
+    Write,
+}
+
+named!(KeyScope { Read => "read", Write => "write" });
+
+/// A key to be made. The store never sees the key itself.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    /// Chosen by whoever makes the key.
+    pub id: KeyId,
+    /// Whose it is.
+    pub owner: PublicId,
+    /// Unique among its owner's keys.
+    pub name: KeyName,
+    /// What it may be used for.
+    pub scope: KeyScope,
+    /// The key's hash.
+    pub hash: SecretHash,
+    /// The last moment at which it is good, if it expires.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl NewApiKey {
+    /// Reads until when a key is to be good: a time, or a date, to whose end it is.
+    pub fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+        let end = Timestamp::parse_end(text)?;
+        if end > now { Ok(end) } else { Err(format!("'{text}' is in the past")) }
+    }
+}
+
+/// A key as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its name to the world.
+    pub id: KeyId,
+    /// Its owner's e-mail address.
+    pub owner: Email,
+    /// What its owner calls it.
+    pub name: KeyName,
+    /// What it may be used for.
+    pub scope: KeyScope,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The last moment at which it is good, if it expires.
+    pub expires_at: Option<Timestamp>,
+    /// When it was used last, to the minute; `None` where it never was.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// What the store knows, at this moment, of a key that a request is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyAuthority {
+    /// The key.
+    pub id: KeyId,
+    /// What it may be used for.
+    pub scope: KeyScope,
+    /// The last moment at which it is good, if it expires.
+    pub expires_at: Option<Timestamp>,
+    /// When it was used last, as far as it is noted.
+    pub last_used_at: Option<Timestamp>,
+    /// Its owner; `None` where that account is not active.
+    pub owner: Option<Authority>,
+}
+
+impl KeyAuthority {
+    /// How old the note of a key's last use may become before it is renewed: a write for each
+    /// request would cost more than the request.
+    const USE_IS_NOTED_EVERY_MILLIS: i64 = 60_000;
+
+    /// Whether the key's time is over.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| now > end)
+    }
+
+    /// Whether this use is worth a note.
+    pub fn use_is_news(&self, now: Timestamp) -> bool {
+        self.last_used_at
+            .is_none_or(|noted| now.as_millis().saturating_sub(noted.as_millis()) >= Self::USE_IS_NOTED_EVERY_MILLIS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_line_that_somebody_can_read() {
+        for text in ["ci", "Nightly report (prod)", "täglich", &"ä".repeat(100)] {
+            assert_eq!(KeyName::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["", "  ", "a\nb", "a\u{1b}[2J", "a\u{202e}b", &"x".repeat(101)] {
+            assert!(KeyName::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    fn key(expires_at: Option<i64>, last_used_at: Option<i64>) -> KeyAuthority {
+        KeyAuthority {
+            id: KeyId::generate(),
+            scope: KeyScope::Read,
+            expires_at: expires_at.map(Timestamp::from_millis),
+            last_used_at: last_used_at.map(Timestamp::from_millis),
+            owner: None,
+        }
+    }
+
+    #[test]
+    fn a_key_is_good_to_its_last_moment_or_for_ever() {
+        let at = Timestamp::from_millis;
+        assert!(!key(Some(1_000), None).has_expired(at(1_000)));
+        assert!(key(Some(1_000), None).has_expired(at(1_001)));
+        assert!(!key(None, None).has_expired(at(i64::MAX)));
+    }
+
+    #[test]
+    fn a_use_is_noted_once_a_minute() {
+        let at = Timestamp::from_millis;
+        assert!(key(None, None).use_is_news(at(0)));
+        assert!(!key(None, Some(1)).use_is_news(at(60_000)));
+        assert!(key(None, Some(1)).use_is_news(at(60_001)));
+    }
+}

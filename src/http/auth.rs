@@ -1,0 +1,326 @@
+//! `/auth`: register, log in, log out, change or reset a password.
+
+use rocket::http::Status;
+use rocket::serde::json::Json;
+use rocket::{Route, State, post};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use super::Services;
+use super::answers::{StatusView, Unstored};
+use super::body::{Body, Input, Nothing};
+use super::client::Client;
+use super::docs::{Answer, Description};
+use super::error::Problem;
+use super::fields::Fields;
+use super::guards::LoggedIn;
+use crate::accounts::{AccessToken, NewAccount, read_reset_code};
+use crate::domain::{Action, By, Email, Login, NewPassword, Password, Secret, Username};
+use crate::error::Error;
+
+/// How the document tells that too many attempts were made.
+pub const TOO_MANY: Answer = (429, "Too many attempts were made; this one was not looked at.", &[]);
+
+/// The routes of this file, and their part of the document.
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) = openapi_get_routes_spec![register_user, log_in, log_out, change_password, reset_password];
+    Description::of(&mut spec)
+        .operation(
+            "register_user",
+            &[
+                (
+                    201,
+                    "Registered. The token works at once; there is none where the account waits for approval.",
+                    &["Cache-Control", "Pragma"],
+                ),
+                (403, "Registration is closed.", &[]),
+                (409, "The e-mail address or the username is already registered.", &[]),
+                TOO_MANY,
+            ],
+        )
+        .operation(
+            "log_in",
+            &[
+                (200, "Logged in.", &["Cache-Control", "Pragma"]),
+                (401, "The account is unknown or the password is wrong.", &[]),
+                (403, "The password is right, and the account may not log in.", &[]),
+                TOO_MANY,
+            ],
+        )
+        .operation("log_out", &[(200, "Logged out. The token is dead.", &[])])
+        .operation("change_password", &[(200, "The password is changed.", &[]), TOO_MANY])
+        .operation("reset_password", &[(200, "The new password is set.", &[]), TOO_MANY]);
+    (routes, spec)
+}
+
+/// What registering takes.
+#[derive(JsonSchema)]
+#[schemars(example = "Register::example")]
+struct Register {
+    /// An e-mail address as browsers accept it. Letter case does not make another account.
+    #[schemars(with = "String", length(max = 254))]
+    email: Email,
+    /// 8 to 128 characters (the least is a setting) that are hard to guess.
+    #[schemars(with = "String", length(min = 1, max = 128))]
+    password: NewPassword,
+    /// 3 to 32 of `a-z A-Z 0-9 . - _`, to log in with instead of the e-mail address.
+    #[schemars(with = "Option<String>", length(min = 3, max = 32), regex(pattern = "^[a-zA-Z0-9._-]+$"))]
+    username: Option<Username>,
+}
+
+impl Register {
+    fn example() -> serde_json::Value {
+        json!({ "email": "ann@example.com", "password": "correct horse battery staple" })
+    }
+}
+
+#[rocket::async_trait]
+impl Input for Register {
+    async fn read(fields: &mut Fields, services: &Services, by: &By) -> Result<Option<Self>, Error> {
+        services.accounts.check_registration()?;
+        let email = fields.required("email", Email::parse);
+        let username = fields.optional("username", Username::parse);
+        let password = match fields.required("password", |text| services.accounts.check_length(text)) {
+            Some(password) => {
+                let names = email.iter().map(Email::as_str).chain(username.iter().flatten().map(Username::as_str));
+                let names = names.map(str::to_owned).collect();
+                let judgement = services.accounts.judge_registration(password, names, by).await?;
+                judgement.map_err(|why| fields.refuse("password", why)).ok()
+            }
+            None => None,
+        };
+        let (Some(email), Some(username), Some(password)) = (email, username, password) else { return Ok(None) };
+        Ok(Some(Self { email, password, username }))
+    }
+}
+
+/// What logging in takes: the password, and one of the account's names.
+#[derive(JsonSchema)]
+#[schemars(example = "LogIn::example")]
+struct LogIn {
+    /// The account's e-mail address.
+    #[schemars(with = "Option<String>", length(max = 254))]
+    #[allow(dead_code, reason = "documents the field; `login` holds what was given")]
+    email: (),
+    /// Instead of the e-mail address: the account's username.
+    #[schemars(with = "Option<String>", length(min = 3, max = 32))]
+    #[allow(dead_code, reason = "documents the field; `login` holds what was given")]
+    username: (),
+    #[schemars(with = "String", length(min = 1, max = 128))]
+    password: Password,
+    #[schemars(skip)]
+    login: Login,
+}
+
+impl LogIn {
+    fn example() -> serde_json::Value {
+        Register::example()
+    }
+}
+
+#[rocket::async_trait]
+impl Input for LogIn {
+    async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
+        let email = fields.optional("email", Email::parse);
+        let username = fields.optional("username", Username::parse);
+        let password = fields.required("password", Password::parse);
+        let login = match (email, username) {
+            (Some(Some(email)), Some(None)) => Login::Email(email),
+            (Some(None), Some(Some(username))) => Login::Username(username),
+            (Some(None), Some(None)) => {
+                fields.refuse("email", "is required, unless there is a username");
+                return Ok(None);
+            }
+            (Some(Some(_)), Some(Some(_))) => {
+                fields.refuse("username", "must not be given together with an email");
+                return Ok(None);
+            }
+            _ => return Ok(None),
+        };
+        Ok(password.map(|password| Self { email: (), username: (), password, login }))
+    }
+}
+
+/// What changing a password takes.
+#[derive(JsonSchema)]
+#[schemars(example = "ChangePassword::example")]
+struct ChangePassword {
+    /// The present one.
+    #[schemars(with = "String", length(min = 1, max = 128))]
+    current_password: Password,
+    /// As for registering.
+    #[schemars(with = "String", length(min = 1, max = 128))]
+    new_password: Password,
+}
+
+impl ChangePassword {
+    fn example() -> serde_json::Value {
+        json!({ "current_password": "correct horse battery staple", "new_password": "another phrase nobody guesses" })
+    }
+}
+
+#[rocket::async_trait]
+impl Input for ChangePassword {
+    async fn read(fields: &mut Fields, services: &Services, _: &By) -> Result<Option<Self>, Error> {
+        let current = fields.required("current_password", Password::parse);
+        let new = fields.required("new_password", |text| services.accounts.check_length(text));
+        if new.is_some() && new == current {
+            fields.refuse("new_password", "is the present one");
+            return Ok(None);
+        }
+        Ok(current.zip(new).map(|(current_password, new_password)| Self { current_password, new_password }))
+    }
+}
+
+/// What resetting a password takes.
+#[derive(JsonSchema)]
+#[schemars(example = "ResetPassword::example")]
+struct ResetPassword {
+    /// What an administrator has given you. Letter case, hyphens and blanks do not count.
+    #[schemars(with = "String")]
+    code: Secret,
+    /// As for registering.
+    #[schemars(with = "String", length(min = 1, max = 128))]
+    new_password: Password,
+}
+
+impl ResetPassword {
+    fn example() -> serde_json::Value {
+        json!({ "code": "abcd-efgh-ijkl-mnop", "new_password": "another phrase nobody guesses" })
+    }
+}
+
+#[rocket::async_trait]
+impl Input for ResetPassword {
+    async fn read(fields: &mut Fields, services: &Services, _: &By) -> Result<Option<Self>, Error> {
+        let code = fields.required("code", read_reset_code);
+        let new = fields.required("new_password", |text| services.accounts.check_length(text));
+        Ok(code.zip(new).map(|(code, new_password)| Self { code, new_password }))
+    }
+}
+
+/// A fresh token (RFC 6750 section 4).
+#[derive(Serialize, JsonSchema)]
+struct TokenView {
+    /// A JSON Web Token, to be sent as `Authorization: Bearer ...`.
+    access_token: String,
+    /// `bearer`
+    token_type: &'static str,
+    /// The token's life in seconds.
+    expires_in: u32,
+}
+
+impl TokenView {
+    fn new(token: AccessToken) -> Self {
+        Self { access_token: token.text, token_type: "bearer", expires_in: token.expires_in }
+    }
+}
+
+/// What registering answers.
+#[derive(Serialize, JsonSchema)]
+struct RegisteredView {
+    #[serde(flatten)]
+    outcome: StatusView,
+    #[serde(flatten)]
+    token: Option<TokenView>,
+}
+
+/// What logging in answers.
+#[derive(Serialize, JsonSchema)]
+struct LoggedInView {
+    #[serde(flatten)]
+    outcome: StatusView,
+    #[serde(flatten)]
+    token: TokenView,
+}
+
+/// # Register
+///
+/// Makes an account, an employee's, and logs it in. Where the service asks for approval the account
+/// waits, and there is no token; where registration is closed, only administrators make accounts.
+#[openapi(tag = "Accounts")]
+#[post("/auth/register", data = "<body>")]
+async fn register_user(
+    client: Client,
+    body: Body<Register>,
+    services: &State<Services>,
+) -> Result<Unstored<RegisteredView>, Problem> {
+    let Body(Register { email, password, username }) = body;
+    let new = NewAccount { email, username, password };
+    let token = services.accounts.register(new, &services.sessions, &client.unproven()).await?;
+    let message = match token {
+        Some(_) => "successfully registered",
+        None => "successfully registered; your account is waiting for approval",
+    };
+    let view = RegisteredView { outcome: StatusView::success(message), token: token.map(TokenView::new) };
+    Ok(Unstored(Status::Created, view))
+}
+
+/// # Log in
+///
+/// Takes `email` or `username`, and `password`. A wrong password and an unknown account are not
+/// told apart, neither in the answer nor in the time it takes.
+#[openapi(tag = "Accounts")]
+#[post("/auth/login", data = "<body>")]
+async fn log_in(
+    client: Client,
+    body: Body<LogIn>,
+    services: &State<Services>,
+) -> Result<Unstored<LoggedInView>, Problem> {
+    let by = client.unproven();
+    let user = services.accounts.log_in(body.0.login, body.0.password, &by).await?;
+    let token = TokenView::new(services.sessions.start(&user, &by).await?);
+    Ok(Unstored(Status::Ok, LoggedInView { outcome: StatusView::success("successfully logged in"), token }))
+}
+
+/// # Log out
+///
+/// Ends this session. When the answer arrives its token is dead, and stays so.
+#[openapi(tag = "Accounts")]
+#[post("/auth/logout", data = "<_body>")]
+async fn log_out(
+    account: LoggedIn,
+    client: Client,
+    _body: Body<Nothing>,
+    services: &State<Services>,
+) -> Result<Json<StatusView>, Problem> {
+    let by = client.on_behalf_of(&account.caller);
+    services.store.end_session(account.id(), account.session, Action::LogOut, &by).await?;
+    Ok(Json(StatusView::success("successfully logged out")))
+}
+
+/// # Change your password
+///
+/// Ends every other session of the account, and a reset code. API keys stay.
+#[openapi(tag = "Accounts")]
+#[post("/auth/password", data = "<body>")]
+async fn change_password(
+    account: LoggedIn,
+    client: Client,
+    body: Body<ChangePassword>,
+    services: &State<Services>,
+) -> Result<Json<StatusView>, Problem> {
+    let Body(ChangePassword { current_password, new_password }) = body;
+    let by = client.on_behalf_of(&account.caller);
+    services.accounts.change_password(account.id(), current_password, new_password, account.session, &by).await?;
+    Ok(Json(StatusView::success("successfully changed the password; every other session has ended")))
+}
+
+/// # Set a new password with a reset code
+///
+/// An administrator makes the code. It works once, within an hour, and ends every session of the
+/// account. Log in with the new password then.
+#[openapi(tag = "Accounts")]
+#[post("/auth/reset", data = "<body>")]
+async fn reset_password(
+    client: Client,
+    body: Body<ResetPassword>,
+    services: &State<Services>,
+) -> Result<Json<StatusView>, Problem> {
+    let Body(ResetPassword { code, new_password }) = body;
+    services.accounts.reset_password(&code, new_password, &client.unproven()).await?;
+    Ok(Json(StatusView::success("successfully set the new password; please log in")))
+}

@@ -1,0 +1,114 @@
+//! `/auth/sessions`: where one is logged in.
+
+use rocket::{Route, State, delete, get};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::answers::NoContent;
+use super::body::{Body, Nothing};
+use super::client::Client;
+use super::docs::Description;
+use super::error::Problem;
+use super::guards::{Account, LoggedIn};
+use super::page::{PageQuery, PageView};
+use super::{API, Services};
+use crate::domain::{Action, Session, SessionId};
+use crate::error::Error;
+
+/// The routes of this file, and their part of the document.
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) = openapi_get_routes_spec![list_sessions, end_session, end_sessions];
+    Description::of(&mut spec)
+        .extend("list_sessions", PageQuery::<()>::describe)
+        .operation("list_sessions", &[(200, "A page of sessions.", &["Link", "Total-Count"])])
+        .operation("end_session", &[(204, "The session is over.", &[]), (404, "You have no such session.", &[])])
+        .operation("end_sessions", &[(204, "You are logged out everywhere.", &[])]);
+    (routes, spec)
+}
+
+/// A session as its owner sees it.
+#[derive(Serialize, JsonSchema)]
+struct SessionView {
+    /// A UUID, which is the `jti` of the session's token.
+    id: String,
+    /// Whether it is the one that asks.
+    current: bool,
+    /// `12/31/26 11:59:59 PM UTC`
+    started_at: String,
+    started_at_iso8601: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    expires_at: String,
+    expires_at_iso8601: String,
+    /// From which address somebody logged in.
+    address: Option<String>,
+    /// With what, as it called itself.
+    client: Option<String>,
+    /// The session's address.
+    link: String,
+}
+
+impl SessionView {
+    fn new(session: Session, current: Option<SessionId>) -> Self {
+        Self {
+            id: session.id.to_string(),
+            current: current == Some(session.id),
+            started_at: session.started_at.to_clock_text(),
+            started_at_iso8601: session.started_at.to_iso_8601(),
+            expires_at: session.expires_at.to_clock_text(),
+            expires_at_iso8601: session.expires_at.to_iso_8601(),
+            address: session.address.map(|address| address.to_string()),
+            client: session.client,
+            link: format!("{API}/auth/sessions/{}", session.id),
+        }
+    }
+}
+
+/// # List your sessions
+///
+/// Each login that has neither expired nor been ended, the oldest first.
+#[openapi(tag = "Your account")]
+#[get("/auth/sessions")]
+async fn list_sessions(
+    account: Account,
+    query: PageQuery<()>,
+    services: &State<Services>,
+) -> Result<PageView<SessionView>, Problem> {
+    let page = services.store.list_sessions(account.id(), services.clock.now(), query.page).await?;
+    let current = account.session();
+    Ok(PageView::new(&query.address("/auth/sessions"), page, |session| SessionView::new(session, current)))
+}
+
+/// # End a session
+///
+/// When the answer arrives its token is dead.
+#[openapi(tag = "Your account")]
+#[delete("/auth/sessions/<id>", data = "<_body>")]
+async fn end_session(
+    account: LoggedIn,
+    client: Client,
+    id: &str,
+    _body: Body<Nothing>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    let id = SessionId::parse(id).ok_or_else(|| Error::no_such("session"))?;
+    let by = client.on_behalf_of(&account.caller);
+    services.store.end_session(account.id(), id, Action::EndSession, &by).await?;
+    Ok(NoContent)
+}
+
+/// # Log out everywhere
+///
+/// Ends all sessions of the account, also this one. API keys stay.
+#[openapi(tag = "Your account")]
+#[delete("/auth/sessions", data = "<_body>")]
+async fn end_sessions(
+    account: LoggedIn,
+    client: Client,
+    _body: Body<Nothing>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    services.store.end_sessions(account.id(), &client.on_behalf_of(&account.caller)).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,126 @@
+//! The audit: SQL and row mapping.
+
+use rusqlite::{Connection, Row, params};
+
+use super::writer::JobError;
+use super::{Conditions, page, users};
+use crate::domain::{
+    AccountRef, Action, Actor, AuditEntry, AuditFilter, By, Failure, Login, Page, PageRequest, PublicId, RequestId,
+    Target, Timestamp,
+};
+
+/// The result of what was done, and not refused.
+const OK: &str = "ok";
+
+/// Notes that something was done to an account, in the transaction that does it.
+pub fn done(
+    connection: &Connection,
+    by: &By,
+    action: Action,
+    target: PublicId,
+    detail: Option<&str>,
+) -> rusqlite::Result<()> {
+    insert(connection, by, action, &Target::Account(target), OK, detail)
+}
+
+/// Notes that something was refused.
+pub fn refused(connection: &Connection, failure: &Failure, by: &By) -> Result<(), JobError> {
+    Ok(insert(connection, by, failure.action, &failure.target, failure.reason, None)?)
+}
+
+fn insert(
+    connection: &Connection,
+    by: &By,
+    action: Action,
+    target: &Target,
+    result: &str,
+    detail: Option<&str>,
+) -> rusqlite::Result<()> {
+    let (actor, actor_id) = match by.actor {
+        Actor::Nobody => ("anonymous", None),
+        Actor::CommandLine => ("command line", None),
+        Actor::Service => ("service", None),
+        // The account's address takes the place of this.
+        Actor::Account(id) => ("", Some(id)),
+    };
+    let (target, target_id) = match target {
+        Target::Account(id) => (None, Some(*id)),
+        Target::UnknownEmail(email) => (Some(email.as_str()), None),
+        Target::Unknown => (None, None),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO audit (at, actor, actor_id, address, action, target, target_id, result, detail, credential,
+                                request_id)
+             VALUES (?1, coalesce((SELECT email FROM user WHERE public_id = ?3), ?2), ?3, ?4, ?5,
+                     coalesce((SELECT email FROM user WHERE public_id = ?7), ?6), ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            by.at.as_millis(),
+            actor,
+            actor_id.map(|id| id.to_string()),
+            by.address.map(|address| address.to_string()),
+            action.as_str(),
+            target,
+            target_id.map(|id| id.to_string()),
+            result,
+            detail,
+            by.proof.map(|proof| proof.credential.to_string()),
+            by.request.as_ref().map(RequestId::to_string),
+        ])?;
+    Ok(())
+}
+
+/// A page of entries, latest first.
+pub fn list(connection: &Connection, filter: &AuditFilter, request: PageRequest) -> rusqlite::Result<Page<AuditEntry>> {
+    let (id, email) = match &filter.account {
+        None => (None, None),
+        Some(AccountRef::Id(id)) => (Some(id.to_string()), None),
+        Some(AccountRef::Login(Login::Email(email))) => (None, Some(email.as_str())),
+        // A username is an account's, or nobody's; then no entry has this id.
+        Some(account) => {
+            (Some(users::find(connection, account)?.map_or_else(String::new, |user| user.public_id.to_string())), None)
+        }
+    };
+    let (action, since) = (filter.action.map(Action::as_str), filter.since.map(Timestamp::as_millis));
+    let conditions = Conditions::default()
+        .and("(actor_id = ? OR target_id = ?)", id.as_ref())
+        .and("(actor = ? COLLATE NOCASE OR target = ? COLLATE NOCASE)", email.as_ref())
+        .and("action = ?", action.as_ref())
+        .and("at >= ?", since.as_ref());
+    page(
+        connection,
+        request,
+        "id, at, actor, actor_id, address, action, target, target_id, result, detail, credential, request_id",
+        &format!("audit WHERE {}", conditions.to_sql("TRUE")),
+        "id DESC",
+        &conditions.values(),
+        from_row,
+    )
+}
+
+/// Forgets some of the entries of before `before`, and answers whether there may be more.
+pub fn forget_some(connection: &Connection, before: Timestamp) -> Result<bool, JobError> {
+    const SOME: usize = 1_000;
+    let forgotten = connection
+        .prepare_cached("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)")?
+        .execute(params![before.as_millis(), SOME])?;
+    Ok(forgotten == SOME)
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry {
+        id: row.get(0)?,
+        at: Timestamp::from_millis(row.get(1)?),
+        actor: row.get(2)?,
+        actor_id: row.get(3)?,
+        address: row.get(4)?,
+        action: row.get(5)?,
+        target: row.get(6)?,
+        target_id: row.get(7)?,
+        result: row.get(8)?,
+        detail: row.get(9)?,
+        credential: row.get(10)?,
+        request_id: row.get(11)?,
+    })
+}

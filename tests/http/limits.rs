@@ -1,0 +1,249 @@
+//! How often somebody may try. (The arithmetic is tested where it stands.)
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use rocket::futures::future::join_all;
+use rocket::http::{Method, Status};
+use serde_json::json;
+
+use crate::support::{Actor, Answer, PASSWORD, TestApp};
+
+const ON: &[(&str, &str)] = &[("throttle", "true")];
+
+async fn guess(actor: &Actor<'_>, n: usize) -> Answer {
+    actor.log_in(&format!("guess {n}")).await
+}
+
+#[track_caller]
+fn assert_throttled(answer: &Answer, seconds: u64) {
+    answer.assert(Status::TooManyRequests);
+    assert_eq!(answer.header("Retry-After"), Some(seconds.to_string().as_str()));
+    assert_eq!(answer.body["status"], "fail");
+}
+
+/// How many entries of the audit tell of this.
+async fn audited(admin: &Actor<'_>, action: &str, result: &str) -> usize {
+    let list = admin.get(&format!("/audit?per_page=100&action={action}")).await;
+    list.body["items"].as_array().unwrap().iter().filter(|entry| entry["result"] == result).count()
+}
+
+#[rocket::async_test]
+async fn of_10_000_guesses_ten_are_verified_and_the_owner_gets_in_where_they_are_known() {
+    let app = TestApp::with(ON).await;
+    let (admin, ann) = (app.admin().await, app.user("ann").await);
+    let names = ["ann@example.com", "ANN@example.com", "Ann@Example.COM", "aNN@eXample.com"];
+    let guesser = app.anon().from("203.0.113.66");
+    let mut counts = std::collections::BTreeMap::new();
+    for chunk in 0..100 {
+        let answers = join_all((0..100).map(async |n| {
+            let n: u32 = chunk * 100 + n;
+            let address = Ipv4Addr::from(n.wrapping_mul(2_654_435_761)).to_string();
+            let forwarded = format!("for={address};proto=https");
+            let headers = [
+                ("X-Forwarded-For", address.as_str()),
+                ("X-Real-IP", address.as_str()),
+                ("Forwarded", forwarded.as_str()),
+                ("Content-Type", "application/json"),
+            ];
+            let body = json!({ "email": names[n as usize % 4], "password": format!("guess {n}") }).to_string();
+            guesser.send_with(Method::Post, "/auth/login", &headers, &body).await.status.code
+        }))
+        .await;
+        for status in answers {
+            *counts.entry(status).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(counts, [(401, 10), (429, 9_990)].into());
+    assert_eq!(audited(&admin, "session.start", "wrong_password").await, 10);
+    ann.log_in(PASSWORD).await.assert(Status::Ok);
+    // From where the guesses come even the right password has to wait, and then gets in.
+    let owner = ann.from("203.0.113.66");
+    assert_throttled(&owner.log_in(PASSWORD).await, 60);
+    app.advance(Duration::from_mins(1));
+    owner.log_in(PASSWORD).await.assert(Status::Ok);
+}
+
+#[rocket::async_test]
+async fn guesses_from_everywhere_end_at_a_hundred_and_do_not_shut_the_owner_out() {
+    let app = TestApp::with(ON).await;
+    let ann = app.user("ann").await;
+    let mut verified = 0;
+    for n in 0..300 {
+        let answer = guess(&ann.from(&format!("203.0.{}.{}", n / 100, n % 100)), n).await;
+        verified += usize::from(answer.status == Status::Unauthorized);
+    }
+    assert_eq!(verified, 100);
+    assert_throttled(&ann.from("198.51.100.1").log_in(PASSWORD).await, 60);
+    ann.log_in(PASSWORD).await.assert(Status::Ok);
+}
+
+#[rocket::async_test]
+async fn an_address_of_ipv6_is_its_64() {
+    let app = TestApp::with(ON).await;
+    let ann = app.user("ann").await;
+    for n in 0..10 {
+        guess(&ann.from(&format!("2001:db8:0:1::{n}")), n).await.assert(Status::Unauthorized);
+    }
+    assert_throttled(&guess(&ann.from("2001:db8:0:1:ffff::1"), 10).await, 60);
+    guess(&ann.from("2001:db8:0:2::1"), 11).await.assert(Status::Unauthorized);
+}
+
+#[rocket::async_test]
+async fn accounts_that_do_not_exist_count_alike() {
+    let app = TestApp::with(ON).await;
+    let nobody = Actor { email: "nobody@example.com".to_owned(), ..app.anon() };
+    for n in 0..10 {
+        guess(&nobody, n).await.assert(Status::Unauthorized);
+    }
+    let unknown = guess(&nobody, 10).await;
+    assert_throttled(&unknown, 60);
+    let ann = app.user("ann").await;
+    for n in 0..10 {
+        guess(&ann, n).await.assert(Status::Unauthorized);
+    }
+    assert_eq!(guess(&ann, 10).await.text, unknown.text);
+}
+
+#[rocket::async_test]
+async fn each_name_of_an_account_counts_for_the_account() {
+    let app = TestApp::with(ON).await;
+    let ann = app.user("ann").await;
+    ann.patch("/auth/user", &[("username", "ann")]).await.assert(Status::Ok);
+    for n in 0..10 {
+        let name = if n % 2 == 0 { ("username", "ANN") } else { ("email", "ann@example.com") };
+        let answer = app.anon().post("/auth/login", &[name, ("password", "wrong")]).await;
+        answer.assert(Status::Unauthorized);
+    }
+    assert_throttled(&guess(&ann, 10).await, 60);
+    // So do the other places where the password is asked for.
+    let change = ann.post("/auth/password", &[("current_password", PASSWORD), ("new_password", "tinker tailor")]).await;
+    assert_throttled(&change, 60);
+}
+
+#[rocket::async_test]
+async fn one_address_may_fail_fifty_times() {
+    let app = TestApp::with(ON).await;
+    let mut verified = 0;
+    for n in 0..100 {
+        let somebody = Actor { email: format!("somebody{n}@example.com"), ..app.anon() };
+        verified += usize::from(guess(&somebody, n).await.status == Status::Unauthorized);
+    }
+    assert_eq!(verified, 50);
+    let fields = [("code", "abcd-efgh-ijkl-mnop"), ("new_password", "tinker tailor soldier")];
+    assert_throttled(&app.anon().post("/auth/reset", &fields).await, 10);
+    app.advance(Duration::from_secs(10));
+    app.anon().post("/auth/reset", &fields).await.assert_invalid(&["code"]);
+}
+
+#[rocket::async_test]
+async fn an_office_that_logs_in_is_not_noticed() {
+    let app = TestApp::with(ON).await;
+    for n in 0..50 {
+        let somebody = app.user(&format!("somebody{n}")).await;
+        // Everybody mistypes it now and then.
+        if n % 5 == 0 {
+            guess(&somebody, n).await.assert(Status::Unauthorized);
+        }
+        for _ in 0..5 {
+            somebody.log_in(PASSWORD).await.assert(Status::Ok);
+        }
+    }
+}
+
+#[rocket::async_test]
+async fn an_address_may_register_sixty_accounts_at_once() {
+    let app = TestApp::with(ON).await;
+    for n in 0..60 {
+        app.user(&format!("somebody{n}")).await;
+    }
+    let register = async |actor: Actor<'_>, name: &str, password: &str| {
+        actor.post("/auth/register", &[("email", &format!("{name}@example.com")), ("password", password)]).await
+    };
+    assert_throttled(&register(app.anon(), "ann", PASSWORD).await, 120);
+    // Neither does a password that is judged, which is work.
+    assert_throttled(&register(app.anon(), "ann", "password1").await, 120);
+    register(app.anon().from("192.0.2.2"), "ann", PASSWORD).await.assert(Status::Created);
+    app.advance(Duration::from_mins(2));
+    register(app.anon(), "bob", PASSWORD).await.assert(Status::Created);
+}
+
+#[rocket::async_test]
+async fn of_64_guesses_at_once_no_more_than_ten_are_verified() {
+    let app = TestApp::with(ON).await;
+    let ann = app.user("ann").await;
+    let answers = join_all((0..64).map(|n| guess(&ann, n))).await;
+    let verified = answers.iter().filter(|answer| answer.status == Status::Unauthorized).count();
+    assert_eq!(verified, 10);
+}
+
+#[rocket::async_test]
+async fn behind_a_trusted_proxy_the_address_that_it_names_counts() {
+    let proxies = ("trusted_proxies", "[\"192.0.2.0/24\", \"10.0.0.1\"]");
+    let app = TestApp::with(&[("throttle", "true"), proxies]).await;
+    let ann = app.user("ann").await;
+    let guess_from = async |forwarded: &[&str], n: usize| {
+        let mut headers: Vec<_> = forwarded.iter().map(|value| ("X-Forwarded-For", *value)).collect();
+        headers.push(("Content-Type", "application/json"));
+        let body = json!({ "email": ann.email, "password": format!("guess {n}") }).to_string();
+        app.anon().send_with(Method::Post, "/auth/login", &headers, &body).await
+    };
+    for n in 0..10 {
+        // Whatever stands left of the address, anybody may have written.
+        let forged = format!("198.51.100.{n}, 203.0.113.7");
+        let hops: &[&str] = if n % 2 == 0 { &[&forged] } else { &[&forged, "10.0.0.1"] };
+        guess_from(hops, n).await.assert(Status::Unauthorized);
+    }
+    assert_throttled(&guess_from(&["203.0.113.7"], 10).await, 60);
+    guess_from(&["203.0.113.8"], 11).await.assert(Status::Unauthorized);
+    // Who is no proxy is believed nothing.
+    let direct = app.anon().from("203.0.113.7");
+    let headers = [("X-Forwarded-For", "198.51.100.1"), ("Content-Type", "application/json")];
+    let body = json!({ "email": ann.email, "password": "guess" }).to_string();
+    assert_throttled(&direct.send_with(Method::Post, "/auth/login", &headers, &body).await, 60);
+}
+
+#[rocket::async_test]
+async fn who_is_told_that_the_service_is_busy_has_lost_no_place() {
+    // So dear a hash that the queue fills up.
+    let app = TestApp::with(&[("throttle", "true"), ("argon2_memory_kib", "8192")]).await;
+    let somebody =
+        |n: u8| Actor { email: format!("somebody{n}@example.com"), ..app.anon() }.from(&format!("192.0.2.{n}"));
+    let crowd: Vec<_> = (0..=255).flat_map(|n| [somebody(n), somebody(n), somebody(n)]).collect();
+    let answers = join_all(crowd.iter().enumerate().map(|(n, actor)| guess(actor, n))).await;
+    let busy = |n: usize| answers[3 * n..3 * n + 3].iter().all(|answer| answer.status == Status::ServiceUnavailable);
+    let unlucky = (0..256).find(|n| busy(*n)).expect("somebody found it busy each time");
+    for n in 0..10 {
+        guess(&crowd[3 * unlucky], n).await.assert(Status::Unauthorized);
+    }
+    assert_throttled(&guess(&crowd[3 * unlucky], 10).await, 60);
+}
+
+#[rocket::async_test]
+async fn an_account_writes_300_times_at_once_and_an_administrator_as_often_as_they_want() {
+    let app = TestApp::with(ON).await;
+    let (admin, ann) = (app.admin().await, app.user("ann").await);
+    let write = async |actor: &Actor<'_>| actor.patch("/auth/user", &[("username", "a name")]).await;
+    for _ in 0..300 {
+        write(&ann).await.assert_invalid(&["username"]);
+        write(&admin).await.assert_invalid(&["username"]);
+    }
+    assert_throttled(&write(&ann).await, 1);
+    assert_throttled(&ann.log_in(PASSWORD).await, 1);
+    write(&admin).await.assert_invalid(&["username"]);
+    // Reading is no writing, and who may not is told so first.
+    ann.get("/widgets").await.assert(Status::Ok);
+    ann.add_widget("one").await.assert(Status::Forbidden);
+    app.advance(Duration::from_secs(1));
+    ann.log_in(PASSWORD).await.assert(Status::Ok);
+}
+
+#[rocket::async_test]
+async fn without_throttle_nothing_is_counted() {
+    let app = TestApp::with(&[("throttle", "false")]).await;
+    let ann = app.user("ann").await;
+    for n in 0..150 {
+        guess(&ann, n).await.assert(Status::Unauthorized);
+    }
+    ann.log_in(PASSWORD).await.assert(Status::Ok);
+}

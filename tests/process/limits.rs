@@ -1,0 +1,185 @@
+//! How often somebody may try, over TCP, and what the log tells of it.
+
+use crate::cli::{add_user, look, look_at_json};
+use crate::program::{Answer, PASSWORD, Place};
+
+const ANN: &str = "ann@example.com";
+const WRONG: &str = "not the password";
+
+/// Guesses until that is refused, which is not long.
+#[track_caller]
+fn guess_until_refused(mut guess: impl FnMut(usize) -> Answer) -> Answer {
+    for n in 0..20 {
+        let answer = guess(n);
+        if answer.status == 429 {
+            assert!(n >= 10, "after {n}");
+            return answer;
+        }
+        assert_eq!(answer.status, 401, "{}", answer.text);
+    }
+    panic!("20 guesses, and none is refused");
+}
+
+/// What the log tells of failures, behind the time, the level and the module of each line.
+fn failures(said: &[String]) -> Vec<&str> {
+    said.iter().filter_map(|line| Some(line.strip_prefix('[')?.split_once("Z WARN  widgetd::accounts] ")?.1)).collect()
+}
+
+#[test]
+fn a_failed_login_is_a_line_of_the_log_that_other_programs_can_match() {
+    let mut place = Place::new();
+    place.set("WIDGETD_REGISTRATION", "approval");
+    let server = place.serve();
+    place.add_admin();
+    for email in [ANN, "off@example.com"] {
+        add_user(&place, &[email, "--username", email.split_once('@').unwrap().0]);
+    }
+    place.run(&["user", "disable", "off@example.com"], "");
+    let client = server.client();
+    let log_in = |field, name, password| client.post("/auth/login", &[(field, name), ("password", password)]).status;
+    let statuses = [
+        log_in("email", "Ann@Example.com", WRONG),
+        log_in("username", "ANN", WRONG),
+        log_in("email", ANN, PASSWORD),
+        log_in("email", "Nobody@example.com", WRONG),
+        log_in("username", "hunter2", WRONG),
+        // Browsers take it for an address; it is a password.
+        log_in("email", "P@ssw0rd", WRONG),
+        log_in("email", "off@example.com", WRONG),
+        log_in("email", "off@example.com", PASSWORD),
+        client.post("/auth/register", &[("email", "new@example.com"), ("password", PASSWORD)]).status,
+        log_in("email", "new@example.com", PASSWORD),
+        client.post("/auth/reset", &[("code", "aaaa-bbbb-cccc-dddd"), ("new_password", PASSWORD)]).status,
+    ];
+    assert_eq!(statuses, [401, 401, 200, 401, 401, 401, 401, 403, 201, 403, 400]);
+    let (_, said) = server.terminate();
+    let expected = [
+        "auth.fail ip=127.0.0.1 account=ann@example.com reason=wrong_password",
+        "auth.fail ip=127.0.0.1 account=ann@example.com reason=wrong_password",
+        "auth.fail ip=127.0.0.1 account=Nobody@example.com reason=unknown_account",
+        "auth.fail ip=127.0.0.1 account=- reason=unknown_account",
+        "auth.fail ip=127.0.0.1 account=- reason=unknown_account",
+        "auth.fail ip=127.0.0.1 account=off@example.com reason=wrong_password",
+        "auth.fail ip=127.0.0.1 account=off@example.com reason=disabled",
+        "auth.fail ip=127.0.0.1 account=new@example.com reason=pending",
+        "auth.fail ip=127.0.0.1 account=- reason=wrong_code",
+    ];
+    assert_eq!(failures(&said), expected);
+    assert!(!said.join("\n").contains("hunter2"), "{said:?}");
+}
+
+#[test]
+fn guesses_on_one_account_end_whatever_the_guesser_says_of_where_they_are_from() {
+    let place = Place::new();
+    let server = place.serve();
+    add_user(&place, &[ANN]);
+    add_user(&place, &["bob@example.com"]);
+    let from = |n: usize| {
+        let (client, address) = (server.client(), format!("203.0.113.{n}"));
+        match n % 4 {
+            0 => client,
+            1 => client.with("X-Forwarded-For", &address),
+            2 => client.with("X-Real-IP", &address),
+            _ => client.with("Forwarded", &format!("for={address}")),
+        }
+    };
+    let refused = guess_until_refused(|n| from(n).attempt(ANN, WRONG));
+    let seconds: u64 = refused.headers["Retry-After"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    let message = format!("Too many attempts. Please try again in {seconds} seconds.");
+    assert_eq!((&refused.body["status"], &refused.body["message"]), (&"fail".into(), &message.into()));
+    // The right password is a guess like any other.
+    assert_eq!(from(5).attempt(ANN, PASSWORD).status, 429);
+    assert_eq!(server.log_in("bob@example.com").get("/auth/user").status, 200);
+
+    let audit = look(&place, &["audit", "--action", "session.start"]);
+    assert!(!audit.contains("203.0.113."), "{audit}");
+    let (_, said) = server.terminate();
+    let failures = failures(&said);
+    let (wrong, throttled) = failures.split_at(failures.len() - 2);
+    assert!(wrong.len() >= 10, "{failures:?}");
+    for line in wrong {
+        assert_eq!(*line, "auth.fail ip=127.0.0.1 account=ann@example.com reason=wrong_password");
+    }
+    assert_eq!(throttled, ["auth.fail ip=127.0.0.1 account=ann@example.com reason=throttled"; 2]);
+}
+
+#[test]
+fn guesses_on_names_that_nobody_has_end_in_the_same_way() {
+    let place = Place::new();
+    let server = place.serve();
+    guess_until_refused(|_| server.client().attempt("nobody@example.com", WRONG));
+    let unknown = [("username", "hunter2"), ("password", WRONG)];
+    let refused = guess_until_refused(|_| server.client().post("/auth/login", &unknown));
+    assert!(refused.headers.contains_key("Retry-After"));
+    let (_, said) = server.terminate();
+    let throttled: Vec<&str> = failures(&said).into_iter().filter(|line| line.ends_with("throttled")).collect();
+    let expected = [
+        "auth.fail ip=127.0.0.1 account=nobody@example.com reason=throttled",
+        "auth.fail ip=127.0.0.1 account=- reason=throttled",
+    ];
+    assert_eq!(throttled, expected);
+}
+
+#[test]
+fn registrations_from_one_address_end() {
+    let place = Place::new();
+    let server = place.serve();
+    let register = |n: usize| {
+        let email = format!("{n}@example.com");
+        server.client().post("/auth/register", &[("email", &email), ("password", PASSWORD)])
+    };
+    let (n, refused) = (0..80).map(|n| (n, register(n))).find(|(_, answer)| answer.status != 201).unwrap();
+    assert_eq!(refused.status, 429, "{}", refused.text);
+    let seconds: u64 = refused.headers["Retry-After"].to_str().unwrap().parse().unwrap();
+    assert!(n >= 60 && (1..=120).contains(&seconds), "{n} {seconds}");
+    assert_eq!(look(&place, &["user", "list"]).lines().count(), n);
+    // Those who are there already come in.
+    assert_eq!(server.log_in("0@example.com").get("/auth/user").status, 200);
+}
+
+#[test]
+fn without_limits_nobody_is_refused_and_the_audit_has_it_all() {
+    const GUESSES: usize = 120;
+    let mut place = Place::new();
+    place.set("WIDGETD_THROTTLE", "false");
+    let server = place.serve();
+    add_user(&place, &[ANN]);
+    let client = server.client();
+    for _ in 0..GUESSES {
+        assert_eq!(client.attempt(ANN, WRONG).status, 401);
+    }
+    assert_eq!(client.attempt(ANN, PASSWORD).status, 200);
+    // More than one page of what the command reads them by.
+    let entries = look_at_json(&place, &["audit"]);
+    let ids: Vec<u64> = entries.as_array().unwrap().iter().map(|entry| entry["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids, (1..=GUESSES as u64 + 2).collect::<Vec<_>>());
+    assert_eq!(look(&place, &["audit"]).lines().count(), GUESSES + 2);
+}
+
+#[test]
+fn behind_a_proxy_that_is_trusted_the_address_that_it_names_counts() {
+    let mut place = Place::new();
+    place.set("WIDGETD_TRUSTED_PROXIES", "[\"127.0.0.1\"]");
+    let server = place.serve();
+    add_user(&place, &[ANN]);
+    let from = |forwarded_for: &str| server.client().with("X-Forwarded-For", forwarded_for);
+    guess_until_refused(|_| from("203.0.113.7").attempt(ANN, WRONG));
+    // What a client claims stands before what the proxy has seen.
+    assert_eq!(from("198.51.100.1, 203.0.113.7").attempt(ANN, WRONG).status, 429);
+    assert_eq!(from("203.0.113.8").attempt(ANN, WRONG).status, 401);
+    let elsewhere = from("203.0.113.9").with("X-Real-IP", "198.51.100.2").with("Forwarded", "for=198.51.100.3");
+    assert_eq!(elsewhere.attempt(ANN, PASSWORD).status, 200);
+    assert_eq!(server.client().attempt(ANN, WRONG).status, 401);
+
+    let entries = look_at_json(&place, &["audit", "--action", "session.start"]);
+    let entries = entries.as_array().unwrap();
+    let addresses: Vec<&str> = entries.iter().map(|entry| entry["address"].as_str().unwrap()).collect();
+    let (guessed, others) = addresses.split_at(addresses.len() - 3);
+    assert!(guessed.iter().all(|address| *address == "203.0.113.7"), "{addresses:?}");
+    assert_eq!(others, ["203.0.113.8", "203.0.113.9", "127.0.0.1"]);
+    assert_eq!(look_at_json(&place, &["user", "sessions", ANN])[0]["address"], "203.0.113.9");
+    let (_, said) = server.terminate();
+    let expected = "auth.fail ip=203.0.113.7 account=ann@example.com reason=throttled";
+    assert_eq!(failures(&said).iter().filter(|line| **line == expected).count(), 2);
+}

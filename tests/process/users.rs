@@ -1,0 +1,418 @@
+//! `widgetd user`: what it prints, and what it does to whoever is logged in at that moment.
+
+use serde_json::{Value, json};
+
+use crate::cli::{add, add_user, assert_changed, assert_failed, json as read_json, look, look_at_json};
+use crate::keys::make_key;
+use crate::program::{PASSWORD, Place, Server};
+
+const OTHER_PASSWORD: &str = "tinker tailor soldier spy";
+const ADMIN: &str = "admin@example.com";
+const ANN: &str = "ann@example.com";
+
+/// An account as `user show --json` prints it.
+#[track_caller]
+fn shown(place: &Place, account: &str) -> Value {
+    look_at_json(place, &["user", "show", account])
+}
+
+fn emails(list: &Value) -> Vec<&str> {
+    list.as_array().unwrap().iter().map(|user| user["email"].as_str().unwrap()).collect()
+}
+
+/// Somebody who has just registered, where the service asks for approval.
+#[track_caller]
+fn register_and_wait(server: &Server, email: &str) {
+    let answer = server.client().post("/auth/register", &[("email", email), ("password", PASSWORD)]);
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    assert!(answer.body.get("access_token").is_none(), "{}", answer.text);
+}
+
+#[test]
+fn an_account_is_added_with_the_username_and_the_role_that_are_given() {
+    let place = Place::new();
+    for (arguments, role) in [
+        (&["ann@example.com", "--username", "Ann.A"][..], "employee"),
+        (&["bob@example.com", "--role", "manager"], "manager"),
+        (&["cid@example.com", "--role", "admin"], "admin"),
+        (&["dan@example.com", "--admin"], "admin"),
+    ] {
+        let arguments = [&["user", "add"], arguments, &["--password-stdin"]].concat();
+        let printed = assert_changed(&place, &arguments, &format!("Added {} as {role}.", arguments[2]));
+        assert_eq!(printed, "");
+        assert_eq!(shown(&place, arguments[2])["role"], role);
+    }
+    assert_eq!(shown(&place, ANN)["username"], "Ann.A");
+    let taken = add(&place, &["eve@example.com", "--username", "ann.a"], PASSWORD);
+    assert_failed(&taken, 1, "widgetd: ann.a is already registered\n");
+    let wrong = add(&place, &["eve@example.com", "--username", "eve!"], PASSWORD);
+    assert_failed(&wrong, 1, "widgetd: username: 'eve!' contains one or more invalid characters.");
+    let weak = add(&place, &["eve@example.com", "--username", "tinker.tailor"], "tinker.tailor");
+    assert_failed(&weak, 1, "widgetd: password: is too easy to guess.");
+    assert_eq!(look(&place, &["user", "list"]).lines().count(), 4);
+}
+
+#[test]
+fn an_account_is_shown_for_people_and_for_programs() {
+    let place = Place::new();
+    add_user(&place, &[ANN, "--username", "Ann.A", "--role", "manager"]);
+    add_user(&place, &["bob@example.com"]);
+    let ann = shown(&place, ANN);
+    let (id, registered_on) = (ann["public_id"].as_str().unwrap(), ann["registered_on"].as_str().unwrap());
+    let expected = json!({
+        "public_id": id,
+        "email": "ann@example.com",
+        "username": "Ann.A",
+        "role": "manager",
+        "status": "active",
+        "registered_on": registered_on,
+    });
+    assert_eq!(ann, expected);
+    let lines = format!(
+        "E-mail      ann@example.com\n\
+         Username    Ann.A\n\
+         Public id   {id}\n\
+         Role        manager\n\
+         Status      active\n\
+         Registered  {registered_on}\n"
+    );
+    assert_eq!(look(&place, &["user", "show", ANN]), lines);
+    assert_eq!(shown(&place, "bob@example.com")["username"], Value::Null);
+    assert!(look(&place, &["user", "show", "bob@example.com"]).contains("\nUsername    -\n"));
+}
+
+#[test]
+fn a_list_holds_what_is_asked_for_oldest_first() {
+    let place = Place::new();
+    place.add_admin();
+    add_user(&place, &["bob@example.com", "--username", "Zoe"]);
+    add_user(&place, &[ANN, "--role", "manager"]);
+    place.run(&["user", "disable", ANN], "");
+    for (filter, expected) in [
+        (&[][..], &[ADMIN, "bob@example.com", ANN][..]),
+        (&["--status", "active"], &[ADMIN, "bob@example.com"]),
+        (&["--status", "disabled"], &[ANN]),
+        (&["--role", "manager"], &[ANN]),
+        (&["--search", "BOB@"], &["bob@example.com"]),
+        (&["--search", "zo"], &["bob@example.com"]),
+        (&["--search", "example.com", "--role", "admin"], &[ADMIN]),
+    ] {
+        let arguments = [&["user", "list"], filter].concat();
+        assert_eq!(emails(&look_at_json(&place, &arguments)), expected, "{filter:?}");
+        let listed = look(&place, &arguments);
+        assert_eq!(listed.lines().map(|line| line.split("  ").next().unwrap().trim()).collect::<Vec<_>>(), expected);
+    }
+    let registered_on = |account| shown(&place, account)["registered_on"].as_str().unwrap().to_owned();
+    let expected = format!(
+        "admin@example.com  admin     active    {}\n\
+         bob@example.com    employee  active    {}  Zoe\n\
+         ann@example.com    manager   disabled  {}\n",
+        registered_on(ADMIN),
+        registered_on("bob@example.com"),
+        registered_on(ANN)
+    );
+    assert_eq!(look(&place, &["user", "list"]), expected);
+    assert_eq!(look_at_json(&place, &["user", "list"])[1], shown(&place, "zoe"));
+}
+
+#[test]
+fn a_list_of_nobody_is_empty_and_people_are_told() {
+    let place = Place::new();
+    place.add_admin();
+    let output = place.run(&["user", "list", "--search", "bob"], "");
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b""[..]));
+    assert_eq!(output.stderr, b"There are no such accounts.\n");
+    assert_eq!(look_at_json(&place, &["user", "list", "--search", "bob"]), json!([]));
+}
+
+#[test]
+fn a_list_does_not_end_after_its_first_hundred() {
+    let place = Place::new();
+    place.add_admin();
+    let database = rusqlite::Connection::open(place.database()).unwrap();
+    // 250 more that only differ in their names.
+    let copies = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 250)
+                  INSERT INTO user (public_id, email, email_folded, role, status, password_hash, created_at, updated_at)
+                  SELECT printf('00000000-0000-4000-8000-%012d', n), n || '@example.com', n || '@example.com',
+                         'employee', 'active', '', 0, 0 FROM n";
+    database.execute(copies, []).unwrap();
+    let listed = look_at_json(&place, &["user", "list"]);
+    let expected: Vec<String> =
+        [ADMIN.to_owned()].into_iter().chain((1..=250).map(|n| format!("{n}@example.com"))).collect();
+    assert_eq!(emails(&listed), expected);
+    assert_eq!(look(&place, &["user", "list"]).lines().count(), 251);
+}
+
+#[test]
+fn a_change_says_what_the_account_is_now() {
+    let place = Place::new();
+    place.add_admin();
+    add_user(&place, &[ANN]);
+    for (command, done, role, status) in [
+        (&["role", ANN, "manager"][..], "Changed", "manager", "active"),
+        (&["disable", ANN], "Disabled", "manager", "disabled"),
+        (&["role", ANN, "admin"], "Changed", "admin", "disabled"),
+        (&["enable", ANN], "Enabled", "admin", "active"),
+        (&["role", ANN, "employee", "--json"], "Changed", "employee", "active"),
+        (&["disable", ANN, "--json"], "Disabled", "employee", "disabled"),
+        (&["enable", ANN, "--json"], "Enabled", "employee", "active"),
+    ] {
+        let said = format!("{done} ann@example.com: it is an account of role {role}, and {status}.");
+        let printed = assert_changed(&place, &[&["user"], command].concat(), &said);
+        let now = shown(&place, ANN);
+        assert_eq!((&now["role"], &now["status"]), (&role.into(), &status.into()));
+        if command.contains(&"--json") {
+            assert_eq!(read_json(&printed), now);
+        } else {
+            assert_eq!(printed, "");
+        }
+    }
+}
+
+#[test]
+fn a_password_is_changed_and_judged_by_the_names_of_the_account() {
+    let place = Place::new();
+    let server = place.serve();
+    add_user(&place, &[ANN, "--username", "tinker.tailor"]);
+    let ann = server.log_in(ANN);
+    let weak = place.run(&["user", "passwd", ANN, "--password-stdin"], "tinker.tailor");
+    assert_failed(&weak, 1, "widgetd: password: is too easy to guess.");
+    assert_eq!(ann.get("/auth/user").status, 200);
+    let passwd = ["user", "passwd", "tinker.tailor", "--password-stdin"];
+    let said = "Changed the password of ann@example.com; all its sessions have ended.";
+    assert_eq!(assert_changed(&place, &passwd, said), "");
+    assert_eq!(ann.get("/auth/user").status, 401);
+}
+
+#[test]
+fn what_an_account_is_already_or_cannot_become_is_refused() {
+    let mut place = Place::new();
+    place.set("WIDGETD_REGISTRATION", "approval");
+    place.add_admin();
+    add_user(&place, &[ANN]);
+    let server = place.serve();
+    register_and_wait(&server, "new@example.com");
+    let refused = |verb: &str, account: &str, status: &str| {
+        let before = (look(&place, &["audit"]), shown(&place, account));
+        let said = format!("widgetd: {account} is {status}");
+        for output in [&["--json"][..], &[]].map(|flag| place.run(&[&["user", verb, account], flag].concat(), "")) {
+            assert_failed(&output, 1, &said);
+            assert_failed(&output, 1, "; nothing was changed\n");
+        }
+        assert_eq!((look(&place, &["audit"]), shown(&place, account)), before);
+    };
+    refused("approve", ANN, "active");
+    refused("enable", ANN, "active");
+    refused("enable", "new@example.com", "pending");
+    place.run(&["user", "disable", ANN], "");
+    refused("approve", ANN, "disabled");
+    refused("disable", ANN, "disabled");
+    // Who waits can be shut out as well, and then only enabled.
+    place.run(&["user", "disable", "new@example.com"], "");
+    refused("approve", "new@example.com", "disabled");
+}
+
+#[test]
+fn the_last_administrator_stays_one() {
+    let place = Place::new();
+    place.add_admin();
+    add_user(&place, &["off@example.com", "--admin"]);
+    // Who cannot log in is no administrator that counts.
+    place.run(&["user", "disable", "off@example.com"], "");
+    let (before, audit) = (look(&place, &["user", "list"]), look(&place, &["audit"]));
+    for command in [
+        &["role", ADMIN, "manager"][..],
+        &["role", ADMIN, "employee"],
+        &["disable", ADMIN],
+        &["delete", ADMIN, "--yes"],
+    ] {
+        for json in [&[][..], &["--json"]] {
+            let output = place.run(&[&["user"], command, json].concat(), "");
+            let said = "widgetd: The last administrator can be neither demoted, disabled nor deleted.\n";
+            assert_failed(&output, 1, said);
+        }
+    }
+    assert_eq!((look(&place, &["user", "list"]), look(&place, &["audit"])), (before, audit));
+    add_user(&place, &["other@example.com", "--admin"]);
+    assert_changed(&place, &["user", "delete", ADMIN, "--yes"], "Deleted admin@example.com.");
+}
+
+#[test]
+fn a_new_role_holds_from_the_next_request() {
+    let place = Place::new();
+    let server = place.serve();
+    add_user(&place, &[ANN]);
+    let ann = server.log_in(ANN);
+    assert_eq!(ann.try_add_widget("one").unwrap().status, 403);
+    place.run(&["user", "role", ANN, "admin"], "");
+    assert_eq!(ann.try_add_widget("one").unwrap().status, 201);
+    place.add_admin();
+    place.run(&["user", "role", ANN, "employee"], "");
+    assert_eq!(ann.try_add_widget("two").unwrap().status, 403);
+    assert_eq!(ann.get("/auth/user").body["role"], "employee");
+}
+
+#[test]
+fn a_disabled_account_is_out_with_its_token_and_its_key_until_it_is_enabled() {
+    let place = Place::new();
+    let server = place.serve();
+    add_user(&place, &[ANN]);
+    let ann = server.log_in(ANN);
+    let key = server.client().bearing(&make_key(&place, ANN, &["--name", "ci"]));
+    assert_eq!((ann.get("/auth/user").status, key.get("/auth/user").status), (200, 200));
+
+    place.run(&["user", "disable", ANN], "");
+    assert_eq!((ann.get("/auth/user").status, key.get("/auth/user").status), (401, 401));
+    let answer = server.client().attempt(ANN, PASSWORD);
+    assert_eq!((answer.status, &answer.body["message"]), (403, &"Your account is disabled".into()));
+    assert_eq!(server.client().attempt(ANN, OTHER_PASSWORD).status, 401);
+
+    place.run(&["user", "enable", ANN], "");
+    // Its session is over for good; its key was never revoked.
+    assert_eq!((ann.get("/auth/user").status, key.get("/auth/user").status), (401, 200));
+    assert_eq!(server.log_in(ANN).get("/auth/user").status, 200);
+}
+
+#[test]
+fn whoever_registers_waits_until_they_are_approved() {
+    let mut place = Place::new();
+    place.set("WIDGETD_REGISTRATION", "approval");
+    let server = place.serve();
+    register_and_wait(&server, ANN);
+    let answer = server.client().attempt(ANN, PASSWORD);
+    assert_eq!((answer.status, &answer.body["message"]), (403, &"Your account is waiting for approval".into()));
+    assert_eq!(emails(&look_at_json(&place, &["user", "list", "--status", "pending"])), [ANN]);
+
+    let said = "Approved ann@example.com: it is an account of role employee, and active.";
+    let printed = assert_changed(&place, &["user", "approve", ANN, "--json"], said);
+    assert_eq!(read_json(&printed), shown(&place, ANN));
+    assert_eq!(server.log_in(ANN).get("/auth/user").status, 200);
+
+    register_and_wait(&server, "bob@example.com");
+    let said = "Approved bob@example.com: it is an account of role employee, and active.";
+    assert_eq!(assert_changed(&place, &["user", "approve", "bob@example.com"], said), "");
+    server.log_in("bob@example.com");
+}
+
+#[test]
+fn a_reset_code_sets_a_password_once() {
+    let place = Place::new();
+    let server = place.serve();
+    add_user(&place, &[ANN]);
+    let ann = server.log_in(ANN);
+    let make = |arguments: &[&str]| {
+        let output = place.run(&[&["user", "reset-code", ANN], arguments].concat(), "");
+        assert_eq!(output.status.code(), Some(0));
+        let said = String::from_utf8(output.stderr).unwrap();
+        let until = said
+            .strip_prefix("Made a reset code for ann@example.com. It works once, until ")
+            .and_then(|rest| rest.strip_suffix(&format!(".\nDatabase: {}\n", place.database().display())))
+            .unwrap_or_else(|| panic!("{said}"));
+        (String::from_utf8(output.stdout).unwrap(), until.to_owned())
+    };
+    let reset =
+        |code: &str, password| server.client().post("/auth/reset", &[("code", code), ("new_password", password)]);
+
+    let (replaced, _) = make(&[]);
+    let (printed, until) = make(&["--json"]);
+    let shown = read_json(&printed);
+    let code = shown["code"].as_str().unwrap();
+    assert_eq!(shown, json!({ "code": code, "email": "ann@example.com", "expires_at": until }));
+    assert_eq!(reset(replaced.trim_end(), OTHER_PASSWORD).status, 400);
+    // Making one changes nothing yet.
+    assert_eq!(ann.get("/auth/user").status, 200);
+    assert_eq!(reset(code, OTHER_PASSWORD).status, 200);
+    assert_eq!(ann.get("/auth/user").status, 401);
+    assert_eq!(server.client().attempt(ANN, PASSWORD).status, 401);
+    assert_eq!(server.client().attempt(ANN, OTHER_PASSWORD).status, 200);
+    assert_eq!(reset(code, PASSWORD).status, 400);
+
+    let (printed, _) = make(&[]);
+    let code = printed.strip_suffix('\n').unwrap();
+    assert_eq!((code.len(), code.matches('-').count()), (19, 3), "{code}");
+    assert_eq!(reset(&code.to_uppercase().replace('-', " "), PASSWORD).status, 200);
+    server.log_in(ANN);
+}
+
+#[test]
+fn sessions_are_listed_for_people_and_for_programs_and_ended() {
+    let place = Place::new();
+    let server = place.serve();
+    add_user(&place, &[ANN]);
+    place.add_admin();
+    let output = place.run(&["user", "sessions", ANN], "");
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b""[..]));
+    assert_eq!(output.stderr, b"ann@example.com is not logged in.\n");
+    assert_eq!(look_at_json(&place, &["user", "sessions", ANN]), json!([]));
+
+    let laptop = server.client().with("User-Agent", "laptop/1.0").attempt(ANN, PASSWORD);
+    let phone = server.client().with("User-Agent", "phone (blue)").attempt(ANN, PASSWORD);
+    let admin = server.log_in(ADMIN);
+    let [laptop, phone] =
+        [laptop, phone].map(|answer| server.client().bearing(answer.body["access_token"].as_str().unwrap()));
+    let listed = look_at_json(&place, &["user", "sessions", ANN]);
+    let known = laptop.get("/auth/sessions").body;
+    let mut lines = Vec::new();
+    for (n, client) in ["laptop/1.0", "phone (blue)"].into_iter().enumerate() {
+        let (session, known) = (&listed[n], &known["items"][n]);
+        let expected = json!({
+            "id": known["id"],
+            "started_at": known["started_at_iso8601"],
+            "expires_at": known["expires_at_iso8601"],
+            "address": "127.0.0.1",
+            "client": client,
+        });
+        assert_eq!(*session, expected);
+        let [started_at, expires_at] = ["started_at", "expires_at"].map(|field| session[field].as_str().unwrap());
+        lines.push(format!("{started_at}  {expires_at}  127.0.0.1  {client}\n"));
+    }
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert_eq!(look(&place, &["user", "sessions", ANN]), lines.concat());
+
+    let end = ["user", "sessions", ANN, "--end", "--yes"];
+    let printed =
+        assert_changed(&place, &[&end[..], &["--json"]].concat(), "Ended the sessions of ann@example.com: 2.");
+    assert_eq!(read_json(&printed), json!({ "ended": 2 }));
+    assert_eq!((laptop.get("/auth/user").status, phone.get("/auth/user").status), (401, 401));
+    assert_eq!(admin.get("/auth/user").status, 200);
+    let again = server.log_in(ANN);
+    assert_eq!(assert_changed(&place, &end, "Ended the sessions of ann@example.com: 1."), "");
+    assert_eq!(again.get("/auth/user").status, 401);
+}
+
+#[test]
+fn what_a_client_calls_itself_does_not_move_the_cursor_of_whoever_reads_it() {
+    let place = Place::new();
+    let server = place.serve();
+    add_user(&place, &[ANN]);
+    // U+009B begins a control sequence, as ESC [ does, and is no control character to HTTP.
+    let answer = server.client().with("User-Agent", "\u{9b}2Jx\ty").attempt(ANN, PASSWORD);
+    assert_eq!(answer.status, 200);
+    let listed = look(&place, &["user", "sessions", ANN]);
+    assert!(!listed.trim_end_matches('\n').contains(char::is_control), "{listed:?}");
+    assert!(listed.ends_with("  127.0.0.1  \u{fffd}2Jx\u{fffd}y\n"), "{listed:?}");
+}
+
+#[test]
+fn a_deleted_account_is_gone_with_its_token_and_its_key_and_its_name_is_free() {
+    let place = Place::new();
+    let server = place.serve();
+    add_user(&place, &[ANN, "--username", "Ann.A"]);
+    let ann = server.log_in(ANN);
+    let key = server.client().bearing(&make_key(&place, ANN, &["--name", "ci"]));
+    let was = shown(&place, ANN);
+    let printed = assert_changed(&place, &["user", "delete", ANN, "--yes", "--json"], "Deleted ann@example.com.");
+    assert_eq!(read_json(&printed), was);
+    assert_eq!((ann.get("/auth/user").status, key.get("/auth/user").status), (401, 401));
+    assert_eq!(server.client().attempt(ANN, PASSWORD).status, 401);
+    assert_eq!(look_at_json(&place, &["user", "list"]), json!([]));
+    assert_eq!(look_at_json(&place, &["key", "list"]), json!([]));
+
+    add_user(&place, &[ANN, "--username", "Ann.A"]);
+    assert_eq!(assert_changed(&place, &["user", "delete", ANN, "--yes"], "Deleted ann@example.com."), "");
+    assert_failed(
+        &place.run(&["user", "delete", ANN, "--yes"], ""),
+        1,
+        "widgetd: there is no account ann@example.com\n",
+    );
+}

@@ -1,0 +1,286 @@
+//! Accounts: what an administrator changes about them, and how they are deleted.
+
+use std::sync::Arc;
+
+use widgetd::domain::{
+    Authority, NewUser, PageRequest, PublicId, Role, Status, User, UserChange, UserFilter, keeps_an_administrator,
+};
+use widgetd::error::Error;
+use widgetd::store::Store;
+
+use crate::users::assert_absent;
+use crate::{
+    ALL, NOW, Subject, account, assert_conflict, assert_credentials, assert_not_found, block_on, by, by_at, by_owner,
+    email, later, new_key, new_session, new_user, new_widget, secret, to_role, to_status, username, widget_name,
+};
+
+#[test]
+fn an_administrator_counts_while_active() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = NewUser { role: Role::Admin, status: Status::Pending, ..new_user("ann") };
+        let (ann, store) = (subject.add(ann).await, &subject.store);
+        subject.add_user("bob").await;
+        assert!(!store.has_administrator().await.unwrap());
+        store.change_user(ann.public_id, to_status(Status::Active), &by()).await.unwrap();
+        assert!(store.has_administrator().await.unwrap());
+    });
+}
+
+#[test]
+fn a_role_changes_without_ending_sessions_and_holds_at_once() {
+    block_on(async {
+        let subject = Subject::new();
+        let (store, ann) = (&subject.store, subject.add_user("ann").await);
+        let (id, session) = (ann.public_id, subject.log_in(ann.public_id).await);
+        store.create_key(new_key(id, "ci", 1), &by()).await.unwrap();
+        let (changed, noted) = subject.noting(store.change_user(id, to_role(Role::Manager), &by())).await;
+        let expected = User { role: Role::Manager, ..ann };
+        assert_eq!((changed.unwrap(), store.get_user(id).await.unwrap()), (expected.clone(), expected));
+        assert_eq!(noted, ["account.role"]);
+        let authority = Some(Authority { user: id, role: Role::Manager });
+        assert_eq!(store.find_session_authority(id, session).await.unwrap(), authority);
+        assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, authority);
+    });
+}
+
+#[test]
+fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
+    block_on(async {
+        let subject = Subject::new();
+        let (store, bob) = (&subject.store, subject.add_user("bob").await);
+        let bobs = subject.log_in(bob.public_id).await;
+        store.create_reset_code(bob.public_id, secret(2), later(1_000), &by()).await.unwrap();
+        for (name, status) in [("ann", Status::Disabled), ("cid", Status::Pending)] {
+            let user = subject.add_user(name).await;
+            let (id, session) = (user.public_id, subject.log_in(user.public_id).await);
+            store.create_key(new_key(id, "ci", 1), &by()).await.unwrap();
+            store.create_reset_code(id, secret(3), later(1_000), &by()).await.unwrap();
+
+            let shut_out = store.change_user(id, to_status(status), &by()).await.unwrap();
+            let expected = User { status, token_epoch: user.token_epoch + 1, ..user };
+            assert_eq!((&shut_out, &store.get_user(id).await.unwrap()), (&expected, &expected));
+            assert!(!subject.is_live(id, session).await);
+            assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
+            assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, None);
+
+            // Back again, the account has its keys, and none of its sessions.
+            let back = store.change_user(id, to_status(Status::Active), &by()).await.unwrap();
+            assert_eq!(back, User { status: Status::Active, ..expected });
+            assert!(!subject.is_live(id, session).await);
+            assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
+            assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner.unwrap().user, id);
+            store.delete_user(id, &by()).await.unwrap();
+        }
+        assert!(subject.is_live(bob.public_id, bobs).await);
+        assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
+    });
+}
+
+#[test]
+fn each_change_has_its_name_in_the_audit_and_no_change_has_none() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add(NewUser { status: Status::Pending, ..new_user("ann") }).await.public_id;
+        for (status, role, expected) in [
+            (None, None, &[][..]),
+            (Some(Status::Pending), Some(Role::Employee), &[]),
+            (Some(Status::Active), None, &["account.approve"]),
+            (Some(Status::Active), Some(Role::Employee), &[]),
+            (Some(Status::Disabled), Some(Role::Employee), &["account.disable"]),
+            (Some(Status::Disabled), None, &[]),
+            (Some(Status::Active), Some(Role::Manager), &["account.enable", "account.role"]),
+            (Some(Status::Active), Some(Role::Employee), &["account.role"]),
+            (Some(Status::Disabled), Some(Role::Admin), &["account.disable", "account.role"]),
+        ] {
+            let change = UserChange { status, role };
+            let before = subject.store.get_user(ann).await.unwrap();
+            let (changed, noted) = subject.noting(subject.store.change_user(ann, change, &by())).await;
+            assert_eq!(noted, expected, "{change:?}");
+            let (status, role) = (status.unwrap_or(before.status), role.unwrap_or(before.role));
+            let changed = changed.unwrap();
+            assert_eq!((changed.status, changed.role), (status, role));
+            assert_eq!(subject.store.get_user(ann).await.unwrap(), changed);
+            if expected.is_empty() {
+                assert_eq!(changed, before);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_status_that_stays_ends_no_session() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let session = subject.log_in(ann).await;
+        subject.store.change_user(ann, to_status(Status::Active), &by()).await.unwrap();
+        assert!(subject.is_live(ann, session).await);
+    });
+}
+
+/// The ways in which an administrator becomes none: by a change, or by being deleted.
+const DEPARTURES: [Option<UserChange>; 5] = [
+    Some(to_role(Role::Manager)),
+    Some(to_status(Status::Disabled)),
+    Some(to_status(Status::Pending)),
+    Some(UserChange { status: Some(Status::Disabled), role: Some(Role::Employee) }),
+    None,
+];
+
+async fn depart(store: &dyn Store, id: PublicId, departure: Option<UserChange>) -> Result<(), Error> {
+    match departure {
+        Some(change) => store.change_user(id, change, &by()).await.map(drop),
+        None => store.delete_user(id, &by()).await,
+    }
+}
+
+/// What the last administrator is told.
+fn refusal() -> String {
+    keeps_an_administrator((Role::Admin, Status::Active), None, || Ok::<_, Error>(0)).unwrap_err().to_string()
+}
+
+#[test]
+fn the_last_active_administrator_is_neither_demoted_nor_disabled_nor_deleted() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_admin("ann").await;
+        let session = subject.log_in(ann.public_id).await;
+        subject.add(NewUser { role: Role::Admin, status: Status::Disabled, ..new_user("bob") }).await;
+        subject.add_user("cid").await;
+        for departure in DEPARTURES {
+            let (refused, noted) = subject.noting(depart(&*subject.store, ann.public_id, departure)).await;
+            assert_conflict(refused, &refusal());
+            assert!(noted.is_empty(), "{departure:?}");
+        }
+        assert_eq!(subject.store.get_user(ann.public_id).await.unwrap(), ann);
+        assert!(subject.is_live(ann.public_id, session).await);
+        // What does not make it less is no departure.
+        subject.store.change_user(ann.public_id, to_role(Role::Admin), &by()).await.unwrap();
+    });
+}
+
+#[test]
+fn an_administrator_who_is_not_the_last_may_go() {
+    block_on(async {
+        for departure in DEPARTURES {
+            let subject = Subject::new();
+            let (ann, bob) = (subject.add_admin("ann").await, subject.add_admin("bob").await);
+            depart(&*subject.store, ann.public_id, departure).await.unwrap();
+            assert_conflict(depart(&*subject.store, bob.public_id, departure).await, &refusal());
+            assert!(subject.store.has_administrator().await.unwrap());
+        }
+    });
+}
+
+#[test]
+fn of_the_two_last_administrators_who_go_at_once_one_stays() {
+    block_on(async {
+        // Often enough for those who look before they leap to meet.
+        for departure in DEPARTURES.into_iter().cycle().take(50) {
+            let subject = Subject::new();
+            let ids = [subject.add_admin("ann").await.public_id, subject.add_admin("bob").await.public_id];
+            let going = ids.map(|id| {
+                let store = Arc::clone(&subject.store);
+                tokio::spawn(async move { depart(&*store, id, departure).await })
+            });
+            let mut gone = 0;
+            for going in going {
+                match going.await.unwrap() {
+                    Ok(()) => gone += 1,
+                    refused => assert_conflict(refused, &refusal()),
+                }
+            }
+            assert_eq!(gone, 1, "{departure:?}");
+            let left = UserFilter { role: Some(Role::Admin), status: Some(Status::Active), search: None };
+            assert_eq!(subject.store.list_users(left, ALL).await.unwrap().total, 1);
+        }
+    });
+}
+
+#[test]
+fn a_deleted_account_is_gone_with_all_that_was_its_own() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add(NewUser { username: Some(username("Ann.O")), ..new_user("ann") }).await;
+        let (bob, store) = (subject.add_user("bob").await, &subject.store);
+        let mut sessions = Vec::new();
+        for (id, byte) in [(ann.public_id, 1), (bob.public_id, 2)] {
+            sessions.push(subject.log_in(id).await);
+            store.create_key(new_key(id, "ci", byte), &by()).await.unwrap();
+            store.create_reset_code(id, secret(byte), later(1_000), &by()).await.unwrap();
+        }
+        let (deleted, noted) = subject.noting(store.delete_user(ann.public_id, &by())).await;
+        deleted.unwrap();
+        assert_eq!(noted, ["account.delete"]);
+
+        let subject = subject.reopen().await;
+        let store = &subject.store;
+        assert_absent(&subject, ann.public_id).await;
+        for name in ["ann@example.com", "ann.o"] {
+            assert_not_found(store.get_user_by_name(&account(name)).await);
+            assert!(store.find_credentials(&account(name), None).await.unwrap().is_none());
+        }
+        assert!(!subject.is_live(ann.public_id, sessions[0]).await);
+        assert!(store.find_key_authority(&secret(1)).await.unwrap().is_none());
+        assert!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_none());
+        let late = store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await;
+        assert_credentials(late);
+
+        let listed = store.list_users(UserFilter::default(), ALL).await.unwrap();
+        assert_eq!((listed.items.as_slice(), listed.total), ([bob.clone()].as_slice(), 1));
+        let searched = UserFilter { search: Some("ann".to_owned()), ..UserFilter::default() };
+        assert!(subject.emails(searched).await.is_empty());
+        let keys = store.list_keys(None, ALL).await.unwrap();
+        assert_eq!((keys.items.len(), keys.total), (1, 1));
+
+        // Nobody else lost anything.
+        assert!(subject.is_live(bob.public_id, sessions[1]).await);
+        assert!(store.find_key_authority(&secret(2)).await.unwrap().is_some());
+        assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
+    });
+}
+
+#[test]
+fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made() {
+    block_on(async {
+        let subject = Subject::new();
+        let new = NewUser { username: Some(username("Ann.O")), ..new_user("Ann") };
+        let (former, store) = (subject.add(new.clone()).await, &subject.store);
+        store.create_widget(new_widget("one", &former), &by()).await.unwrap();
+        store.delete_user(former.public_id, &by()).await.unwrap();
+        let namesake = subject.add(NewUser { public_id: PublicId::generate(), ..new }).await;
+        store.create_widget(new_widget("two", &namesake), &by()).await.unwrap();
+
+        for name in ["ann@example.com", "ann.o"] {
+            assert_eq!(store.get_user_by_name(&account(name)).await.unwrap(), namesake);
+        }
+        assert_absent(&subject, former.public_id).await;
+        let listed = store.list_widgets(PageRequest::DEFAULT).await.unwrap().items;
+        for (widget, user, is_former) in [("one", former, true), ("two", namesake, false)] {
+            let widget = store.get_widget(&widget_name(widget)).await.unwrap();
+            assert_eq!((&widget.owner.email, widget.owner.public_id), (&email("Ann"), user.public_id));
+            assert_eq!(widget.owner.is_former, is_former);
+            assert!(listed.contains(&widget));
+        }
+        // Once more the names are free.
+        let namesake = store.get_user_by_name(&account("ann.o")).await.unwrap();
+        store.delete_user(namesake.public_id, &by()).await.unwrap();
+        assert_not_found(store.get_user_by_name(&account("ann.o")).await);
+    });
+}
+
+#[test]
+fn the_audit_keeps_the_names_of_a_deleted_account() {
+    block_on(async {
+        let subject = Subject::new();
+        let (ann, store) = (subject.add_user("Ann").await, &subject.store);
+        store.set_username(ann.public_id, username("ann"), &by_owner(ann.public_id, "192.0.2.7")).await.unwrap();
+        let before = subject.audit().await;
+        store.delete_user(ann.public_id, &by_at(later(1))).await.unwrap();
+        let after = subject.audit().await;
+        assert_eq!(&after[1..], before);
+        assert_eq!(after[0].target.as_deref(), Some("Ann@example.com"));
+        assert_eq!(after[0].target_id, Some(ann.public_id.to_string()));
+    });
+}

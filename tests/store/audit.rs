@@ -1,0 +1,269 @@
+//! The audit: one entry for each action, and none for what was not done.
+
+use std::collections::HashSet;
+
+use widgetd::domain::{
+    Action, Actor, AuditEntry, AuditFilter, By, Failure, KeyId, NewUser, PublicId, Role, SessionId, Status, Target,
+    User,
+};
+use widgetd::error::Error;
+
+use crate::{
+    ALL, NOW, Subject, account, assert_pages, block_on, by, by_at, by_owner, email, hash, later, new_key, new_session,
+    new_user, secret, to_role, to_status, username,
+};
+
+/// What the audit keeps of something that a boss, whose address is `Boss@example.com`, did to Ann.
+fn entry(by: &By, boss: &User, ann: PublicId) -> AuditEntry {
+    AuditEntry {
+        id: 0,
+        at: by.at,
+        actor: "Boss@example.com".to_owned(),
+        actor_id: Some(boss.public_id.to_string()),
+        address: Some("2001:db8::1".to_owned()),
+        action: String::new(),
+        target: Some("Ann@example.com".to_owned()),
+        target_id: Some(ann.to_string()),
+        result: "ok".to_owned(),
+        detail: None,
+        credential: by.proof.map(|proof| proof.credential.to_string()),
+        request_id: by.request.map(|id| id.to_string()),
+    }
+}
+
+/// Does something, and asserts that it left one entry: of this action, with a detail that has
+/// `detail` in it, and else like `expected`.
+async fn check<T>(
+    subject: &Subject,
+    expected: &AuditEntry,
+    action: Action,
+    detail: &str,
+    work: impl Future<Output = Result<T, Error>>,
+) {
+    let before = subject.audit().await;
+    assert!(work.await.is_ok(), "{action:?}");
+    let after = subject.audit().await;
+    assert_eq!(after[1..], before, "{action:?}");
+    let noted = &after[0];
+    assert!(before.iter().all(|earlier| earlier.id < noted.id));
+    assert!(noted.detail.as_deref().unwrap_or_default().contains(detail), "{noted:?}");
+    let action = action.as_str().to_owned();
+    assert_eq!(*noted, AuditEntry { id: noted.id, action, detail: noted.detail.clone(), ..expected.clone() });
+}
+
+#[test]
+fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request() {
+    block_on(async {
+        let subject = Subject::new();
+        let (boss, store) = (subject.add_admin("Boss").await, &subject.store);
+        let by = &By { at: later(5), ..by_owner(boss.public_id, "2001:db8::1") };
+        let new = NewUser { status: Status::Pending, ..new_user("Ann") };
+        let ann = new.public_id;
+        let is = &entry(by, &boss, ann);
+        let s = &subject;
+
+        check(s, is, Action::Register, "employee", store.create_user(new, None, by)).await;
+        check(s, is, Action::Approve, "", store.change_user(ann, to_status(Status::Active), by)).await;
+        let sessions = [new_session(ann), new_session(ann)];
+        for new in sessions.clone() {
+            check(s, is, Action::LogIn, "", store.start_session(new, 0, by)).await;
+        }
+        for (session, action) in sessions.iter().zip([Action::LogOut, Action::EndSession]) {
+            check(s, is, action, "", store.end_session(ann, session.id, action, by)).await;
+        }
+        check(s, is, Action::EndSessions, "", store.end_sessions(ann, by)).await;
+        check(s, is, Action::ChangePassword, "", store.set_password(ann, hash("second"), None, by)).await;
+        let code = store.create_reset_code(ann, secret(1), later(1_000), by);
+        check(s, is, Action::CreateResetCode, "", code).await;
+        check(s, is, Action::ResetPassword, "", store.redeem_reset_code(secret(1), hash("third"), by)).await;
+        check(s, is, Action::ChangeUsername, "Ann.O", store.set_username(ann, username("Ann.O"), by)).await;
+        check(s, is, Action::Disable, "", store.change_user(ann, to_status(Status::Disabled), by)).await;
+        check(s, is, Action::Enable, "", store.change_user(ann, to_status(Status::Active), by)).await;
+        check(s, is, Action::ChangeRole, "manager", store.change_user(ann, to_role(Role::Manager), by)).await;
+        let key = new_key(ann, "nightly report", 1);
+        check(s, is, Action::CreateKey, "nightly report", store.create_key(key.clone(), by)).await;
+        check(s, is, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, by)).await;
+        check(s, is, Action::Delete, "", store.delete_user(ann, by)).await;
+
+        // None was left out, and all of it is kept.
+        let audit = subject.audit().await;
+        let seen: HashSet<_> = audit.iter().map(|entry| entry.action.as_str()).collect();
+        assert_eq!(seen.len(), Action::ALL.len());
+        assert_eq!(subject.reopen().await.audit().await, audit);
+    });
+}
+
+#[test]
+fn who_is_no_account_has_a_name_of_its_own() {
+    block_on(async {
+        let subject = Subject::new();
+        for (actor, name, expected) in [
+            (Actor::Nobody, "ann", "anonymous"),
+            (Actor::CommandLine, "bob", "command line"),
+            (Actor::Service, "cid", "service"),
+        ] {
+            subject.store.create_user(new_user(name), None, &By::local(actor, NOW)).await.unwrap();
+            let noted = subject.audit().await.remove(0);
+            assert_eq!((noted.actor.as_str(), noted.actor_id), (expected, None));
+            assert_eq!((noted.address, noted.request_id), (None, None));
+        }
+        // Who registers is somebody from then on.
+        let new = new_user("Dan");
+        let (id, by) = (new.public_id, by_owner(new.public_id, "192.0.2.7"));
+        subject.store.create_user(new, None, &by).await.unwrap();
+        let noted = subject.audit().await.remove(0);
+        assert_eq!((noted.actor.as_str(), noted.actor_id), ("Dan@example.com", Some(id.to_string())));
+    });
+}
+
+#[test]
+fn a_refusal_is_noted_with_its_reason_and_as_much_of_its_target_as_is_known() {
+    block_on(async {
+        let subject = Subject::new();
+        let (ann, store) = (subject.add_user("Ann").await.public_id, &subject.store);
+        let session = subject.log_in(ann).await;
+        let by = By { actor: Actor::Nobody, ..by_owner(ann, "192.0.2.7") };
+        for (target, name, id) in [
+            (Target::Account(ann), Some("Ann@example.com"), Some(ann)),
+            (Target::UnknownEmail(email("Eve")), Some("Eve@example.com"), None),
+            (Target::Unknown, None, None),
+        ] {
+            let failure = Failure { action: Action::LogIn, target, reason: "wrong_password" };
+            store.record_failure(failure, &by).await.unwrap();
+            let noted = subject.audit().await.remove(0);
+            let expected = AuditEntry {
+                id: noted.id,
+                at: NOW,
+                actor: "anonymous".to_owned(),
+                actor_id: None,
+                address: Some("192.0.2.7".to_owned()),
+                action: "session.start".to_owned(),
+                target: name.map(str::to_owned),
+                target_id: id.map(|id| id.to_string()),
+                result: "wrong_password".to_owned(),
+                detail: None,
+                credential: None,
+                request_id: by.request.map(|id| id.to_string()),
+            };
+            assert_eq!(noted, expected);
+        }
+        assert_eq!(subject.audit().await.len(), 5);
+        assert!(subject.is_live(ann, session).await);
+    });
+}
+
+#[test]
+fn what_was_not_done_leaves_no_entry() {
+    block_on(async {
+        let subject = Subject::new();
+        let (boss, ann) = (subject.add_admin("boss").await.public_id, subject.add_user("ann").await.public_id);
+        let (store, by) = (&subject.store, &by());
+        store.set_username(boss, username("boss"), by).await.unwrap();
+        store.create_key(new_key(ann, "ci", 1), by).await.unwrap();
+        let before = subject.audit().await;
+
+        assert!(store.create_user(new_user("ann"), Some(new_session(ann)), by).await.is_err());
+        assert!(store.set_username(ann, username("Boss"), by).await.is_err());
+        assert!(store.change_user(boss, to_role(Role::Employee), by).await.is_err());
+        assert!(store.delete_user(boss, by).await.is_err());
+        assert!(store.redeem_reset_code(secret(1), hash("second"), by).await.unwrap().is_none());
+        assert!(store.start_session(new_session(ann), 1, by).await.is_err());
+        assert!(store.end_session(ann, SessionId::generate(), Action::LogOut, by).await.is_err());
+        assert!(store.create_key(new_key(ann, "ci", 2), by).await.is_err());
+        assert!(store.revoke_key(ann, KeyId::generate(), by).await.is_err());
+        let nobody = PublicId::generate();
+        assert!(store.set_password(nobody, hash("second"), None, by).await.is_err());
+        assert!(store.create_reset_code(nobody, secret(2), later(1_000), by).await.is_err());
+        assert!(store.end_sessions(nobody, by).await.is_err());
+
+        assert_eq!(subject.audit().await, before);
+    });
+}
+
+#[test]
+fn entries_are_listed_in_pages_latest_first() {
+    block_on(async {
+        let subject = Subject::new();
+        let mut expected = Vec::new();
+        for n in 0..12 {
+            let user = subject.store.create_user(new_user(&format!("u{n}")), None, &by_at(later(n))).await.unwrap();
+            expected.insert(0, (later(n), user.email.into_string()));
+        }
+        let entries = subject.audit().await;
+        let found: Vec<_> = entries.iter().map(|entry| (entry.at, entry.target.clone().unwrap())).collect();
+        assert_eq!(found, expected);
+        assert_pages(&entries, async |request| subject.store.list_audit(AuditFilter::default(), request).await).await;
+    });
+}
+
+/// Asserts at how many milliseconds from now the entries are that a filter lets through.
+async fn assert_filtered(subject: &Subject, filter: AuditFilter, expected: &[i64]) {
+    let page = subject.store.list_audit(filter.clone(), ALL).await.unwrap();
+    let found: Vec<_> = page.items.iter().map(|entry| entry.at.as_millis() - NOW.as_millis()).collect();
+    assert_eq!((found.as_slice(), page.total), (expected, expected.len() as u64), "{filter:?}");
+}
+
+/// A store whose audit has an entry for each of the milliseconds 1 to 6.
+async fn subject_with_a_history() -> (Subject, User, User) {
+    let subject = Subject::new();
+    let (store, at) = (&subject.store, |n| by_at(later(n)));
+    let new = NewUser { username: Some(username("Ann.O")), role: Role::Admin, ..new_user("Ann") };
+    let ann = store.create_user(new, None, &at(1)).await.unwrap();
+    let bob = store.create_user(new_user("bob"), None, &at(2)).await.unwrap();
+    let by_ann = |n| By { actor: Actor::Account(ann.public_id), ..at(n) };
+    store.start_session(new_session(ann.public_id), 0, &by_ann(3)).await.unwrap();
+    store.change_user(bob.public_id, to_role(Role::Manager), &by_ann(4)).await.unwrap();
+    for (target, n) in [(Target::UnknownEmail(email("Eve")), 5), (Target::Account(bob.public_id), 6)] {
+        let failure = Failure { action: Action::LogIn, target, reason: "wrong_password" };
+        store.record_failure(failure, &By { actor: Actor::Nobody, ..at(n) }).await.unwrap();
+    }
+    (subject, ann, bob)
+}
+
+#[test]
+fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
+    block_on(async {
+        let (subject, ann, bob) = subject_with_a_history().await;
+        let (anns_id, bobs_id) = (ann.public_id.to_string(), bob.public_id.to_string());
+        for (name, expected) in [
+            (anns_id.as_str(), &[4, 3, 1][..]),
+            ("ann@example.com", &[4, 3, 1]),
+            ("ANN@EXAMPLE.COM", &[4, 3, 1]),
+            ("ann.o", &[4, 3, 1]),
+            ("ANN.O", &[4, 3, 1]),
+            (&bobs_id, &[6, 4, 2]),
+            ("Bob@example.com", &[6, 4, 2]),
+            ("eve@example.com", &[5]),
+            ("eve", &[]),
+            (&PublicId::generate().to_string(), &[]),
+            ("n@example.com", &[]),
+        ] {
+            let filter = AuditFilter { account: Some(account(name)), ..AuditFilter::default() };
+            assert_filtered(&subject, filter, expected).await;
+        }
+        for (action, expected) in
+            [(Action::LogIn, &[6, 5, 3][..]), (Action::Register, &[2, 1]), (Action::LogOut, &[]), (Action::Delete, &[])]
+        {
+            assert_filtered(&subject, AuditFilter { action: Some(action), ..AuditFilter::default() }, expected).await;
+        }
+        for (since, expected) in [(1, &[6, 5, 4, 3, 2, 1][..]), (4, &[6, 5, 4]), (6, &[6]), (7, &[])] {
+            assert_filtered(&subject, AuditFilter { since: Some(later(since)), ..AuditFilter::default() }, expected)
+                .await;
+        }
+        let all_three =
+            AuditFilter { account: Some(account(&bobs_id)), action: Some(Action::LogIn), since: Some(later(3)) };
+        assert_filtered(&subject, all_three, &[6]).await;
+    });
+}
+
+#[test]
+fn entries_of_a_deleted_account_are_found_by_its_id_and_its_address() {
+    block_on(async {
+        let (subject, _, bob) = subject_with_a_history().await;
+        subject.store.delete_user(bob.public_id, &by_at(later(7))).await.unwrap();
+        for name in [bob.public_id.to_string().as_str(), "bob@example.com"] {
+            let filter = AuditFilter { account: Some(account(name)), ..AuditFilter::default() };
+            assert_filtered(&subject, filter, &[7, 6, 4, 2]).await;
+        }
+    });
+}

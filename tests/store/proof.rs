@@ -1,0 +1,165 @@
+//! What somebody proved who they are with is asked about once more by whatever they write.
+
+use widgetd::domain::{Action, By, Credential, KeyScope, PasswordHash, Proof, PublicId, Role, SessionId, Status};
+use widgetd::error::{Error, TokenProblem};
+
+use crate::{
+    ALL, Subject, account, block_on, by, by_owner, later, new_key, new_user, new_widget, secret, to_role, to_status,
+    username, widget_name,
+};
+
+/// An administrator who was let in, and somebody to do things to.
+struct Scene {
+    subject: Subject,
+    boss: PublicId,
+    ann: PublicId,
+    anns: SessionId,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let subject = Subject::new();
+        let store = &subject.store;
+        let (boss, other) = (subject.add_user("boss").await, subject.add_user("other").await);
+        for administrator in [&boss, &other] {
+            store.change_user(administrator.public_id, to_role(Role::Admin), &by()).await.unwrap();
+        }
+        let ann = subject.add_user("ann").await.public_id;
+        let anns = subject.log_in(ann).await;
+        store.create_widget(new_widget("old", &boss), &by()).await.unwrap();
+        Self { boss: boss.public_id, ann, anns, subject }
+    }
+
+    fn by(&self, credential: Credential, as_administrator: bool) -> By {
+        By { proof: Some(Proof { credential, as_administrator }), ..by_owner(self.boss, "192.0.2.7") }
+    }
+
+    /// Tries everything that is done on somebody's behalf.
+    async fn attempts(&self, by: &By) -> Vec<(&'static str, Result<(), Error>)> {
+        let (store, ann) = (&self.subject.store, self.ann);
+        let owner = store.get_user_by_name(&account("other@example.com")).await.unwrap();
+        let key = new_key(ann, "new", 7);
+        vec![
+            ("create_user", store.create_user(new_user("new"), None, by).await.map(drop)),
+            ("set_username", store.set_username(ann, username("ann"), by).await.map(drop)),
+            ("change_user", store.change_user(ann, to_status(Status::Disabled), by).await.map(drop)),
+            ("create_reset_code", store.create_reset_code(ann, secret(9), later(1_000), by).await.map(drop)),
+            ("set_password", store.set_password(ann, PasswordHash::from_phc("new".into()), None, by).await.map(drop)),
+            ("end_session", store.end_session(ann, self.anns, Action::EndSession, by).await),
+            ("end_sessions", store.end_sessions(ann, by).await.map(drop)),
+            ("create_key", store.create_key(key.clone(), by).await.map(drop)),
+            ("revoke_key", store.revoke_key(ann, key.id, by).await),
+            ("create_widget", store.create_widget(new_widget("new", &owner), by).await),
+            ("put_widget", store.put_widget(new_widget("newer", &owner), by).await.map(drop)),
+            ("delete_widget", store.delete_widget(&widget_name("old"), by).await),
+            ("delete_user", store.delete_user(ann, by).await),
+        ]
+    }
+
+    /// Fails unless everything is refused as it should be, and nothing has changed.
+    async fn assert_refused(&self, by: &By, is_expected: fn(&Error) -> bool, what: &str) {
+        let store = &self.subject.store;
+        let (attempts, noted) = self.subject.noting(self.attempts(by)).await;
+        for (attempt, result) in attempts {
+            assert!(result.as_ref().is_err_and(is_expected), "{attempt} after {what}: {result:?}");
+        }
+        assert!(noted.is_empty(), "{what}: {noted:?}");
+        assert_eq!(store.list_widgets(ALL).await.unwrap().total, 1);
+        assert!(self.subject.is_live(self.ann, self.anns).await);
+    }
+}
+
+fn is_revoked(error: &Error) -> bool {
+    matches!(error, Error::Token(TokenProblem::Revoked))
+}
+
+fn is_forbidden(error: &Error) -> bool {
+    matches!(error, Error::Forbidden(message) if message == "You are not an administrator")
+}
+
+async fn a_session(scene: &Scene) -> Credential {
+    Credential::Session { id: scene.subject.log_in(scene.boss).await, expires_at: later(1_000) }
+}
+
+async fn a_key(scene: &Scene) -> Credential {
+    let key = new_key(scene.boss, "script", 3);
+    scene.subject.store.create_key(key.clone(), &by()).await.unwrap();
+    Credential::Key { id: key.id, scope: KeyScope::Write, expires_at: None }
+}
+
+#[test]
+fn nothing_is_written_for_a_session_that_has_ended_since_it_was_let_in() {
+    block_on(async {
+        for what in ["end_session", "end_sessions", "set_password", "disabled", "deleted"] {
+            let scene = Scene::new().await;
+            let credential = a_session(&scene).await;
+            let Credential::Session { id, .. } = credential else { unreachable!() };
+            let (store, boss) = (&scene.subject.store, scene.boss);
+            match what {
+                "end_session" => store.end_session(boss, id, Action::LogOut, &by()).await.unwrap(),
+                "end_sessions" => drop(store.end_sessions(boss, &by()).await.unwrap()),
+                "set_password" => {
+                    let hash = PasswordHash::from_phc("new".into());
+                    drop(store.set_password(boss, hash, None, &by()).await.unwrap());
+                }
+                "disabled" => drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap()),
+                _ => store.delete_user(boss, &by()).await.unwrap(),
+            }
+            scene.assert_refused(&scene.by(credential, true), is_revoked, what).await;
+            scene.assert_refused(&scene.by(credential, false), is_revoked, what).await;
+        }
+    });
+}
+
+#[test]
+fn nothing_is_written_for_a_key_that_has_died_since_it_was_let_in() {
+    block_on(async {
+        for what in ["revoked", "disabled", "deleted"] {
+            let scene = Scene::new().await;
+            let credential = a_key(&scene).await;
+            let Credential::Key { id, .. } = credential else { unreachable!() };
+            let (store, boss) = (&scene.subject.store, scene.boss);
+            match what {
+                "revoked" => store.revoke_key(boss, id, &by()).await.unwrap(),
+                "disabled" => drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap()),
+                _ => store.delete_user(boss, &by()).await.unwrap(),
+            }
+            scene.assert_refused(&scene.by(credential, true), is_revoked, what).await;
+        }
+    });
+}
+
+#[test]
+fn nothing_that_takes_an_administrator_is_written_for_who_is_none_any_more() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let credentials = [a_session(&scene).await, a_key(&scene).await];
+        scene.subject.store.change_user(scene.boss, to_role(Role::Manager), &by()).await.unwrap();
+        for credential in credentials {
+            scene.assert_refused(&scene.by(credential, true), is_forbidden, "demotion").await;
+        }
+    });
+}
+
+#[test]
+fn nothing_is_written_for_somebody_with_the_proof_of_somebody_else() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let credential = Credential::Session { id: scene.anns, expires_at: later(1_000) };
+        scene.assert_refused(&scene.by(credential, true), is_revoked, "a session of another account").await;
+    });
+}
+
+#[test]
+fn everything_is_written_while_the_proof_is_good() {
+    block_on(async {
+        for with_key in [false, true] {
+            let scene = Scene::new().await;
+            let credential = if with_key { a_key(&scene).await } else { a_session(&scene).await };
+            for (attempt, result) in scene.attempts(&scene.by(credential, true)).await {
+                // Setting the password has ended this one already.
+                assert!(result.is_ok() || attempt == "end_session", "{attempt}: {result:?}");
+            }
+        }
+    });
+}
