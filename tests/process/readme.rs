@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::program::{BINARY, Place, signal, text};
+use crate::program::{BINARY, PASSWORD, Place, signal, text};
 
 /// What is typed where the program asks for a password.
 const TYPED: &str = "a password nobody guesses\n";
@@ -25,7 +25,8 @@ fn root() -> PathBuf {
 fn blocks() -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut inside = false;
-    for line in std::fs::read_to_string(root().join("README.md")).unwrap().lines() {
+    // Those in a list are indented.
+    for line in std::fs::read_to_string(root().join("README.md")).unwrap().lines().map(str::trim_start) {
         match (line.strip_prefix("```"), inside) {
             (Some(kind), false) => blocks.push(Block { kind: kind.to_owned(), lines: Vec::new() }),
             (None, true) => blocks.last_mut().unwrap().lines.push(line.to_owned()),
@@ -112,13 +113,14 @@ fn each_command_of_the_readme_does_what_it_says() {
         }
         let asks = script.contains("user add") || script.contains("user passwd");
         let typed = if asks { TYPED.repeat(2) } else { String::new() };
+        let variables: Vec<&str> = block.lines.iter().filter_map(|line| assigned(line)).collect();
+        let shown: Vec<_> = variables.iter().map(|name| format!("echo \"<{name}=${name}>\"")).collect();
         // The variables of earlier blocks are those of the same terminal.
-        let said = run(&format!("{session}\n{script}"), folder.path(), &typed);
-        for line in block.lines.iter().filter(|line| line.starts_with("TOKEN=")) {
-            let token = run(&format!("{line}\necho \"<$TOKEN>\""), folder.path(), "");
-            let token = token.split_once('<').and_then(|(_, rest)| rest.split_once('>')).expect("a token").0;
-            assert!(token.len() > 100, "{token}");
-            session = format!("TOKEN={token}");
+        let said = run(&format!("{session}\n{script}\n{}", shown.join("\n")), folder.path(), &typed);
+        for name in variables {
+            let value = said.split_once(&format!("<{name}=")).and_then(|(_, rest)| rest.split_once('>')).unwrap().0;
+            assert!(value.len() > 30, "{name}={value}");
+            session = format!("{session}{name}='{value}'\n");
         }
         if let Some(expected) = blocks.get(n + 1).filter(|next| next.kind == "json") {
             assert_said(&said, &expected.lines);
@@ -126,6 +128,12 @@ fn each_command_of_the_readme_does_what_it_says() {
         ran += 1;
     }
     assert!(service.is_some() && ran >= 7, "{ran}");
+}
+
+/// The variable that a line sets, if it sets one.
+fn assigned(line: &str) -> Option<&str> {
+    let (name, _) = line.split_once('=')?;
+    name.bytes().all(|byte| byte.is_ascii_uppercase()).then_some(name)
 }
 
 /// What the README shows of an answer is in it, but for what is another one each time.
@@ -178,4 +186,27 @@ fn the_openapi_document_is_valid() {
     let output =
         Command::new("openapi-spec-validator").arg(&file).output().expect("openapi-spec-validator is installed");
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
+#[test]
+#[ignore = "needs fail2ban; .ci/run installs it"]
+fn the_filter_for_fail2ban_finds_who_failed() {
+    let folder = TempDir::new().unwrap();
+    let filter = blocks().into_iter().find(|block| block.kind == "ini").expect("a filter").lines;
+    let (filter_file, log) = (folder.path().join("widgetd.conf"), folder.path().join("log"));
+    std::fs::write(&filter_file, filter.join("\n")).unwrap();
+
+    let place = Place::new();
+    let server = place.serve();
+    place.add_admin();
+    for (name, password) in [("admin", "wrong"), ("nobody", "wrong"), ("admin", PASSWORD)] {
+        let email = format!("{name}@example.com");
+        server.client().post("/auth/login", &[("email", &email), ("password", password)]);
+    }
+    let (_, said) = server.terminate();
+    std::fs::write(&log, said.join("\n")).unwrap();
+    let output =
+        Command::new("fail2ban-regex").arg(&log).arg(&filter_file).output().expect("fail2ban-regex is installed");
+    let said = text(&output.stdout);
+    assert!(said.contains("Failregex: 2 total"), "{said}");
 }
