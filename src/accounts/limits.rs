@@ -153,12 +153,10 @@ impl Attempt<'_> {
     /// The attempt was right: its places are free again, and the failures before it forgiven to
     /// whoever made them on this account from this address.
     pub fn succeeded(self) {
-        let Some(Taken { all, subject, network, is_known }) = self.0 else { return };
-        all.per_account_and_network.forget((subject, network));
-        all.per_network.give_back(network);
-        if !is_known {
-            all.per_account.give_back(subject);
+        if let Some(Taken { all, subject, network, .. }) = &self.0 {
+            all.per_account_and_network.forget((*subject, *network));
         }
+        self.not_made();
     }
 }
 
