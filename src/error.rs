@@ -71,6 +71,8 @@ pub enum Error {
         /// After how many seconds the next one is.
         retry_after: u64,
     },
+    /// The record is not in the state that the request asks for.
+    Changed,
     /// The request contradicts what is stored. The text says with what.
     Conflict(String),
     /// A bounded queue is full or the database is locked; the same request may succeed in a moment.
@@ -88,11 +90,6 @@ impl Error {
     /// The absence of a thing that nothing more is to be said of.
     pub fn no_such(thing: &str) -> Self {
         Self::NotFound(format!("There is no such {thing}."))
-    }
-
-    /// What only an administrator may do.
-    pub fn not_an_administrator() -> Self {
-        Self::Forbidden("You are not an administrator".to_owned())
     }
 
     /// Bad input in one field.
@@ -128,6 +125,9 @@ impl fmt::Display for Error {
             Self::TooMany { retry_after } => {
                 write!(f, "Too many attempts. Please try again in {} minutes.", retry_after.div_ceil(60))
             }
+            Self::Changed => f.write_str(
+                "It has changed meanwhile, or is not in the state that was asked for. Please read it again.",
+            ),
             Self::Busy => f.write_str("The service is busy. Please try again in a moment."),
         }
     }

@@ -75,7 +75,7 @@ impl Sessions {
             .await?
             .ok_or(Error::Token(TokenProblem::Revoked))?;
         let credential = Credential::Session { id: verified.session, expires_at: verified.expires_at };
-        Ok(Caller { authority, proof: Proof { credential, as_administrator: false } })
+        Ok(Caller { authority, proof: Proof { credential, at_least: Role::Employee } })
     }
 
     async fn authenticate_key(&self, key: &str, now: Timestamp) -> Result<Caller, Error> {
@@ -89,7 +89,7 @@ impl Sessions {
             self.note_use(key.id, now);
         }
         let credential = Credential::Key { id: key.id, scope: key.scope, expires_at: key.expires_at };
-        Ok(Caller { authority, proof: Proof { credential, as_administrator: false } })
+        Ok(Caller { authority, proof: Proof { credential, at_least: Role::Employee } })
     }
 
     /// Notes the use of a key, unless somebody is at it already. Nobody waits for that, and a request

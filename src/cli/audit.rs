@@ -31,7 +31,7 @@ pub async fn run(config: &Config, arguments: Arguments) -> Result<(), Error> {
     let account =
         account.as_deref().map(AccountRef::parse).transpose().map_err(|why| Error::invalid("account", why))?;
     let store = store::open(&config.database, IfAbsent::Fail)?;
-    let filter = AuditFilter { account, action, since };
+    let filter = AuditFilter { account, action, since, oldest_first: true, ..AuditFilter::default() };
     let mut entries = all(|page| store.list_audit(filter.clone(), page)).await?;
     // What came meanwhile has moved some from one page to the next.
     entries.sort_unstable_by_key(|entry| entry.id);

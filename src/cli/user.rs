@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::terminal::{Context, all, ask_password, by, confirm, obstacle, one_of, print, print_json, print_table};
 use crate::accounts::NewAccount;
 use crate::config::Config;
-use crate::domain::{Email, Role, Session, Status, User, UserChange, UserFilter, Username};
+use crate::domain::{Email, Role, Search, Session, Status, User, UserChange, UserFilter, Username};
 use crate::error::Error;
 use crate::store::{self, IfAbsent};
 
@@ -48,7 +48,7 @@ pub enum Command {
         /// Those of this role
         #[arg(long, value_parser = one_of(Role::ALL, Role::as_str))]
         role: Option<Role>,
-        /// Those whose e-mail address or username contains this
+        /// Those in whose e-mail address or username each of these words is, or begins a word
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
         /// Print a JSON array
@@ -115,7 +115,10 @@ pub async fn run(config: &Config, command: Command) -> Result<(), Error> {
             add(config, one, username.as_deref(), role, password_stdin).await
         }
         Command::Passwd { one, password_stdin } => passwd(config, &one, password_stdin).await,
-        Command::List { status, role, search, json } => list(config, &UserFilter { status, role, search }, json).await,
+        Command::List { status, role, search, json } => {
+            let search = search.as_deref().map(Search::new);
+            list(config, &UserFilter { status, role, search, latest_first: false }, json).await
+        }
         Command::Show(one) => show(config, &one).await,
         Command::Approve(one) => set_status(config, one, Status::Active, &[Status::Pending], "Approved").await,
         Command::Enable(one) => set_status(config, one, Status::Active, &[Status::Disabled], "Enabled").await,

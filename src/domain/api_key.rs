@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::text::check_line;
 use super::{Authority, Email, PublicId, SecretHash, Timestamp};
 
 /// A key's name to the world, which is not the key: a random UUID.
@@ -19,17 +20,7 @@ checked_text!(KeyName);
 impl KeyName {
     /// Reads a name.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.trim().is_empty() {
-            return Err("is required".to_owned());
-        }
-        if text.chars().count() > 100 {
-            return Err("must have at most 100 characters".to_owned());
-        }
-        // Those that turn the direction of a text (UAX #9) make one name look like another.
-        let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if text.chars().any(|c| c.is_control() || turns(c)) {
-            return Err("must not contain control characters".to_owned());
-        }
+        check_line(text, 100)?;
         Ok(Self(text.to_owned()))
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::{AccountRef, Credential, Email, Login, PublicId, Timestamp};
+use super::{AccountRef, Credential, Email, Login, PublicId, Role, Search, Timestamp};
 
 /// A request's number, by which the log, the audit and an answer speak of the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub enum Actor {
 pub struct Proof {
     /// The session or key.
     pub credential: Credential,
-    /// Whether it takes an administrator.
-    pub as_administrator: bool,
+    /// The least role that it takes.
+    pub at_least: Role,
 }
 
 /// On whose behalf something is done, from where, and when: what the audit keeps of it.
@@ -188,4 +188,17 @@ pub struct AuditFilter {
     pub action: Option<Action>,
     /// Those of this moment and later.
     pub since: Option<Timestamp>,
+    /// Those in which this is found.
+    pub search: Option<Search>,
+    /// Whether the oldest come first; else the latest do.
+    pub oldest_first: bool,
 }
+
+/// By what entries are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditSort {
+    /// By their moment.
+    At,
+}
+
+named!(AuditSort { At => "at" });

@@ -3,7 +3,7 @@
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::{format_description, time};
-use time::{Date, OffsetDateTime};
+use time::{Date, OffsetDateTime, UtcOffset};
 
 use super::Timestamp;
 
@@ -72,10 +72,12 @@ impl Timestamp {
 }
 
 fn parse_moment(text: &str, of_day: fn(Date) -> Timestamp) -> Result<Timestamp, String> {
-    match OffsetDateTime::parse(text, &Rfc3339) {
-        Ok(time) => Ok(Timestamp::from_millis(time.unix_timestamp() * 1_000 + i64::from(time.millisecond()))),
-        Err(_) => parse_date(text).map(of_day),
+    let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) else { return parse_date(text).map(of_day) };
+    // An offset leads out of the years that a time can be written in.
+    if time.checked_to_offset(UtcOffset::UTC).is_none_or(|utc| !(0..=9999).contains(&utc.year())) {
+        return Err(format!("'{text}' is not in the years 0 to 9999 of UTC"));
     }
+    Ok(Timestamp::from_millis(time.unix_timestamp() * 1_000 + i64::from(time.millisecond())))
 }
 
 #[cfg(test)]
@@ -94,6 +96,8 @@ mod tests {
         );
         let time = "2026-12-31T22:00:00+00:00.250".to_owned();
         assert_eq!(both("2026-12-31T23:00:00.250+01:00"), (time.clone(), time));
-        assert!(Timestamp::parse_start("yesterday").is_err());
+        for text in ["yesterday", "9999-12-31T23:59:59-08:00", "0000-01-01T00:00:00+08:00"] {
+            assert!(Timestamp::parse_start(text).is_err() && Timestamp::parse_end(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! The day by which something is due.
+//! The moment by which something is due.
 
 use super::Timestamp;
 use super::date::{end_of, parse_date};
 
-/// The end of a day in UTC, its last millisecond.
+/// The last moment at which something is on time: for most, the last millisecond of a day in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(Timestamp);
 
@@ -21,6 +21,16 @@ impl Deadline {
         Ok(Self(end_of(date)))
     }
 
+    /// Reads a date, of which the last moment in UTC counts, or an RFC 3339 time, of which the time of
+    /// day counts as well. It must not be in the past.
+    pub fn parse_moment(text: &str, now: Timestamp) -> Result<Self, String> {
+        let moment = Timestamp::parse_end(text)?;
+        if moment < now {
+            return Err(format!("'{text}' is in the past; the deadline must be now ({}) or later", now.to_iso_8601()));
+        }
+        Ok(Self(moment))
+    }
+
     /// A deadline that was stored earlier, and may have passed since.
     pub const fn from_stored(timestamp: Timestamp) -> Self {
         Self(timestamp)
@@ -31,7 +41,7 @@ impl Deadline {
         self.0
     }
 
-    /// Whether the day is over.
+    /// Whether the moment is over.
     pub fn has_passed(self, now: Timestamp) -> bool {
         now > self.0
     }
@@ -74,6 +84,20 @@ mod tests {
     fn yesterday_is_refused_by_name() {
         let why = Deadline::parse("11/20/2026", NOW).unwrap_err();
         assert_eq!(why, "2026-11-20 is in the past; the deadline must be today (2026-11-21, UTC) or later");
+    }
+
+    #[test]
+    fn a_moment_is_the_end_of_a_day_or_a_time_of_day() {
+        let moment = |text: &str| Deadline::parse_moment(text, NOW).map(|deadline| deadline.timestamp().to_iso_8601());
+        assert_eq!(moment("Nov 21 2026").as_deref(), Ok("2026-11-21T23:59:59+00:00"));
+        assert_eq!(moment("2026-11-21T13:00:00+01:00").as_deref(), Ok("2026-11-21T12:00:00+00:00"));
+        assert_eq!(
+            moment("2026-11-21T11:59:59Z").unwrap_err(),
+            "'2026-11-21T11:59:59Z' is in the past; the deadline must be now (2026-11-21T12:00:00+00:00) or later"
+        );
+        for text in ["2026-11-20", "soon", "", "9999-12-31T23:59:59-08:00"] {
+            assert!(moment(text).is_err(), "{text}");
+        }
     }
 
     #[test]

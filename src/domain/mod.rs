@@ -48,7 +48,24 @@ macro_rules! named {
                 Self::parse(text).ok_or_else(|| format!("'{text}' must be one of {}", NAMES.join(", ")))
             }
         }
+
+        impl $crate::domain::Named for $type {
+            const ALL: &'static [Self] = $type::ALL;
+
+            fn name(self) -> &'static str {
+                self.as_str()
+            }
+        }
     };
+}
+
+/// A type whose values have names, on the wire and in the store.
+pub trait Named: Copy + 'static {
+    /// Every value, in the order of declaration.
+    const ALL: &'static [Self];
+
+    /// The value's name.
+    fn name(self) -> &'static str;
 }
 
 /// What the types have in common that are random UUIDs (RFC 9562 section 5.4).
@@ -89,12 +106,17 @@ mod page;
 mod password;
 mod secret;
 mod session;
+mod sort;
+mod task;
+mod template;
+mod text;
 mod timestamp;
 mod user;
+mod version;
 mod widget;
 
 pub use api_key::{ApiKey, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey};
-pub use audit::{Action, Actor, AuditEntry, AuditFilter, By, Failure, Proof, RequestId, Target};
+pub use audit::{Action, Actor, AuditEntry, AuditFilter, AuditSort, By, Failure, Proof, RequestId, Target};
 pub use deadline::Deadline;
 pub use network::{Network, TrustedProxies};
 pub use origin::AllowedOrigins;
@@ -102,9 +124,15 @@ pub use page::{PAGE_SIZES, Page, PageRequest};
 pub use password::{MAX_PASSWORD_CHARS, NewPassword, Password, PasswordHash, PasswordPolicy};
 pub use secret::{Secret, SecretHash};
 pub use session::{Credential, NewSession, Session, SessionId};
+pub use sort::{Search, Sort};
+pub use task::{
+    Description, NewTask, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Title, Viewer, check_move,
+};
+pub use template::{NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName, TemplateSort};
 pub use timestamp::Timestamp;
 pub use user::{
-    AccountRef, Authority, Credentials, Email, Login, NewUser, PublicId, Registration, Role, Status, User, UserChange,
-    UserFilter, Username, keeps_an_administrator,
+    AccountRef, Authority, Credentials, Email, Login, NewUser, Owner, PublicId, Registration, Role, Status, User,
+    UserChange, UserFilter, UserSort, Username, keeps_an_administrator,
 };
-pub use widget::{InfoUrl, NewWidget, Owner, Put, Widget, WidgetName};
+pub use version::{Precondition, Version, Versions};
+pub use widget::{InfoUrl, NewWidget, Put, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort};

@@ -5,7 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 use validator::ValidateEmail;
 
-use super::{PasswordHash, Timestamp};
+use super::{PasswordHash, Search, Timestamp, Version};
 use crate::error::Error;
 
 /// The name by which everyone outside the store knows an account: a random UUID.
@@ -14,8 +14,8 @@ pub struct PublicId(Uuid);
 
 uuid_id!(PublicId);
 
-/// What an account may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an account may do: each role what those before it may, and more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Reads what is shared, and works on what is their own.
     Employee,
@@ -31,6 +31,22 @@ impl Role {
     /// Whether the role is that of an administrator.
     pub fn is_admin(self) -> bool {
         self == Self::Admin
+    }
+
+    /// Whether the role hands out tasks: that of a manager, or of an administrator.
+    pub fn is_manager(self) -> bool {
+        self >= Self::Manager
+    }
+
+    /// [`Error::Forbidden`] where something takes more than this role.
+    pub fn require(self, at_least: Self) -> Result<(), Error> {
+        if self >= at_least {
+            return Ok(());
+        }
+        Err(Error::Forbidden(match at_least {
+            Self::Admin => "You are not an administrator".to_owned(),
+            Self::Manager | Self::Employee => "You are not a manager".to_owned(),
+        }))
     }
 }
 
@@ -211,6 +227,8 @@ pub struct User {
     pub token_epoch: i64,
     /// When it was registered.
     pub registered_on: Timestamp,
+    /// Which state of it this is.
+    pub version: Version,
 }
 
 impl User {
@@ -219,6 +237,17 @@ impl User {
         let username = self.username.iter().map(Username::as_str);
         [self.email.as_str()].into_iter().chain(username).map(str::to_owned).collect()
     }
+}
+
+/// An account as others see it in what it made, or what is to be done by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The account's e-mail address.
+    pub email: Email,
+    /// The account's id.
+    pub public_id: PublicId,
+    /// Whether the account has been deleted since.
+    pub is_former: bool,
 }
 
 /// An account with what is needed to check a password.
@@ -250,6 +279,15 @@ pub struct UserChange {
     pub role: Option<Role>,
 }
 
+/// By what accounts are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserSort {
+    /// By their registration.
+    RegisteredOn,
+}
+
+named!(UserSort { RegisteredOn => "registered_on" });
+
 /// Which accounts are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
@@ -257,8 +295,10 @@ pub struct UserFilter {
     pub status: Option<Status>,
     /// Those of this role.
     pub role: Option<Role>,
-    /// Those whose e-mail address or username contains this, in any letter case.
-    pub search: Option<String>,
+    /// Those in whose e-mail address or username this is found.
+    pub search: Option<Search>,
+    /// Whether the latest come first; else they are in the order of registration.
+    pub latest_first: bool,
 }
 
 /// Refuses what would leave nobody to administer: an account that was an active administrator's
@@ -336,6 +376,22 @@ mod tests {
         assert!(Status::ALL.iter().all(|status| Status::parse(status.as_str()) == Some(*status)));
         assert_eq!(Role::parse("root"), None);
         assert_eq!(Role::read("root"), Err("'root' must be one of employee, manager, admin".to_owned()));
+    }
+
+    #[test]
+    fn each_role_may_what_those_before_it_may() {
+        use Role::{Admin, Employee, Manager};
+        assert_eq!([Employee, Manager, Admin].map(Role::is_manager), [false, true, true]);
+        assert_eq!([Employee, Manager, Admin].map(Role::is_admin), [false, false, true]);
+        let refusals = |role: Role| {
+            let why = |at_least| role.require(at_least).err().map(|error| error.to_string());
+            [Employee, Manager, Admin].map(why)
+        };
+        let (manager, admin) =
+            (Some("You are not a manager".to_owned()), Some("You are not an administrator".to_owned()));
+        assert_eq!(refusals(Employee), [None, manager, admin.clone()]);
+        assert_eq!(refusals(Manager), [None, None, admin]);
+        assert_eq!(refusals(Admin), [None, None, None]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Deadline, Email, PublicId, Timestamp};
+use super::{AccountRef, Deadline, Owner, PublicId, Search, Sort, Timestamp, Version};
 
 /// A widget's name, which is also its address: 1 to 100 of `a-z 0-9 - _`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,53 @@ fn is_web_url(text: &str) -> bool {
         && Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
+/// By what widgets are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WidgetSort {
+    /// By their creation.
+    CreatedAt,
+    /// By their deadline, and then by their creation.
+    Deadline,
+}
+
+named!(WidgetSort { CreatedAt => "created_at", Deadline => "deadline" });
+
+/// Which widgets are asked for, and in which order.
+#[derive(Clone, Debug)]
+pub struct WidgetFilter {
+    /// Those of this owner.
+    pub owner: Option<AccountRef>,
+    /// Those that are due before this moment.
+    pub deadline_before: Option<Timestamp>,
+    /// Those that are due at this moment or later.
+    pub deadline_after: Option<Timestamp>,
+    /// Those whose deadline has passed, or those whose has not.
+    pub overdue: Option<bool>,
+    /// Those in which this is found.
+    pub search: Option<Search>,
+    /// In which order.
+    pub sort: Sort<WidgetSort>,
+}
+
+impl Default for WidgetFilter {
+    /// All of them, in the order of creation.
+    fn default() -> Self {
+        let sort = Sort { by: WidgetSort::CreatedAt, is_descending: false };
+        Self { owner: None, deadline_before: None, deadline_after: None, overdue: None, search: None, sort }
+    }
+}
+
+/// What changes about a widget; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct WidgetChange {
+    /// Another name, by which it is found from then on.
+    pub name: Option<WidgetName>,
+    /// Another place to read more.
+    pub info_url: Option<InfoUrl>,
+    /// Another day.
+    pub deadline: Option<Deadline>,
+}
+
 /// A widget to be made, or to take the place of the one of that name.
 #[derive(Clone, Debug)]
 pub struct NewWidget {
@@ -82,20 +129,11 @@ pub struct NewWidget {
     pub owner: PublicId,
 }
 
-/// Who published a widget.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// The account's e-mail address.
-    pub email: Email,
-    /// The account's id.
-    pub public_id: PublicId,
-    /// Whether the account has been deleted since.
-    pub is_former: bool,
-}
-
 /// A widget as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Widget {
+    /// Which state of it this is.
+    pub version: Version,
     /// Its name.
     pub name: WidgetName,
     /// Where to read more.

@@ -1,6 +1,5 @@
 //! `/auth/user`: one's own account.
 
-use rocket::serde::json::Json;
 use rocket::{Route, State, delete, get, patch};
 use rocket_okapi::okapi::openapi3::OpenApi;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
@@ -15,6 +14,7 @@ use super::body::{Body, Input};
 use super::client::Client;
 use super::docs::Description;
 use super::error::Problem;
+use super::etag::{UNCHANGED, WithTag};
 use super::fields::Fields;
 use super::guards::{Account, LoggedIn};
 use super::users::AccountView;
@@ -25,7 +25,7 @@ use crate::error::Error;
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![get_user, update_user, delete_user];
     Description::of(&mut spec)
-        .operation("get_user", &[(200, "The account that the token or key belongs to.", &[])])
+        .operation("get_user", &[(200, "The account that the token or key belongs to.", &["ETag"]), UNCHANGED])
         .operation(
             "update_user",
             &[(200, "The account as it is now.", &[]), (409, "The username is already registered.", &[])],
@@ -84,9 +84,9 @@ struct UserView {
 }
 
 impl UserView {
-    fn new(user: &User, expires_at: Option<Timestamp>, now: Timestamp) -> Json<Self> {
+    fn new(user: &User, expires_at: Option<Timestamp>, now: Timestamp) -> WithTag<Self> {
         let token_expires_in = expires_at.map(|end| end.remaining_on_clock(now));
-        Json(Self { account: AccountView::new(user), token_expires_in })
+        WithTag::new(user, now, Self { account: AccountView::new(user), token_expires_in })
     }
 }
 
@@ -95,7 +95,7 @@ impl UserView {
 /// What the service knows about the account that the token or key belongs to, at this moment.
 #[openapi(tag = "Your account")]
 #[get("/auth/user")]
-async fn get_user(account: Account, services: &State<Services>) -> Result<Json<UserView>, Problem> {
+async fn get_user(account: Account, services: &State<Services>) -> Result<WithTag<UserView>, Problem> {
     let user = services.store.get_user(account.id()).await?;
     Ok(UserView::new(&user, account.expires_at(), services.clock.now()))
 }
@@ -110,7 +110,7 @@ async fn update_user(
     client: Client,
     body: Body<UpdateUser>,
     services: &State<Services>,
-) -> Result<Json<UserView>, Problem> {
+) -> Result<WithTag<UserView>, Problem> {
     let by = client.on_behalf_of(&account.0);
     let user = services.store.set_username(account.id(), body.0.username, &by).await?;
     Ok(UserView::new(&user, account.expires_at(), by.at))
@@ -118,8 +118,8 @@ async fn update_user(
 
 /// # Delete your account
 ///
-/// Takes the password once more. Sessions and API keys go with it; the widgets that the account has
-/// added keep it as a former owner.
+/// Takes the password once more. Sessions, API keys and templates go with it; the widgets and tasks that
+/// the account has added or is to do keep it as a former one.
 #[openapi(tag = "Your account")]
 #[delete("/auth/user", data = "<body>")]
 async fn delete_user(

@@ -13,9 +13,10 @@ use super::body::{Body, Input, Nothing};
 use super::client::Client;
 use super::docs::Description;
 use super::error::Problem;
+use super::etag::{Tagged, UNCHANGED};
 use super::fields::Fields;
 use super::guards::{Account, LoggedIn};
-use super::page::{PageQuery, PageView};
+use super::page::{LIST, PageQuery, PageView};
 use super::{API, Services};
 use crate::accounts;
 use crate::domain::{ApiKey, By, KeyId, KeyName, KeyScope, NewApiKey, Timestamp};
@@ -33,7 +34,7 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
             ],
         )
         .extend("list_keys", PageQuery::<()>::describe)
-        .operation("list_keys", &[(200, "A page of keys.", &["Link", "Total-Count"])])
+        .operation("list_keys", &[(200, "A page of keys.", LIST), UNCHANGED])
         .operation("revoke_key", &[(204, "The key is dead.", &[]), (404, "You have no such key.", &[])]);
     (routes, spec)
 }
@@ -102,6 +103,12 @@ struct KeyView {
     link: String,
 }
 
+impl Tagged for ApiKey {
+    fn tag(&self, _: Timestamp) -> String {
+        format!("{} {:?}", self.id, self.last_used_at)
+    }
+}
+
 impl KeyView {
     fn new(key: ApiKey) -> Self {
         Self {
@@ -157,7 +164,7 @@ async fn list_keys(
     services: &State<Services>,
 ) -> Result<PageView<KeyView>, Problem> {
     let page = services.store.list_keys(Some(account.id()), query.page).await?;
-    Ok(PageView::new(&query.address("/auth/keys"), page, KeyView::new))
+    Ok(PageView::new(&query.address("/auth/keys"), page, services.clock.now(), KeyView::new))
 }
 
 /// # Revoke an API key

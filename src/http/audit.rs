@@ -10,17 +10,18 @@ use serde_json::{Value, json};
 use super::Services;
 use super::docs::Description;
 use super::error::Problem;
+use super::etag::{Tagged, UNCHANGED};
 use super::fields::Fields;
 use super::guards::Admin;
-use super::page::{Filter, PageQuery, PageView, one_of};
-use crate::domain::{AccountRef, Action, AuditEntry, AuditFilter, Timestamp};
+use super::page::{Filter, LIST, PageQuery, PageView, one_of, text};
+use crate::domain::{AccountRef, Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp};
 
 /// The route of this file, and its part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![list_audit];
     Description::of(&mut spec)
         .extend("list_audit", PageQuery::<AuditFilter>::describe)
-        .operation("list_audit", &[(200, "A page of entries.", &["Link", "Total-Count"])]);
+        .operation("list_audit", &[(200, "A page of entries.", LIST), UNCHANGED]);
     (routes, spec)
 }
 
@@ -29,7 +30,10 @@ impl Filter for AuditFilter {
         let account = fields.optional("account", AccountRef::parse);
         let action = fields.optional("action", Action::read);
         let since = fields.optional("since", Timestamp::parse_start);
-        Some(Self { account: account?, action: action?, since: since? })
+        let search = fields.optional("q", |text| Ok(Search::new(text)));
+        let sort = fields.optional("sort", Sort::<AuditSort>::read);
+        let oldest_first = sort?.is_some_and(|sort| !sort.is_descending);
+        Some(Self { account: account?, action: action?, since: since?, search: search?, oldest_first })
     }
 
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {
@@ -45,6 +49,8 @@ impl Filter for AuditFilter {
                 "Those of this moment and later: a date, from whose start on, or an RFC 3339 time.",
                 json!({ "type": "string" }),
             ),
+            ("q", "Those in whose names, action, result or detail each of these words is, or begins a word.", text()),
+            ("sort", "The order; `at` for the oldest first.", one_of(Sort::<AuditSort>::names())),
         ]
     }
 }
@@ -74,6 +80,12 @@ struct AuditView {
     credential: Option<String>,
     /// The `X-Request-Id` of the request's answer.
     request_id: Option<String>,
+}
+
+impl Tagged for AuditEntry {
+    fn tag(&self, _: Timestamp) -> String {
+        self.id.to_string()
+    }
 }
 
 impl AuditView {
@@ -108,5 +120,5 @@ async fn list_audit(
 ) -> Result<PageView<AuditView>, Problem> {
     let address = query.address("/audit");
     let page = services.store.list_audit(query.filter, query.page).await?;
-    Ok(PageView::new(&address, page, AuditView::new))
+    Ok(PageView::new(&address, page, services.clock.now(), AuditView::new))
 }

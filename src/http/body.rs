@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What a body of this kind must contain, and how it is read.
 #[rocket::async_trait]
 pub trait Input: JsonSchema + Send + Sized {
+    /// How many bytes it may take in either format, where that is more than the settings give to all.
+    const MAX_BODY: Option<u64> = None;
+
     /// Reads every field before it gives up on any, so that all that are at fault are named:
     /// `None` where `fields` has noted an error, `Err` where the reading itself failed. `by` says who
     /// sent it, for what is counted.
@@ -57,7 +60,7 @@ impl<'r, T: Input> FromData<'r> for Body<T> {
 }
 
 async fn read<T: Input>(request: &Request<'_>, data: Data<'_>) -> Result<T, Problem> {
-    let mut fields = read_fields(request, data).await?;
+    let mut fields = read_fields(request, data, T::MAX_BODY).await?;
     let value = T::read(&mut fields, Services::of(request)?, sender(request)?).await?;
     Ok(fields.finish(value)?)
 }
@@ -70,7 +73,7 @@ enum Format {
     Absent,
 }
 
-async fn read_fields(request: &Request<'_>, data: Data<'_>) -> Result<Fields, Problem> {
+async fn read_fields(request: &Request<'_>, data: Data<'_>, at_least: Option<u64>) -> Result<Fields, Problem> {
     let limits = request.limits();
     let (format, limit) = match request.content_type() {
         Some(content_type) if content_type.is_form() => (Some(Format::Form), limits.get("form")),
@@ -78,7 +81,10 @@ async fn read_fields(request: &Request<'_>, data: Data<'_>) -> Result<Fields, Pr
         None if !request.headers().contains("Content-Type") => (Some(Format::Absent), Some(0.bytes())),
         _ => (None, None),
     };
-    let limit = limit.unwrap_or_else(|| 0.bytes()).as_u64();
+    let mut limit = limit.unwrap_or_else(|| 0.bytes()).as_u64();
+    if format != Some(Format::Absent) {
+        limit = limit.max(at_least.unwrap_or(0));
+    }
     let mut stream = data.open(ByteUnit::max_value());
     let Some(format) = format else {
         discard(stream).await;

@@ -19,7 +19,8 @@ use super::error::Problem;
 use super::guards::OF_WRITES;
 
 const DESCRIPTION: &str = "\
-Accounts, bearer tokens, API keys, and widgets that everyone reads and administrators write.
+Accounts, bearer tokens, API keys, widgets that everyone reads and administrators write, tasks that managers hand out \
+and the assignee moves on, and templates that nobody but their owner sees.
 
 **Try it**: register or log in, copy the `access_token` of the answer, press *Authorize* and paste it. \
 Every write takes a form or JSON with the same fields. Every refusal has one shape, `ErrorView`.";
@@ -48,6 +49,8 @@ impl Document {
                 ("API keys", "For scripts that act for you."),
                 ("Administration", "For administrators: all accounts, and what happened to them."),
                 ("Widgets", "Shared: every account reads, administrators write."),
+                ("Tasks", "Assigned: managers hand them out, the assignee moves them on."),
+                ("Templates", "Private: only you see yours."),
                 ("Service", "The service itself."),
             ]
             .map(|(name, description)| Tag {
@@ -159,7 +162,7 @@ fn describe(operation: &mut Operation, reads: bool, answers: &[Answer]) {
         let response = Response {
             headers: headers.iter().chain(implied).map(|name| ((*name).to_owned(), header())).collect(),
             content: match status {
-                204 => Map::default(),
+                204 | 304 => Map::default(),
                 200..=299 => success.clone(),
                 _ => failure_content(example_of(status, &description)),
             },
@@ -193,7 +196,7 @@ fn example_of(status: u16, description: &str) -> Value {
         401 => json!({ "status": "fail", "message": "Unauthorized" }),
         403 => json!({ "status": "fail", "message": "You are not an administrator" }),
         429 => json!({ "status": "fail", "message": "Too many attempts. Please try again in 60 seconds." }),
-        404 | 409 | 413 | 415 => json!({ "status": "fail", "message": description }),
+        404 | 409 | 412 | 413 | 415 => json!({ "status": "fail", "message": description }),
         _ => json!({ "status": "error", "message": description }),
     }
 }

@@ -6,6 +6,7 @@ use std::io::Cursor;
 
 use super::Services;
 use super::client::request_id;
+use crate::domain::Role;
 use crate::error::{Error, FieldErrors, TokenProblem};
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder, Response};
@@ -22,8 +23,21 @@ use serde::Serialize;
 pub enum Scope {
     /// Every account.
     Account,
+    /// Managers and administrators.
+    Manager,
     /// Administrators.
     Administrator,
+}
+
+impl Scope {
+    /// The least role that it takes.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Account => Role::Employee,
+            Self::Manager => Role::Manager,
+            Self::Administrator => Role::Admin,
+        }
+    }
 }
 
 /// Every refusal and failure on the wire.
@@ -93,16 +107,10 @@ impl Problem {
         problem
     }
 
-    /// 403 for an account that is not an administrator's.
-    pub fn not_an_administrator() -> Self {
-        const MESSAGE: &str = "You are not an administrator";
-        let error = Some(("insufficient_scope", MESSAGE.to_owned()));
-        Self::new(Status::Forbidden, MESSAGE).with_challenge(Scope::Administrator, error)
-    }
-
-    /// 403 for an API key that is not enough.
-    pub fn insufficient_key(message: &'static str, scope: Scope) -> Self {
-        let error = Some(("insufficient_scope", message.to_owned()));
+    /// 403 for an account whose role, or an API key that is not enough.
+    pub fn insufficient(message: impl Into<Cow<'static, str>>, scope: Scope) -> Self {
+        let message = message.into();
+        let error = Some(("insufficient_scope", message.clone().into_owned()));
         Self::new(Status::Forbidden, message).with_challenge(scope, error)
     }
 
@@ -184,6 +192,7 @@ impl Challenge {
     fn to_header(&self, realm: &str) -> String {
         let users = match self.scope {
             Scope::Account => "registered_users",
+            Scope::Manager => "manager_users",
             Scope::Administrator => "admin_users",
         };
         let error = match &self.error {
@@ -213,6 +222,7 @@ impl From<Error> for Problem {
             Error::Forbidden(_) => Self::new(Status::Forbidden, message),
             Error::NotFound(_) => Self::new(Status::NotFound, message),
             Error::Conflict(_) => Self::new(Status::Conflict, message),
+            Error::Changed => Self::new(Status::PreconditionFailed, message),
             Error::TooMany { retry_after } => {
                 let mut problem = Self::new(Status::TooManyRequests, message);
                 problem.0.retry_after = Some(retry_after);

@@ -130,6 +130,17 @@ impl Fields {
         }
     }
 
+    /// Notes that one of these has to be there, if none is.
+    pub fn require_any(&mut self, names: &[&'static str]) {
+        let is_given =
+            |name: &&str| self.given.iter().any(|(given, value)| given == name && !matches!(value, Value::Absent));
+        if let [first, rest @ ..] = names
+            && !names.iter().any(is_given)
+        {
+            self.errors.add(first, format!("is required, unless {} is given", rest.join(" or ")));
+        }
+    }
+
     /// Notes that a field is at fault for a reason that its text alone does not show.
     pub fn refuse(&mut self, name: &'static str, why: impl Into<String>) {
         self.errors.add(name, why);

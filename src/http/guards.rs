@@ -3,6 +3,7 @@
 //! | guard | session | API key |
 //! |---|---|---|
 //! | [`Account`] | of any account | of any account; to write, one of scope write |
+//! | [`Manager`] | of a manager or administrator | of one; to write, one of scope write |
 //! | [`Admin`] | of an administrator | of an administrator; to write, one of scope write |
 //! | [`LoggedIn`] | of any account | none |
 //! | [`AdminLoggedIn`] | of an administrator | none |
@@ -32,6 +33,9 @@ const WROTE_TOO_MUCH: &str = "The account has written too much in too short a ti
 
 /// Somebody with an account.
 pub struct Account(pub Caller);
+
+/// A manager or an administrator.
+pub struct Manager(pub Caller);
 
 /// An administrator.
 pub struct Admin(pub Caller);
@@ -94,6 +98,17 @@ impl<'r> FromRequest<'r> for Account {
 }
 
 #[rocket::async_trait]
+impl<'r> FromRequest<'r> for Manager {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        admit(request, Scope::Manager)
+            .await
+            .map_or_else(|problem| turn_away(request, problem), |caller| Outcome::Success(Self(caller)))
+    }
+}
+
+#[rocket::async_trait]
 impl<'r> FromRequest<'r> for Admin {
     type Error = ();
 
@@ -137,7 +152,7 @@ async fn admit(request: &Request<'_>, scope: Scope) -> Result<Caller, Problem> {
     let caller = identify(request, scope).await?;
     let writes = writes(request);
     if writes && matches!(caller.proof.credential, Credential::Key { scope: KeyScope::Read, .. }) {
-        return Err(Problem::insufficient_key("This API key may only read", scope));
+        return Err(Problem::insufficient("This API key may only read", scope));
     }
     if writes {
         count_write(request, &caller)?;
@@ -148,19 +163,18 @@ async fn admit(request: &Request<'_>, scope: Scope) -> Result<Caller, Problem> {
 /// The same, but for API keys.
 async fn admit_session(request: &Request<'_>, scope: Scope) -> Result<(Caller, SessionId), Problem> {
     let caller = identify(request, scope).await?;
-    let problem = || Problem::insufficient_key("An API key cannot do this. Please log in.", scope);
+    let problem = || Problem::insufficient("An API key cannot do this. Please log in.", scope);
     let session = session_of(&caller).ok_or_else(problem)?;
     count_write(request, &caller)?;
     Ok((caller, session))
 }
 
-/// Who is calling, if they are an administrator where it takes one.
+/// Who is calling, if their role is enough.
 async fn identify(request: &Request<'_>, scope: Scope) -> Result<Caller, Problem> {
     let mut caller = authenticate(request).await.map_err(|error| Problem::in_scope(error, scope))?;
-    caller.proof.as_administrator = scope == Scope::Administrator;
-    if caller.proof.as_administrator && !caller.authority.role.is_admin() {
-        return Err(Problem::not_an_administrator());
-    }
+    caller.proof.at_least = scope.role();
+    let enough = caller.authority.role.require(scope.role());
+    enough.map_err(|error| Problem::insufficient(error.to_string(), scope))?;
     Ok(caller)
 }
 
@@ -235,6 +249,7 @@ macro_rules! document {
 
 // What administrators write is not counted.
 document!(Account, KEY_MAY_ONLY_READ, true);
+document!(Manager, "The account is not a manager's, or the API key may not do this.", true);
 document!(Admin, "The account is not an administrator's, or the API key may not do this.", false);
 document!(LoggedIn, "An API key cannot do this.", true);
 document!(AdminLoggedIn, "The account is not an administrator's, or this is an API key.", false);

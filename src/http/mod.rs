@@ -11,6 +11,7 @@ mod body;
 mod client;
 mod docs;
 mod error;
+mod etag;
 mod fallback;
 mod fields;
 mod guards;
@@ -19,6 +20,8 @@ mod pace;
 mod page;
 mod pages;
 mod sessions;
+mod tasks;
+mod templates;
 mod users;
 mod widgets;
 
@@ -74,6 +77,8 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         users::routes(),
         audit::routes(),
         widgets::routes(),
+        tasks::routes(),
+        templates::routes(),
         docs::routes(),
     ];
     let (routes, specs): (Vec<_>, Vec<_>) = resources.into_iter().unzip();

@@ -1,5 +1,6 @@
 //! Pages of lists: which one is asked for, and how it is answered.
 
+use data_encoding::HEXLOWER;
 use rocket::http::Header;
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder};
@@ -12,14 +13,19 @@ use rocket_okapi::response::OpenApiResponderInner;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::API;
 use super::docs::value_of;
 use super::error::Problem;
+use super::etag::{Tagged, WithTag};
 use super::fields::Fields;
 use super::guards::turn_away;
-use crate::domain::{PAGE_SIZES, Page, PageRequest};
+use crate::domain::{PAGE_SIZES, Page, PageRequest, Timestamp};
 use crate::error::Error;
+
+/// The headers that a page has.
+pub const LIST: &[&str] = &["ETag", "Link", "Total-Count"];
 
 /// Which items of a list are asked for, by parameters of the query.
 pub trait Filter: Send + Sized {
@@ -143,13 +149,22 @@ pub struct PageView<T> {
     /// How many items the list has.
     total_items: u64,
     items: Vec<T>,
+    #[serde(skip)]
+    tag: String,
 }
 
 impl<T> PageView<T> {
-    /// The view of a page of the list at an address that [`PageQuery::address`] made.
-    pub fn new<D>(address: &str, page: Page<D>, view: impl Fn(D) -> T) -> Self {
+    /// The view of a page of the list at an address that [`PageQuery::address`] made, at this moment.
+    pub fn new<D: Tagged>(address: &str, page: Page<D>, now: Timestamp, view: impl Fn(D) -> T) -> Self {
+        let links = Links::new(address, &page);
+        let mut hash = Sha256::new_with_prefix(format!("{} {}", links.this, page.total));
+        for item in &page.items {
+            hash.update(" ");
+            hash.update(item.tag(now));
+        }
         Self {
-            links: Links::new(address, &page),
+            tag: HEXLOWER.encode(&hash.finalize()[..16]),
+            links,
             has_prev: page.prev().is_some(),
             has_next: page.next().is_some(),
             page: page.request.page(),
@@ -162,10 +177,12 @@ impl<T> PageView<T> {
 }
 
 impl<'r, T: Serialize> Responder<'r, 'static> for PageView<T> {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+    fn respond_to(mut self, request: &'r Request<'_>) -> response::Result<'static> {
         let link = Header::new("Link", self.links.to_header());
         let total = Header::new("Total-Count", self.total_items.to_string());
-        Response::build_from(Json(self).respond_to(request)?).header(link).header(total).ok()
+        let tag = std::mem::take(&mut self.tag);
+        let response = WithTag::of_tag(tag, self).respond_to(request)?;
+        Response::build_from(response).header(link).header(total).ok()
     }
 }
 
@@ -208,8 +225,23 @@ impl<F: Filter> PageQuery<F> {
 }
 
 /// The schema of a parameter that is one of some names.
-pub fn one_of(names: impl IntoIterator<Item = &'static str>) -> Value {
-    json!({ "type": "string", "enum": names.into_iter().collect::<Vec<_>>() })
+pub fn one_of(names: impl IntoIterator<Item = impl Into<String>>) -> Value {
+    json!({ "type": "string", "enum": names.into_iter().map(Into::into).collect::<Vec<String>>() })
+}
+
+/// Reads a parameter that is yes or no.
+pub fn parse_bool(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("'{text}' must be one of true, false"))
+}
+
+/// The schema of a parameter that is yes or no.
+pub fn boolean() -> Value {
+    json!({ "type": "boolean" })
+}
+
+/// The schema of a parameter that is any text.
+pub fn text() -> Value {
+    json!({ "type": "string" })
 }
 
 #[cfg(test)]

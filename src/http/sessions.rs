@@ -11,10 +11,11 @@ use super::body::{Body, Nothing};
 use super::client::Client;
 use super::docs::Description;
 use super::error::Problem;
+use super::etag::{Tagged, UNCHANGED};
 use super::guards::{Account, LoggedIn};
-use super::page::{PageQuery, PageView};
+use super::page::{LIST, PageQuery, PageView};
 use super::{API, Services};
-use crate::domain::{Action, Session, SessionId};
+use crate::domain::{Action, Session, SessionId, Timestamp};
 use crate::error::Error;
 
 /// The routes of this file, and their part of the document.
@@ -22,7 +23,7 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![list_sessions, end_session, end_sessions];
     Description::of(&mut spec)
         .extend("list_sessions", PageQuery::<()>::describe)
-        .operation("list_sessions", &[(200, "A page of sessions.", &["Link", "Total-Count"])])
+        .operation("list_sessions", &[(200, "A page of sessions.", LIST), UNCHANGED])
         .operation("end_session", &[(204, "The session is over.", &[]), (404, "You have no such session.", &[])])
         .operation("end_sessions", &[(204, "You are logged out everywhere.", &[])]);
     (routes, spec)
@@ -47,6 +48,12 @@ struct SessionView {
     client: Option<String>,
     /// The session's address.
     link: String,
+}
+
+impl Tagged for Session {
+    fn tag(&self, _: Timestamp) -> String {
+        self.id.to_string()
+    }
 }
 
 impl SessionView {
@@ -75,9 +82,10 @@ async fn list_sessions(
     query: PageQuery<()>,
     services: &State<Services>,
 ) -> Result<PageView<SessionView>, Problem> {
-    let page = services.store.list_sessions(account.id(), services.clock.now(), query.page).await?;
+    let now = services.clock.now();
+    let page = services.store.list_sessions(account.id(), now, query.page).await?;
     let current = account.session();
-    Ok(PageView::new(&query.address("/auth/sessions"), page, |session| SessionView::new(session, current)))
+    Ok(PageView::new(&query.address("/auth/sessions"), page, now, |session| SessionView::new(session, current)))
 }
 
 /// # End a session

@@ -15,10 +15,14 @@ use super::body::{Body, Input, Nothing};
 use super::client::Client;
 use super::docs::{Answer, Description};
 use super::error::Problem;
+use super::etag::{Tagged, UNCHANGED, WithTag};
 use super::fields::Fields;
 use super::guards::{Admin, AdminLoggedIn};
-use super::page::{Filter, PageQuery, PageView, one_of};
-use crate::domain::{By, PublicId, Role, Status as AccountStatus, User, UserChange, UserFilter, Username};
+use super::page::{Filter, LIST, PageQuery, PageView, one_of, text};
+use crate::domain::{
+    By, Owner, PublicId, Role, Search, Sort, Status as AccountStatus, Timestamp, User, UserChange, UserFilter,
+    UserSort, Username,
+};
 use crate::error::Error;
 
 /// How the document tells that an account is not there.
@@ -39,8 +43,8 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
     ];
     Description::of(&mut spec)
         .extend("list_accounts", PageQuery::<UserFilter>::describe)
-        .operation("list_accounts", &[(200, "A page of accounts.", &["Link", "Total-Count"])])
-        .operation("get_account", &[(200, "The account.", &[]), ABSENT])
+        .operation("list_accounts", &[(200, "A page of accounts.", LIST), UNCHANGED])
+        .operation("get_account", &[(200, "The account.", &["ETag"]), UNCHANGED, ABSENT])
         .operation("update_account", &[(200, "The account as it is now.", &[]), ABSENT, LAST])
         .operation("delete_account", &[(204, "The account is gone.", &[]), ABSENT, LAST])
         .operation(
@@ -55,19 +59,18 @@ impl Filter for UserFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
         let status = fields.optional("status", AccountStatus::read);
         let role = fields.optional("role", Role::read);
-        let search = fields.optional("q", |text| Ok(text.to_owned()));
-        Some(Self { status: status?, role: role?, search: search? })
+        let search = fields.optional("q", |text| Ok(Search::new(text)));
+        let sort = fields.optional("sort", Sort::<UserSort>::read);
+        let latest_first = sort?.is_some_and(|sort| sort.is_descending);
+        Some(Self { status: status?, role: role?, search: search?, latest_first })
     }
 
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {
         vec![
             ("status", "Those of this status.", one_of(AccountStatus::ALL.iter().map(|status| status.as_str()))),
             ("role", "Those of this role.", one_of(Role::ALL.iter().map(|role| role.as_str()))),
-            (
-                "q",
-                "Those whose e-mail address or username contains this, in any letter case.",
-                json!({ "type": "string" }),
-            ),
+            ("q", "Those in whose e-mail address or username each of these words is, or begins a word.", text()),
+            ("sort", "The order; `-` for the latest first.", one_of(Sort::<UserSort>::names())),
         ]
     }
 }
@@ -103,11 +106,8 @@ impl Input for UpdateAccount {
             _ => Err(format!("'{text}' must be one of active, disabled")),
         });
         let role = fields.optional("role", Role::read);
+        fields.require_any(&["status", "role"]);
         let Some((status, role)) = status.zip(role) else { return Ok(None) };
-        if status.is_none() && role.is_none() {
-            fields.refuse("status", "is required, unless there is a role");
-            return Ok(None);
-        }
         Ok(Some(Self { status: (), role: (), change: UserChange { status, role } }))
     }
 }
@@ -143,6 +143,30 @@ impl AccountView {
             registered_on: user.registered_on.to_clock_text(),
             registered_on_iso8601: user.registered_on.to_iso_8601(),
         }
+    }
+}
+
+/// An account as others see it in what it made, or what is to be done by it.
+#[derive(Serialize, JsonSchema)]
+pub struct OwnerView {
+    email: String,
+    public_id: String,
+    /// Whether the account has been deleted since. Left out where it has not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(default)]
+    former: bool,
+}
+
+impl OwnerView {
+    /// The account as it was read.
+    pub fn new(owner: Owner) -> Self {
+        Self { email: owner.email.into_string(), public_id: owner.public_id.to_string(), former: owner.is_former }
+    }
+}
+
+impl Tagged for User {
+    fn tag(&self, _: Timestamp) -> String {
+        self.version.to_string()
     }
 }
 
@@ -189,7 +213,7 @@ async fn list_accounts(
 ) -> Result<PageView<AdministeredView>, Problem> {
     let address = query.address("/users");
     let page = services.store.list_users(query.filter, query.page).await?;
-    Ok(PageView::new(&address, page, |user| AdministeredView::new(&user)))
+    Ok(PageView::new(&address, page, services.clock.now(), |user| AdministeredView::new(&user)))
 }
 
 /// # See an account
@@ -201,9 +225,9 @@ async fn get_account(
     _admin: Admin,
     public_id: &str,
     services: &State<Services>,
-) -> Result<Json<AdministeredView>, Problem> {
+) -> Result<WithTag<AdministeredView>, Problem> {
     let user = services.store.get_user(id_in_path(public_id)?).await?;
-    Ok(Json(AdministeredView::new(&user)))
+    Ok(WithTag::new(&user, services.clock.now(), AdministeredView::new(&user)))
 }
 
 /// # Approve, disable or enable an account, or give it another role
@@ -225,7 +249,8 @@ async fn update_account(
 
 /// # Delete an account
 ///
-/// Its sessions and API keys go with it; the widgets that it has added keep it as a former owner.
+/// Its sessions, API keys and templates go with it; the widgets and tasks that it has added keep it
+/// as a former owner, and so do the tasks that are assigned to it.
 /// The last administrator cannot be deleted.
 #[openapi(tag = "Administration")]
 #[delete("/users/<public_id>", data = "<_body>")]

@@ -4,24 +4,30 @@ use rocket::http::{Header, Status};
 use rocket::request::FromParam;
 use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
-use rocket::{Request, Route, State, delete, get, post, put};
+use rocket::{Request, Route, State, delete, get, patch, post, put};
 use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
 use rocket_okapi::response::OpenApiResponderInner;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::answers::{NoContent, StatusView};
 use super::body::{Body, Input, Nothing};
 use super::client::Client;
 use super::docs::Description;
 use super::error::Problem;
+use super::etag::{CHANGED, Conditions, Located, Tagged, UNCHANGED, WithTag};
 use super::fields::Fields;
 use super::guards::{Account, Admin};
-use super::page::{PageQuery, PageView};
+use super::page::{Filter, LIST, PageQuery, PageView, boolean, one_of, parse_bool, text};
+use super::users::OwnerView;
 use super::{API, Services};
-use crate::domain::{By, Deadline, InfoUrl, NewWidget, Put, Timestamp, Widget, WidgetName};
+use crate::domain::{
+    AccountRef, By, Deadline, InfoUrl, NewWidget, Put, Search, Sort, Timestamp, Widget, WidgetChange, WidgetFilter,
+    WidgetName, WidgetSort,
+};
 use crate::error::Error;
 
 /// How the document tells that a widget is not there.
@@ -30,20 +36,32 @@ const ABSENT: (u16, &str, &[&str]) = (404, "There is no widget of that name.", &
 /// The routes below `/widgets`, and their part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) =
-        openapi_get_routes_spec![list_widgets, create_widget, get_widget, update_widget, delete_widget];
+        openapi_get_routes_spec![list_widgets, create_widget, get_widget, put_widget, update_widget, delete_widget];
     Description::of(&mut spec)
-        .extend("list_widgets", PageQuery::<()>::describe)
-        .operation("list_widgets", &[(200, "A page of widgets.", &["Link", "Total-Count"])])
+        .extend("list_widgets", PageQuery::<WidgetFilter>::describe)
+        .operation("list_widgets", &[(200, "A page of widgets.", LIST), UNCHANGED])
         .operation(
             "create_widget",
             &[(201, "The widget was added.", &["Location"]), (409, "There is a widget of that name.", &[])],
         )
-        .operation("get_widget", &[(200, "The widget.", &[]), ABSENT])
+        .operation("get_widget", &[(200, "The widget.", &["ETag"]), UNCHANGED, ABSENT])
+        .extend("put_widget", Conditions::describe)
+        .operation(
+            "put_widget",
+            &[(200, "The widget was changed.", &[]), (201, "The widget was added.", &["Location"]), CHANGED],
+        )
+        .extend("update_widget", Conditions::describe)
         .operation(
             "update_widget",
-            &[(200, "The widget was changed.", &[]), (201, "The widget was added.", &["Location"])],
+            &[
+                (200, "The widget as it is now; `Location` says where, if it was renamed.", &["ETag"]),
+                ABSENT,
+                (409, "There is a widget of the new name.", &[]),
+                CHANGED,
+            ],
         )
-        .operation("delete_widget", &[(204, "The widget is gone.", &[]), ABSENT]);
+        .extend("delete_widget", Conditions::describe)
+        .operation("delete_widget", &[(204, "The widget is gone.", &[]), ABSENT, CHANGED]);
     (routes, spec)
 }
 
@@ -95,15 +113,15 @@ impl CreateWidget {
 impl Input for CreateWidget {
     async fn read(fields: &mut Fields, services: &Services, by: &By) -> Result<Option<Self>, Error> {
         let name = fields.required("name", WidgetName::parse);
-        let rest = UpdateWidget::read(fields, services, by).await?;
-        Ok(name.zip(rest).map(|(name, UpdateWidget { info_url, deadline })| Self { name, info_url, deadline }))
+        let rest = PutWidget::read(fields, services, by).await?;
+        Ok(name.zip(rest).map(|(name, PutWidget { info_url, deadline })| Self { name, info_url, deadline }))
     }
 }
 
-/// What changing a widget takes.
+/// What putting a widget takes.
 #[derive(JsonSchema)]
-#[schemars(example = "UpdateWidget::example")]
-struct UpdateWidget {
+#[schemars(example = "PutWidget::example")]
+struct PutWidget {
     /// An http or https URL.
     #[schemars(with = "String", length(min = 1, max = 255))]
     info_url: InfoUrl,
@@ -112,14 +130,14 @@ struct UpdateWidget {
     deadline: Deadline,
 }
 
-impl UpdateWidget {
+impl PutWidget {
     fn example() -> serde_json::Value {
         serde_json::json!({ "info_url": "https://example.com/more", "deadline": "Dec 31 2099" })
     }
 }
 
 #[rocket::async_trait]
-impl Input for UpdateWidget {
+impl Input for PutWidget {
     async fn read(fields: &mut Fields, _: &Services, by: &By) -> Result<Option<Self>, Error> {
         let now = by.at;
         let info_url = fields.required("info_url", InfoUrl::parse);
@@ -128,15 +146,82 @@ impl Input for UpdateWidget {
     }
 }
 
-/// Who published a widget.
-#[derive(Serialize, JsonSchema)]
-struct OwnerView {
-    email: String,
-    public_id: String,
-    /// Whether the account has been deleted since. Left out where it has not.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schemars(default)]
-    former: bool,
+/// What changing a widget takes: at least one of these.
+#[derive(JsonSchema)]
+#[schemars(example = "UpdateWidget::example")]
+struct UpdateWidget {
+    /// 1 to 100 of `a-z 0-9 - _`; unique.
+    #[schemars(with = "Option<String>", length(min = 1, max = 100), regex(pattern = "^[a-z0-9_-]+$"))]
+    #[allow(dead_code, reason = "documents the field; `change` holds what was given")]
+    name: (),
+    /// An http or https URL.
+    #[schemars(with = "Option<String>", length(min = 1, max = 255))]
+    #[allow(dead_code, reason = "documents the field; `change` holds what was given")]
+    info_url: (),
+    /// As for a new widget.
+    #[schemars(with = "Option<String>")]
+    #[allow(dead_code, reason = "documents the field; `change` holds what was given")]
+    deadline: (),
+    #[schemars(skip)]
+    change: WidgetChange,
+}
+
+impl UpdateWidget {
+    fn example() -> serde_json::Value {
+        serde_json::json!({ "deadline": "2099-11-30" })
+    }
+}
+
+#[rocket::async_trait]
+impl Input for UpdateWidget {
+    async fn read(fields: &mut Fields, _: &Services, by: &By) -> Result<Option<Self>, Error> {
+        let now = by.at;
+        let name = fields.optional("name", WidgetName::parse);
+        let info_url = fields.optional("info_url", InfoUrl::parse);
+        let deadline = fields.optional("deadline", |text| Deadline::parse(text, now));
+        fields.require_any(&["name", "info_url", "deadline"]);
+        let (Some(name), Some(info_url), Some(deadline)) = (name, info_url, deadline) else { return Ok(None) };
+        let change = WidgetChange { name, info_url, deadline };
+        Ok(Some(Self { name: (), info_url: (), deadline: (), change }))
+    }
+}
+
+impl Filter for WidgetFilter {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let owner = fields.optional("owner", AccountRef::parse);
+        let deadline_before = fields.optional("deadline_before", Timestamp::parse_start);
+        let deadline_after = fields.optional("deadline_after", Timestamp::parse_start);
+        let overdue = fields.optional("overdue", parse_bool);
+        let search = fields.optional("q", |text| Ok(Search::new(text)));
+        let sort = fields.optional("sort", Sort::read);
+        Some(Self {
+            owner: owner?,
+            deadline_before: deadline_before?,
+            deadline_after: deadline_after?,
+            overdue: overdue?,
+            search: search?,
+            sort: sort?.unwrap_or(Self::default().sort),
+        })
+    }
+
+    fn parameters() -> Vec<(&'static str, &'static str, Value)> {
+        vec![
+            ("owner", "Those of this account: a public id, e-mail address or username.", text()),
+            (
+                "deadline_before",
+                "Those that are due before this: a date, before whose start, or an RFC 3339 time.",
+                text(),
+            ),
+            (
+                "deadline_after",
+                "Those that are due at this or later: a date, from whose start on, or an RFC 3339 time.",
+                text(),
+            ),
+            ("overdue", "Those whose deadline has passed, or with `false` those whose has not.", boolean()),
+            ("q", "Those in whose name or URL each of these words is, or begins a word.", text()),
+            ("sort", "The order; `-` for the greatest first.", one_of(Sort::<WidgetSort>::names())),
+        ]
+    }
 }
 
 /// A widget as everyone sees it.
@@ -159,6 +244,14 @@ struct WidgetView {
     link: String,
 }
 
+impl Tagged for Widget {
+    fn tag(&self, now: Timestamp) -> String {
+        let passed = if self.deadline.has_passed(now) { "-p" } else { "" };
+        let former = if self.owner.is_former { "-f" } else { "" };
+        format!("{}{passed}{former}", self.version)
+    }
+}
+
 impl WidgetView {
     fn new(widget: Widget, now: Timestamp) -> Self {
         let deadline = widget.deadline.timestamp();
@@ -173,11 +266,7 @@ impl WidgetView {
             deadline_iso8601: deadline.to_iso_8601(),
             deadline_passed: widget.deadline.has_passed(now),
             time_remaining: deadline.remaining_in_words(now),
-            owner: OwnerView {
-                email: widget.owner.email.into_string(),
-                public_id: widget.owner.public_id.to_string(),
-                former: widget.owner.is_former,
-            },
+            owner: OwnerView::new(widget.owner),
         }
     }
 }
@@ -215,18 +304,19 @@ impl OpenApiResponderInner for Written {
 
 /// # List the widgets
 ///
-/// In the order of creation, a page at a time. The header `Link` and the field `links` say where
+/// In the order of creation unless `sort` says another, a page at a time. The header `Link` and the field `links` say where
 /// the other pages are.
 #[openapi(tag = "Widgets")]
 #[get("/widgets")]
 async fn list_widgets(
     _account: Account,
-    query: PageQuery<()>,
+    query: PageQuery<WidgetFilter>,
     services: &State<Services>,
 ) -> Result<PageView<WidgetView>, Problem> {
-    let page = services.store.list_widgets(query.page).await?;
+    let address = query.address("/widgets");
     let now = services.clock.now();
-    Ok(PageView::new(&query.address("/widgets"), page, |widget| WidgetView::new(widget, now)))
+    let page = services.store.list_widgets(query.filter, query.page, now).await?;
+    Ok(PageView::new(&address, page, now, |widget| WidgetView::new(widget, now)))
 }
 
 /// # Add a widget
@@ -255,30 +345,52 @@ async fn get_widget(
     _account: Account,
     name: NameInPath,
     services: &State<Services>,
-) -> Result<Json<WidgetView>, Problem> {
+) -> Result<WithTag<WidgetView>, Problem> {
     let widget = services.store.get_widget(&name.read()?).await?;
-    Ok(Json(WidgetView::new(widget, services.clock.now())))
+    let now = services.clock.now();
+    Ok(WithTag::of_tag(widget.tag(now), WidgetView::new(widget, now)))
 }
 
-/// # Change a widget, or add it
+/// # Put a widget in its place
 ///
-/// For administrators. A widget that exists keeps its owner; a new one belongs to whoever adds it.
+/// For administrators. A widget that exists is changed and keeps its owner; a new one belongs to whoever adds it.
 #[openapi(tag = "Widgets")]
 #[put("/widgets/<name>", data = "<body>")]
-async fn update_widget(
+async fn put_widget(
     admin: Admin,
     client: Client,
+    conditions: Conditions,
     name: NameInPath,
-    body: Body<UpdateWidget>,
+    body: Body<PutWidget>,
     services: &State<Services>,
 ) -> Result<Written, Problem> {
     let name = name.read()?;
-    let Body(UpdateWidget { info_url, deadline }) = body;
+    let Body(PutWidget { info_url, deadline }) = body;
     let widget = NewWidget { name: name.clone(), info_url, deadline, owner: admin.0.authority.user };
-    Ok(match services.store.put_widget(widget, &client.on_behalf_of(&admin.0)).await? {
+    Ok(match services.store.put_widget(widget, conditions.0, &client.on_behalf_of(&admin.0)).await? {
         Put::Created => Written::Created(name),
         Put::Updated => Written::Updated(name),
     })
+}
+
+/// # Change a widget
+///
+/// For administrators. Changes only the fields that are given; another name is its address from then on.
+#[openapi(tag = "Widgets")]
+#[patch("/widgets/<name>", data = "<body>")]
+async fn update_widget(
+    admin: Admin,
+    client: Client,
+    conditions: Conditions,
+    name: NameInPath,
+    body: Body<UpdateWidget>,
+    services: &State<Services>,
+) -> Result<Located<WidgetView>, Problem> {
+    let by = client.on_behalf_of(&admin.0);
+    let old = name.read()?;
+    let widget = services.store.update_widget(&old, body.0.change, conditions.0, &by).await?;
+    let location = (widget.name != old).then(|| address(&widget.name));
+    Ok(Located { location, answer: WithTag::of_tag(widget.tag(by.at), WidgetView::new(widget, by.at)) })
 }
 
 /// # Delete a widget
@@ -289,10 +401,11 @@ async fn update_widget(
 async fn delete_widget(
     admin: Admin,
     client: Client,
+    conditions: Conditions,
     name: NameInPath,
     _body: Body<Nothing>,
     services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_widget(&name.read()?, &client.on_behalf_of(&admin.0)).await?;
+    services.store.delete_widget(&name.read()?, conditions.0, &client.on_behalf_of(&admin.0)).await?;
     Ok(NoContent)
 }

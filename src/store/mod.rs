@@ -9,8 +9,10 @@ use async_trait::async_trait;
 
 use crate::domain::{
     AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure, KeyAuthority, KeyId,
-    Network, NewApiKey, NewSession, NewUser, NewWidget, Page, PageRequest, PasswordHash, PublicId, Put, SecretHash,
-    Session, SessionId, Timestamp, User, UserChange, UserFilter, Username, Widget, WidgetName,
+    Network, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest, PasswordHash,
+    Precondition, PublicId, Put, SecretHash, Session, SessionId, Task, TaskChange, TaskFilter, TaskId, Template,
+    TemplateChange, TemplateFilter, TemplateName, Timestamp, User, UserChange, UserFilter, Username, Viewer, Widget,
+    WidgetChange, WidgetFilter, WidgetName,
 };
 use crate::error::Error;
 
@@ -46,8 +48,8 @@ pub struct Retention {
 ///
 /// When a method that writes answers `Ok`, what it wrote is on disk. A method that takes a [`By`]
 /// asks once more, in its transaction, whether the proof in it is still good ([`Error::Token`] where
-/// the session or key has ended or the account is not active, [`Error::Forbidden`] where it is no
-/// longer an administrator's), and notes in the audit what it did to an account, a session or a key. Every method may fail with
+/// the session or key has ended or the account is not active, [`Error::Forbidden`] where its
+/// role is less than what let it in), and notes in the audit what it did to an account, a session or a key. Every method may fail with
 /// [`Error::Busy`] (try again in a moment) or [`Error::Internal`] (the machine is at fault); what
 /// else it refuses is said with it. A method that changes or gets an account, and one that gives it
 /// something, refuses with [`Error::NotFound`] where there is no such account. A deleted one is none.
@@ -105,7 +107,7 @@ pub trait Store: Send + Sync {
     /// [`Error::Conflict`] where no administrator would be left.
     async fn change_user(&self, id: PublicId, change: UserChange, by: &By) -> Result<User, Error>;
 
-    /// Deletes the account with its sessions, its keys and its reset code, and frees its names.
+    /// Deletes the account with its sessions, its keys, its templates and its reset code, and frees its names.
     /// What it made keeps it as a former owner. [`Error::Conflict`] where no administrator would be left.
     async fn delete_user(&self, id: PublicId, by: &By) -> Result<(), Error>;
 
@@ -177,15 +179,107 @@ pub trait Store: Send + Sync {
     /// A widget. [`Error::NotFound`] where there is none.
     async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error>;
 
-    /// A page of the widgets, in the order of creation.
-    async fn list_widgets(&self, request: PageRequest) -> Result<Page<Widget>, Error>;
+    /// A page of the widgets that are asked for at `now`, in the order that is asked for.
+    async fn list_widgets(
+        &self,
+        filter: WidgetFilter,
+        request: PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<Widget>, Error>;
 
     /// Changes the widget of that name, whose owner stays, or makes it where there is none.
-    /// [`Error::NotFound`] where it is new and the owner does not exist.
-    async fn put_widget(&self, widget: NewWidget, by: &By) -> Result<Put, Error>;
+    /// [`Error::NotFound`] where it is new and the owner does not exist, [`Error::Changed`] where the
+    /// precondition does not hold.
+    async fn put_widget(&self, widget: NewWidget, precondition: Precondition, by: &By) -> Result<Put, Error>;
 
-    /// Deletes a widget. [`Error::NotFound`] where there is none.
-    async fn delete_widget(&self, name: &WidgetName, by: &By) -> Result<(), Error>;
+    /// Changes some of a widget, and answers what it is now. [`Error::NotFound`] where there is none,
+    /// [`Error::Changed`] where the precondition does not hold, [`Error::Conflict`] where the new name is
+    /// taken.
+    async fn update_widget(
+        &self,
+        name: &WidgetName,
+        change: WidgetChange,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<Widget, Error>;
+
+    /// Deletes a widget. [`Error::NotFound`] where there is none, [`Error::Changed`] where the
+    /// precondition does not hold.
+    async fn delete_widget(&self, name: &WidgetName, precondition: Precondition, by: &By) -> Result<(), Error>;
+
+    /// Makes a template. [`Error::Conflict`] where the owner has one of that name, or as many as an
+    /// account may have, [`Error::NotFound`] where the owner does not exist.
+    async fn create_template(&self, new: NewTemplate, by: &By) -> Result<Template, Error>;
+
+    /// A template of an account. [`Error::NotFound`] where the account has none of that name,
+    /// whoever else does.
+    async fn get_template(&self, owner: PublicId, name: &TemplateName) -> Result<Template, Error>;
+
+    /// A page of an account's templates. Those that are equal in what they are ordered by are in the order
+    /// of creation, from the same end.
+    async fn list_templates(
+        &self,
+        owner: PublicId,
+        filter: TemplateFilter,
+        request: PageRequest,
+    ) -> Result<Page<Template>, Error>;
+
+    /// Changes some of a template of an account, and answers what it is now. [`Error::NotFound`]
+    /// where the account has none of that name, [`Error::Changed`] where the precondition does not hold,
+    /// [`Error::Conflict`] where the account has another one of the new name.
+    async fn update_template(
+        &self,
+        owner: PublicId,
+        name: &TemplateName,
+        change: TemplateChange,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<Template, Error>;
+
+    /// Deletes a template of an account. [`Error::NotFound`] where the account has none of that
+    /// name, [`Error::Changed`] where the precondition does not hold.
+    async fn delete_template(
+        &self,
+        owner: PublicId,
+        name: &TemplateName,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<(), Error>;
+
+    /// Makes a task. [`Error::Invalid`] where the assignee does not exist, [`Error::NotFound`] where the
+    /// creator does not.
+    async fn create_task(&self, new: NewTask, by: &By) -> Result<Task, Error>;
+
+    /// A task. [`Error::NotFound`] where there is none that the viewer sees.
+    async fn get_task(&self, id: TaskId, viewer: Viewer) -> Result<Task, Error>;
+
+    /// A page of the tasks that the viewer sees, in the order of creation unless the filter says
+    /// another one. What is overdue is so at `now`.
+    async fn list_tasks(
+        &self,
+        filter: TaskFilter,
+        viewer: Viewer,
+        now: Timestamp,
+        request: PageRequest,
+    ) -> Result<Page<Task>, Error>;
+
+    /// Changes some of a task, and answers what it is now; what is the same already is no change.
+    /// [`Error::NotFound`] where there is none that the viewer sees, [`Error::Forbidden`] where the
+    /// viewer may not change that, [`Error::Changed`] where the precondition does not hold,
+    /// [`Error::Conflict`] where the viewer may not move it to that status, [`Error::Invalid`] where the
+    /// new assignee does not exist.
+    async fn update_task(
+        &self,
+        id: TaskId,
+        change: TaskChange,
+        viewer: Viewer,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<Task, Error>;
+
+    /// Deletes a task. [`Error::NotFound`] where there is none, [`Error::Changed`] where the
+    /// precondition does not hold.
+    async fn delete_task(&self, id: TaskId, precondition: Precondition, by: &By) -> Result<(), Error>;
 
     /// Finishes what is queued, and takes no more: every later write is [`Error::Busy`].
     async fn close(&self);

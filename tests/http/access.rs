@@ -89,6 +89,10 @@ const STRANGER: Fields = &[("email", "stranger@example.com"), ("password", PASSW
 const LOGIN: Fields = &[("email", "target@example.com"), ("password", PASSWORD)];
 const NEW_PASSWORD: Fields = &[("current_password", PASSWORD), ("new_password", "tinker tailor soldier spy")];
 const RESET: Fields = &[("code", "abcd-efgh-ijkl-mnop"), ("new_password", "tinker tailor soldier spy")];
+const TEMPLATE: Fields = &[("body", "Another text.")];
+const NEW_TEMPLATE: Fields = &[("name", "new"), ("body", "A text.")];
+const NEW_TASK: Fields = &[("title", "new")];
+const DONE: Fields = &[("status", "done")];
 const KEY: Fields = &[("name", "new"), ("scope", "write")];
 
 #[rustfmt::skip]
@@ -126,7 +130,29 @@ const TABLE: &[Row] = &[
     row(Post,   "/widgets",                 NEW_WIDGET, [401, 401, 401, 403, 403, 201,      403, 403,    403, 201]),
     row(Get,    "/widgets/<name>",          NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
     row(Put,    "/widgets/<name>",          WIDGET,    [401, 401, 401, 403, 403, 200,       403, 403,    403, 200]),
+    row(Patch,  "/widgets/<name>",          WIDGET,    [401, 401, 401, 403, 403, 200,      403, 403,    403, 200]),
     row(Delete, "/widgets/<name>",          NONE,      [401, 401, 401, 403, 403, 204,       403, 403,    403, 204]),
+    row(Get,    "/templates",               NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
+    row(Post,   "/templates",               NEW_TEMPLATE, [401, 401, 401, 201, 201, 201,    403, 201,    403, 201]),
+    // Each has one of that name; the other one is somebody else's.
+    row(Get,    "/templates/<name>",        NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
+    row(Patch,  "/templates/<name>",        TEMPLATE,  [401, 401, 401, 200, 200, 200,       403, 200,    403, 200]),
+    row(Delete, "/templates/<name>",        NONE,      [401, 401, 401, 204, 204, 204,       403, 204,    403, 204]),
+    row(Get,    "/templates/theirs",        NONE,      [401, 401, 401, 404, 404, 404,       404, 404,    404, 404]),
+    row(Patch,  "/templates/theirs",        TEMPLATE,  [401, 401, 401, 404, 404, 404,       403, 404,    403, 404]),
+    row(Delete, "/templates/theirs",        NONE,      [401, 401, 401, 404, 404, 404,       403, 404,    403, 404]),
+    row(Get,    "/tasks",                   NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
+    row(Post,   "/tasks",                   NEW_TASK,  [401, 401, 401, 403, 201, 201,       403, 403,    403, 201]),
+    // Somebody else's.
+    row(Get,    "/tasks/<id>",              NONE,      [401, 401, 401, 404, 200, 200,       404, 404,    200, 200]),
+    row(Patch,  "/tasks/<id>",              DONE,      [401, 401, 401, 404, 200, 200,       403, 404,    403, 200]),
+    row(Patch,  "/tasks/<id>",              NEW_TASK,  [401, 401, 401, 404, 200, 200,       403, 404,    403, 200]),
+    row(Delete, "/tasks/<id>",              NONE,      [401, 401, 401, 403, 204, 204,       403, 403,    403, 204]),
+    // Assigned to whoever asks.
+    row(Get,    "/tasks/<own>",             NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
+    row(Patch,  "/tasks/<own>",             DONE,      [401, 401, 401, 200, 200, 200,       403, 200,    403, 200]),
+    row(Patch,  "/tasks/<own>",             NEW_TASK,  [401, 401, 401, 403, 200, 200,       403, 403,    403, 200]),
+    row(Delete, "/tasks/<own>",             NONE,      [401, 401, 401, 403, 204, 204,       403, 403,    403, 204]),
 ];
 
 /// What the routes at the root have in common: they are no part of the API.
@@ -138,6 +164,7 @@ struct Bearer {
     token: Option<String>,
     session: Option<String>,
     key: Option<String>,
+    task: Option<String>,
 }
 
 impl Bearer {
@@ -150,6 +177,7 @@ impl Bearer {
             token: actor.token.clone(),
             session: Some(other.unwrap()["id"].as_str().unwrap().to_owned()),
             key: Some(spare.body["id"].as_str().unwrap().to_owned()),
+            task: None,
         }
     }
 
@@ -169,6 +197,8 @@ struct Scene {
     app: TestApp,
     bearers: Vec<Bearer>,
     target: String,
+    /// Assigned to the target.
+    task: String,
 }
 
 impl Scene {
@@ -183,7 +213,10 @@ impl Scene {
         let (pending, disabled, target) =
             (app.user("pending").await, app.user("disabled").await, app.user("target").await);
         admin.add_widget("old").await.assert(Status::Created);
-        let bearers = vec![
+        for (owner, name) in [(&employee, "old"), (&manager, "old"), (&admin, "old"), (&target, "theirs")] {
+            owner.post("/templates", &[("name", name), ("body", "A text.")]).await.assert(Status::Created);
+        }
+        let mut bearers = vec![
             Bearer::default(),
             Bearer { token: pending.key("old", "write").await.token, ..Bearer::default() },
             Bearer { token: disabled.token.clone(), ..Bearer::default() },
@@ -195,6 +228,11 @@ impl Scene {
             Bearer::key(&admin, "read").await,
             Bearer::key(&admin, "write").await,
         ];
+        let owners = [&pending, &disabled, &employee, &manager, &admin, &employee, &employee, &admin, &admin];
+        for (bearer, owner) in bearers.iter_mut().skip(1).zip(owners) {
+            bearer.task = Some(hand_out(&manager, owner).await);
+        }
+        let task = hand_out(&manager, &target).await;
         app.set_status(&pending, AccountStatus::Pending).await;
         app.set_status(&disabled, AccountStatus::Disabled).await;
         let target = target.public_id().await.to_string();
@@ -202,12 +240,16 @@ impl Scene {
             happen(&app, actor, event).await;
         }
         app.store.close().await;
-        Self { app, bearers, target }
+        Self { app, bearers, target, task }
     }
 
     /// The path of a request to a route, where `bearer` names what is theirs.
     fn path(&self, row: &Row, bearer: &Bearer) -> String {
         const ABSENT: &str = "00000000-0000-4000-8000-000000000000";
+        let task = bearer.task.as_deref().unwrap_or(ABSENT);
+        if row.route.starts_with("/tasks") {
+            return row.route.replace("<id>", &self.task).replace("<own>", task);
+        }
         let own = if row.route.starts_with("/auth/keys") { &bearer.key } else { &bearer.session };
         row.route
             .replace("<file>", "start.js")
@@ -215,6 +257,12 @@ impl Scene {
             .replace("<public_id>", &self.target)
             .replace("<id>", own.as_deref().unwrap_or(ABSENT))
     }
+}
+
+/// Makes a task, and answers its id.
+async fn hand_out(manager: &Actor<'_>, assignee: &Actor<'_>) -> String {
+    let task = manager.post("/tasks", &[("title", "old"), ("assignee", &assignee.email)]).await;
+    task.assert(Status::Created).body["id"].as_str().unwrap().to_owned()
 }
 
 async fn happen(app: &TestApp, actor: &Actor<'_>, event: Event) {

@@ -5,13 +5,14 @@ use serde_json::json;
 
 use crate::support::{Actor, TestApp, user_count, widget};
 
-/// Every route that takes a body.
-const WRITES: [(Method, &str); 18] = [
+/// Every route that takes a body of the usual size.
+const WRITES: [(Method, &str); 21] = [
     (Method::Post, "/auth/register"),
     (Method::Post, "/auth/login"),
     (Method::Post, "/auth/logout"),
     (Method::Post, "/widgets"),
     (Method::Put, "/widgets/one"),
+    (Method::Patch, "/widgets/one"),
     (Method::Delete, "/widgets/one"),
     (Method::Post, "/auth/reset"),
     (Method::Post, "/auth/password"),
@@ -25,14 +26,29 @@ const WRITES: [(Method, &str); 18] = [
     (Method::Delete, "/users/one"),
     (Method::Post, "/users/one/reset-code"),
     (Method::Delete, "/users/one/sessions"),
+    (Method::Delete, "/templates/one"),
+    (Method::Delete, "/tasks/one"),
+];
+
+/// Those that take a larger one.
+const LARGER_WRITES: [(Method, &str); 4] = [
+    (Method::Post, "/templates"),
+    (Method::Patch, "/templates/one"),
+    (Method::Post, "/tasks"),
+    (Method::Patch, "/tasks/one"),
 ];
 
 /// Sends the same body to every route that takes one, as an administrator, and checks that
 /// nothing came of it.
 async fn send_everywhere(content_type: Option<&str>, body: &[u8], expected: &[u16]) {
+    send_to(&[&WRITES[..], &LARGER_WRITES].concat(), content_type, body, expected).await;
+}
+
+/// The same for some routes.
+async fn send_to(routes: &[(Method, &str)], content_type: Option<&str>, body: &[u8], expected: &[u16]) {
     let app = TestApp::new().await;
     let admin = app.admin().await;
-    for (method, path) in WRITES {
+    for (method, path) in routes.iter().copied() {
         let authorization = format!("Bearer {}", admin.token.as_ref().unwrap());
         let mut headers = vec![("Authorization", authorization.as_str())];
         headers.extend(content_type.map(|value| ("Content-Type", value)));
@@ -46,6 +62,8 @@ async fn send_everywhere(content_type: Option<&str>, body: &[u8], expected: &[u1
 async fn assert_unchanged(admin: &Actor<'_>) {
     assert_eq!(user_count(admin.app).await, 1);
     assert_eq!(admin.get("/widgets").await.body["total_items"], 0);
+    assert_eq!(admin.get("/templates").await.body["total_items"], 0);
+    assert_eq!(admin.get("/tasks").await.body["total_items"], 0);
 }
 
 const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
@@ -113,8 +131,8 @@ async fn another_type_than_form_and_json_is_415() {
 
 #[rocket::async_test]
 async fn a_body_over_the_limit_is_413() {
-    send_everywhere(FORM, &b"x".repeat(8 * 1024 + 1), &[413]).await;
-    send_everywhere(JSON, &b" ".repeat(64 * 1024 + 1), &[413]).await;
+    send_to(&WRITES, FORM, &b"x".repeat(8 * 1024 + 1), &[413]).await;
+    send_to(&WRITES, JSON, &b" ".repeat(64 * 1024 + 1), &[413]).await;
     send_everywhere(FORM, &b"x".repeat(1024 * 1024), &[413]).await;
     send_everywhere(JSON, &b"[".repeat(1024 * 1024), &[413]).await;
     send_everywhere(Some("text/plain"), &b"x".repeat(1024 * 1024), &[415]).await;

@@ -84,7 +84,7 @@ async fn a_preflight_says_what_may_be_sent_where() {
     answer.assert(Status::NoContent);
     assert_eq!(answer.text, "");
     assert_eq!(answer.header("Access-Control-Allow-Origin"), Some("http://localhost:3000"));
-    assert_eq!(answer.header("Access-Control-Allow-Methods"), Some("DELETE, GET, HEAD, PUT"));
+    assert_eq!(answer.header("Access-Control-Allow-Methods"), Some("DELETE, GET, HEAD, PATCH, PUT"));
     let allowed = answer.header("Access-Control-Allow-Headers").unwrap();
     for name in ["Authorization", "Content-Type", "If-Match", "If-None-Match"] {
         assert!(allowed.contains(name), "{allowed}");

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rocket::http::ContentType;
 use rocket::http::Method::{self, Delete, Get, Patch, Post, Put};
 use serde_json::{Value, json};
+use widgetd::domain::Role;
 
 use crate::support::{Actor, Answer, PASSWORD, TestApp, form, widget};
 
@@ -70,7 +71,8 @@ impl Seen<'_> {
 
     /// What operations of one kind answer alike.
     async fn provoke_what_is_common(&mut self, admin: &Actor<'_>, nobody: &Actor<'_>, account: &str) {
-        let large = "x".repeat(10_000);
+        // More than any input may have.
+        let large = "x".repeat(400_000);
         for operation in documented(self.app.document()).into_keys() {
             let Some((method, path)) = operation.split_once(" /api/v1") else { continue };
             let method: Method = method.parse().unwrap();
@@ -90,11 +92,82 @@ impl Seen<'_> {
         }
     }
 
+    /// What widgets answer.
+    async fn provoke_widgets(&mut self, admin: &Actor<'_>, ann: &Actor<'_>) {
+        let (new, changed) = (form(&widget("two")), form(&widget("x")[1..]));
+        let requests: &[(&Actor<'_>, Method, &str, &str)] = &[
+            (ann, Get, "/widgets", ""),
+            (admin, Post, "/widgets", &new),
+            (admin, Post, "/widgets", &new),
+            (ann, Post, "/widgets", &new),
+            (ann, Get, "/widgets/one", ""),
+            (ann, Get, "/widgets/none", ""),
+            (admin, Put, "/widgets/one", &changed),
+            (admin, Put, "/widgets/three", &changed),
+            (ann, Put, "/widgets/one", &changed),
+            (admin, Patch, "/widgets/one", "info_url=https%3A%2F%2Fexample.com"),
+            (admin, Patch, "/widgets/one", "name=two"),
+            (admin, Patch, "/widgets/none", "name=two"),
+            (ann, Patch, "/widgets/one", "name=two"),
+            (ann, Delete, "/widgets/one", ""),
+            (admin, Delete, "/widgets/one", ""),
+            (admin, Delete, "/widgets/one", ""),
+        ];
+        for (actor, method, path, body) in requests {
+            self.send(actor, *method, path, body).await;
+        }
+    }
+
+    /// What a condition does.
+    async fn provoke_conditions(&mut self, admin: &Actor<'_>, reads: &[&str], writes: &[(Method, &str)]) {
+        for path in reads {
+            let tag = admin.get(path).await.etag();
+            let answer = admin.send_if(Get, path, ("If-None-Match", &tag), &[]).await;
+            let template = self.app.documented_path(path).unwrap();
+            self.note(&format!("GET /api/v1{template}"), answer.status.code);
+        }
+        for (method, path) in writes {
+            let fields: &[(&str, &str)] = match *method {
+                Delete => &[],
+                _ if path.starts_with("/templates") => &[("body", "text")],
+                _ if path.starts_with("/tasks") => &[("title", "x")],
+                _ => &widget("x")[1..],
+            };
+            let answer = admin.send_if(*method, path, ("If-Match", "\"0000000000000000\""), fields).await;
+            let template = self.app.documented_path(path).unwrap();
+            self.note(&format!("{method} /api/v1{template}"), answer.status.code);
+        }
+    }
+
+    /// What is particular to tasks.
+    async fn provoke_tasks(&mut self, admin: &Actor<'_>, ann: &Actor<'_>) {
+        let task = admin.post("/tasks", &[("title", "one"), ("assignee", &ann.email)]).await;
+        let task = format!("/tasks/{}", task.body["id"].as_str().unwrap());
+        self.provoke_conditions(admin, &["/tasks", &task], &[(Patch, &task), (Delete, &task)]).await;
+        for (actor, method, path, body) in [
+            (ann, Get, "/tasks", ""),
+            (admin, Post, "/tasks", "title=two"),
+            (ann, Post, "/tasks", "title=two"),
+            (ann, Get, &task, ""),
+            (ann, Get, "/tasks/none", ""),
+            (ann, Patch, &task, "status=done"),
+            (ann, Patch, &task, "status=cancelled"),
+            (ann, Patch, &task, "title=two"),
+            (ann, Patch, "/tasks/none", "status=done"),
+            (ann, Delete, &task, ""),
+            (admin, Delete, &task, ""),
+            (admin, Delete, &task, ""),
+        ] {
+            self.send(actor, method, path, body).await;
+        }
+    }
+
     /// What takes something that only an earlier answer knows.
     async fn provoke_what_is_particular(&mut self, admin: &Actor<'_>, bob: &Actor<'_>) {
         let path = format!("/users/{}/reset-code", self.app.find(&bob.email).await.public_id);
         let bob = bob.again().await;
         let reads = bob.key("r", "read").await;
+        self.provoke_templates(&bob, &reads).await;
         let first = async |list: &str| bob.get(list).await.body["items"][0]["id"].as_str().unwrap().to_owned();
         self.send(&reads, Post, "/auth/logout", "").await;
         self.send(&bob, Delete, &format!("/auth/keys/{}", first("/auth/keys").await), "").await;
@@ -106,11 +179,38 @@ impl Seen<'_> {
         self.send(&self.app.anon(), Post, "/auth/reset", &reset).await;
     }
 
-    /// What the root answers, and what another setting does.
+    /// What somebody does with templates of their own.
+    async fn provoke_templates(&mut self, ann: &Actor<'_>, reads: &Actor<'_>) {
+        self.send(ann, Post, "/templates", "name=one&body=text").await;
+        let writes = [(Patch, "/templates/one"), (Delete, "/templates/one")];
+        self.provoke_conditions(ann, &["/templates", "/templates/one"], &writes).await;
+        for (actor, method, path, body) in [
+            (ann, Post, "/templates", "name=one&body=text"),
+            (ann, Post, "/templates", "name=two&body=text"),
+            (reads, Post, "/templates", "name=three&body=text"),
+            (ann, Get, "/templates", ""),
+            (ann, Get, "/templates/one", ""),
+            (ann, Get, "/templates/none", ""),
+            (ann, Patch, "/templates/one", "body=other"),
+            (ann, Patch, "/templates/one", "name=two"),
+            (ann, Patch, "/templates/none", "body=other"),
+            (reads, Patch, "/templates/one", "body=other"),
+            (reads, Delete, "/templates/one", ""),
+            (ann, Delete, "/templates/two", ""),
+            (ann, Delete, "/templates/none", ""),
+        ] {
+            self.send(actor, method, path, body).await;
+        }
+    }
+
+    /// What the root and the document answer, and what another setting does.
     async fn provoke_elsewhere(&mut self) {
         for (path, body) in [("/", ""), ("/", "x"), ("/healthz", ""), ("/healthz", "x")] {
             let status = self.app.client.get(path).body(body).dispatch().await.status();
             self.note(&format!("GET {path}"), status.code);
+        }
+        for path in ["/ui", "/swagger.json", "/openapi.json"] {
+            self.send(&self.app.anon(), Get, path, "").await;
         }
         let closed = TestApp::with(&[("registration", "closed")]).await;
         let refused = closed.anon().post("/auth/register", &[]).await.status.code;
@@ -120,8 +220,9 @@ impl Seen<'_> {
     /// What comes of trying too often.
     async fn provoke_429(&mut self, ann: &Actor<'_>, writer: &Actor<'_>) {
         let nobody = self.app.anon();
+        let manager = self.app.user_of("manager", Role::Manager).await;
         let wrong = form(&[("email", &ann.email), ("password", "wrong")]);
-        let tries: [(&Actor<'_>, Method, &str, &str); 11] = [
+        let tries: [(&Actor<'_>, Method, &str, &str); 17] = [
             (&nobody, Post, "/auth/login", &wrong),
             (&nobody, Post, "/auth/register", &form(&[("email", &ann.email), ("password", PASSWORD)])),
             (&ann.from("192.0.2.3"), Post, "/auth/password", "current_password=wrong&new_password=tinker+tailor"),
@@ -133,6 +234,12 @@ impl Seen<'_> {
             (writer, Delete, "/auth/sessions/none", ""),
             (writer, Post, "/auth/keys", "name=new&scope=read"),
             (writer, Delete, "/auth/keys/none", ""),
+            (writer, Post, "/templates", "name=new&body=text"),
+            (writer, Patch, "/templates/new", "body=text"),
+            (writer, Delete, "/templates/new", ""),
+            (writer, Patch, "/tasks/none", "status=done"),
+            (&manager, Post, "/tasks", ""),
+            (&manager, Delete, "/tasks/none", ""),
         ];
         for (actor, method, path, body) in tries {
             let mut tries = 0;
@@ -159,7 +266,6 @@ async fn each_documented_status_of_each_operation_can_be_had() {
     seen.provoke_what_is_common(&admin, &nobody, &target_id).await;
     // What is particular to one.
     let account = |name: &str| form(&[("email", &format!("{name}@example.com")), ("password", PASSWORD)]);
-    let (new, changed) = (form(&widget("two")), form(&widget("x")[1..]));
     let wrong = form(&[("email", "ann@example.com"), ("password", "wrong")]);
     let new_password = |current| form(&[("current_password", current), ("new_password", "tinker tailor soldier")]);
     let target_path = format!("/users/{target_id}");
@@ -210,25 +316,16 @@ async fn each_documented_status_of_each_operation_can_be_had() {
         (&admin, Delete, &admin_path, ""),
         (&admin, Get, "/audit", ""),
         (&ann, Get, "/audit", ""),
-        (&ann, Get, "/widgets", ""),
-        (&admin, Post, "/widgets", &new),
-        (&admin, Post, "/widgets", &new),
-        (&ann, Post, "/widgets", &new),
-        (&ann, Get, "/widgets/one", ""),
-        (&ann, Get, "/widgets/none", ""),
-        (&admin, Put, "/widgets/one", &changed),
-        (&admin, Put, "/widgets/three", &changed),
-        (&ann, Put, "/widgets/one", &changed),
-        (&ann, Delete, "/widgets/one", ""),
-        (&admin, Delete, "/widgets/one", ""),
-        (&admin, Delete, "/widgets/one", ""),
-        (&nobody, Get, "/ui", ""),
-        (&nobody, Get, "/swagger.json", ""),
-        (&nobody, Get, "/openapi.json", ""),
     ];
+    let reads =
+        ["/auth/user", "/auth/sessions", "/auth/keys", "/users", &target_path, "/audit", "/widgets", "/widgets/one"];
+    let writes = [(Put, "/widgets/one"), (Patch, "/widgets/one"), (Delete, "/widgets/one")];
+    seen.provoke_conditions(&admin, &reads, &writes).await;
+    seen.provoke_tasks(&admin, &ann).await;
     for (actor, method, path, body) in requests {
         seen.send(actor, *method, path, body).await;
     }
+    seen.provoke_widgets(&admin, &ann).await;
 
     let bob = Actor { email: "bob@example.com".to_owned(), ..app.anon() };
     seen.provoke_what_is_particular(&admin, &bob).await;
@@ -272,7 +369,11 @@ async fn every_write_is_documented_as_a_form_and_as_json() {
         ("/auth/keys", "post"),
         ("/users/{public_id}", "patch"),
         ("/widgets", "post"),
+        ("/templates", "post"),
+        ("/templates/{name}", "patch"),
         ("/widgets/{name}", "put"),
+        ("/tasks", "post"),
+        ("/tasks/{id}", "patch"),
     ] {
         let content = document["paths"][path][method]["requestBody"]["content"].as_object().unwrap();
         let types: Vec<_> = content.keys().map(String::as_str).collect();
@@ -303,12 +404,21 @@ async fn the_examples_work_as_they_are() {
     assert_eq!(app.anon().post_json("/auth/register", &example("Register")).await.status.code, 201);
     assert_eq!(app.anon().post_json("/auth/login", &example("LogIn")).await.status.code, 200);
     assert_eq!(admin.post_json("/widgets", &example("CreateWidget")).await.status.code, 201);
+    assert_eq!(admin.post_json("/templates", &example("CreateTemplate")).await.status.code, 201);
+    let path = format!("/templates/{}", example("CreateTemplate")["name"].as_str().unwrap());
+    let body = example("UpdateTemplate").to_string();
+    assert_eq!(admin.send(Method::Patch, &path, Some(ContentType::JSON), body).await.status.code, 200);
     let name = example("CreateWidget")["name"].as_str().unwrap().to_owned();
-    let body = example("UpdateWidget").to_string();
-    assert_eq!(
-        admin.send(Method::Put, &format!("/widgets/{name}"), Some(ContentType::JSON), body).await.status.code,
-        200
-    );
+    for (method, schema) in [(Method::Put, "PutWidget"), (Method::Patch, "UpdateWidget")] {
+        let body = example(schema).to_string();
+        let answer = admin.send(method, &format!("/widgets/{name}"), Some(ContentType::JSON), body).await;
+        assert_eq!(answer.status.code, 200, "{schema}: {}", answer.text);
+    }
+    let task = admin.post_json("/tasks", &example("CreateTask")).await;
+    let task = format!("/tasks/{}", task.body["id"].as_str().unwrap());
+    let body = example("UpdateTask").to_string();
+    let answer = admin.send(Method::Patch, &task, Some(ContentType::JSON), body).await;
+    assert_eq!((answer.status.code, &answer.body["status"]), (200, &json!("in_progress")));
 }
 
 #[rocket::async_test]

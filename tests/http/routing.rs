@@ -39,7 +39,7 @@ async fn a_wrong_method_is_405_and_told_the_right_ones() {
         ("/api/v1/users/one", "DELETE, GET, HEAD, PATCH"),
         ("/api/v1/users/one/reset-code", "POST"),
         ("/api/v1/widgets", "GET, HEAD, POST"),
-        ("/api/v1/widgets/one", "DELETE, GET, HEAD, PUT"),
+        ("/api/v1/widgets/one", "DELETE, GET, HEAD, PATCH, PUT"),
         ("/api/v1/ui", "GET, HEAD"),
         ("/api/v1/swagger.json", "GET, HEAD"),
         ("/api/v1/openapi.json", "GET, HEAD"),
@@ -108,6 +108,7 @@ async fn a_store_that_takes_no_writes_is_503_with_a_time_to_come_back() {
 async fn a_broken_database_is_500_with_a_number_and_nothing_else() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
+    admin.add_widget("one").await.assert(Status::Created);
     let other_program = rusqlite::Connection::open(app.folder.path().join("widgetd.db")).unwrap();
     other_program.execute_batch("ALTER TABLE widget RENAME TO gone").unwrap();
     let answers = [admin.get("/widgets/one").await, admin.get("/widgets").await, admin.add_widget("one").await];

@@ -252,3 +252,62 @@ async fn of_64_widgets_of_one_name_at_once_one_is_added() {
     let count = |status| answers.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(Status::Created), count(Status::Conflict)), (1, 63));
 }
+
+#[rocket::async_test]
+async fn patching_changes_only_what_is_given() {
+    let app = TestApp::new().await;
+    let (admin, bob) = (app.admin().await, app.user("bob").await);
+    app.set_role(&bob, widgetd::domain::Role::Admin).await;
+    admin.add_widget("one").await.assert(Status::Created);
+    let before = admin.get("/widgets/one").await;
+    let answer = bob.patch("/widgets/One", &[("info_url", "https://example.com/more")]).await;
+    let mut expected = before.body.clone();
+    expected["info_url"] = json!("https://example.com/more");
+    assert_eq!(answer.assert(Status::Ok).body, expected);
+    assert_eq!(answer.header("Location"), None);
+    let after = admin.get("/widgets/one").await;
+    assert_eq!((after.body.clone(), after.etag()), (expected, answer.etag()));
+    let answer = admin.patch("/widgets/one", &[("deadline", "2027-01-31")]).await;
+    assert_eq!(answer.body["deadline_iso8601"], "2027-01-31T23:59:59+00:00");
+}
+
+#[rocket::async_test]
+async fn renaming_leaves_no_trace_but_the_new_address() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    for name in ["one", "two"] {
+        admin.add_widget(name).await.assert(Status::Created);
+    }
+    let answer = admin.patch("/widgets/one", &[("name", "first")]).await;
+    answer.assert(Status::Ok);
+    assert_eq!(answer.header("Location"), Some("/api/v1/widgets/first"));
+    assert_eq!((&answer.body["name"], &answer.body["link"]), (&json!("first"), &json!("/api/v1/widgets/first")));
+    admin.get("/widgets/one").await.assert(Status::NotFound);
+    // It keeps its place in the list.
+    let list = admin.get("/widgets").await;
+    assert_eq!((&list.body["items"][0]["name"], &list.body["total_items"]), (&json!("first"), &json!(2)));
+    admin.add_widget("one").await.assert(Status::Created);
+
+    let taken = admin.patch("/widgets/first", &[("name", "two"), ("deadline", "2027-01-31")]).await;
+    taken.assert_message(Status::Conflict, "Widget name: two already exists, must be unique.");
+    assert_eq!(admin.get("/widgets/first").await.etag(), answer.etag());
+    // Its own name is no other one.
+    let same = admin.patch("/widgets/first", &[("name", "first")]).await;
+    assert_eq!(same.assert(Status::Ok).header("Location"), None);
+}
+
+#[rocket::async_test]
+async fn a_patch_that_cannot_be_is_named() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    admin.add_widget("one").await.assert(Status::Created);
+    let nothing = admin.patch("/widgets/one", &[("name", "")]).await;
+    let why = "is required, unless info_url or deadline is given";
+    assert_eq!(nothing.assert_invalid(&["name"]).error_of("name"), why);
+    let fields = [("name", "A b"), ("info_url", "x"), ("deadline", "2026-11-20"), ("owner", "me")];
+    admin.patch("/widgets/one", &fields).await.assert_invalid(&["name", "info_url", "deadline", "owner"]);
+    admin
+        .patch("/widgets/none", &[("name", "two")])
+        .await
+        .assert_message(Status::NotFound, "none not found in database.");
+}

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Authority, NewUser, PageRequest, PublicId, Role, Status, User, UserChange, UserFilter, keeps_an_administrator,
+    Authority, NewUser, PageRequest, PublicId, Role, Search, Status, User, UserChange, UserFilter, WidgetFilter,
+    keeps_an_administrator,
 };
 use widgetd::error::Error;
 use widgetd::store::Store;
@@ -35,8 +36,10 @@ fn a_role_changes_without_ending_sessions_and_holds_at_once() {
         let (id, session) = (ann.public_id, subject.log_in(ann.public_id).await);
         store.create_key(new_key(id, "ci", 1), &by()).await.unwrap();
         let (changed, noted) = subject.noting(store.change_user(id, to_role(Role::Manager), &by())).await;
-        let expected = User { role: Role::Manager, ..ann };
-        assert_eq!((changed.unwrap(), store.get_user(id).await.unwrap()), (expected.clone(), expected));
+        let changed = changed.unwrap();
+        assert_ne!(changed.version, ann.version);
+        let expected = User { role: Role::Manager, version: changed.version, ..ann };
+        assert_eq!((changed, store.get_user(id).await.unwrap()), (expected.clone(), expected));
         assert_eq!(noted, ["account.role"]);
         let authority = Some(Authority { user: id, role: Role::Manager });
         assert_eq!(store.find_session_authority(id, session).await.unwrap(), authority);
@@ -58,7 +61,8 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
             store.create_reset_code(id, secret(3), later(1_000), &by()).await.unwrap();
 
             let shut_out = store.change_user(id, to_status(status), &by()).await.unwrap();
-            let expected = User { status, token_epoch: user.token_epoch + 1, ..user };
+            assert_ne!(shut_out.version, user.version);
+            let expected = User { status, token_epoch: user.token_epoch + 1, version: shut_out.version, ..user };
             assert_eq!((&shut_out, &store.get_user(id).await.unwrap()), (&expected, &expected));
             assert!(!subject.is_live(id, session).await);
             assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
@@ -66,7 +70,7 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
 
             // Back again, the account has its keys, and none of its sessions.
             let back = store.change_user(id, to_status(Status::Active), &by()).await.unwrap();
-            assert_eq!(back, User { status: Status::Active, ..expected });
+            assert_eq!(back, User { status: Status::Active, version: back.version, ..expected });
             assert!(!subject.is_live(id, session).await);
             assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
             assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner.unwrap().user, id);
@@ -192,7 +196,7 @@ fn of_the_two_last_administrators_who_go_at_once_one_stays() {
                 }
             }
             assert_eq!(gone, 1, "{departure:?}");
-            let left = UserFilter { role: Some(Role::Admin), status: Some(Status::Active), search: None };
+            let left = UserFilter { role: Some(Role::Admin), status: Some(Status::Active), ..UserFilter::default() };
             assert_eq!(subject.store.list_users(left, ALL).await.unwrap().total, 1);
         }
     });
@@ -229,7 +233,7 @@ fn a_deleted_account_is_gone_with_all_that_was_its_own() {
 
         let listed = store.list_users(UserFilter::default(), ALL).await.unwrap();
         assert_eq!((listed.items.as_slice(), listed.total), ([bob.clone()].as_slice(), 1));
-        let searched = UserFilter { search: Some("ann".to_owned()), ..UserFilter::default() };
+        let searched = UserFilter { search: Some(Search::new("ann")), ..UserFilter::default() };
         assert!(subject.emails(searched).await.is_empty());
         let keys = store.list_keys(None, ALL).await.unwrap();
         assert_eq!((keys.items.len(), keys.total), (1, 1));
@@ -256,7 +260,7 @@ fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made(
             assert_eq!(store.get_user_by_name(&account(name)).await.unwrap(), namesake);
         }
         assert_absent(&subject, former.public_id).await;
-        let listed = store.list_widgets(PageRequest::DEFAULT).await.unwrap().items;
+        let listed = store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().items;
         for (widget, user, is_former) in [("one", former, true), ("two", namesake, false)] {
             let widget = store.get_widget(&widget_name(widget)).await.unwrap();
             assert_eq!((&widget.owner.email, widget.owner.public_id), (&email("Ann"), user.public_id));

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 
 use widgetd::domain::{
-    Action, Actor, AuditEntry, AuditFilter, By, Failure, KeyId, NewUser, PublicId, Role, SessionId, Status, Target,
-    User,
+    Action, Actor, AuditEntry, AuditFilter, By, Failure, KeyId, NewUser, PublicId, Role, Search, SessionId, Status,
+    Target, User,
 };
 use widgetd::error::Error;
+
+use widgetd::store::Retention;
 
 use crate::{
     ALL, NOW, Subject, account, assert_pages, block_on, by, by_at, by_owner, email, hash, later, new_key, new_session,
@@ -250,8 +252,12 @@ fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
             assert_filtered(&subject, AuditFilter { since: Some(later(since)), ..AuditFilter::default() }, expected)
                 .await;
         }
-        let all_three =
-            AuditFilter { account: Some(account(&bobs_id)), action: Some(Action::LogIn), since: Some(later(3)) };
+        let all_three = AuditFilter {
+            account: Some(account(&bobs_id)),
+            action: Some(Action::LogIn),
+            since: Some(later(3)),
+            ..AuditFilter::default()
+        };
         assert_filtered(&subject, all_three, &[6]).await;
     });
 }
@@ -265,5 +271,34 @@ fn entries_of_a_deleted_account_are_found_by_its_id_and_its_address() {
             let filter = AuditFilter { account: Some(account(name)), ..AuditFilter::default() };
             assert_filtered(&subject, filter, &[7, 6, 4, 2]).await;
         }
+    });
+}
+
+#[test]
+fn entries_are_found_by_the_beginnings_of_words_from_either_end() {
+    block_on(async {
+        let subject = Subject::new();
+        for name in ["ann.smith", "bob", "cid.smithers"] {
+            subject.add_user(name).await;
+        }
+        let store = &subject.store;
+        let targets = async |search: Option<&str>, oldest_first| {
+            let filter = AuditFilter { search: search.map(Search::new), oldest_first, ..AuditFilter::default() };
+            let page = store.list_audit(filter, ALL).await.unwrap();
+            assert_eq!(page.total, page.items.len() as u64);
+            page.items
+                .into_iter()
+                .map(|entry| entry.target.unwrap_or_default().replace("@example.com", ""))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(targets(None, true).await, ["ann.smith", "bob", "cid.smithers"]);
+        assert_eq!(targets(None, false).await, ["cid.smithers", "bob", "ann.smith"]);
+        assert_eq!(targets(Some("smith"), true).await, ["ann.smith", "cid.smithers"]);
+        assert_eq!(targets(Some("REGISTER command bo"), false).await, ["bob"]);
+        assert!(targets(Some("mith"), false).await.is_empty());
+        // What is forgotten is found no more.
+        let all = Retention { now: NOW, networks_since: NOW, audit_since: later(1) };
+        store.forget(all).await.unwrap();
+        assert!(targets(Some("smith"), false).await.is_empty());
     });
 }

@@ -11,6 +11,8 @@ mod proof;
 mod retention;
 mod sessions;
 mod sqlite;
+mod tasks;
+mod templates;
 mod users;
 mod widgets;
 
@@ -20,12 +22,16 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use widgetd::domain::{
-    AccountRef, Actor, AuditEntry, AuditFilter, By, Credentials, Deadline, Email, InfoUrl, KeyId, KeyName, KeyScope,
-    NewApiKey, NewSession, NewUser, NewWidget, Page, PageRequest, PasswordHash, PublicId, RequestId, Role, SecretHash,
-    SessionId, Status, Timestamp, User, UserChange, UserFilter, Username, WidgetName,
+    AccountRef, Actor, AuditEntry, AuditFilter, By, Credentials, Deadline, Description, Email, InfoUrl, KeyId, KeyName,
+    KeyScope, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest, PasswordHash,
+    Precondition, PublicId, RequestId, Role, SecretHash, SessionId, Status, TaskId, TaskStatus, TemplateBody,
+    TemplateName, Timestamp, Title, User, UserChange, UserFilter, Username, WidgetFilter, WidgetName,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Retention, Store};
+
+/// No condition on what is there.
+const ANYHOW: Precondition = Precondition { is: None, is_not: None };
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_123);
 
@@ -184,8 +190,29 @@ fn new_widget(name: &str, owner: &User) -> NewWidget {
     }
 }
 
+/// A task that nobody is to do yet.
+fn new_task(title: &str, creator: &User) -> NewTask {
+    NewTask {
+        id: TaskId::generate(),
+        title: Title::parse(title).unwrap(),
+        description: Description::default(),
+        status: TaskStatus::Pending,
+        deadline: None,
+        assignee: None,
+        creator: creator.public_id,
+    }
+}
+
 fn widget_name(text: &str) -> WidgetName {
     WidgetName::parse(text).unwrap()
+}
+
+fn new_template(name: &str, owner: PublicId) -> NewTemplate {
+    NewTemplate { name: template_name(name), body: TemplateBody::parse("A text.").unwrap(), owner }
+}
+
+fn template_name(text: &str) -> TemplateName {
+    TemplateName::parse(text).unwrap()
 }
 
 const fn to_status(status: Status) -> UserChange {
@@ -257,6 +284,7 @@ fn a_store_answers_until_it_is_closed() {
         store.close().await;
         assert_busy(store.ping().await);
         assert_busy(store.create_widget(new_widget("one", &ann), &by()).await);
+        assert_busy(store.create_task(new_task("one", &ann), &by()).await);
         assert_busy(store.create_user(new_user("bob"), None, &by()).await);
         assert_busy(store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await);
         assert_busy(store.note_key_use(KeyId::generate(), NOW).await);
@@ -288,6 +316,9 @@ fn closing_finishes_what_is_queued() {
         }
         closing.await.unwrap();
         let subject = subject.reopen().await;
-        assert_eq!(subject.store.list_widgets(PageRequest::DEFAULT).await.unwrap().total, acknowledged);
+        assert_eq!(
+            subject.store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().total,
+            acknowledged
+        );
     });
 }

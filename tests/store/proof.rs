@@ -1,11 +1,14 @@
 //! What somebody proved who they are with is asked about once more by whatever they write.
 
-use widgetd::domain::{Action, By, Credential, KeyScope, PasswordHash, Proof, PublicId, Role, SessionId, Status};
+use widgetd::domain::{
+    Action, By, Credential, KeyScope, PasswordHash, Proof, PublicId, Role, SessionId, Status, TaskChange, TaskFilter,
+    TaskId, TaskStatus, TemplateBody, TemplateChange, TemplateFilter, Viewer, WidgetFilter,
+};
 use widgetd::error::{Error, TokenProblem};
 
 use crate::{
-    ALL, Subject, account, block_on, by, by_owner, later, new_key, new_user, new_widget, secret, to_role, to_status,
-    username, widget_name,
+    ALL, ANYHOW, NOW, Subject, account, block_on, by, by_owner, later, new_key, new_task, new_template, new_user,
+    new_widget, secret, template_name, to_role, to_status, username, widget_name,
 };
 
 /// An administrator who was let in, and somebody to do things to.
@@ -14,6 +17,7 @@ struct Scene {
     boss: PublicId,
     ann: PublicId,
     anns: SessionId,
+    task: TaskId,
 }
 
 impl Scene {
@@ -27,11 +31,14 @@ impl Scene {
         let ann = subject.add_user("ann").await.public_id;
         let anns = subject.log_in(ann).await;
         store.create_widget(new_widget("old", &boss), &by()).await.unwrap();
-        Self { boss: boss.public_id, ann, anns, subject }
+        store.create_template(new_template("old", other.public_id), &by()).await.unwrap();
+        let task = new_task("old", &other);
+        store.create_task(task.clone(), &by()).await.unwrap();
+        Self { task: task.id, boss: boss.public_id, ann, anns, subject }
     }
 
-    fn by(&self, credential: Credential, as_administrator: bool) -> By {
-        By { proof: Some(Proof { credential, as_administrator }), ..by_owner(self.boss, "192.0.2.7") }
+    fn by(&self, credential: Credential, at_least: Role) -> By {
+        By { proof: Some(Proof { credential, at_least }), ..by_owner(self.boss, "192.0.2.7") }
     }
 
     /// Tries everything that is done on somebody's behalf.
@@ -39,6 +46,10 @@ impl Scene {
         let (store, ann) = (&self.subject.store, self.ann);
         let owner = store.get_user_by_name(&account("other@example.com")).await.unwrap();
         let key = new_key(ann, "new", 7);
+        let (template, body) = (template_name("old"), Some(TemplateBody::parse("New.").unwrap()));
+        let change = TemplateChange { name: None, body };
+        let viewer = Viewer::Manager(self.boss);
+        let done = TaskChange { status: Some(TaskStatus::Done), ..TaskChange::default() };
         vec![
             ("create_user", store.create_user(new_user("new"), None, by).await.map(drop)),
             ("set_username", store.set_username(ann, username("ann"), by).await.map(drop)),
@@ -50,8 +61,14 @@ impl Scene {
             ("create_key", store.create_key(key.clone(), by).await.map(drop)),
             ("revoke_key", store.revoke_key(ann, key.id, by).await),
             ("create_widget", store.create_widget(new_widget("new", &owner), by).await),
-            ("put_widget", store.put_widget(new_widget("newer", &owner), by).await.map(drop)),
-            ("delete_widget", store.delete_widget(&widget_name("old"), by).await),
+            ("put_widget", store.put_widget(new_widget("newer", &owner), ANYHOW, by).await.map(drop)),
+            ("delete_widget", store.delete_widget(&widget_name("old"), ANYHOW, by).await),
+            ("create_template", store.create_template(new_template("new", owner.public_id), by).await.map(drop)),
+            ("update_template", store.update_template(owner.public_id, &template, change, ANYHOW, by).await.map(drop)),
+            ("delete_template", store.delete_template(owner.public_id, &template, ANYHOW, by).await),
+            ("create_task", store.create_task(new_task("new", &owner), by).await.map(drop)),
+            ("update_task", store.update_task(self.task, done, viewer, ANYHOW, by).await.map(drop)),
+            ("delete_task", store.delete_task(self.task, ANYHOW, by).await),
             ("delete_user", store.delete_user(ann, by).await),
         ]
     }
@@ -64,7 +81,13 @@ impl Scene {
             assert!(result.as_ref().is_err_and(is_expected), "{attempt} after {what}: {result:?}");
         }
         assert!(noted.is_empty(), "{what}: {noted:?}");
-        assert_eq!(store.list_widgets(ALL).await.unwrap().total, 1);
+        assert_eq!(store.list_widgets(WidgetFilter::default(), ALL, NOW).await.unwrap().total, 1);
+        let other = store.get_user_by_name(&account("other@example.com")).await.unwrap().public_id;
+        let templates = store.list_templates(other, TemplateFilter::default(), ALL).await.unwrap().items;
+        assert_eq!((templates.len(), templates[0].body.as_str()), (1, "A text."));
+        let tasks = store.list_tasks(TaskFilter::default(), Viewer::Manager(self.ann), NOW, ALL).await.unwrap();
+        let tasks: Vec<_> = tasks.items.iter().map(|task| (task.title.as_str(), task.status)).collect();
+        assert_eq!(tasks, [("old", TaskStatus::Pending)], "{what}");
         assert!(self.subject.is_live(self.ann, self.anns).await);
     }
 }
@@ -105,8 +128,8 @@ fn nothing_is_written_for_a_session_that_has_ended_since_it_was_let_in() {
                 "disabled" => drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap()),
                 _ => store.delete_user(boss, &by()).await.unwrap(),
             }
-            scene.assert_refused(&scene.by(credential, true), is_revoked, what).await;
-            scene.assert_refused(&scene.by(credential, false), is_revoked, what).await;
+            scene.assert_refused(&scene.by(credential, Role::Admin), is_revoked, what).await;
+            scene.assert_refused(&scene.by(credential, Role::Employee), is_revoked, what).await;
         }
     });
 }
@@ -124,7 +147,7 @@ fn nothing_is_written_for_a_key_that_has_died_since_it_was_let_in() {
                 "disabled" => drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap()),
                 _ => store.delete_user(boss, &by()).await.unwrap(),
             }
-            scene.assert_refused(&scene.by(credential, true), is_revoked, what).await;
+            scene.assert_refused(&scene.by(credential, Role::Admin), is_revoked, what).await;
         }
     });
 }
@@ -136,7 +159,35 @@ fn nothing_that_takes_an_administrator_is_written_for_who_is_none_any_more() {
         let credentials = [a_session(&scene).await, a_key(&scene).await];
         scene.subject.store.change_user(scene.boss, to_role(Role::Manager), &by()).await.unwrap();
         for credential in credentials {
-            scene.assert_refused(&scene.by(credential, true), is_forbidden, "demotion").await;
+            scene.assert_refused(&scene.by(credential, Role::Admin), is_forbidden, "demotion").await;
+        }
+    });
+}
+
+#[test]
+fn nothing_that_takes_a_manager_is_written_for_who_is_none_any_more() {
+    fn is_forbidden(error: &Error) -> bool {
+        matches!(error, Error::Forbidden(message) if message == "You are not a manager")
+    }
+    block_on(async {
+        let scene = Scene::new().await;
+        let credentials = [a_session(&scene).await, a_key(&scene).await];
+        scene.subject.store.change_user(scene.boss, to_role(Role::Employee), &by()).await.unwrap();
+        for credential in credentials {
+            scene.assert_refused(&scene.by(credential, Role::Manager), is_forbidden, "demotion").await;
+        }
+    });
+}
+
+#[test]
+fn what_takes_a_manager_is_written_for_a_manager() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let credential = a_session(&scene).await;
+        scene.subject.store.change_user(scene.boss, to_role(Role::Manager), &by()).await.unwrap();
+        let by = scene.by(credential, Role::Manager);
+        for (attempt, result) in scene.attempts(&by).await {
+            assert!(result.is_ok() || attempt == "end_session", "{attempt}: {result:?}");
         }
     });
 }
@@ -146,7 +197,7 @@ fn nothing_is_written_for_somebody_with_the_proof_of_somebody_else() {
     block_on(async {
         let scene = Scene::new().await;
         let credential = Credential::Session { id: scene.anns, expires_at: later(1_000) };
-        scene.assert_refused(&scene.by(credential, true), is_revoked, "a session of another account").await;
+        scene.assert_refused(&scene.by(credential, Role::Admin), is_revoked, "a session of another account").await;
     });
 }
 
@@ -156,7 +207,7 @@ fn everything_is_written_while_the_proof_is_good() {
         for with_key in [false, true] {
             let scene = Scene::new().await;
             let credential = if with_key { a_key(&scene).await } else { a_session(&scene).await };
-            for (attempt, result) in scene.attempts(&scene.by(credential, true)).await {
+            for (attempt, result) in scene.attempts(&scene.by(credential, Role::Admin)).await {
                 // Setting the password has ended this one already.
                 assert!(result.is_ok() || attempt == "end_session", "{attempt}: {result:?}");
             }

@@ -1,19 +1,20 @@
 //! What is particular to the SQLite engine: its file.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 use widgetd::domain::{
     Deadline, Email, InfoUrl, Owner, PageRequest, PasswordHash, PublicId, Role, Status, Timestamp, User, UserFilter,
-    Username, Widget,
+    Username, Version, Widget, WidgetFilter,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent};
 
 use crate::{
-    ALL, NOW, Subject, block_on, by, by_owner, database, hash, later, new_key, new_session, new_widget, secret,
-    widget_name,
+    ALL, NOW, Subject, block_on, by, by_owner, database, hash, later, new_key, new_session, new_template, new_widget,
+    secret, widget_name,
 };
 
 /// Another program, which looks at the database or writes to it.
@@ -183,6 +184,9 @@ fn a_deleted_account_leaves_nothing_behind_but_its_own_row() {
 /// What version 0.1.0 left behind.
 const VERSION_0_1_0: &str = include_str!("fixtures/schema_1.sql");
 
+/// For all of them, as they are random.
+const ANY_VERSION: Version = Version::from_stored(0);
+
 /// The accounts in there, with the hashes of their passwords.
 fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
     let user = |id, email: &str, username: Option<&str>, role, registered_on| User {
@@ -193,6 +197,7 @@ fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
         status: Status::Active,
         token_epoch: 0,
         registered_on: Timestamp::from_millis(registered_on),
+        version: ANY_VERSION,
     };
     [
         (
@@ -228,13 +233,18 @@ fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
 
         let accounts = accounts_of_0_1_0();
         let listed = store.list_users(UserFilter::default(), ALL).await.unwrap().items;
+        let listed: Vec<_> = listed.into_iter().map(|user| User { version: ANY_VERSION, ..user }).collect();
         assert_eq!(listed, accounts.clone().map(|(user, _)| user));
         for (user, password_hash) in &accounts {
             assert_eq!(subject.credentials(user.email.as_str()).await.password_hash, *password_hash);
         }
-        assert_eq!(subject.credentials("bob.b").await.user, accounts[1].0);
-        let widgets = store.list_widgets(PageRequest::DEFAULT).await.unwrap().items;
+        assert_eq!(subject.credentials("bob.b").await.user.public_id, accounts[1].0.public_id);
+        let widgets = store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().items;
+        let versions: BTreeSet<_> = widgets.iter().map(|widget| widget.version.to_string()).collect();
+        assert_eq!(versions.len(), 2);
+        let widgets: Vec<_> = widgets.into_iter().map(|widget| Widget { version: ANY_VERSION, ..widget }).collect();
         let expected = [("one", 1_795_231_490_448), ("two", 1_795_231_490_747)].map(|(name, created_at)| Widget {
+            version: ANY_VERSION,
             name: widget_name(name),
             info_url: InfoUrl::parse(&format!("https://example.com/{name}")).unwrap(),
             deadline: Deadline::from_stored(Timestamp::from_millis(4_102_444_799_999)),
@@ -287,5 +297,23 @@ fn an_upgraded_database_is_like_a_new_one_and_is_upgraded_once() {
         let again = upgraded.reopen().await;
         again.store.close().await;
         assert!(content(&again) == before, "opening it again changed something");
+    });
+}
+
+#[test]
+fn no_word_of_a_deleted_account_s_templates_is_found_any_more() {
+    block_on(async {
+        let subject = Subject::new();
+        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        for owner in [ann, bob] {
+            subject.store.create_template(new_template("one", owner), &by()).await.unwrap();
+        }
+        let found = || {
+            let sql = "SELECT count(*) FROM template_text WHERE template_text MATCH 'one AND text'";
+            other(&subject).query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap()
+        };
+        assert_eq!(found(), 2);
+        subject.store.delete_user(ann, &by()).await.unwrap();
+        assert_eq!(found(), 1);
     });
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use widgetd::domain::{Deadline, InfoUrl, NewWidget, Owner, PageRequest, PublicId, Put};
+use widgetd::domain::{Deadline, InfoUrl, NewWidget, Owner, PageRequest, PublicId, Put, WidgetFilter};
 use widgetd::error::Error;
 
 use crate::{
-    NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by, by_at, later, new_widget, widget_name,
+    ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by, by_at, later, new_widget,
+    widget_name,
 };
 
 #[test]
@@ -29,7 +30,7 @@ fn an_absent_widget_is_not_found() {
     block_on(async {
         let subject = Subject::new();
         assert_not_found(subject.store.get_widget(&widget_name("one")).await);
-        assert_not_found(subject.store.delete_widget(&widget_name("one"), &by()).await);
+        assert_not_found(subject.store.delete_widget(&widget_name("one"), ANYHOW, &by()).await);
     });
 }
 
@@ -55,14 +56,14 @@ fn a_new_widget_needs_an_owner_and_one_that_exists_has_one() {
         for owner in [PublicId::generate(), gone.public_id] {
             let orphan = NewWidget { owner, ..new_widget("one", &ann) };
             assert_not_found(subject.store.create_widget(orphan.clone(), &by()).await);
-            assert_not_found(subject.store.put_widget(orphan.clone(), &by()).await);
+            assert_not_found(subject.store.put_widget(orphan.clone(), ANYHOW, &by()).await);
             assert_not_found(subject.store.get_widget(&widget_name("one")).await);
 
             subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
-            assert_eq!(subject.store.put_widget(orphan, &by()).await.unwrap(), Put::Updated);
+            assert_eq!(subject.store.put_widget(orphan, ANYHOW, &by()).await.unwrap(), Put::Updated);
             let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
             assert_eq!(widget.owner.public_id, ann.public_id);
-            subject.store.delete_widget(&widget_name("one"), &by()).await.unwrap();
+            subject.store.delete_widget(&widget_name("one"), ANYHOW, &by()).await.unwrap();
         }
     });
 }
@@ -72,13 +73,13 @@ fn putting_adds_what_is_new_and_changes_what_exists() {
     block_on(async {
         let subject = Subject::new();
         let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
-        assert_eq!(subject.store.put_widget(new_widget("one", &ann), &by()).await.unwrap(), Put::Created);
+        assert_eq!(subject.store.put_widget(new_widget("one", &ann), ANYHOW, &by()).await.unwrap(), Put::Created);
         let changed = NewWidget {
             info_url: InfoUrl::parse("https://example.org").unwrap(),
             deadline: Deadline::parse("2027-01-01", NOW).unwrap(),
             ..new_widget("one", &bob)
         };
-        assert_eq!(subject.store.put_widget(changed.clone(), &by_at(later(1))).await.unwrap(), Put::Updated);
+        assert_eq!(subject.store.put_widget(changed.clone(), ANYHOW, &by_at(later(1))).await.unwrap(), Put::Updated);
         let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
         assert_eq!((widget.info_url, widget.deadline), (changed.info_url, changed.deadline));
         assert_eq!((widget.owner.public_id, widget.created_at), (ann.public_id, NOW));
@@ -91,7 +92,7 @@ fn a_deleted_name_is_free_again() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
         subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
-        subject.store.delete_widget(&widget_name("one"), &by()).await.unwrap();
+        subject.store.delete_widget(&widget_name("one"), ANYHOW, &by()).await.unwrap();
         assert_not_found(subject.store.get_widget(&widget_name("one")).await);
         subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
     });
@@ -108,7 +109,8 @@ fn pages_follow_the_order_of_creation() {
             subject.store.create_widget(new.clone(), &by()).await.unwrap();
             widgets.push(subject.store.get_widget(&new.name).await.unwrap());
         }
-        assert_pages(&widgets, async |request| subject.store.list_widgets(request).await).await;
+        assert_pages(&widgets, async |request| subject.store.list_widgets(WidgetFilter::default(), request, NOW).await)
+            .await;
     });
 }
 
@@ -133,6 +135,9 @@ fn of_many_writes_at_once_each_is_answered_by_its_own_result() {
             }
         }
         assert_eq!((created, refused), (400, 200));
-        assert_eq!(subject.store.list_widgets(PageRequest::DEFAULT).await.unwrap().total, 400);
+        assert_eq!(
+            subject.store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().total,
+            400
+        );
     });
 }

@@ -245,6 +245,24 @@ impl<'a> Actor<'a> {
         self.send_with(method, path, &all, body).await
     }
 
+    /// With a condition, `If-Match` or `If-None-Match`.
+    pub async fn send_if(
+        &self,
+        method: Method,
+        path: &str,
+        condition: (&str, &str),
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let authorization = self.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))).next();
+        let mut headers: Vec<(&str, &str)> =
+            authorization.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        headers.push(condition);
+        if !fields.is_empty() {
+            headers.push(("Content-Type", "application/x-www-form-urlencoded"));
+        }
+        self.send_with(method, path, &headers, form(fields)).await
+    }
+
     pub async fn send_with(
         &self,
         method: Method,
@@ -310,6 +328,11 @@ impl Answer {
             response.headers().iter().map(|header| (header.name().to_string(), header.value().to_owned())).collect();
         let text = response.into_string().await.unwrap_or_default();
         Self { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
+    }
+
+    /// The tag, with its quotes.
+    pub fn etag(&self) -> String {
+        self.header("ETag").expect("a tag").to_owned()
     }
 
     #[track_caller]

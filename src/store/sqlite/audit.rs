@@ -2,12 +2,23 @@
 
 use rusqlite::{Connection, Row, params};
 
+use super::places::{Order, Place};
 use super::writer::JobError;
-use super::{Conditions, page, users};
+use super::{Conditions, page, page_by_place, places, search, users};
 use crate::domain::{
     AccountRef, Action, Actor, AuditEntry, AuditFilter, By, Failure, Login, Page, PageRequest, PublicId, RequestId,
     Target, Timestamp,
 };
+
+/// What [`from_row`] reads, in its order.
+macro_rules! columns {
+    () => {
+        "id, at, actor, actor_id, address, action, target, target_id, result, detail, credential, request_id"
+    };
+}
+
+/// The order of creation.
+pub const BY_CREATION: Order = Order { list: "audit.created", table: "audit", column: "id", only: "TRUE" };
 
 /// The result of what was done, and not refused.
 const OK: &str = "ok";
@@ -68,7 +79,8 @@ fn insert(
             by.proof.map(|proof| proof.credential.to_string()),
             by.request.as_ref().map(RequestId::to_string),
         ])?;
-    Ok(())
+    let id = connection.last_insert_rowid();
+    places::added(connection, BY_CREATION, Place { key: id, id })
 }
 
 /// A page of entries, latest first.
@@ -82,30 +94,41 @@ pub fn list(connection: &Connection, filter: &AuditFilter, request: PageRequest)
             (Some(users::find(connection, account)?.map_or_else(String::new, |user| user.public_id.to_string())), None)
         }
     };
+    let words = filter.search.as_ref().map(search::expression);
     let (action, since) = (filter.action.map(Action::as_str), filter.since.map(Timestamp::as_millis));
     let conditions = Conditions::default()
         .and("(actor_id = ? OR target_id = ?)", id.as_ref())
         .and("(actor = ? COLLATE NOCASE OR target = ? COLLATE NOCASE)", email.as_ref())
         .and("action = ?", action.as_ref())
-        .and("at >= ?", since.as_ref());
-    page(
-        connection,
-        request,
-        "id, at, actor, actor_id, address, action, target, target_id, result, detail, credential, request_id",
-        &format!("audit WHERE {}", conditions.to_sql("TRUE")),
-        "id DESC",
-        &conditions.values(),
-        from_row,
-    )
+        .and("at >= ?", since.as_ref())
+        .and("id IN (SELECT rowid FROM audit_text WHERE audit_text MATCH ?)", words.as_ref());
+    if conditions.is_empty() {
+        return page_by_place(
+            connection,
+            request,
+            BY_CREATION,
+            !filter.oldest_first,
+            columns!(),
+            ("audit", "audit"),
+            from_row,
+        );
+    }
+    let order = if filter.oldest_first { "id" } else { "id DESC" };
+    let from = format!("audit WHERE {}", conditions.to_sql("TRUE"));
+    page(connection, request, columns!(), &from, order, &conditions.values(), from_row)
 }
 
 /// Forgets some of the entries of before `before`, and answers whether there may be more.
 pub fn forget_some(connection: &Connection, before: Timestamp) -> Result<bool, JobError> {
     const SOME: usize = 1_000;
     let forgotten = connection
-        .prepare_cached("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)")?
-        .execute(params![before.as_millis(), SOME])?;
-    Ok(forgotten == SOME)
+        .prepare_cached("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2) RETURNING id")?
+        .query_map(params![before.as_millis(), SOME], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<i64>>>()?;
+    for id in &forgotten {
+        places::removed(connection, BY_CREATION, Place { key: *id, id: *id })?;
+    }
+    Ok(forgotten.len() == SOME)
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {

@@ -12,8 +12,11 @@ use crate::error::Error;
 const APPLICATION_ID: i32 = 0x7767_7464;
 
 /// Each brings the schema from its index to the next version. Published ones never change.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_accounts.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_accounts.sql"),
+    include_str!("migrations/0003_work.sql"),
+];
 
 /// Applies what is missing, all of it or nothing.
 ///

@@ -3,8 +3,12 @@
 mod api_keys;
 mod audit;
 mod migrate;
+mod places;
 mod readers;
+mod search;
 mod sessions;
+mod tasks;
+mod templates;
 mod users;
 mod widgets;
 mod writer;
@@ -14,13 +18,16 @@ use std::path::Path;
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, Row, ToSql};
 
+use self::places::{Order, Window};
 use self::readers::Readers;
 use self::writer::{JobError, Writer};
 use super::{IfAbsent, Retention, Store};
 use crate::domain::{
     AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure, KeyAuthority, KeyId,
-    Network, NewApiKey, NewSession, NewUser, NewWidget, Page, PageRequest, PasswordHash, PublicId, Put, SecretHash,
-    Session, SessionId, Timestamp, User, UserChange, UserFilter, Username, Widget, WidgetName,
+    Network, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest, PasswordHash,
+    Precondition, PublicId, Put, SecretHash, Session, SessionId, Task, TaskChange, TaskFilter, TaskId, Template,
+    TemplateChange, TemplateFilter, TemplateName, Timestamp, User, UserChange, UserFilter, Username, Viewer, Widget,
+    WidgetChange, WidgetFilter, WidgetName,
 };
 use crate::error::Error;
 
@@ -39,6 +46,11 @@ impl SqliteStore {
         // Only when the file is known to be ours is anything about it changed.
         migrate::migrate(&mut connection, path)?;
         writer::use_write_ahead_log(&connection)?;
+        for order in
+            [widgets::BY_CREATION, widgets::BY_DEADLINE, tasks::BY_CREATION, users::BY_CREATION, audit::BY_CREATION]
+        {
+            places::mend(&mut connection, order).map_err(|cause| translate(&cause))?;
+        }
         Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path)? })
     }
 
@@ -121,6 +133,11 @@ impl<'a> Conditions<'a> {
         [always.to_owned()].into_iter().chain(conditions).collect::<Vec<_>>().join(" AND ")
     }
 
+    /// Whether none is asked for.
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn values(&self) -> Vec<&'a dyn ToSql> {
         self.0.iter().map(|(_, value)| *value).collect()
     }
@@ -145,6 +162,40 @@ fn page<T>(
         .prepare_cached(&format!("SELECT {columns} FROM {from} ORDER BY {order} LIMIT ? OFFSET ?"))?
         .query_map([filters, &[&request.per_page(), &offset]].concat().as_slice(), from_row)?
         .collect::<rusqlite::Result<_>>()?;
+    Ok(Page { request, items, total })
+}
+
+/// A page of a whole list, found by its places: what it costs does not grow with its number. `alias` is
+/// the table's name in `tables`.
+fn page_by_place<T>(
+    connection: &Connection,
+    request: PageRequest,
+    order: Order,
+    is_descending: bool,
+    columns: &str,
+    (tables, alias): (&str, &str),
+    from_row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Page<T>> {
+    let moment = connection.unchecked_transaction()?;
+    let total = u64::try_from(places::size(&moment, order)?).unwrap_or(0);
+    let Some(window) = places::window(&moment, order, request, is_descending)? else {
+        return Ok(Page { request, items: Vec::new(), total });
+    };
+    let sql = format!(
+        "SELECT {columns} FROM {tables} WHERE {alias}.id IN (SELECT id FROM {table} WHERE {walk} LIMIT ?3 OFFSET ?4)
+         ORDER BY {alias}.{column}, {alias}.id",
+        walk = window.walk(order),
+        table = order.table,
+        column = order.column
+    );
+    let Window { start, take, skip, .. } = window;
+    let mut items = moment
+        .prepare_cached(&sql)?
+        .query_map([start.key, start.id, take, skip], from_row)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    if is_descending {
+        items.reverse();
+    }
     Ok(Page { request, items, total })
 }
 
@@ -313,17 +364,109 @@ impl Store for SqliteStore {
         self.readers.inline(|connection| widgets::find(connection, name))?.ok_or_else(|| widgets::not_found(name))
     }
 
-    async fn list_widgets(&self, request: PageRequest) -> Result<Page<Widget>, Error> {
-        self.readers.on_blocking_thread(move |connection| widgets::list(connection, request)).await
+    async fn list_widgets(
+        &self,
+        filter: WidgetFilter,
+        request: PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<Widget>, Error> {
+        self.readers.on_blocking_thread(move |connection| widgets::list(connection, &filter, request, now)).await
     }
 
-    async fn put_widget(&self, widget: NewWidget, by: &By) -> Result<Put, Error> {
-        self.write(by, move |connection, by| widgets::put(connection, &widget, by.at)).await
+    async fn put_widget(&self, widget: NewWidget, precondition: Precondition, by: &By) -> Result<Put, Error> {
+        self.write(by, move |connection, by| widgets::put(connection, &widget, &precondition, by.at)).await
     }
 
-    async fn delete_widget(&self, name: &WidgetName, by: &By) -> Result<(), Error> {
+    async fn update_widget(
+        &self,
+        name: &WidgetName,
+        change: WidgetChange,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<Widget, Error> {
         let name = name.clone();
-        self.write(by, move |connection, _| widgets::delete(connection, &name)).await
+        self.write(by, move |connection, by| widgets::update(connection, &name, &change, &precondition, by.at)).await
+    }
+
+    async fn delete_widget(&self, name: &WidgetName, precondition: Precondition, by: &By) -> Result<(), Error> {
+        let name = name.clone();
+        self.write(by, move |connection, _| widgets::delete(connection, &name, &precondition)).await
+    }
+
+    async fn create_template(&self, new: NewTemplate, by: &By) -> Result<Template, Error> {
+        self.write(by, move |connection, by| templates::create(connection, &new, by.at)).await
+    }
+
+    async fn get_template(&self, owner: PublicId, name: &TemplateName) -> Result<Template, Error> {
+        self.readers
+            .inline(|connection| templates::find(connection, owner, name))?
+            .ok_or_else(|| templates::not_found(name))
+    }
+
+    async fn list_templates(
+        &self,
+        owner: PublicId,
+        filter: TemplateFilter,
+        request: PageRequest,
+    ) -> Result<Page<Template>, Error> {
+        self.readers.on_blocking_thread(move |connection| templates::list(connection, owner, &filter, request)).await
+    }
+
+    async fn update_template(
+        &self,
+        owner: PublicId,
+        name: &TemplateName,
+        change: TemplateChange,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<Template, Error> {
+        let name = name.clone();
+        self.write(by, move |connection, by| templates::update(connection, owner, &name, &change, &precondition, by.at))
+            .await
+    }
+
+    async fn delete_template(
+        &self,
+        owner: PublicId,
+        name: &TemplateName,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<(), Error> {
+        let name = name.clone();
+        self.write(by, move |connection, _| templates::delete(connection, owner, &name, &precondition)).await
+    }
+
+    async fn create_task(&self, new: NewTask, by: &By) -> Result<Task, Error> {
+        self.write(by, move |connection, by| tasks::create(connection, &new, by)).await
+    }
+
+    async fn get_task(&self, id: TaskId, viewer: Viewer) -> Result<Task, Error> {
+        self.readers.inline(|connection| tasks::find(connection, id, viewer))?.ok_or_else(tasks::not_found)
+    }
+
+    async fn list_tasks(
+        &self,
+        filter: TaskFilter,
+        viewer: Viewer,
+        now: Timestamp,
+        request: PageRequest,
+    ) -> Result<Page<Task>, Error> {
+        self.readers.on_blocking_thread(move |connection| tasks::list(connection, &filter, viewer, now, request)).await
+    }
+
+    async fn update_task(
+        &self,
+        id: TaskId,
+        change: TaskChange,
+        viewer: Viewer,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<Task, Error> {
+        self.write(by, move |connection, by| tasks::update(connection, id, &change, viewer, &precondition, by)).await
+    }
+
+    async fn delete_task(&self, id: TaskId, precondition: Precondition, by: &By) -> Result<(), Error> {
+        self.write(by, move |connection, _| tasks::delete(connection, id, &precondition)).await
     }
 
     async fn close(&self) {

@@ -41,10 +41,7 @@ pub fn confirm(connection: &Connection, by: &By) -> Result<(), JobError> {
     };
     match authority {
         None => Err(Error::Token(TokenProblem::Revoked).into()),
-        Some(Authority { role, .. }) if proof.as_administrator && !role.is_admin() => {
-            Err(Error::not_an_administrator().into())
-        }
-        Some(_) => Ok(()),
+        Some(Authority { role, .. }) => Ok(role.require(proof.at_least)?),
     }
 }
 

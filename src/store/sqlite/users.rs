@@ -6,21 +6,25 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::places::{Order, Place};
 use super::writer::JobError;
-use super::{Conditions, audit, page, sessions};
+use super::{Conditions, audit, page, page_by_place, places, search, sessions};
 use crate::domain::{
-    AccountRef, Action, By, Credentials, Email, Login, Network, NewSession, NewUser, Page, PageRequest, PasswordHash,
-    PublicId, Role, SecretHash, SessionId, Status, Timestamp, User, UserChange, UserFilter, Username,
-    keeps_an_administrator,
+    AccountRef, Action, By, Credentials, Email, Login, Network, NewSession, NewUser, Owner, Page, PageRequest,
+    PasswordHash, PublicId, Role, SecretHash, SessionId, Status, Timestamp, User, UserChange, UserFilter, Username,
+    Version, keeps_an_administrator,
 };
 use crate::error::Error;
 
 /// The columns that [`from_row`] reads, in its order.
 macro_rules! columns {
     () => {
-        "public_id, email, username, role, status, token_epoch, created_at"
+        "public_id, email, username, role, status, token_epoch, created_at, version"
     };
 }
+
+/// The order of creation.
+pub const BY_CREATION: Order = Order { list: "user.created", table: "user", column: "id", only: "deleted_at IS NULL" };
 
 /// What is answered where an account is asked for that is not there.
 pub fn not_found() -> Error {
@@ -36,8 +40,8 @@ pub fn create(connection: &Connection, new: NewUser, session: Option<&NewSession
     let created = connection
         .prepare_cached(
             "INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status,
-                               password_hash, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
+                               password_hash, created_at, updated_at, version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, random())
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
@@ -54,20 +58,14 @@ pub fn create(connection: &Connection, new: NewUser, session: Option<&NewSession
     if created == 0 {
         return Err(already_registered(taken(connection, &new)?));
     }
+    let id = connection.last_insert_rowid();
+    places::added(connection, BY_CREATION, Place { key: id, id })?;
     let detail = format!("{}, {}", new.role.as_str(), new.status.as_str());
     audit::done(connection, by, Action::Register, new.public_id, Some(&detail))?;
     if let Some(session) = session {
         sessions::start(connection, session, 0, by)?;
     }
-    Ok(User {
-        public_id: new.public_id,
-        email: new.email,
-        username: new.username,
-        role: new.role,
-        status: new.status,
-        token_epoch: 0,
-        registered_on: by.at,
-    })
+    Ok(find_by_id(connection, new.public_id)?.ok_or_else(not_found)?)
 }
 
 /// Which of a new account's names stands in the way.
@@ -109,8 +107,8 @@ pub fn find_credentials(
         .query_row(params![value, network.map(|network| network.to_string())], |row| {
             Ok(Credentials {
                 user: from_row(row)?,
-                password_hash: PasswordHash::from_phc(row.get(7)?),
-                knows_network: row.get(8)?,
+                password_hash: PasswordHash::from_phc(row.get(8)?),
+                knows_network: row.get(9)?,
             })
         })
         .optional()
@@ -130,16 +128,42 @@ pub fn find_by_id(connection: &Connection, id: PublicId) -> rusqlite::Result<Opt
     find(connection, &AccountRef::Id(id))
 }
 
+/// The row of the account that a filter names, also of a deleted one by its id; one that no account
+/// has, where there is none.
+pub fn find_row(connection: &Connection, account: &AccountRef) -> rusqlite::Result<i64> {
+    let (condition, value) = match account {
+        AccountRef::Id(id) => ("public_id", id.to_string()),
+        AccountRef::Login(_) => lookup(account),
+    };
+    let row = connection
+        .prepare_cached(&format!("SELECT id FROM user WHERE {condition} = ?1"))?
+        .query_row([value], |row| row.get(0))
+        .optional()?;
+    Ok(row.unwrap_or(0))
+}
+
 /// A page of accounts, oldest first.
 pub fn list(connection: &Connection, filter: &UserFilter, request: PageRequest) -> rusqlite::Result<Page<User>> {
     let (status, role) = (filter.status.map(Status::as_str), filter.role.map(Role::as_str));
-    let search = filter.search.as_ref().map(|text| text.to_ascii_lowercase());
+    let words = filter.search.as_ref().map(search::expression);
     let conditions = Conditions::default()
         .and("status = ?", status.as_ref())
         .and("role = ?", role.as_ref())
-        .and("(instr(email_folded, ?) > 0 OR instr(username_folded, ?) > 0)", search.as_ref());
+        .and("id IN (SELECT rowid FROM user_text WHERE user_text MATCH ?)", words.as_ref());
+    if conditions.is_empty() {
+        return page_by_place(
+            connection,
+            request,
+            BY_CREATION,
+            filter.latest_first,
+            columns!(),
+            ("user", "user"),
+            from_row,
+        );
+    }
     let from = format!("user WHERE {}", conditions.to_sql("deleted_at IS NULL"));
-    page(connection, request, columns!(), &from, "id", &conditions.values(), from_row)
+    let order = if filter.latest_first { "id DESC" } else { "id" };
+    page(connection, request, columns!(), &from, order, &conditions.values(), from_row)
 }
 
 /// Whether an active administrator exists.
@@ -203,7 +227,8 @@ pub fn set_username(connection: &Connection, id: PublicId, username: Username, b
     }
     let changed = connection
         .prepare_cached(
-            "UPDATE OR IGNORE user SET username = ?2, username_folded = ?3, updated_at = ?4 WHERE public_id = ?1",
+            "UPDATE OR IGNORE user SET username = ?2, username_folded = ?3, updated_at = ?4, version = random()
+             WHERE public_id = ?1",
         )?
         .execute(params![id.encode(&mut [0; 36]), username.as_str(), username.folded(), by.at.as_millis()])?;
     if changed == 0 {
@@ -214,7 +239,7 @@ pub fn set_username(connection: &Connection, id: PublicId, username: Username, b
         None => username.as_str().to_owned(),
     };
     audit::done(connection, by, Action::ChangeUsername, id, Some(&detail))?;
-    Ok(User { username: Some(username), ..user })
+    Ok(find_by_id(connection, id)?.ok_or_else(not_found)?)
 }
 
 /// Gives another status, another role, or both.
@@ -222,13 +247,17 @@ pub fn change(connection: &Connection, id: PublicId, change: UserChange, by: &By
     let before = find_by_id(connection, id)?.ok_or_else(not_found)?;
     let role = change.role.unwrap_or(before.role);
     let status = change.status.unwrap_or(before.status);
+    if (role, status) == (before.role, before.status) {
+        return Ok(before);
+    }
     let others = || Ok(count_administrators_but(connection, Some(id))?);
     keeps_an_administrator::<JobError>((before.role, before.status), Some((role, status)), others)?;
 
     let ends_sessions = status != Status::Active && status != before.status;
     connection
         .prepare_cached(
-            "UPDATE user SET role = ?2, status = ?3, token_epoch = token_epoch + ?4, updated_at = ?5
+            "UPDATE user SET role = ?2, status = ?3, token_epoch = token_epoch + ?4, updated_at = ?5,
+                             version = random()
              WHERE public_id = ?1",
         )?
         .execute(params![id.encode(&mut [0; 36]), role.as_str(), status.as_str(), ends_sessions, by.at.as_millis()])?;
@@ -248,7 +277,7 @@ pub fn change(connection: &Connection, id: PublicId, change: UserChange, by: &By
         let detail = format!("{} to {}", before.role.as_str(), role.as_str());
         audit::done(connection, by, Action::ChangeRole, id, Some(&detail))?;
     }
-    Ok(User { role, status, token_epoch: before.token_epoch + i64::from(ends_sessions), ..before })
+    Ok(find_by_id(connection, id)?.ok_or_else(not_found)?)
 }
 
 /// Deletes an account and all that is its own. What it made for others keeps its row as the owner.
@@ -257,10 +286,18 @@ pub fn delete(connection: &Connection, id: PublicId, by: &By) -> Result<(), JobE
     let others = || Ok(count_administrators_but(connection, Some(id))?);
     keeps_an_administrator::<JobError>((user.role, user.status), None, others)?;
     audit::done(connection, by, Action::Delete, id, None)?;
+    let row = find_row(connection, &AccountRef::Id(id))?;
+    places::removed(connection, BY_CREATION, Place { key: row, id: row })?;
     let id = id.to_string();
-    for table in ["session", "api_key", "reset_code", "known_network"] {
+    for (table, owner) in [
+        ("session", "user_id"),
+        ("api_key", "user_id"),
+        ("reset_code", "user_id"),
+        ("known_network", "user_id"),
+        ("template", "owner_id"),
+    ] {
         connection
-            .prepare_cached(&format!("DELETE FROM {table} WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)"))?
+            .prepare_cached(&format!("DELETE FROM {table} WHERE {owner} = (SELECT id FROM user WHERE public_id = ?1)"))?
             .execute([&id])?;
     }
     connection
@@ -341,6 +378,16 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
         status: parsed(row, 4, Status::parse)?,
         token_epoch: row.get(5)?,
         registered_on: Timestamp::from_millis(row.get(6)?),
+        version: Version::from_stored(row.get(7)?),
+    })
+}
+
+/// Reads what others see of an account: its address, its id and whether it is deleted, from a column on.
+pub fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
+    Ok(Owner {
+        email: Email::from_stored(row.get(column)?),
+        public_id: parsed(row, column + 1, PublicId::parse)?,
+        is_former: row.get(column + 2)?,
     })
 }
 

@@ -2,18 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::users::parsed;
+use super::places::{Order, Place};
 use super::writer::JobError;
-use super::{page, users};
+use super::{Conditions, page, page_by_place, places, search, users};
 use crate::domain::{
-    Deadline, Email, InfoUrl, NewWidget, Owner, Page, PageRequest, PublicId, Put, Timestamp, Widget, WidgetName,
+    Deadline, InfoUrl, NewWidget, Page, PageRequest, Precondition, Put, Timestamp, Version, Widget, WidgetChange,
+    WidgetFilter, WidgetName, WidgetSort,
 };
 use crate::error::Error;
 
 /// What [`from_row`] reads, in its order.
 macro_rules! columns {
     () => {
-        "w.name, w.info_url, w.deadline, w.created_at, u.email, u.public_id, u.deleted_at IS NOT NULL"
+        "w.name, w.info_url, w.deadline, w.created_at, u.email, u.public_id, u.deleted_at IS NOT NULL, w.version"
     };
 }
 
@@ -23,6 +24,11 @@ macro_rules! tables {
         "widget AS w JOIN user AS u ON u.id = w.owner_id"
     };
 }
+
+/// The order of creation.
+pub const BY_CREATION: Order = Order { list: "widget.created", table: "widget", column: "id", only: "TRUE" };
+/// The order of deadlines.
+pub const BY_DEADLINE: Order = Order { list: "widget.deadline", table: "widget", column: "deadline", only: "TRUE" };
 
 /// What is answered where a widget is asked for that is not there.
 pub fn not_found(name: &WidgetName) -> Error {
@@ -34,21 +40,19 @@ pub fn create(connection: &Connection, new: &NewWidget, now: Timestamp) -> Resul
     if insert(connection, new, now)? {
         return Ok(());
     }
-    let name = new.name.as_str();
-    Err(if exists(connection, &new.name)? {
-        Error::Conflict(format!("Widget name: {name} already exists, must be unique."))
-    } else {
-        users::not_found()
-    }
-    .into())
+    Err(if find_version(connection, &new.name)?.is_some() { is_taken(&new.name) } else { users::not_found() }.into())
+}
+
+fn is_taken(name: &WidgetName) -> Error {
+    Error::Conflict(format!("Widget name: {} already exists, must be unique.", name.as_str()))
 }
 
 /// Adds a row, unless the name is taken or the owner is not there.
 fn insert(connection: &Connection, new: &NewWidget, now: Timestamp) -> rusqlite::Result<bool> {
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO widget (name, info_url, deadline, owner_id, created_at, updated_at)
-             SELECT ?1, ?2, ?3, id, ?5, ?5 FROM user WHERE public_id = ?4 AND deleted_at IS NULL
+            "INSERT INTO widget (name, info_url, deadline, owner_id, created_at, updated_at, version)
+             SELECT ?1, ?2, ?3, id, ?5, ?5, random() FROM user WHERE public_id = ?4 AND deleted_at IS NULL
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
@@ -58,13 +62,20 @@ fn insert(connection: &Connection, new: &NewWidget, now: Timestamp) -> rusqlite:
             new.owner.encode(&mut [0; 36]),
             now.as_millis(),
         ])?;
+    if inserted == 1 {
+        for (order, place) in places(connection.last_insert_rowid(), new.deadline.timestamp().as_millis()) {
+            places::added(connection, order, place)?;
+        }
+    }
     Ok(inserted == 1)
 }
 
-fn exists(connection: &Connection, name: &WidgetName) -> rusqlite::Result<bool> {
+/// The version of the widget of that name, if there is one.
+fn find_version(connection: &Connection, name: &WidgetName) -> rusqlite::Result<Option<Version>> {
     connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM widget WHERE name = ?1)")?
-        .query_row([name.as_str()], |row| row.get(0))
+        .prepare_cached("SELECT version FROM widget WHERE name = ?1")?
+        .query_row([name.as_str()], |row| Ok(Version::from_stored(row.get(0)?)))
+        .optional()
 }
 
 /// A widget by its name.
@@ -75,34 +86,138 @@ pub fn find(connection: &Connection, name: &WidgetName) -> rusqlite::Result<Opti
         .optional()
 }
 
-/// A page of widgets, oldest first, and the number of all: both from one moment.
-pub fn list(connection: &Connection, request: PageRequest) -> rusqlite::Result<Page<Widget>> {
-    page(connection, request, columns!(), tables!(), "w.id", &[], from_row)
+/// A page of widgets, and the number of all that are asked for: both from one moment.
+pub fn list(
+    connection: &Connection,
+    filter: &WidgetFilter,
+    request: PageRequest,
+    now: Timestamp,
+) -> rusqlite::Result<Page<Widget>> {
+    let owner = filter.owner.as_ref().map(|owner| users::find_row(connection, owner)).transpose()?;
+    let (before, after) =
+        (filter.deadline_before.map(Timestamp::as_millis), filter.deadline_after.map(Timestamp::as_millis));
+    let (overdue, in_time, now) = (filter.overdue == Some(true), filter.overdue == Some(false), now.as_millis());
+    let words = filter.search.as_ref().map(search::expression);
+    let conditions = Conditions::default()
+        .and("w.owner_id = ?", owner.as_ref())
+        .and("w.deadline < ?", before.as_ref())
+        .and("w.deadline >= ?", after.as_ref())
+        .and("w.deadline < ?", overdue.then_some(&now))
+        .and("w.deadline >= ?", in_time.then_some(&now))
+        .and("w.id IN (SELECT rowid FROM widget_text WHERE widget_text MATCH ?)", words.as_ref());
+    let (order, is_descending) = (order_of(filter.sort.by), filter.sort.is_descending);
+    if conditions.is_empty() {
+        return page_by_place(connection, request, order, is_descending, columns!(), (tables!(), "w"), from_row);
+    }
+    let direction = if is_descending { "DESC" } else { "ASC" };
+    page(
+        connection,
+        request,
+        columns!(),
+        &format!("{} WHERE {}", tables!(), conditions.to_sql("TRUE")),
+        &format!("w.{} {direction}, w.id {direction}", order.column),
+        &conditions.values(),
+        from_row,
+    )
+}
+
+fn order_of(sort: WidgetSort) -> Order {
+    match sort {
+        WidgetSort::CreatedAt => BY_CREATION,
+        WidgetSort::Deadline => BY_DEADLINE,
+    }
+}
+
+/// What has a place in each order: a widget's row, and its deadline.
+fn places(id: i64, deadline: i64) -> [(Order, Place); 2] {
+    [(BY_CREATION, Place { key: id, id }), (BY_DEADLINE, Place { key: deadline, id })]
+}
+
+/// The row of the widget of that name, and its deadline.
+fn find_row(connection: &Connection, name: &WidgetName) -> rusqlite::Result<(i64, i64)> {
+    connection
+        .prepare_cached("SELECT id, deadline FROM widget WHERE name = ?1")?
+        .query_row([name.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Puts a widget where its new deadline belongs.
+fn move_to(connection: &Connection, (id, old): (i64, i64), new: i64) -> rusqlite::Result<()> {
+    if old == new {
+        return Ok(());
+    }
+    places::removed(connection, BY_DEADLINE, Place { key: old, id })?;
+    places::added(connection, BY_DEADLINE, Place { key: new, id })
 }
 
 /// Changes a widget, or makes it.
-pub fn put(connection: &Connection, widget: &NewWidget, now: Timestamp) -> Result<Put, JobError> {
-    let updated = connection
-        .prepare_cached("UPDATE widget SET info_url = ?2, deadline = ?3, updated_at = ?4 WHERE name = ?1")?
+pub fn put(
+    connection: &Connection,
+    widget: &NewWidget,
+    precondition: &Precondition,
+    now: Timestamp,
+) -> Result<Put, JobError> {
+    let current = find_version(connection, &widget.name)?;
+    precondition.check(current)?;
+    if current.is_none() {
+        create(connection, widget, now)?;
+        return Ok(Put::Created);
+    }
+    let row = find_row(connection, &widget.name)?;
+    connection
+        .prepare_cached(
+            "UPDATE widget SET info_url = ?2, deadline = ?3, updated_at = ?4, version = random() WHERE name = ?1",
+        )?
         .execute(params![
             widget.name.as_str(),
             widget.info_url.as_str(),
             widget.deadline.timestamp().as_millis(),
             now.as_millis(),
         ])?;
-    if updated == 1 {
-        return Ok(Put::Updated);
+    move_to(connection, row, widget.deadline.timestamp().as_millis())?;
+    Ok(Put::Updated)
+}
+
+/// Changes some of a widget.
+pub fn update(
+    connection: &Connection,
+    name: &WidgetName,
+    change: &WidgetChange,
+    precondition: &Precondition,
+    now: Timestamp,
+) -> Result<Widget, JobError> {
+    precondition.check(Some(find_version(connection, name)?.ok_or_else(|| not_found(name))?))?;
+    let new_name = change.name.as_ref().unwrap_or(name);
+    let row = find_row(connection, name)?;
+    let updated = connection
+        .prepare_cached(
+            "UPDATE OR IGNORE widget SET name = ?2, info_url = coalesce(?3, info_url), deadline = coalesce(?4, deadline),
+                                         updated_at = ?5, version = random()
+             WHERE name = ?1",
+        )?
+        .execute(params![
+            name.as_str(),
+            new_name.as_str(),
+            change.info_url.as_ref().map(InfoUrl::as_str),
+            change.deadline.map(|deadline| deadline.timestamp().as_millis()),
+            now.as_millis(),
+        ])?;
+    if updated == 0 {
+        return Err(is_taken(new_name).into());
     }
-    create(connection, widget, now)?;
-    Ok(Put::Created)
+    let widget = find(connection, new_name)?.ok_or_else(|| not_found(new_name))?;
+    move_to(connection, row, widget.deadline.timestamp().as_millis())?;
+    Ok(widget)
 }
 
 /// Deletes a widget.
-pub fn delete(connection: &Connection, name: &WidgetName) -> Result<(), JobError> {
-    match connection.prepare_cached("DELETE FROM widget WHERE name = ?1")?.execute([name.as_str()])? {
-        0 => Err(not_found(name).into()),
-        _ => Ok(()),
+pub fn delete(connection: &Connection, name: &WidgetName, precondition: &Precondition) -> Result<(), JobError> {
+    precondition.check(Some(find_version(connection, name)?.ok_or_else(|| not_found(name))?))?;
+    let (id, deadline) = find_row(connection, name)?;
+    connection.prepare_cached("DELETE FROM widget WHERE name = ?1")?.execute([name.as_str()])?;
+    for (order, place) in places(id, deadline) {
+        places::removed(connection, order, place)?;
     }
+    Ok(())
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Widget> {
@@ -111,10 +226,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Widget> {
         info_url: InfoUrl::from_stored(row.get(1)?),
         deadline: Deadline::from_stored(Timestamp::from_millis(row.get(2)?)),
         created_at: Timestamp::from_millis(row.get(3)?),
-        owner: Owner {
-            email: Email::from_stored(row.get(4)?),
-            public_id: parsed(row, 5, PublicId::parse)?,
-            is_former: row.get(6)?,
-        },
+        owner: users::owner(row, 4)?,
+        version: Version::from_stored(row.get(7)?),
     })
 }

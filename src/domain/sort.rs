@@ -1,0 +1,60 @@
+//! In which order a list is wanted, and what is looked for in it.
+
+use super::Named;
+
+/// An order: by what, and from which end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort<K> {
+    /// By what.
+    pub by: K,
+    /// Whether the greatest comes first.
+    pub is_descending: bool,
+}
+
+impl<K: Named> Sort<K> {
+    /// Reads a name, with a `-` before it for the greatest first.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let (name, is_descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+        let by = K::ALL.iter().copied().find(|key| key.name() == name);
+        by.map(|by| Self { by, is_descending })
+            .ok_or_else(|| format!("'{text}' must be one of {}", Self::names().collect::<Vec<_>>().join(", ")))
+    }
+
+    /// Every way to write an order.
+    pub fn names() -> impl Iterator<Item = String> {
+        K::ALL.iter().flat_map(|key| [key.name().to_owned(), format!("-{}", key.name())])
+    }
+}
+
+/// What is looked for in the texts of a list: words, each of which has to be there or to begin one
+/// that is, in any letter case and with any diacritics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search(String);
+
+impl Search {
+    /// Any text is data, and never syntax.
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The words, as they were typed.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.0.split_whitespace()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Role;
+
+    #[test]
+    fn an_order_is_a_name_and_a_minus_turns_it_round() {
+        assert_eq!(Sort::read("admin"), Ok(Sort { by: Role::Admin, is_descending: false }));
+        assert_eq!(Sort::read("-admin"), Ok(Sort { by: Role::Admin, is_descending: true }));
+        for text in ["", "-", "--admin", "admins", "-root"] {
+            let why = Sort::<Role>::read(text).unwrap_err();
+            assert_eq!(why, format!("'{text}' must be one of employee, -employee, manager, -manager, admin, -admin"));
+        }
+    }
+}

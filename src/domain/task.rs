@@ -1,0 +1,285 @@
+//! Tasks: what managers hand out and the assignee moves on.
+
+use uuid::Uuid;
+
+use super::text::check_line;
+use super::{AccountRef, Authority, Deadline, Owner, PublicId, Search, Sort, Timestamp, Version};
+use crate::error::Error;
+
+/// A task's name to the world: a random UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaskId(Uuid);
+
+uuid_id!(TaskId);
+
+/// What is to be done, in a line: 1 to 255 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title(String);
+
+checked_text!(Title);
+
+impl Title {
+    /// Reads a title.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        check_line(text, 255)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// What is to be done, at length: at most 10,000 characters, or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description(String);
+
+checked_text!(Description);
+
+impl Description {
+    /// Reads a description.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() > 10_000 {
+            return Err("must have at most 10000 characters".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// How far a task is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TaskStatus {
+    /// Nobody has begun.
+    #[default]
+    Pending,
+    /// Somebody is at it.
+    InProgress,
+    /// It is done.
+    Done,
+    /// It is not to be done any more.
+    Cancelled,
+}
+
+named!(TaskStatus { Pending => "pending", InProgress => "in_progress", Done => "done", Cancelled => "cancelled" });
+
+/// Who looks at tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// A manager or an administrator, who sees and changes all.
+    Manager(PublicId),
+    /// Somebody else, who sees what is assigned to them, and moves it on.
+    Assignee(PublicId),
+}
+
+impl Viewer {
+    /// Somebody as what they may do at this moment.
+    pub fn of(authority: Authority) -> Self {
+        if authority.role.is_manager() { Self::Manager(authority.user) } else { Self::Assignee(authority.user) }
+    }
+
+    /// Whose tasks alone they see; `None` where they see all.
+    pub fn sees_only(self) -> Option<PublicId> {
+        match self {
+            Self::Manager(_) => None,
+            Self::Assignee(account) => Some(account),
+        }
+    }
+
+    /// Their account.
+    pub fn account(self) -> PublicId {
+        match self {
+            Self::Manager(account) | Self::Assignee(account) => account,
+        }
+    }
+}
+
+/// Whether somebody who sees a task may move it from one status to another; [`Error::Conflict`]
+/// where not. Managers and administrators may always. The same status again is no move.
+pub fn check_move(from: TaskStatus, to: TaskStatus, viewer: Viewer) -> Result<(), Error> {
+    use TaskStatus::{Done, InProgress, Pending};
+    let is_allowed = match (viewer, from, to) {
+        (Viewer::Manager(_), _, _)
+        | (_, Pending, InProgress | Done)
+        | (_, InProgress, Pending | Done)
+        | (_, Done, InProgress) => true,
+        (Viewer::Assignee(_), _, _) => from == to,
+    };
+    if is_allowed {
+        return Ok(());
+    }
+    let (from, to) = (from.as_str(), to.as_str());
+    Err(Error::Conflict(format!("The assignee cannot move a task from {from} to {to}.")))
+}
+
+/// A task to be made.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// Chosen by whoever makes it.
+    pub id: TaskId,
+    /// In a line.
+    pub title: Title,
+    /// At length.
+    pub description: Description,
+    /// How far it is.
+    pub status: TaskStatus,
+    /// By when, if that matters.
+    pub deadline: Option<Deadline>,
+    /// By whom, if that is known: an account that exists.
+    pub assignee: Option<AccountRef>,
+    /// Who hands it out.
+    pub creator: PublicId,
+}
+
+/// What changes about a task; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct TaskChange {
+    /// Another title.
+    pub title: Option<Title>,
+    /// Another description.
+    pub description: Option<Description>,
+    /// Another status.
+    pub status: Option<TaskStatus>,
+    /// Another deadline, or none.
+    pub deadline: Option<Option<Deadline>>,
+    /// Another assignee, an account that exists, or none.
+    pub assignee: Option<Option<AccountRef>>,
+}
+
+impl TaskChange {
+    /// [`Error::Forbidden`] where it is more than somebody who sees the task may change.
+    pub fn check_fields(&self, viewer: Viewer) -> Result<(), Error> {
+        let Self { title, description, status: _, deadline, assignee } = self;
+        let is_status_alone = title.is_none() && description.is_none() && deadline.is_none() && assignee.is_none();
+        match viewer {
+            Viewer::Assignee(_) if !is_status_alone => {
+                Err(Error::Forbidden("The assignee may change the status alone".to_owned()))
+            }
+            Viewer::Manager(_) | Viewer::Assignee(_) => Ok(()),
+        }
+    }
+}
+
+/// A task as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its name to the world.
+    pub id: TaskId,
+    /// Which state of it this is.
+    pub version: Version,
+    /// In a line.
+    pub title: Title,
+    /// At length.
+    pub description: Description,
+    /// How far it is.
+    pub status: TaskStatus,
+    /// By when, if that matters.
+    pub deadline: Option<Deadline>,
+    /// By whom, if that is known.
+    pub assignee: Option<Owner>,
+    /// Who handed it out.
+    pub creator: Owner,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
+
+impl Task {
+    /// Whether it has a deadline, and that has passed.
+    pub fn has_passed(&self, now: Timestamp) -> bool {
+        self.deadline.is_some_and(|deadline| deadline.has_passed(now))
+    }
+}
+
+/// By what tasks are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskSort {
+    /// When they were made.
+    CreatedAt,
+    /// By when they are due; those without a deadline come last either way.
+    Deadline,
+    /// When they were changed last.
+    UpdatedAt,
+}
+
+named!(TaskSort { CreatedAt => "created_at", Deadline => "deadline", UpdatedAt => "updated_at" });
+
+/// Which tasks are asked for, and in which order.
+#[derive(Clone, Debug, Default)]
+pub struct TaskFilter {
+    /// Those that are assigned to whoever asks; those that are not, where it is false.
+    pub is_mine: Option<bool>,
+    /// Those of this status.
+    pub status: Option<TaskStatus>,
+    /// Those that are assigned to this account, which may have been deleted since if it is named by its id.
+    pub assignee: Option<AccountRef>,
+    /// Those whose deadline is before this moment.
+    pub deadline_before: Option<Timestamp>,
+    /// Those whose deadline is at this moment or after it.
+    pub deadline_after: Option<Timestamp>,
+    /// Those whose deadline has passed and that are neither done nor cancelled; all others, where it is false.
+    pub is_overdue: Option<bool>,
+    /// Those in whose title and description this is found.
+    pub search: Option<Search>,
+    /// In which order; else in that of creation.
+    pub sort: Option<Sort<TaskSort>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Role;
+
+    #[test]
+    fn a_title_is_a_line_and_a_description_is_a_text() {
+        for text in ["a", " a b ", "Täglich 🎉", &"ä".repeat(255)] {
+            assert_eq!(Title::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["", " ", "a\nb", "a\u{202e}b", &"ä".repeat(256)] {
+            assert!(Title::parse(text).is_err(), "{text:?}");
+        }
+        for text in ["", " ", "a\nb", &"ä".repeat(10_000)] {
+            assert_eq!(Description::parse(text).unwrap().as_str(), text);
+        }
+        assert_eq!(Description::parse(&"ä".repeat(10_001)), Err("must have at most 10000 characters".to_owned()));
+    }
+
+    #[test]
+    fn the_assignee_moves_a_task_on_and_back_and_managers_move_it_anywhere() {
+        use TaskStatus::{Cancelled, Done, InProgress, Pending};
+        let id = PublicId::generate();
+        let allowed =
+            [(Pending, InProgress), (Pending, Done), (InProgress, Pending), (InProgress, Done), (Done, InProgress)];
+        for from in TaskStatus::ALL.iter().copied() {
+            for to in TaskStatus::ALL.iter().copied() {
+                let expected = from == to || allowed.contains(&(from, to));
+                assert_eq!(check_move(from, to, Viewer::Assignee(id)).is_ok(), expected, "{from:?} {to:?}");
+                assert!(check_move(from, to, Viewer::Manager(id)).is_ok(), "{from:?} {to:?}");
+            }
+        }
+        let why = check_move(Done, Cancelled, Viewer::Assignee(id)).unwrap_err().to_string();
+        assert_eq!(why, "The assignee cannot move a task from done to cancelled.");
+    }
+
+    #[test]
+    fn the_assignee_changes_nothing_but_the_status() {
+        let id = PublicId::generate();
+        let status = || TaskChange { status: Some(TaskStatus::Done), ..TaskChange::default() };
+        let more = [
+            TaskChange { title: Some(Title::parse("a").unwrap()), ..status() },
+            TaskChange { description: Some(Description::default()), ..status() },
+            TaskChange { deadline: Some(None), ..status() },
+            TaskChange { assignee: Some(None), ..status() },
+        ];
+        assert!(status().check_fields(Viewer::Assignee(id)).is_ok());
+        for change in more {
+            let why = change.check_fields(Viewer::Assignee(id)).unwrap_err();
+            assert!(matches!(why, Error::Forbidden(_)), "{why:?}");
+            assert!(change.check_fields(Viewer::Manager(id)).is_ok());
+        }
+    }
+
+    #[test]
+    fn managers_and_administrators_see_all_and_others_what_is_theirs() {
+        let user = PublicId::generate();
+        let sees_only = |role| Viewer::of(Authority { user, role }).sees_only();
+        assert_eq!([Role::Employee, Role::Manager, Role::Admin].map(sees_only), [Some(user), None, None]);
+        assert_eq!(Viewer::of(Authority { user, role: Role::Admin }).account(), user);
+    }
+}

@@ -1,0 +1,148 @@
+//! Templates: texts that nobody but their owner sees.
+
+use super::text::check_line;
+use super::{PublicId, Search, Sort, Timestamp, Version};
+
+/// What its owner calls a template, which is also its address: 1 to 100 characters, none of them a
+/// control character, no blank at either end, and not `.` or `..`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateName(String);
+
+checked_text!(TemplateName);
+
+impl TemplateName {
+    /// Reads a name.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        check_line(text, 100)?;
+        if text.trim() != text {
+            return Err("must not begin or end with a blank".to_owned());
+        }
+        // Clients resolve these in an address, also where they are escaped (WHATWG URL section 4.1).
+        if matches!(text, "." | "..") {
+            return Err(format!("must not be '{text}', which means something else in an address"));
+        }
+        // It also stands for the bytes of an address that are not UTF-8.
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err("must not contain U+FFFD, which stands for what could not be read".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// What is in a template: any text of at most 64 KiB in UTF-8, kept to the byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateBody(String);
+
+checked_text!(TemplateBody);
+
+impl TemplateBody {
+    /// How many bytes there may be.
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    /// Reads a body.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("is required".to_owned());
+        }
+        if text.len() > Self::MAX_BYTES {
+            return Err(format!("has {} bytes in UTF-8; it may have at most {}", text.len(), Self::MAX_BYTES));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// What changes about a template; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct TemplateChange {
+    /// Another name, by which it is found from then on.
+    pub name: Option<TemplateName>,
+    /// Another text.
+    pub body: Option<TemplateBody>,
+}
+
+/// A template to be made.
+#[derive(Clone, Debug)]
+pub struct NewTemplate {
+    /// Unique among its owner's templates.
+    pub name: TemplateName,
+    /// Its text.
+    pub body: TemplateBody,
+    /// Whose it is.
+    pub owner: PublicId,
+}
+
+/// A template as it is stored. Whose it is, whoever may see it knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// Which state of it this is.
+    pub version: Version,
+    /// Its name.
+    pub name: TemplateName,
+    /// Its text.
+    pub body: TemplateBody,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
+
+/// What templates are ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplateSort {
+    /// Their names, character by character.
+    Name,
+    /// When they were made.
+    CreatedAt,
+    /// When they were changed last.
+    UpdatedAt,
+}
+
+named!(TemplateSort { Name => "name", CreatedAt => "created_at", UpdatedAt => "updated_at" });
+
+/// Which templates of an account are listed, and in which order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateFilter {
+    /// Those in whose name and body all of this is found.
+    pub search: Option<Search>,
+    /// In this order.
+    pub sort: Sort<TemplateSort>,
+}
+
+/// All, in the order of creation.
+impl Default for TemplateFilter {
+    fn default() -> Self {
+        Self { search: None, sort: Sort { by: TemplateSort::CreatedAt, is_descending: false } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_any_line_that_can_be_an_address() {
+        for text in ["a", "Welcome, all!", "50% off", "a/b", "a?b#c", "'\"<>\\", "مرحبا", "🎉", "...", &"ä".repeat(100)]
+        {
+            assert_eq!(TemplateName::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["", " ", ".", "..", " a", "a ", "a\u{a0}", "\u{3000}a", "a\nb", "a\0", "a\u{202e}b", "\u{fffd}"] {
+            assert!(TemplateName::parse(text).is_err(), "{text:?}");
+        }
+        assert!(TemplateName::parse(&"ä".repeat(101)).is_err());
+    }
+
+    #[test]
+    fn a_body_is_any_text_of_64_kib() {
+        for text in ["a", " ", "Dear {name},\n\t\u{202e}...\r\n", "\u{1}\u{fffd}", &"ä".repeat(32 * 1024)] {
+            assert_eq!(TemplateBody::parse(text).unwrap().as_str(), text);
+        }
+        assert_eq!(TemplateBody::parse(""), Err("is required".to_owned()));
+        let why = TemplateBody::parse(&format!("{}a", "ä".repeat(32 * 1024))).unwrap_err();
+        assert_eq!(why, "has 65537 bytes in UTF-8; it may have at most 65536");
+    }
+
+    #[test]
+    fn templates_come_in_the_order_of_creation_unless_another_is_asked_for() {
+        assert_eq!(TemplateFilter::default().sort, Sort::read("created_at").unwrap());
+    }
+}

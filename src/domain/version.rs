@@ -1,0 +1,107 @@
+//! Versions of records, and what a client asks of them before it changes one.
+
+use std::fmt;
+
+use crate::error::Error;
+
+/// One state of a record: another one after each change, and no other record's. Random, so that it
+/// tells nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version(i64);
+
+impl Version {
+    /// A version that was stored with its record.
+    pub const fn from_stored(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// Reads what [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u64::from_str_radix(text, 16).ok().filter(|_| is_hex).map(|number| Self(number.cast_signed()))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Which versions a condition speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// Any version of a record that is there: `*`.
+    Any,
+    /// These alone.
+    These(Vec<Version>),
+}
+
+impl Versions {
+    fn have(&self, current: Version) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(versions) => versions.contains(&current),
+        }
+    }
+}
+
+/// What must hold of a record for a write to be done (RFC 9110 section 13.1). Nothing by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Precondition {
+    /// `If-Match`: the record is there, in one of these versions.
+    pub is: Option<Versions>,
+    /// `If-None-Match`: the record is not there, or in none of these versions.
+    pub is_not: Option<Versions>,
+}
+
+impl Precondition {
+    /// [`Error::Changed`] where the record's version at this moment, if it is there, does not do.
+    pub fn check(&self, current: Option<Version>) -> Result<(), Error> {
+        let has = |versions: &Versions| current.is_some_and(|current| versions.have(current));
+        if self.is.as_ref().is_none_or(has) && !self.is_not.as_ref().is_some_and(has) {
+            Ok(())
+        } else {
+            Err(Error::Changed)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_reads_back_and_nothing_else_is_one() {
+        for number in [0, 1, i64::MAX, i64::MIN, -1] {
+            let version = Version::from_stored(number);
+            assert_eq!(Version::parse(&version.to_string()), Some(version));
+        }
+        for text in ["", "1", "000000000000000g", "+00000000000000a", "0000000000000000a", "*"] {
+            assert_eq!(Version::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_precondition_holds_of_the_version_that_is_there_at_this_moment() {
+        let version = Version::from_stored;
+        let these = |numbers: &[i64]| Some(Versions::These(numbers.iter().copied().map(version).collect()));
+        let holds = |is: &Option<Versions>, is_not: &Option<Versions>, current: Option<i64>| {
+            Precondition { is: is.clone(), is_not: is_not.clone() }.check(current.map(version)).is_ok()
+        };
+        for current in [None, Some(1)] {
+            assert!(holds(&None, &None, current));
+        }
+        assert!(holds(&these(&[2, 1]), &None, Some(1)));
+        assert!(!holds(&these(&[2, 3]), &None, Some(1)));
+        assert!(!holds(&these(&[1]), &None, None));
+        assert!(!holds(&these(&[]), &None, Some(1)));
+        assert!(holds(&Some(Versions::Any), &None, Some(1)));
+        assert!(!holds(&Some(Versions::Any), &None, None));
+        assert!(!holds(&None, &Some(Versions::Any), Some(1)));
+        assert!(holds(&None, &Some(Versions::Any), None));
+        assert!(!holds(&None, &these(&[1]), Some(1)));
+        assert!(holds(&None, &these(&[2]), Some(1)));
+        assert!(!holds(&these(&[1]), &these(&[1]), Some(1)));
+    }
+}

@@ -1,0 +1,62 @@
+//! Full-text search with FTS5.
+
+use crate::domain::Search;
+
+/// An expression of FTS5 that asks for every word as a prefix. Each word is a string of FTS5, in
+/// which nothing but a quote has a meaning; a word of which no token is left asks for nothing.
+pub fn expression(search: &Search) -> String {
+    let words: Vec<_> = search.words().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
+    // An empty expression is an error, and an empty string finds nothing.
+    if words.is_empty() { "\"\"".to_owned() } else { words.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(texts: &[&str], query: &str) -> Vec<usize> {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE VIRTUAL TABLE t USING fts5 (text, content = '', contentless_delete = 1,
+                     tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co S*'\")",
+            )
+            .unwrap();
+        for (n, text) in texts.iter().enumerate() {
+            connection.execute("INSERT INTO t (rowid, text) VALUES (?1, ?2)", rusqlite::params![n, text]).unwrap();
+        }
+        let mut statement = connection.prepare("SELECT rowid FROM t WHERE t MATCH ?1 ORDER BY rowid").unwrap();
+        let rows = statement.query_map([expression(&Search::new(query))], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn words_are_found_by_their_beginnings_in_any_order() {
+        let texts = ["first-widget_2 of Ann", "Écrire à Zoë", "right مرحبا left", "party 🎉🎂 tonight"];
+        for (query, expected) in [
+            ("wid FIR", &[0][..]),
+            ("first-widget_2", &[0]),
+            ("idget", &[]),
+            ("ecr zoe", &[1]),
+            ("مرح", &[2]),
+            ("🎉", &[3]),
+            ("party NOT", &[]),
+            ("", &[]),
+            ("  ", &[]),
+        ] {
+            assert_eq!(found(&texts, query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn no_input_is_syntax() {
+        for query in
+            ["\"", "a\"b", "a OR b", "NEAR(a b)", "text:a", "-a", "^a", "a*", "(", "{", "'", "!!!", "\u{202e}a"]
+        {
+            found(&["a b"], query);
+        }
+        assert_eq!(found(&["a or b", "b"], "OR"), [0]);
+        // Signs alone are no word, and stand in nobody's way.
+        assert_eq!(found(&["a b"], "a !!!"), [0]);
+    }
+}

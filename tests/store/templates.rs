@@ -1,0 +1,406 @@
+//! Templates.
+
+use widgetd::domain::{
+    NewTemplate, PublicId, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter, Timestamp,
+};
+use widgetd::domain::{Precondition, Version, Versions};
+use widgetd::error::Error;
+
+use crate::{
+    ALL, ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by, by_at, later,
+    new_template, template_name,
+};
+
+fn body(text: &str) -> TemplateBody {
+    TemplateBody::parse(text).unwrap()
+}
+
+fn to_name(text: &str) -> TemplateChange {
+    TemplateChange { name: Some(template_name(text)), body: None }
+}
+
+fn to_body(text: &str) -> TemplateChange {
+    TemplateChange { name: None, body: Some(body(text)) }
+}
+
+fn sorted(order: &str) -> TemplateFilter {
+    TemplateFilter { sort: Sort::read(order).unwrap(), ..TemplateFilter::default() }
+}
+
+fn searched(words: &str) -> TemplateFilter {
+    TemplateFilter { search: Some(Search::new(words)), ..TemplateFilter::default() }
+}
+
+impl Subject {
+    async fn add_template(&self, name: &str, owner: PublicId) -> Template {
+        self.store.create_template(new_template(name, owner), &by()).await.unwrap()
+    }
+
+    async fn template_names(&self, owner: PublicId, filter: TemplateFilter) -> Vec<String> {
+        let page = self.store.list_templates(owner, filter, ALL).await.unwrap();
+        assert_eq!(page.total, page.items.len() as u64);
+        page.items.into_iter().map(|template| template.name.into_string()).collect()
+    }
+}
+
+#[test]
+fn a_template_is_what_was_stored_also_after_reopening() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let text = "Dear {name},\r\n\t50% \"off\" \u{202e}\u{1} \u{1f389}";
+        let new = NewTemplate { body: body(text), ..new_template("a/b %", ann) };
+        let made = subject.store.create_template(new, &by()).await.unwrap();
+        assert_eq!((made.name.as_str(), made.body.as_str()), ("a/b %", text));
+        assert_eq!((made.created_at, made.updated_at), (NOW, NOW));
+        let subject = subject.reopen().await;
+        assert_eq!(subject.store.get_template(ann, &made.name).await.unwrap(), made);
+        assert_eq!(subject.store.list_templates(ann, searched("off"), ALL).await.unwrap().items, [made]);
+    });
+}
+
+#[test]
+fn a_template_is_its_owner_s_alone() {
+    block_on(async {
+        let subject = Subject::new();
+        let (ann, boss) = (subject.add_user("ann").await.public_id, subject.add_admin("boss").await.public_id);
+        let (store, name) = (&subject.store, template_name("one"));
+        let anns = subject.add_template("one", ann).await;
+        for stranger in [boss, PublicId::generate()] {
+            assert_not_found(store.get_template(stranger, &name).await);
+            assert_not_found(store.update_template(stranger, &name, to_body("x"), ANYHOW, &by()).await);
+            assert_not_found(store.delete_template(stranger, &name, ANYHOW, &by()).await);
+            for filter in [TemplateFilter::default(), searched("one"), searched("of"), sorted("-name")] {
+                assert!(subject.template_names(stranger, filter).await.is_empty());
+            }
+        }
+        // Others may have one of the same name.
+        let bosses = subject.add_template("one", boss).await;
+        assert_ne!(bosses.version, anns.version);
+        store.update_template(boss, &name, to_body("other"), ANYHOW, &by()).await.unwrap();
+        store.delete_template(boss, &name, ANYHOW, &by()).await.unwrap();
+        assert_eq!(store.get_template(ann, &name).await.unwrap(), anns);
+    });
+}
+
+#[test]
+fn a_taken_name_is_a_conflict_and_changes_nothing() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let (one, two) = (subject.add_template("one", ann).await, subject.add_template("two", ann).await);
+        let taken = "Template name: one already exists, must be unique.";
+        let again = NewTemplate { body: body("other"), ..new_template("one", ann) };
+        assert_conflict(subject.store.create_template(again, &by_at(later(1))).await, taken);
+        let both = TemplateChange { body: Some(body("other")), ..to_name("one") };
+        assert_conflict(subject.store.update_template(ann, &two.name, both, ANYHOW, &by_at(later(1))).await, taken);
+        for template in [one, two] {
+            assert_eq!(subject.store.get_template(ann, &template.name).await.unwrap(), template);
+        }
+        // Case counts.
+        subject.add_template("One", ann).await;
+    });
+}
+
+#[test]
+fn a_template_needs_an_owner() {
+    block_on(async {
+        let subject = Subject::new();
+        let gone = subject.add_user("gone").await.public_id;
+        subject.store.delete_user(gone, &by()).await.unwrap();
+        for owner in [PublicId::generate(), gone] {
+            assert_not_found(subject.store.create_template(new_template("one", owner), &by()).await);
+        }
+    });
+}
+
+#[test]
+fn a_change_changes_what_it_names_and_the_version() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let (store, made) = (&subject.store, subject.add_template("one", ann).await);
+        let update = async |name: &str, change, at| {
+            store.update_template(ann, &template_name(name), change, ANYHOW, &by_at(at)).await.unwrap()
+        };
+        let changed = update("one", to_body("other"), later(1)).await;
+        let expected = Template { body: body("other"), updated_at: later(1), version: changed.version, ..made.clone() };
+        assert_eq!(changed, expected);
+        assert_ne!(changed.version, made.version);
+
+        let renamed = update("one", to_name("ONE"), later(2)).await;
+        let expected =
+            Template { name: template_name("ONE"), updated_at: later(2), version: renamed.version, ..changed.clone() };
+        assert_eq!(renamed, expected);
+        assert_ne!(renamed.version, changed.version);
+        assert_not_found(store.get_template(ann, &made.name).await);
+
+        // To its own name.
+        let same = update("ONE", to_name("ONE"), later(3)).await;
+        assert_eq!(store.get_template(ann, &renamed.name).await.unwrap(), same);
+        assert_not_found(store.update_template(ann, &made.name, to_body("x"), ANYHOW, &by()).await);
+    });
+}
+
+#[test]
+fn words_are_those_of_the_template_as_it_is_now() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let (store, name) = (&subject.store, template_name("apple"));
+        let new = NewTemplate { body: body("pear"), ..new_template("apple", ann) };
+        store.create_template(new, &by()).await.unwrap();
+        store.update_template(ann, &name, to_body("quince"), ANYHOW, &by()).await.unwrap();
+        store.update_template(ann, &name, to_name("plum"), ANYHOW, &by()).await.unwrap();
+        for gone in ["apple", "pear"] {
+            assert!(subject.template_names(ann, searched(gone)).await.is_empty(), "{gone}");
+        }
+        for found in ["quince", "plum", "plum quince"] {
+            assert_eq!(subject.template_names(ann, searched(found)).await, ["plum"], "{found}");
+        }
+        store.delete_template(ann, &template_name("plum"), ANYHOW, &by()).await.unwrap();
+        assert!(subject.template_names(ann, searched("quince")).await.is_empty());
+    });
+}
+
+#[test]
+fn a_search_finds_beginnings_of_words_in_names_and_bodies() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        for (name, text) in [("Welcome", "Dear {name}, écrivez-nous"), ("Good-bye", "Dear all"), ("🎉", "a \"b\" 100%")]
+        {
+            let new = NewTemplate { body: body(text), ..new_template(name, ann) };
+            subject.store.create_template(new, &by()).await.unwrap();
+        }
+        for (words, expected) in [
+            ("dear", &["Welcome", "Good-bye"][..]),
+            ("DEAR wel", &["Welcome"]),
+            ("ecr", &["Welcome"]),
+            ("bye", &["Good-bye"]),
+            ("good-bye", &["Good-bye"]),
+            ("🎉", &["🎉"]),
+            ("100%", &["🎉"]),
+            ("a OR b", &[]),
+            ("ear", &[]),
+            ("name:dear", &[]),
+            ("\"", &[]),
+            ("", &[]),
+            (" ", &[]),
+        ] {
+            assert_eq!(subject.template_names(ann, searched(words)).await, expected, "{words}");
+        }
+        let many = "d ".repeat(5_000);
+        assert_eq!(subject.template_names(ann, searched(&many)).await, ["Welcome", "Good-bye"]);
+        let filter = TemplateFilter { search: Some(Search::new("dear")), ..sorted("name") };
+        assert_eq!(subject.template_names(ann, filter).await, ["Good-bye", "Welcome"]);
+    });
+}
+
+#[test]
+fn each_order_has_two_ends_and_ties_are_in_the_order_of_creation() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        for (name, at) in [("b", later(2)), ("a", later(1)), ("B", later(1)), ("ä", NOW)] {
+            subject.store.create_template(new_template(name, ann), &by_at(at)).await.unwrap();
+        }
+        for name in ["a", "b"] {
+            let name = template_name(name);
+            subject.store.update_template(ann, &name, to_body("x"), ANYHOW, &by_at(later(9))).await.unwrap();
+        }
+        assert_eq!(subject.template_names(ann, TemplateFilter::default()).await, ["ä", "a", "B", "b"]);
+        for (order, expected) in
+            [("name", ["B", "a", "b", "ä"]), ("created_at", ["ä", "a", "B", "b"]), ("updated_at", ["ä", "B", "b", "a"])]
+        {
+            assert_eq!(subject.template_names(ann, sorted(order)).await, expected, "{order}");
+            let reversed: Vec<_> = expected.into_iter().rev().collect();
+            assert_eq!(subject.template_names(ann, sorted(&format!("-{order}"))).await, reversed, "-{order}");
+        }
+    });
+}
+
+#[test]
+fn pages_follow_the_order_that_is_asked_for() {
+    block_on(async {
+        let subject = Subject::new();
+        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let mut templates = Vec::new();
+        for n in (0..12).rev() {
+            subject.add_template(&format!("bobs {n}"), bob).await;
+            templates.push(subject.add_template(&format!("t{n:02}"), ann).await);
+        }
+        let list = async |filter, request| subject.store.list_templates(ann, filter, request).await;
+        assert_pages(&templates, async |request| list(TemplateFilter::default(), request).await).await;
+        assert_pages(&templates, async |request| list(sorted("-name"), request).await).await;
+        assert_pages(&templates, async |request| list(searched("t"), request).await).await;
+        templates.reverse();
+        assert_pages(&templates, async |request| list(sorted("name"), request).await).await;
+    });
+}
+
+#[test]
+fn a_precondition_is_asked_of_the_version_that_is_there() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let (store, made) = (&subject.store, subject.add_template("one", ann).await);
+        let is = |version: Version| Precondition { is: Some(Versions::These(vec![version])), is_not: None };
+        let changed = store.update_template(ann, &made.name, to_body("x"), is(made.version), &by()).await.unwrap();
+        let is_not_there = Precondition { is: None, is_not: Some(Versions::Any) };
+        for stale in [is(made.version), is_not_there] {
+            let update = store.update_template(ann, &made.name, to_body("y"), stale.clone(), &by()).await;
+            assert!(matches!(update, Err(Error::Changed)), "{update:?}");
+            let delete = store.delete_template(ann, &made.name, stale, &by()).await;
+            assert!(matches!(delete, Err(Error::Changed)), "{delete:?}");
+        }
+        assert_eq!(store.get_template(ann, &made.name).await.unwrap(), changed);
+        // What is not there is not found, whatever is asked of it.
+        assert_not_found(store.delete_template(ann, &template_name("two"), is(made.version), &by()).await);
+        store.delete_template(ann, &made.name, is(changed.version), &by()).await.unwrap();
+        assert_not_found(store.get_template(ann, &made.name).await);
+    });
+}
+
+#[test]
+fn of_many_changes_to_what_all_have_seen_one_is_made() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let made = subject.add_template("one", ann).await;
+        let seen = Precondition { is: Some(Versions::These(vec![made.version])), is_not: None };
+        let changes: Vec<_> = (0..32)
+            .map(|n| {
+                let (store, name, seen) = (subject.store.clone(), made.name.clone(), seen.clone());
+                let change = to_body(&format!("{n}"));
+                tokio::spawn(async move { store.update_template(ann, &name, change, seen, &by()).await })
+            })
+            .collect();
+        let mut made = 0;
+        for change in changes {
+            made += usize::from(change.await.unwrap().is_ok());
+        }
+        assert_eq!(made, 1);
+    });
+}
+
+#[test]
+fn a_deleted_name_is_free_again() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let first = subject.add_template("one", ann).await;
+        subject.store.delete_template(ann, &first.name, ANYHOW, &by()).await.unwrap();
+        assert_not_found(subject.store.get_template(ann, &first.name).await);
+        assert_ne!(subject.add_template("one", ann).await.version, first.version);
+    });
+}
+
+#[test]
+fn an_account_has_a_thousand_templates_at_the_most() {
+    block_on(async {
+        let subject = Subject::new();
+        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let writes: Vec<_> = (0..1_010)
+            .map(|n| {
+                let (store, new) = (subject.store.clone(), new_template(&format!("t{n}"), ann));
+                tokio::spawn(async move {
+                    // The queue may be full for a moment.
+                    loop {
+                        match store.create_template(new.clone(), &by()).await {
+                            Err(Error::Busy) => tokio::task::yield_now().await,
+                            answer => return answer,
+                        }
+                    }
+                })
+            })
+            .collect();
+        let mut refused = 0;
+        for write in writes {
+            if let answer @ Err(_) = write.await.unwrap() {
+                assert_conflict(answer, "There are 1000 templates already, the most there may be.");
+                refused += 1;
+            }
+        }
+        assert_eq!(refused, 10);
+        assert_eq!(subject.store.list_templates(ann, TemplateFilter::default(), ALL).await.unwrap().total, 1_000);
+        subject.add_template("one", bob).await;
+        let first = subject.template_first(ann).await;
+        subject.store.delete_template(ann, &first.name, ANYHOW, &by()).await.unwrap();
+        subject.add_template("one more", ann).await;
+    });
+}
+
+impl Subject {
+    async fn template_first(&self, owner: PublicId) -> Template {
+        let page = self.store.list_templates(owner, TemplateFilter::default(), ALL).await.unwrap();
+        page.items.into_iter().next().unwrap()
+    }
+}
+
+#[test]
+fn a_deleted_account_takes_its_templates_with_it() {
+    block_on(async {
+        let subject = Subject::new();
+        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        for owner in [ann, bob] {
+            subject.add_template("one", owner).await;
+            subject.add_template("two", owner).await;
+        }
+        subject.store.delete_user(ann, &by()).await.unwrap();
+        let subject = subject.reopen().await;
+        assert_not_found(subject.store.get_template(ann, &template_name("one")).await);
+        for filter in [TemplateFilter::default(), searched("one")] {
+            assert!(subject.template_names(ann, filter).await.is_empty());
+        }
+        assert_eq!(subject.template_names(bob, searched("text")).await, ["one", "two"]);
+    });
+}
+
+/// Texts of every kind of character, the same ones each time.
+fn random_texts(count: usize) -> impl Iterator<Item = String> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = move |below: u32| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        u32::try_from(state >> 33).unwrap() % below
+    };
+    (0..count).map(move |_| {
+        let length = random(60);
+        let mut any = || match random(4) {
+            0 => char::from(b"\"'%_*\\/?#&+:;^-(){}[]<>|"[random(24) as usize]),
+            1 => char::from_u32(0x20 + random(0x5f)).unwrap(),
+            2 => char::from_u32(1 + random(0x2fff)).unwrap(),
+            _ => char::from_u32(1 + random(0x2_ffff)).unwrap_or('\u{5d0}'),
+        };
+        (0..length).map(|_| any()).collect()
+    })
+}
+
+#[test]
+fn any_text_is_kept_to_the_byte_and_found_by_itself() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        for (n, text) in random_texts(200).enumerate() {
+            let text = format!("w{n}x {text}");
+            let name = format!("n{n}");
+            let new = NewTemplate { body: body(&text), ..new_template(&name, ann) };
+            let made = subject.store.create_template(new, &by()).await.unwrap();
+            assert_eq!(subject.store.get_template(ann, &made.name).await.unwrap().body.as_str(), text);
+            assert_eq!(subject.template_names(ann, searched(&text)).await, [name], "{text:?}");
+        }
+    });
+}
+
+#[test]
+fn times_are_those_of_whoever_writes() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await.public_id;
+        let at = Timestamp::from_millis(1);
+        let made = subject.store.create_template(new_template("one", ann), &by_at(at)).await.unwrap();
+        assert_eq!((made.created_at, made.updated_at), (at, at));
+    });
+}
