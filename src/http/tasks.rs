@@ -15,7 +15,7 @@ use super::error::Problem;
 use super::etag::{CHANGED, Conditions, Located, Tagged, UNCHANGED, WithTag};
 use super::fields::Fields;
 use super::guards::{Account, Manager};
-use super::page::{Filter, LIST, PageQuery, PageView, one_of, parse_bool};
+use super::page::{Filter, LIST, PageQuery, PageView, boolean, one_of, parse_bool, text};
 use super::users::OwnerView;
 use super::{API, Services};
 use crate::domain::{
@@ -84,10 +84,8 @@ impl Filter for TaskFilter {
     }
 
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {
-        let text = || json!({ "type": "string" });
-        let orders: Vec<_> = Sort::<TaskSort>::names().collect();
         vec![
-            ("mine", "`true`: those that are assigned to you. `false`: all others.", json!({ "type": "boolean" })),
+            ("mine", "`true`: those that are assigned to you. `false`: all others.", boolean()),
             ("status", "Those of this status.", one_of(TaskStatus::ALL.iter().map(|status| status.as_str()))),
             (
                 "assignee",
@@ -108,7 +106,7 @@ impl Filter for TaskFilter {
             (
                 "overdue",
                 "`true`: those whose deadline has passed and that are neither done nor cancelled. `false`: all others.",
-                json!({ "type": "boolean" }),
+                boolean(),
             ),
             (
                 "q",
@@ -120,7 +118,7 @@ impl Filter for TaskFilter {
                 "sort",
                 "In which order; with `-`, the latest first. Tasks without a deadline come last either way. Without \
                  this it is the order of creation.",
-                json!({ "type": "string", "enum": orders }),
+                one_of(Sort::<TaskSort>::names()),
             ),
         ]
     }

@@ -17,7 +17,7 @@ use super::error::Problem;
 use super::etag::{CHANGED, Conditions, Located, Tagged, UNCHANGED, WithTag};
 use super::fields::Fields;
 use super::guards::Account;
-use super::page::{Filter, LIST, PageQuery, PageView};
+use super::page::{Filter, LIST, PageQuery, PageView, text};
 use super::{API, Services};
 use crate::domain::{
     By, NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName, TemplateSort,
@@ -99,7 +99,7 @@ impl Filter for TemplateFilter {
                 "q",
                 "Those in whose name or body each of these words begins a word, in any letter case and with any \
                  diacritics.",
-                json!({ "type": "string" }),
+                text(),
             ),
             (
                 "sort",

@@ -7,8 +7,8 @@ use super::users::parsed;
 use super::writer::JobError;
 use super::{Conditions, page, page_by_place, places, search, users};
 use crate::domain::{
-    AccountRef, By, Deadline, Description, Login, NewTask, Page, PageRequest, Precondition, PublicId, Sort, Task,
-    TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, Version, Viewer, check_move,
+    AccountRef, By, Deadline, Description, NewTask, Page, PageRequest, Precondition, PublicId, Sort, Task, TaskChange,
+    TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, Version, Viewer, check_move,
 };
 use crate::error::Error;
 
@@ -95,7 +95,7 @@ pub fn list(
     let (only, me) = (viewer.sees_only().map(|account| account.to_string()), viewer.account().to_string());
     let me_if = |wanted| (filter.is_mine == Some(wanted)).then_some(&me);
     let status = filter.status.map(TaskStatus::as_str);
-    let assignee = filter.assignee.as_ref().map(AccountRef::folded);
+    let assignee = filter.assignee.as_ref().map(|account| users::find_row(connection, account)).transpose()?;
     let [before, after] = [filter.deadline_before, filter.deadline_after].map(|at| at.map(Timestamp::as_millis));
     let now = now.as_millis();
     let now_if = |wanted| (filter.is_overdue == Some(wanted)).then_some(&now);
@@ -105,7 +105,7 @@ pub fn list(
         .and(IS_THEIRS, me_if(true))
         .and(IS_NOT_THEIRS, me_if(false))
         .and("t.status = ?", status.as_ref())
-        .and(is_assigned_to(filter.assignee.as_ref()), assignee.as_ref())
+        .and("t.assignee_id = ?", assignee.as_ref())
         .and("t.deadline < ?", before.as_ref())
         .and("t.deadline >= ?", after.as_ref())
         .and(IS_OVERDUE, now_if(true))
@@ -118,17 +118,6 @@ pub fn list(
     }
     let from = format!("{TABLES} WHERE {}", conditions.to_sql("TRUE"));
     page(connection, request, COLUMNS, &from, order(filter.sort), &conditions.values(), from_row)
-}
-
-/// The condition by which the tasks of an account are found. A deleted one has no names, but its id.
-fn is_assigned_to(account: Option<&AccountRef>) -> &'static str {
-    match account {
-        None | Some(AccountRef::Id(_)) => IS_THEIRS,
-        Some(AccountRef::Login(Login::Email(_))) => "t.assignee_id = (SELECT id FROM user WHERE email_folded = ?)",
-        Some(AccountRef::Login(Login::Username(_))) => {
-            "t.assignee_id = (SELECT id FROM user WHERE username_folded = ?)"
-        }
-    }
 }
 
 fn order(sort: Option<Sort<TaskSort>>) -> &'static str {

@@ -40,7 +40,7 @@ pub fn create(connection: &Connection, new: &NewWidget, now: Timestamp) -> Resul
     if insert(connection, new, now)? {
         return Ok(());
     }
-    Err(if find_version(connection, &new.name)?.is_some() { is_taken(&new.name) } else { users::not_found() }.into())
+    Err(if find_row(connection, &new.name)?.is_some() { is_taken(&new.name) } else { users::not_found() }.into())
 }
 
 fn is_taken(name: &WidgetName) -> Error {
@@ -70,12 +70,28 @@ fn insert(connection: &Connection, new: &NewWidget, now: Timestamp) -> rusqlite:
     Ok(inserted == 1)
 }
 
-/// The version of the widget of that name, if there is one.
-fn find_version(connection: &Connection, name: &WidgetName) -> rusqlite::Result<Option<Version>> {
+/// What a change of a widget has to know of it first.
+struct Found {
+    id: i64,
+    deadline: i64,
+    version: Version,
+}
+
+/// The widget of that name as it is before a change, if there is one.
+fn find_row(connection: &Connection, name: &WidgetName) -> rusqlite::Result<Option<Found>> {
     connection
-        .prepare_cached("SELECT version FROM widget WHERE name = ?1")?
-        .query_row([name.as_str()], |row| Ok(Version::from_stored(row.get(0)?)))
+        .prepare_cached("SELECT id, deadline, version FROM widget WHERE name = ?1")?
+        .query_row([name.as_str()], |row| {
+            Ok(Found { id: row.get(0)?, deadline: row.get(1)?, version: Version::from_stored(row.get(2)?) })
+        })
         .optional()
+}
+
+/// The widget of that name, which has to be there and may be changed.
+fn get_row(connection: &Connection, name: &WidgetName, precondition: &Precondition) -> Result<Found, JobError> {
+    let found = find_row(connection, name)?.ok_or_else(|| not_found(name))?;
+    precondition.check(Some(found.version))?;
+    Ok(found)
 }
 
 /// A widget by its name.
@@ -133,19 +149,12 @@ fn places(id: i64, deadline: i64) -> [(Order, Place); 2] {
     [(BY_CREATION, Place { key: id, id }), (BY_DEADLINE, Place { key: deadline, id })]
 }
 
-/// The row of the widget of that name, and its deadline.
-fn find_row(connection: &Connection, name: &WidgetName) -> rusqlite::Result<(i64, i64)> {
-    connection
-        .prepare_cached("SELECT id, deadline FROM widget WHERE name = ?1")?
-        .query_row([name.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-}
-
 /// Puts a widget where its new deadline belongs.
-fn move_to(connection: &Connection, (id, old): (i64, i64), new: i64) -> rusqlite::Result<()> {
-    if old == new {
+fn move_to(connection: &Connection, Found { id, deadline, .. }: Found, new: i64) -> rusqlite::Result<()> {
+    if deadline == new {
         return Ok(());
     }
-    places::removed(connection, BY_DEADLINE, Place { key: old, id })?;
+    places::removed(connection, BY_DEADLINE, Place { key: deadline, id })?;
     places::added(connection, BY_DEADLINE, Place { key: new, id })
 }
 
@@ -156,13 +165,12 @@ pub fn put(
     precondition: &Precondition,
     now: Timestamp,
 ) -> Result<Put, JobError> {
-    let current = find_version(connection, &widget.name)?;
-    precondition.check(current)?;
-    if current.is_none() {
+    let found = find_row(connection, &widget.name)?;
+    precondition.check(found.as_ref().map(|found| found.version))?;
+    let Some(found) = found else {
         create(connection, widget, now)?;
         return Ok(Put::Created);
-    }
-    let row = find_row(connection, &widget.name)?;
+    };
     connection
         .prepare_cached(
             "UPDATE widget SET info_url = ?2, deadline = ?3, updated_at = ?4, version = random() WHERE name = ?1",
@@ -173,7 +181,7 @@ pub fn put(
             widget.deadline.timestamp().as_millis(),
             now.as_millis(),
         ])?;
-    move_to(connection, row, widget.deadline.timestamp().as_millis())?;
+    move_to(connection, found, widget.deadline.timestamp().as_millis())?;
     Ok(Put::Updated)
 }
 
@@ -185,9 +193,8 @@ pub fn update(
     precondition: &Precondition,
     now: Timestamp,
 ) -> Result<Widget, JobError> {
-    precondition.check(Some(find_version(connection, name)?.ok_or_else(|| not_found(name))?))?;
+    let found = get_row(connection, name, precondition)?;
     let new_name = change.name.as_ref().unwrap_or(name);
-    let row = find_row(connection, name)?;
     let updated = connection
         .prepare_cached(
             "UPDATE OR IGNORE widget SET name = ?2, info_url = coalesce(?3, info_url), deadline = coalesce(?4, deadline),
@@ -205,15 +212,14 @@ pub fn update(
         return Err(is_taken(new_name).into());
     }
     let widget = find(connection, new_name)?.ok_or_else(|| not_found(new_name))?;
-    move_to(connection, row, widget.deadline.timestamp().as_millis())?;
+    move_to(connection, found, widget.deadline.timestamp().as_millis())?;
     Ok(widget)
 }
 
 /// Deletes a widget.
 pub fn delete(connection: &Connection, name: &WidgetName, precondition: &Precondition) -> Result<(), JobError> {
-    precondition.check(Some(find_version(connection, name)?.ok_or_else(|| not_found(name))?))?;
-    let (id, deadline) = find_row(connection, name)?;
-    connection.prepare_cached("DELETE FROM widget WHERE name = ?1")?.execute([name.as_str()])?;
+    let Found { id, deadline, .. } = get_row(connection, name, precondition)?;
+    connection.prepare_cached("DELETE FROM widget WHERE id = ?1")?.execute([id])?;
     for (order, place) in places(id, deadline) {
         places::removed(connection, order, place)?;
     }
