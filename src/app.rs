@@ -4,29 +4,40 @@ use std::sync::Arc;
 
 use rocket::{Build, Rocket};
 
-use crate::accounts::{Accounts, Hasher, Hashing, Limits, Sessions, SigningKey, Tokens};
+use crate::accounts::{Accounts, Hasher, Hashing, Limits, Sessions, SetupCode, SigningKey, Tokens};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
-pub use crate::http::API_PAGES;
 use crate::http::{self, Services};
+pub use crate::http::{API_PAGES, SETUP_PAGE};
 use crate::store::Store;
 
-/// Everything that serves, on top of an open store: nothing listens yet.
+/// Everything that serves, on top of an open store: nothing listens yet. With the setup code
+/// somebody can make the first administrator.
 ///
 /// Fails when the signing key cannot be used or the store does not answer.
-pub async fn build(config: &Config, store: Arc<dyn Store>, clock: Clock) -> Result<Rocket<Build>, Error> {
+pub async fn build(
+    config: &Config,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    setup_code: Option<&SetupCode>,
+) -> Result<Rocket<Build>, Error> {
     let key = SigningKey::load_or_create(&SigningKey::path_beside(&config.database))?;
     let installation = store.get_installation_id().await?;
     let tokens = Tokens::new(&key, &installation, config.access_token_seconds)?;
+    let hashing = Hashing::Behind { threads: config.hashing_threads() };
     let services = Services {
-        accounts: accounts(config, Arc::clone(&store), &clock, Hashing::Behind { threads: config.hashing_threads() })?,
+        accounts: accounts(config, Arc::clone(&store), &clock, hashing)?.with_setup_code(setup_code),
         sessions: Sessions::new(Arc::clone(&store), tokens, clock.clone()),
         store,
         clock,
+        // Another installation of the same host, or below another path of it, has another one.
+        cookie: format!("widgetd-{}", installation.get(..8).unwrap_or_default()),
         realm: config.realm.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         allowed_origins: config.allowed_origins.clone(),
+        public_url: config.public_url.clone(),
+        remote_setup: config.remote_setup,
     };
     Ok(http::mount(rocket::custom(&config.figment), services))
 }

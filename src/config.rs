@@ -15,7 +15,9 @@ use rocket::figment::{Figment, Profile};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
-use crate::domain::{AllowedOrigins, Email, MAX_PASSWORD_CHARS, PasswordPolicy, Registration, TrustedProxies};
+use crate::domain::{
+    AllowedOrigins, Email, MAX_PASSWORD_CHARS, PasswordPolicy, PublicUrl, Registration, TrustedProxies,
+};
 use crate::error::Error;
 
 /// The prefix of every variable that is a setting.
@@ -38,6 +40,8 @@ struct Settings {
     throttle: bool,
     trusted_proxies: Vec<String>,
     cors_origins: Vec<String>,
+    public_url: Option<String>,
+    remote_setup: bool,
     audit_days: u32,
     admin_email: Option<String>,
     admin_password_file: Option<PathBuf>,
@@ -57,6 +61,8 @@ impl Default for Settings {
             throttle: true,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            public_url: None,
+            remote_setup: false,
             audit_days: 365,
             admin_email: None,
             admin_password_file: None,
@@ -108,6 +114,10 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     /// Whose pages may call the API.
     pub allowed_origins: AllowedOrigins,
+    /// Under which address browsers reach the service, where it is not the one it listens on.
+    pub public_url: Option<PublicUrl>,
+    /// Whether the first administrator may be made from another machine.
+    pub remote_setup: bool,
     /// For how many days the audit is kept.
     pub audit_days: u32,
     /// Whom to make the first administrator.
@@ -154,6 +164,10 @@ impl Config {
             TrustedProxies::parse(&settings.trusted_proxies).map_err(|why| wrong_setting("trusted_proxies", why))?;
         let allowed_origins =
             AllowedOrigins::parse(&settings.cors_origins).map_err(|why| wrong_setting("cors_origins", why))?;
+        // A variable that is set to nothing is as good as not set.
+        let public_url = settings.public_url.as_deref().filter(|url| !url.is_empty());
+        let public_url =
+            public_url.map(PublicUrl::parse).transpose().map_err(|why| wrong_setting("public_url", why))?;
         let first_administrator = settings.first_administrator()?;
         let database = std::path::absolute(&settings.database)
             .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
@@ -171,6 +185,8 @@ impl Config {
             throttle: settings.throttle,
             trusted_proxies,
             allowed_origins,
+            public_url,
+            remote_setup: settings.remote_setup,
             audit_days: settings.audit_days,
             first_administrator,
             log_filter: log_filter(rocket.log_level),
@@ -416,6 +432,8 @@ mod tests {
             ("WIDGETD_CORS_ORIGINS", "[\"https://app.example.org/\"]"),
             ("WIDGETD_CORS_ORIGINS", "https://app.example.org"),
             ("WIDGETD_TRUSTED_PROXIES", "[\"proxy.local\"]"),
+            ("WIDGETD_PUBLIC_URL", "https://example.org/w"),
+            ("WIDGETD_REMOTE_SETUP", "perhaps"),
             ("WIDGETD_REGISTRATION", "never"),
             ("WIDGETD_AUDIT_DAYS", "0"),
             ("WIDGETD_ADMIN_EMAIL", "ann@example.com"),

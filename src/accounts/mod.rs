@@ -1,9 +1,10 @@
-//! What people do with accounts: register, log in, log out, change or reset a password.
+//! What people do with accounts: make the first one, register, log in, log out, change or reset a password.
 
 mod hasher;
 mod limits;
 mod secrets;
 mod sessions;
+mod setup;
 mod signing_key;
 mod tokens;
 
@@ -14,9 +15,11 @@ pub use self::hasher::{Argon2Settings, Hasher, Hashing};
 pub use self::limits::Limits;
 pub use self::secrets::read_reset_code;
 pub use self::sessions::{AccessToken, Caller, Sessions, create_key};
+pub use self::setup::{FirstAccount, SetupCode};
 pub use self::signing_key::SigningKey;
 pub use self::tokens::Tokens;
 
+use self::setup::Setup;
 use crate::domain::{
     AccountRef, Action, Actor, Authority, By, Credentials, Email, Failure, Login, Network, NewPassword, NewUser,
     Password, PasswordHash, PasswordPolicy, PublicId, Registration, Role, Secret, SessionId, Status, Target, Timestamp,
@@ -46,10 +49,12 @@ pub struct Accounts {
     policy: PasswordPolicy,
     limits: Limits,
     registration: Registration,
+    setup: Setup,
 }
 
 impl Accounts {
     /// Accounts in `store`, whose passwords `hasher` hashes and `policy` judges, within `limits`.
+    /// Without a setup code.
     pub fn new(
         store: Arc<dyn Store>,
         hasher: Hasher,
@@ -57,7 +62,17 @@ impl Accounts {
         limits: Limits,
         registration: Registration,
     ) -> Self {
-        Self { store, hasher, policy, limits, registration }
+        Self { store, hasher, policy, limits, registration, setup: Setup::default() }
+    }
+
+    /// Who may register.
+    pub fn registration(&self) -> Registration {
+        self.registration
+    }
+
+    /// How many characters a new password has at the least.
+    pub fn min_password_length(&self) -> usize {
+        self.policy.min_length
     }
 
     /// Reads a new password as far as can be told at a glance.
@@ -111,13 +126,21 @@ impl Accounts {
         self.limits.take_write(authority.user, authority.role)
     }
 
-    /// Makes somebody an account, who was admitted, and logs them in, unless the account has to wait
-    /// for approval. [`Error::Conflict`] where a name is taken.
-    pub async fn register(&self, new: NewAccount, sessions: &Sessions, by: &By) -> Result<Option<AccessToken>, Error> {
+    /// Makes somebody an account, who was admitted, and logs them in, where there are `sessions` to do that
+    /// with and the account need not wait for approval. [`Error::Conflict`] where a name is taken.
+    pub async fn register(
+        &self,
+        new: NewAccount,
+        sessions: Option<&Sessions>,
+        by: &By,
+    ) -> Result<Option<AccessToken>, Error> {
         let id = PublicId::generate();
         let by = By { actor: Actor::Account(id), ..by.clone() };
         let (status, start) = match self.registration {
-            Registration::Open => (Status::Active, Some(sessions.issue(id, Role::Employee, &by)?)),
+            Registration::Open => {
+                let issue = |sessions: &Sessions| sessions.issue(id, Role::Employee, &by);
+                (Status::Active, sessions.map(issue).transpose()?)
+            }
             Registration::Approval | Registration::Closed => (Status::Pending, None),
         };
         let (token, session) = start.unzip();
@@ -265,7 +288,7 @@ impl Accounts {
 
     /// Makes a code with which the account's owner can set a new password, once, for an hour.
     pub async fn create_reset_code(&self, user: PublicId, by: &By) -> Result<(Secret, User, Timestamp), Error> {
-        let code = secrets::new_reset_code()?;
+        let code = secrets::new_code()?;
         let expires_at = by.at.plus_seconds(RESET_CODE_SECONDS);
         let user = self.store.create_reset_code(user, secrets::hash_of_code(&code), expires_at, by).await?;
         Ok((code, user, expires_at))
@@ -278,7 +301,7 @@ impl Accounts {
         self.limits.take_anonymous_attempt(network).inspect_err(|_| self.log_throttled(by, "-"))?;
         let code = secrets::hash_of_code(code);
         let Some(user) = self.store.find_user_by_reset_code(&code, by.at).await? else {
-            return Err(self.wrong_code(by).await);
+            return Err(self.wrong_code(Action::ResetPassword, by).await);
         };
         let hash = self.hash_new("new_password", new, &user).await.inspect_err(|error| {
             if matches!(error, Error::Busy) {
@@ -287,14 +310,14 @@ impl Accounts {
         })?;
         let by = By { actor: Actor::Account(user.public_id), ..by.clone() };
         let Some(user) = self.store.redeem_reset_code(code, hash, &by).await? else {
-            return Err(self.wrong_code(&by).await);
+            return Err(self.wrong_code(Action::ResetPassword, &by).await);
         };
         self.limits.forgive_anonymous_attempt(network);
         Ok(user)
     }
 
-    async fn wrong_code(&self, by: &By) -> Error {
-        match self.note_failure(Action::ResetPassword, Target::Unknown, "-", "wrong_code", by).await {
+    async fn wrong_code(&self, action: Action, by: &By) -> Error {
+        match self.note_failure(action, Target::Unknown, "-", "wrong_code", by).await {
             Ok(()) => Error::invalid("code", "is wrong, has been used, or has expired"),
             Err(error) => error,
         }

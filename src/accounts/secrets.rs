@@ -1,4 +1,4 @@
-//! Secrets that are made up here: API keys and reset codes.
+//! Secrets that are made up here: API keys, reset codes and setup codes.
 
 use data_encoding::{BASE32_NOPAD, BASE32_NOPAD_NOCASE};
 use sha2::{Digest, Sha256};
@@ -12,10 +12,10 @@ pub const KEY_PREFIX: &str = "wgt_";
 /// The random bytes of an API key: 160 bits, 32 characters.
 const KEY_BYTES: usize = 20;
 
-/// The random bytes of a reset code: 80 bits, which nobody guesses in the hour that it is good.
+/// The random bytes of a code: 80 bits, which nobody guesses while it is good.
 const CODE_BYTES: usize = 10;
 
-/// How a reset code is written: in groups, as it may have to be read to somebody.
+/// How a code is written: in groups, as it may have to be read to somebody.
 const CODE_GROUP: usize = 4;
 
 /// A new API key.
@@ -24,8 +24,8 @@ pub fn new_key() -> Result<Secret, Error> {
     Ok(Secret::new(format!("{KEY_PREFIX}{text}")))
 }
 
-/// A new reset code, like `abcd-efgh-ijkl-mnop`.
-pub fn new_reset_code() -> Result<Secret, Error> {
+/// A new code, for a reset or the setup, like `abcd-efgh-ijkl-mnop`.
+pub fn new_code() -> Result<Secret, Error> {
     let text = BASE32_NOPAD.encode(&random::<CODE_BYTES>()?).to_ascii_lowercase();
     let groups: Vec<&str> = (0..text.len()).step_by(CODE_GROUP).map(|start| &text[start..start + CODE_GROUP]).collect();
     Ok(Secret::new(groups.join("-")))
@@ -33,10 +33,15 @@ pub fn new_reset_code() -> Result<Secret, Error> {
 
 /// Reads a reset code. Letter case, hyphens and blanks are the writer's, and do not count.
 pub fn read_reset_code(text: &str) -> Result<Secret, String> {
+    read_code("a reset code", text)
+}
+
+/// Reads a code in the same way, which is called `kind` where it is none.
+pub fn read_code(kind: &str, text: &str) -> Result<Secret, String> {
     let letters: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
     match BASE32_NOPAD_NOCASE.decode(letters.as_bytes()) {
         Ok(bytes) if bytes.len() == CODE_BYTES => Ok(Secret::new(letters.to_ascii_lowercase())),
-        _ => Err("is not a reset code; one looks like abcd-efgh-ijkl-mnop".to_owned()),
+        _ => Err(format!("is not {kind}; one looks like abcd-efgh-ijkl-mnop")),
     }
 }
 
@@ -45,7 +50,7 @@ pub fn hash_of_key(key: &str) -> SecretHash {
     hash(key)
 }
 
-/// The hash of a reset code, however it is grouped.
+/// The hash of a code, however it is grouped.
 pub fn hash_of_code(code: &Secret) -> SecretHash {
     hash(&code.reveal().replace('-', ""))
 }
@@ -73,8 +78,8 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_code_is_read_however_somebody_writes_it() {
-        let code = new_reset_code().unwrap();
+    fn a_code_is_read_however_somebody_writes_it() {
+        let code = new_code().unwrap();
         let text = code.reveal();
         assert_eq!(text.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4, 4]);
         for written in [text.to_owned(), text.to_uppercase(), text.replace('-', ""), text.replace('-', " ")] {

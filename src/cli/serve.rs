@@ -1,7 +1,6 @@
 //! `widgetd serve`
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +8,8 @@ use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
 
 use super::terminal::judge;
-use crate::accounts::{Hashing, NewAccount};
-use crate::app::{self, API_PAGES};
+use crate::accounts::{Hashing, NewAccount, SetupCode};
+use crate::app::{self, API_PAGES, SETUP_PAGE};
 use crate::clock::Clock;
 use crate::config::{Config, FirstAdministrator};
 use crate::domain::{AccountRef, Actor, By, Login, Role, Status, User};
@@ -43,17 +42,13 @@ async fn serve(config: &Config) -> Result<(), Error> {
         make_first_administrator(config, first, &store).await?;
     }
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&store), config.audit_days));
-    let next_step =
-        if store.has_administrator().await? { None } else { Some(command(config, "user add you@example.org --admin")) };
-    let database = config.database.clone();
-
-    let rocket = app::build(config, Arc::clone(&store), clock).await?.attach(AdHoc::on_liftoff(
-        "say where we are",
-        move |rocket| {
-            let at = SocketAddr::new(rocket.config().address, rocket.config().port);
-            Box::pin(async move { announce(at, &database, next_step.as_deref()) })
-        },
-    ));
+    let setup_code = if store.has_administrator().await? { None } else { Some(SetupCode::generate()?) };
+    let rocket = app::build(config, Arc::clone(&store), clock, setup_code.as_ref()).await?;
+    let settings = config.clone();
+    let rocket = rocket.attach(AdHoc::on_liftoff("say where we are", move |rocket| {
+        let at = SocketAddr::new(rocket.config().address, rocket.config().port);
+        Box::pin(async move { announce(&settings, at, setup_code.as_ref()) })
+    }));
     let outcome = rocket.launch().await.map(drop).map_err(|error| explain(&error));
     housekeeping.abort();
     store.close().await;
@@ -116,7 +111,7 @@ async fn keep_house(store: Arc<dyn Store>, audit_days: u32) {
     }
 }
 
-fn announce(at: SocketAddr, database: &Path, next_step: Option<&str>) {
+fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
     let host = match at.ip() {
         // Listening everywhere; this machine is one of the places to find it.
         ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), at.port()),
@@ -124,11 +119,24 @@ fn announce(at: SocketAddr, database: &Path, next_step: Option<&str>) {
     };
     eprintln!("\nwidgetd {} is ready.\n", env!("CARGO_PKG_VERSION"));
     let elsewhere = if at.ip().is_unspecified() { ", and every other address of this machine" } else { "" };
-    eprintln!("  Address    http://{host}{elsewhere}");
-    eprintln!("  API pages  http://{host}{API_PAGES}");
-    eprintln!("  Database   {}", database.display());
-    if let Some(command) = next_step {
-        eprintln!("\n  There is no administrator yet. In another terminal:\n\n    {command}");
+    let local = format!("http://{host}");
+    let public = config.public_url.as_ref().map(|url| format!("{}{}", url.origin(), url.path()));
+    eprintln!("  Address    {local}{elsewhere}");
+    if let Some(public) = &public {
+        eprintln!("  Public     {public}/");
+    }
+    // The links in answers hold there, and the pages can be tried out there.
+    eprintln!("  API pages  {}{API_PAGES}", public.as_ref().unwrap_or(&local));
+    eprintln!("  Database   {}", config.database.display());
+    if let Some(code) = setup_code {
+        let (here, root) = match &public {
+            Some(public) if config.remote_setup => ("", public),
+            _ if config.remote_setup => ("", &local),
+            _ => (" on this machine", &local),
+        };
+        eprintln!("\n  There is no administrator yet. Open this link{here} to become it; it works once:\n");
+        eprintln!("    {root}{SETUP_PAGE}/{}\n", code.reveal());
+        eprintln!("  Or, in another terminal:\n\n    {}", command(config, "user add you@example.org --admin"));
     }
     eprintln!("\nPress Ctrl-C to stop.\n");
 }

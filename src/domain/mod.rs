@@ -104,6 +104,7 @@ mod network;
 mod origin;
 mod page;
 mod password;
+mod public_url;
 mod secret;
 mod session;
 mod sort;
@@ -122,6 +123,7 @@ pub use network::{Network, TrustedProxies};
 pub use origin::AllowedOrigins;
 pub use page::{PAGE_SIZES, Page, PageRequest};
 pub use password::{MAX_PASSWORD_CHARS, NewPassword, Password, PasswordHash, PasswordPolicy};
+pub use public_url::PublicUrl;
 pub use secret::{Secret, SecretHash};
 pub use session::{Credential, NewSession, Session, SessionId};
 pub use sort::{Search, Sort};
@@ -129,10 +131,11 @@ pub use task::{
     Description, NewTask, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Title, Viewer, check_move,
 };
 pub use template::{NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName, TemplateSort};
+pub use text::turns_direction;
 pub use timestamp::Timestamp;
 pub use user::{
     AccountRef, Authority, Credentials, Email, Login, NewUser, Owner, PublicId, Registration, Role, Status, User,
-    UserChange, UserFilter, UserSort, Username, keeps_an_administrator,
+    UserChange, UserFilter, UserSort, Username, check_no_administrator, keeps_an_administrator,
 };
 pub use version::{Precondition, Version, Versions};
 pub use widget::{InfoUrl, NewWidget, Put, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort};

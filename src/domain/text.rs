@@ -15,8 +15,8 @@ pub fn check_line(text: &str, most: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Those that turn the direction of a text (UAX #9) make one name look like another.
-const fn turns_direction(c: char) -> bool {
+/// Whether a character turns the direction of a text (UAX #9), which makes one name look like another.
+pub const fn turns_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

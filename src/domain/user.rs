@@ -162,6 +162,15 @@ pub enum Login {
     Username(Username),
 }
 
+impl Login {
+    /// Reads an e-mail address or a username, which never look like each other.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let email = || Email::parse(text).ok().map(Self::Email);
+        let username = || Username::parse(text).ok().map(Self::Username);
+        email().or_else(username).ok_or_else(|| format!("'{text}' is neither an e-mail address nor a username"))
+    }
+}
+
 /// An account to be made. The password is hashed already: the store never sees it.
 #[derive(Clone, Debug)]
 pub struct NewUser {
@@ -192,10 +201,7 @@ impl AccountRef {
     /// Reads a public id, an e-mail address or a username, which never look like each other.
     pub fn parse(text: &str) -> Result<Self, String> {
         let id = PublicId::parse(text).map(Self::Id);
-        let email = || Email::parse(text).ok().map(Login::Email).map(Self::Login);
-        let username = || Username::parse(text).ok().map(Login::Username).map(Self::Login);
-        id.or_else(email)
-            .or_else(username)
+        id.or_else(|| Login::parse(text).ok().map(Self::Login))
             .ok_or_else(|| format!("'{text}' is not an account's e-mail address, username or public id"))
     }
 
@@ -316,6 +322,11 @@ pub fn keeps_an_administrator<E: From<Error>>(
         );
     }
     Ok(())
+}
+
+/// Refuses to make the first administrator where one exists already.
+pub fn check_no_administrator(exists: bool) -> Result<(), Error> {
+    if exists { Err(Error::Conflict("There is an administrator already.".to_owned())) } else { Ok(()) }
 }
 
 #[cfg(test)]

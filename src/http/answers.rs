@@ -48,12 +48,17 @@ pub struct Unstored<T>(pub Status, pub T);
 impl<'r, T: Serialize> Responder<'r, 'static> for Unstored<T> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let Self(status, view) = self;
-        Response::build_from(Json(view).respond_to(request)?)
-            .status(status)
-            .header(Header::new("Cache-Control", "no-store"))
-            .header(Header::new("Pragma", "no-cache"))
-            .ok()
+        let mut response = Json(view).respond_to(request)?;
+        response.set_status(status);
+        forbid_storing(&mut response);
+        Ok(response)
     }
+}
+
+/// Tells every cache, also the old ones, to keep nothing of a response.
+pub fn forbid_storing(response: &mut Response<'_>) {
+    response.set_header(Header::new("Cache-Control", "no-store"));
+    response.set_header(Header::new("Pragma", "no-cache"));
 }
 
 impl<T: JsonSchema + Serialize + Send> OpenApiResponderInner for Unstored<T> {

@@ -17,7 +17,7 @@ use super::etag::{Tagged, UNCHANGED};
 use super::fields::Fields;
 use super::guards::{Account, LoggedIn};
 use super::page::{LIST, PageQuery, PageView};
-use super::{API, Services};
+use super::{API, BasePath, Services};
 use crate::accounts;
 use crate::domain::{ApiKey, By, KeyId, KeyName, KeyScope, NewApiKey, Timestamp};
 use crate::error::Error;
@@ -110,7 +110,7 @@ impl Tagged for ApiKey {
 }
 
 impl KeyView {
-    fn new(key: ApiKey) -> Self {
+    fn new(key: ApiKey, base: BasePath<'_>) -> Self {
         Self {
             id: key.id.to_string(),
             name: key.name.into_string(),
@@ -121,7 +121,7 @@ impl KeyView {
             expires_at_iso8601: key.expires_at.map(Timestamp::to_iso_8601),
             last_used_at: key.last_used_at.map(Timestamp::to_clock_text),
             last_used_at_iso8601: key.last_used_at.map(Timestamp::to_iso_8601),
-            link: format!("{API}/auth/keys/{}", key.id),
+            link: format!("{base}{API}/auth/keys/{}", key.id),
         }
     }
 }
@@ -150,7 +150,8 @@ async fn create_key(
     let Body(CreateKey { name, scope, expires }) = body;
     let by = client.on_behalf_of(&account.caller);
     let (secret, key) = accounts::create_key(&*services.store, account.id(), name, scope, expires, &by).await?;
-    Ok(Unstored(Status::Created, NewKeyView { key: secret.reveal().to_owned(), view: KeyView::new(key) }))
+    let view = KeyView::new(key, services.base_path());
+    Ok(Unstored(Status::Created, NewKeyView { key: secret.reveal().to_owned(), view }))
 }
 
 /// # List your API keys
@@ -164,7 +165,9 @@ async fn list_keys(
     services: &State<Services>,
 ) -> Result<PageView<KeyView>, Problem> {
     let page = services.store.list_keys(Some(account.id()), query.page).await?;
-    Ok(PageView::new(&query.address("/auth/keys"), page, services.clock.now(), KeyView::new))
+    let base = services.base_path();
+    let address = query.address(base, "/auth/keys");
+    Ok(PageView::new(&address, page, services.clock.now(), |key| KeyView::new(key, base)))
 }
 
 /// # Revoke an API key

@@ -118,7 +118,7 @@ async fn list_audit(
     query: PageQuery<AuditFilter>,
     services: &State<Services>,
 ) -> Result<PageView<AuditView>, Problem> {
-    let address = query.address("/audit");
+    let address = query.address(services.base_path(), "/audit");
     let page = services.store.list_audit(query.filter, query.page).await?;
     Ok(PageView::new(&address, page, services.clock.now(), AuditView::new))
 }

@@ -1,4 +1,4 @@
-//! `/auth`: register, log in, log out, change or reset a password.
+//! `/auth`: make the first administrator, register, log in, log out, change or reset a password.
 
 use rocket::http::Status;
 use rocket::serde::json::Json;
@@ -6,19 +6,20 @@ use rocket::{Route, State, post};
 use rocket_okapi::okapi::openapi3::OpenApi;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
 
 use super::Services;
-use super::answers::{StatusView, Unstored};
+use super::answers::StatusView;
 use super::body::{Body, Input, Nothing};
-use super::client::Client;
+use super::client::{Client, MaySetUp};
 use super::docs::{Answer, Description};
+use super::entrance::{Entered, Entrance, FROM_ELSEWHERE, OpenEntrance, TO_A_PAGE};
 use super::error::Problem;
 use super::fields::Fields;
 use super::guards::LoggedIn;
-use crate::accounts::{AccessToken, NewAccount, read_reset_code};
-use crate::domain::{Action, By, Email, Login, NewPassword, Password, Secret, Username};
+use super::pages::Notice;
+use crate::accounts::{FirstAccount, NewAccount, SetupCode, read_reset_code};
+use crate::domain::{Action, By, Email, Login, NewPassword, Password, Registration, Secret, Username};
 use crate::error::Error;
 
 /// How the document tells that too many attempts were made.
@@ -26,7 +27,8 @@ pub const TOO_MANY: Answer = (429, "Too many attempts were made; this one was no
 
 /// The routes of this file, and their part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![register_user, log_in, log_out, change_password, reset_password];
+    let (routes, mut spec) =
+        openapi_get_routes_spec![register_user, set_up, log_in, log_out, change_password, reset_password];
     Description::of(&mut spec)
         .operation(
             "register_user",
@@ -38,6 +40,17 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
                 ),
                 (403, "Registration is closed.", &[]),
                 (409, "The e-mail address or the username is already registered.", &[]),
+                TO_A_PAGE,
+                TOO_MANY,
+            ],
+        )
+        .operation(
+            "set_up",
+            &[
+                (201, "The administrator is made. The token works at once.", &["Cache-Control", "Pragma"]),
+                (403, "The request is not from the machine itself, and the settings do not allow others.", &[]),
+                (409, "There is an administrator, or the e-mail address or the username is already registered.", &[]),
+                TO_A_PAGE,
                 TOO_MANY,
             ],
         )
@@ -47,12 +60,16 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
                 (200, "Logged in.", &["Cache-Control", "Pragma"]),
                 (401, "The account is unknown or the password is wrong.", &[]),
                 (403, "The password is right, and the account may not log in.", &[]),
+                TO_A_PAGE,
                 TOO_MANY,
             ],
         )
-        .operation("log_out", &[(200, "Logged out. The token is dead.", &[])])
+        .operation("log_out", &[(200, "Logged out. The token is dead.", &["Cache-Control", "Pragma"]), TO_A_PAGE])
         .operation("change_password", &[(200, "The password is changed.", &[]), TOO_MANY])
-        .operation("reset_password", &[(200, "The new password is set.", &[]), TOO_MANY]);
+        .operation(
+            "reset_password",
+            &[(200, "The new password is set.", &["Cache-Control", "Pragma"]), TO_A_PAGE, FROM_ELSEWHERE, TOO_MANY],
+        );
     (routes, spec)
 }
 
@@ -97,22 +114,65 @@ impl Input for Register {
     }
 }
 
+/// What making the first administrator takes.
+#[derive(JsonSchema)]
+#[schemars(example = "SetUp::example")]
+struct SetUp {
+    /// What the service has printed when it started. Letter case, hyphens and blanks do not count.
+    #[schemars(with = "String")]
+    code: SetupCode,
+    /// As for registering.
+    #[schemars(with = "String", length(max = 254))]
+    email: Email,
+    /// As for registering.
+    #[schemars(with = "String", length(min = 1, max = 128))]
+    password: Password,
+    /// As for registering.
+    #[schemars(with = "Option<String>", length(min = 3, max = 32), regex(pattern = "^[a-zA-Z0-9._-]+$"))]
+    username: Option<Username>,
+}
+
+impl SetUp {
+    fn example() -> serde_json::Value {
+        json!({
+            "code": "abcd-efgh-ijkl-mnop",
+            "email": "ann@example.com",
+            "password": "correct horse battery staple",
+        })
+    }
+}
+
+#[rocket::async_trait]
+impl Input for SetUp {
+    async fn read(fields: &mut Fields, services: &Services, _: &By) -> Result<Option<Self>, Error> {
+        let code = fields.required("code", SetupCode::read);
+        let email = fields.required("email", Email::parse);
+        let password = fields.required("password", |text| services.accounts.check_length(text));
+        let username = fields.optional("username", Username::parse);
+        let (Some(code), Some(email), Some(password), Some(username)) = (code, email, password, username) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { code, email, password, username }))
+    }
+}
+
 /// What logging in takes: the password, and one of the account's names.
 #[derive(JsonSchema)]
 #[schemars(example = "LogIn::example")]
 struct LogIn {
     /// The account's e-mail address.
     #[schemars(with = "Option<String>", length(max = 254))]
-    #[allow(dead_code, reason = "documents the field; `login` holds what was given")]
+    #[allow(dead_code, reason = "documents the field; `login` holds it as well")]
     email: (),
     /// Instead of the e-mail address: the account's username.
     #[schemars(with = "Option<String>", length(min = 3, max = 32))]
-    #[allow(dead_code, reason = "documents the field; `login` holds what was given")]
+    #[allow(dead_code, reason = "documents the field; `login` holds it as well")]
     username: (),
+    /// Instead of both: either of them, for a form that has one input for both.
+    #[schemars(with = "Option<String>", length(max = 254))]
+    login: Login,
     #[schemars(with = "String", length(min = 1, max = 128))]
     password: Password,
-    #[schemars(skip)]
-    login: Login,
 }
 
 impl LogIn {
@@ -124,23 +184,28 @@ impl LogIn {
 #[rocket::async_trait]
 impl Input for LogIn {
     async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
-        let email = fields.optional("email", Email::parse);
-        let username = fields.optional("username", Username::parse);
+        let email = fields.optional("email", |text| Email::parse(text).map(Login::Email));
+        let username = fields.optional("username", |text| Username::parse(text).map(Login::Username));
+        let either = fields.optional("login", Login::parse);
         let password = fields.required("password", Password::parse);
-        let login = match (email, username) {
-            (Some(Some(email)), Some(None)) => Login::Email(email),
-            (Some(None), Some(Some(username))) => Login::Username(username),
-            (Some(None), Some(None)) => {
+        let (Some(email), Some(username), Some(either)) = (email, username, either) else { return Ok(None) };
+        let names = [("email", "an email", email), ("username", "a username", username), ("login", "", either)];
+        let mut given = names.into_iter().filter_map(|(name, called, login)| Some((name, called, login?)));
+        match (given.next(), given.next()) {
+            (Some((.., login)), None) => Ok(password.map(|password| Self { email: (), username: (), login, password })),
+            (Some((_, called, _)), Some((name, ..))) => {
+                fields.refuse(name, format!("must not be given together with {called}"));
+                Ok(None)
+            }
+            (None, _) if fields.has("login") => {
+                fields.refuse("login", "is required");
+                Ok(None)
+            }
+            (None, _) => {
                 fields.refuse("email", "is required, unless there is a username");
-                return Ok(None);
+                Ok(None)
             }
-            (Some(Some(_)), Some(Some(_))) => {
-                fields.refuse("username", "must not be given together with an email");
-                return Ok(None);
-            }
-            _ => return Ok(None),
-        };
-        Ok(password.map(|password| Self { email: (), username: (), password, login }))
+        }
     }
 }
 
@@ -202,41 +267,6 @@ impl Input for ResetPassword {
     }
 }
 
-/// A fresh token (RFC 6750 section 4).
-#[derive(Serialize, JsonSchema)]
-struct TokenView {
-    /// A JSON Web Token, to be sent as `Authorization: Bearer ...`.
-    access_token: String,
-    /// `bearer`
-    token_type: &'static str,
-    /// The token's life in seconds.
-    expires_in: u32,
-}
-
-impl TokenView {
-    fn new(token: AccessToken) -> Self {
-        Self { access_token: token.text, token_type: "bearer", expires_in: token.expires_in }
-    }
-}
-
-/// What registering answers.
-#[derive(Serialize, JsonSchema)]
-struct RegisteredView {
-    #[serde(flatten)]
-    outcome: StatusView,
-    #[serde(flatten)]
-    token: Option<TokenView>,
-}
-
-/// What logging in answers.
-#[derive(Serialize, JsonSchema)]
-struct LoggedInView {
-    #[serde(flatten)]
-    outcome: StatusView,
-    #[serde(flatten)]
-    token: TokenView,
-}
-
 /// # Register
 ///
 /// Makes an account, an employee's, and logs it in. Where the service asks for approval the account
@@ -244,19 +274,45 @@ struct LoggedInView {
 #[openapi(tag = "Accounts")]
 #[post("/auth/register", data = "<body>")]
 async fn register_user(
+    entrance: OpenEntrance,
     client: Client,
     body: Body<Register>,
     services: &State<Services>,
-) -> Result<Unstored<RegisteredView>, Problem> {
+) -> Result<Entered, Problem> {
     let Body(Register { email, password, username }) = body;
     let new = NewAccount { email, username, password };
-    let token = services.accounts.register(new, &services.sessions, &client.unproven()).await?;
-    let message = match token {
-        Some(_) => "successfully registered",
-        None => "successfully registered; your account is waiting for approval",
-    };
-    let view = RegisteredView { outcome: StatusView::success(message), token: token.map(TokenView::new) };
-    Ok(Unstored(Status::Created, view))
+    let OpenEntrance(entrance) = entrance;
+    let sessions = entrance.has_place().then_some(&services.sessions);
+    let token = services.accounts.register(new, sessions, &client.unproven()).await?;
+    let registered = "successfully registered";
+    Ok(match (token, services.accounts.registration()) {
+        (Some(token), _) => entrance.came_in(Status::Created, registered, token),
+        (None, Registration::Open) => entrance.goes_on(Status::Created, registered, Notice::Registered),
+        (None, Registration::Approval | Registration::Closed) => {
+            let message = "successfully registered; your account is waiting for approval";
+            entrance.goes_on(Status::Created, message, Notice::Waiting)
+        }
+    })
+}
+
+/// # Make the first administrator
+///
+/// While there is none, the service prints a code when it starts, as part of a link. It works once, and from
+/// the machine itself alone, unless the setting `remote_setup` is true. The administrator is logged in.
+#[openapi(tag = "Accounts")]
+#[post("/auth/setup", data = "<body>")]
+async fn set_up(
+    _here: MaySetUp,
+    entrance: Entrance,
+    client: Client,
+    body: Body<SetUp>,
+    services: &State<Services>,
+) -> Result<Entered, Problem> {
+    let Body(SetUp { code, email, password, username }) = body;
+    let new = FirstAccount { email, username, password };
+    let token = services.accounts.set_up(&code, new, &services.sessions, &client.unproven()).await?;
+    let message = "successfully set up; you are the administrator";
+    Ok(entrance.came_in(Status::Created, message, token))
 }
 
 /// # Log in
@@ -266,14 +322,15 @@ async fn register_user(
 #[openapi(tag = "Accounts")]
 #[post("/auth/login", data = "<body>")]
 async fn log_in(
+    entrance: Entrance,
     client: Client,
     body: Body<LogIn>,
     services: &State<Services>,
-) -> Result<Unstored<LoggedInView>, Problem> {
+) -> Result<Entered, Problem> {
     let by = client.unproven();
     let user = services.accounts.log_in(body.0.login, body.0.password, &by).await?;
-    let token = TokenView::new(services.sessions.start(&user, &by).await?);
-    Ok(Unstored(Status::Ok, LoggedInView { outcome: StatusView::success("successfully logged in"), token }))
+    let token = services.sessions.start(&user, &by).await?;
+    Ok(entrance.came_in(Status::Ok, "successfully logged in", token))
 }
 
 /// # Log out
@@ -283,13 +340,14 @@ async fn log_in(
 #[post("/auth/logout", data = "<_body>")]
 async fn log_out(
     account: LoggedIn,
+    entrance: Entrance,
     client: Client,
     _body: Body<Nothing>,
     services: &State<Services>,
-) -> Result<Json<StatusView>, Problem> {
+) -> Result<Entered, Problem> {
     let by = client.on_behalf_of(&account.caller);
     services.store.end_session(account.id(), account.session, Action::LogOut, &by).await?;
-    Ok(Json(StatusView::success("successfully logged out")))
+    Ok(entrance.left("successfully logged out"))
 }
 
 /// # Change your password
@@ -316,11 +374,13 @@ async fn change_password(
 #[openapi(tag = "Accounts")]
 #[post("/auth/reset", data = "<body>")]
 async fn reset_password(
+    entrance: Entrance,
     client: Client,
     body: Body<ResetPassword>,
     services: &State<Services>,
-) -> Result<Json<StatusView>, Problem> {
+) -> Result<Entered, Problem> {
     let Body(ResetPassword { code, new_password }) = body;
     services.accounts.reset_password(&code, new_password, &client.unproven()).await?;
-    Ok(Json(StatusView::success("successfully set the new password; please log in")))
+    let message = "successfully set the new password; please log in";
+    Ok(entrance.goes_on(Status::Ok, message, Notice::Reset))
 }

@@ -10,11 +10,12 @@ use rocket_okapi::okapi::openapi3::{MediaType, RequestBody};
 use rocket_okapi::request::OpenApiFromData;
 use schemars::JsonSchema;
 
-use super::Services;
+use super::browser::wants_page;
 use super::client::sender;
 use super::error::{Problem, refuse};
 use super::fallback::discard;
 use super::fields::{Fields, WHOLE_BODY};
+use super::{Services, pages};
 use crate::domain::By;
 use crate::error::Error;
 
@@ -61,6 +62,9 @@ impl<'r, T: Input> FromData<'r> for Body<T> {
 
 async fn read<T: Input>(request: &Request<'_>, data: Data<'_>) -> Result<T, Problem> {
     let mut fields = read_fields(request, data, T::MAX_BODY).await?;
+    if wants_page(request) {
+        pages::keep_typed(request, &fields);
+    }
     let value = T::read(&mut fields, Services::of(request)?, sender(request)?).await?;
     Ok(fields.finish(value)?)
 }

@@ -1,6 +1,7 @@
 //! The OpenAPI document, and Swagger UI to read it with.
 
-use rocket::http::{ContentType, Header};
+use askama::Template;
+use rocket::http::Header;
 use rocket::{Responder, Route, State, get};
 use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::Map;
@@ -14,9 +15,11 @@ use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::schema::InstanceType;
 use serde_json::{Value, json};
 
-use super::API;
 use super::error::Problem;
 use super::guards::OF_WRITES;
+use super::headers::POLICY_OF_SWAGGER_UI;
+use super::pages::{Frame, Html};
+use super::{API, BasePath};
 
 const DESCRIPTION: &str = "\
 Accounts, bearer tokens, API keys, widgets that everyone reads and administrators write, tasks that managers hand out \
@@ -30,9 +33,9 @@ pub struct Document(String);
 
 impl Document {
     /// Puts the parts together. `pages` has its paths at the root, the others theirs below the API.
-    pub fn new(mut pages: OpenApi, parts: &[OpenApi]) -> Self {
+    pub fn new(mut pages: OpenApi, parts: &[OpenApi], base: BasePath<'_>) -> Self {
         for item in pages.paths.values_mut() {
-            item.servers = Some(vec![server("/")]);
+            item.servers = Some(vec![server(format!("{base}/"))]);
         }
         let mut document = OpenApi {
             openapi: pages.openapi.clone(),
@@ -42,7 +45,7 @@ impl Document {
                 description: Some(DESCRIPTION.to_owned()),
                 ..Info::default()
             },
-            servers: vec![server(API)],
+            servers: vec![server(format!("{base}{API}"))],
             tags: [
                 ("Accounts", "Come in, and go out."),
                 ("Your account", "Who you are, and where you are logged in."),
@@ -72,8 +75,8 @@ impl Document {
     }
 }
 
-fn server(url: &str) -> Server {
-    Server { url: url.to_owned(), ..Server::default() }
+fn server(url: String) -> Server {
+    Server { url, ..Server::default() }
 }
 
 /// A status, what it means, and the headers that come with it.
@@ -220,7 +223,7 @@ pub fn value_of(schema: SchemaObject) -> ParameterValue {
 
 /// The routes of the documentation, and their part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![swagger_json, openapi_json, show_api_pages, get_asset];
+    let (routes, mut spec) = openapi_get_routes_spec![swagger_json, openapi_json, show_api_pages];
     Description::of(&mut spec)
         .operation("swagger_json", &[(200, "The document.", &[])])
         .operation("openapi_json", &[(200, "The document.", &[])])
@@ -257,26 +260,6 @@ fn openapi_json(document: &State<Document>) -> DocumentView<'_> {
     DocumentView(&document.0)
 }
 
-/// A file that is part of the binary.
-#[derive(Responder)]
-struct Asset {
-    bytes: &'static [u8],
-    content_type: ContentType,
-    cache_control: Header<'static>,
-}
-
-impl Asset {
-    fn new(bytes: &'static [u8], content_type: ContentType) -> Self {
-        Self { bytes, content_type, cache_control: Header::new("Cache-Control", "max-age=3600") }
-    }
-}
-
-impl OpenApiResponderInner for Asset {
-    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(content_of("text/html", InstanceType::String))
-    }
-}
-
 fn content_of(content_type: &str, kind: InstanceType) -> Responses {
     let schema = SchemaObject { instance_type: Some(kind.into()), ..SchemaObject::default() };
     let mut response = Response::default();
@@ -286,10 +269,22 @@ fn content_of(content_type: &str, kind: InstanceType) -> Responses {
     responses
 }
 
-macro_rules! asset {
-    ($name:literal, $content_type:ident) => {
-        Asset::new(include_bytes!(concat!("../../static/swagger-ui/", $name)), ContentType::$content_type)
-    };
+/// Swagger UI.
+#[derive(Template)]
+#[template(path = "api.html")]
+struct ApiPage {
+    frame: Frame,
+}
+
+/// The page as an answer, which may do a little more than ours. That it cannot be rendered is not known to
+/// happen, and so not documented.
+#[derive(Responder)]
+struct ApiPageView(Result<Html, Problem>, Header<'static>);
+
+impl OpenApiResponderInner for ApiPageView {
+    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        Ok(content_of("text/html", InstanceType::String))
+    }
 }
 
 /// # The API for people
@@ -297,18 +292,7 @@ macro_rules! asset {
 /// Swagger UI: every operation, to be tried out.
 #[openapi(tag = "Service")]
 #[get("/ui")]
-fn show_api_pages() -> Asset {
-    asset!("index.html", HTML)
-}
-
-/// What the page loads. Not documented: it is part of the page.
-#[openapi(skip)]
-#[get("/ui/<file>")]
-fn get_asset(file: &str) -> Result<Asset, Problem> {
-    match file {
-        "swagger-ui.css" => Ok(asset!("swagger-ui.css", CSS)),
-        "swagger-ui-bundle.js" => Ok(asset!("swagger-ui-bundle.js", JavaScript)),
-        "start.js" => Ok(asset!("start.js", JavaScript)),
-        _ => Err(Problem::of_status(rocket::http::Status::NotFound)),
-    }
+fn show_api_pages(frame: Frame) -> ApiPageView {
+    let policy = Header::new("Content-Security-Policy", POLICY_OF_SWAGGER_UI);
+    ApiPageView(Html::of(&ApiPage { frame }), policy)
 }

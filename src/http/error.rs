@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use super::Services;
+use super::browser::wants_page;
 use super::client::request_id;
+use super::headers::complete;
+use super::{Services, pages};
 use crate::domain::Role;
 use crate::error::{Error, FieldErrors, TokenProblem};
 use rocket::http::{ContentType, Header, Status};
@@ -152,7 +154,7 @@ impl Problem {
         self.0.status
     }
 
-    /// The problem as an answer to this request.
+    /// The problem as an answer to this request: JSON, or a page for a browser that navigates.
     pub fn to_response(&self, request: &Request<'_>) -> Response<'static> {
         let parts = &*self.0;
         let message = match &parts.cause {
@@ -164,27 +166,32 @@ impl Problem {
                 Cow::Owned(format!("{}, request {id}", parts.message))
             }
         };
+        let page =
+            if wants_page(request) { pages::answer(request, parts.status, &message, &parts.errors) } else { None };
+        let mut response = page.unwrap_or_else(|| self.to_json(&message));
+        if let Some(challenge) = &parts.challenge {
+            let realm = Services::of(request).map_or("", |services| services.realm.as_str());
+            response.set_header(Header::new("WWW-Authenticate", challenge.to_header(realm)));
+        }
+        if let Some(allow) = &parts.allow {
+            response.set_header(Header::new("Allow", allow.clone()));
+        }
+        if let Some(seconds) = parts.retry_after {
+            response.set_header(Header::new("Retry-After", seconds.to_string()));
+        }
+        response
+    }
+
+    fn to_json(&self, message: &str) -> Response<'static> {
+        let Parts { status, errors, .. } = &*self.0;
         let view = ErrorView {
-            status: if parts.status.code < 500 { "fail" } else { "error" },
-            message: &message,
-            errors: (!parts.errors.is_empty()).then(|| parts.errors.iter().collect()),
+            status: if status.code < 500 { "fail" } else { "error" },
+            message,
+            errors: (!errors.is_empty()).then(|| errors.iter().collect()),
         };
         // Strings in a struct always serialize.
         let body = serde_json::to_vec(&view).unwrap_or_default();
-
-        let mut response = Response::build();
-        response.status(parts.status).header(ContentType::JSON);
-        if let Some(challenge) = &parts.challenge {
-            let realm = Services::of(request).map_or("", |services| services.realm.as_str());
-            response.header(Header::new("WWW-Authenticate", challenge.to_header(realm)));
-        }
-        if let Some(allow) = &parts.allow {
-            response.header(Header::new("Allow", allow.clone()));
-        }
-        if let Some(seconds) = parts.retry_after {
-            response.header(Header::new("Retry-After", seconds.to_string()));
-        }
-        response.sized_body(body.len(), Cursor::new(body)).finalize()
+        Response::build().status(*status).header(ContentType::JSON).sized_body(body.len(), Cursor::new(body)).finalize()
     }
 }
 
@@ -264,8 +271,20 @@ pub fn refuse(request: &Request<'_>, problem: Problem) -> Status {
     request.local_cache(|| problem).status()
 }
 
+/// What was refused before a route was found, or by one.
+pub struct Caught(Problem);
+
+impl<'r> Responder<'r, 'static> for Caught {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = self.0.to_response(request);
+        // A request that Rocket cannot read passes by the fairings.
+        complete(request, &mut response);
+        Ok(response)
+    }
+}
+
 /// Renders what a guard or a body put in the request's cache, or else what Rocket came to.
 #[catch(default)]
-pub fn catch(status: Status, request: &Request<'_>) -> Problem {
-    request.local_cache(|| Problem::of_status(status)).clone()
+pub fn catch(status: Status, request: &Request<'_>) -> Caught {
+    Caught(request.local_cache(|| Problem::of_status(status)).clone())
 }

@@ -84,14 +84,19 @@ pub fn allowed_methods(request: &Request<'_>) -> Vec<&'static str> {
     methods
 }
 
-/// Whether a route's path, whose segments may be `<parameters>`, is that of a request. As in
-/// Rocket's own matching, slashes that separate nothing do not count, and escapes are read.
+/// Whether a route's path, whose segments may be `<parameters>` and whose last one may stand for
+/// `<many..>`, is that of a request. As in Rocket's own matching, slashes that separate nothing do not
+/// count, and escapes are read.
 fn has_path(pattern: &str, path: Path<'_>) -> bool {
     let mut segments = path.segments().filter(|segment| !segment.is_empty());
-    pattern.split('/').filter(|expected| !expected.is_empty()).all(|expected| match segments.next() {
-        Some(segment) => expected.starts_with('<') || segment == expected,
-        None => false,
-    }) && segments.next().is_none()
+    for expected in pattern.split('/').filter(|expected| !expected.is_empty()) {
+        match segments.next() {
+            Some(_) if expected.ends_with("..>") => return true,
+            Some(segment) if expected.starts_with('<') || segment == expected => {}
+            _ => return false,
+        }
+    }
+    segments.next().is_none()
 }
 
 /// Refuses two kinds of requests before any route sees them.
@@ -143,5 +148,8 @@ mod tests {
         assert!(!has_path("/api/v1/widgets/<name>", "/api/v1/widgets"));
         assert!(has_path("/", "/"));
         assert!(!has_path("/", "/x"));
+        assert!(has_path("/assets/<version>/<name..>", "/assets/v/a"));
+        assert!(has_path("/assets/<version>/<name..>", "/assets/v/a/b/c"));
+        assert!(!has_path("/assets/<version>/<name..>", "/assets/v"));
     }
 }

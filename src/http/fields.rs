@@ -89,6 +89,19 @@ impl Fields {
         form.finish()
     }
 
+    /// The text that was given under a name, whatever is wrong with it.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.given.iter().find(|(given, _)| given == name) {
+            Some((_, Value::Text(text))) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a field of that name, and be it empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|(given, _)| given == name)
+    }
+
     fn add(&mut self, name: String, value: Value) {
         if self.given.iter().any(|(given, _)| *given == name) {
             self.errors.add(&name, "is given more than once");

@@ -18,6 +18,7 @@ use rocket_okapi::okapi::openapi3::{
 use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 
 use super::Services;
+use super::browser::{check_origin, session_cookie};
 use super::error::{Problem, Scope, refuse};
 use crate::accounts::Caller;
 use crate::domain::{Credential, KeyScope, PublicId, SessionId, Timestamp};
@@ -187,24 +188,39 @@ fn count_write(request: &Request<'_>, caller: &Caller) -> Result<(), Error> {
     Services::of(request)?.accounts.admit_write(caller.authority)
 }
 
+/// Who is calling, by a bearer token, or else by the cookie of a browser's session. Browsers send that
+/// whoever makes them; so a write with it has to come from a page of ours.
 async fn authenticate(request: &Request<'_>) -> Result<Caller, Error> {
-    Services::of(request)?.sessions.authenticate(bearer_token(request)?).await
+    let sessions = &Services::of(request)?.sessions;
+    if let Some(token) = bearer_token(request)? {
+        return sessions.authenticate(token).await;
+    }
+    let token = session_cookie(request)?.ok_or(Error::Token(TokenProblem::Missing))?;
+    if writes(request) {
+        check_origin(request)?;
+    }
+    sessions.authenticate_session(token).await
+}
+
+/// Who is calling, if anybody is known to.
+pub async fn find_caller(request: &Request<'_>) -> Result<Option<Caller>, Error> {
+    match authenticate(request).await {
+        Ok(caller) => Ok(Some(caller)),
+        Err(Error::Token(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The token of `Authorization: Bearer ...` (RFC 6750 section 2.1). Another scheme is no token;
 /// two headers, of which a proxy might have checked the other one, are a bad one.
-fn bearer_token<'r>(request: &'r Request<'_>) -> Result<&'r str, Error> {
+fn bearer_token<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, Error> {
     let mut headers = request.headers().get("Authorization");
-    let header = headers.next().ok_or(Error::Token(TokenProblem::Missing))?;
+    let Some(header) = headers.next() else { return Ok(None) };
     if headers.next().is_some() {
         return Err(Error::Token(TokenProblem::Invalid));
     }
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-    if scheme.eq_ignore_ascii_case("Bearer") {
-        Ok(token.trim_matches(' '))
-    } else {
-        Err(Error::Token(TokenProblem::Missing))
-    }
+    Ok(scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_matches(' ')))
 }
 
 fn bearer_scheme() -> RequestHeaderInput {

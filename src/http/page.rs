@@ -15,12 +15,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::API;
 use super::docs::value_of;
 use super::error::Problem;
 use super::etag::{Tagged, WithTag};
 use super::fields::Fields;
 use super::guards::turn_away;
+use super::{API, BasePath};
 use crate::domain::{PAGE_SIZES, Page, PageRequest, Timestamp};
 use crate::error::Error;
 
@@ -60,9 +60,9 @@ pub struct PageQuery<F> {
 
 impl<F> PageQuery<F> {
     /// The address of the list at `path` below the API, up to the parameters that name a page.
-    pub fn address(&self, path: &str) -> String {
+    pub fn address(&self, base: BasePath<'_>, path: &str) -> String {
         let separator = if self.repeated.is_empty() { "" } else { "&" };
-        format!("{API}{path}?{}{separator}", self.repeated)
+        format!("{base}{API}{path}?{}{separator}", self.repeated)
     }
 }
 
@@ -287,8 +287,9 @@ mod tests {
     fn links_repeat_what_a_list_is_filtered_by() {
         let query = read::<Text>("page=2&q=a%26b%0d%3e&per_page=5").unwrap();
         assert_eq!(query.filter.0.as_deref(), Some("a&b\r>"));
-        assert_eq!(query.address("/w"), "/api/v1/w?q=a%26b%0D%3E&");
-        assert_eq!(read::<Text>("p%61ge=2").unwrap().address("/w"), "/api/v1/w?");
+        assert_eq!(query.address(BasePath(""), "/a"), "/api/v1/a?q=a%26b%0D%3E&");
+        assert_eq!(query.address(BasePath("/w"), "/a"), "/w/api/v1/a?q=a%26b%0D%3E&");
+        assert_eq!(read::<Text>("p%61ge=2").unwrap().address(BasePath(""), "/a"), "/api/v1/a?");
     }
 
     #[test]

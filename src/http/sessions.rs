@@ -14,7 +14,7 @@ use super::error::Problem;
 use super::etag::{Tagged, UNCHANGED};
 use super::guards::{Account, LoggedIn};
 use super::page::{LIST, PageQuery, PageView};
-use super::{API, Services};
+use super::{API, BasePath, Services};
 use crate::domain::{Action, Session, SessionId, Timestamp};
 use crate::error::Error;
 
@@ -57,7 +57,7 @@ impl Tagged for Session {
 }
 
 impl SessionView {
-    fn new(session: Session, current: Option<SessionId>) -> Self {
+    fn new(session: Session, current: Option<SessionId>, base: BasePath<'_>) -> Self {
         Self {
             id: session.id.to_string(),
             current: current == Some(session.id),
@@ -67,7 +67,7 @@ impl SessionView {
             expires_at_iso8601: session.expires_at.to_iso_8601(),
             address: session.address.map(|address| address.to_string()),
             client: session.client,
-            link: format!("{API}/auth/sessions/{}", session.id),
+            link: format!("{base}{API}/auth/sessions/{}", session.id),
         }
     }
 }
@@ -84,8 +84,9 @@ async fn list_sessions(
 ) -> Result<PageView<SessionView>, Problem> {
     let now = services.clock.now();
     let page = services.store.list_sessions(account.id(), now, query.page).await?;
-    let current = account.session();
-    Ok(PageView::new(&query.address("/auth/sessions"), page, now, |session| SessionView::new(session, current)))
+    let (current, base) = (account.session(), services.base_path());
+    let address = query.address(base, "/auth/sessions");
+    Ok(PageView::new(&address, page, now, |session| SessionView::new(session, current, base)))
 }
 
 /// # End a session

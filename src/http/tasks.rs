@@ -17,7 +17,7 @@ use super::fields::Fields;
 use super::guards::{Account, Manager};
 use super::page::{Filter, LIST, PageQuery, PageView, boolean, one_of, parse_bool, text};
 use super::users::OwnerView;
-use super::{API, Services};
+use super::{API, BasePath, Services};
 use crate::domain::{
     AccountRef, By, Deadline, Description as TaskDescription, NewTask, Role, Search, Sort, Task, TaskChange,
     TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, Viewer,
@@ -283,10 +283,10 @@ impl Tagged for Task {
 }
 
 impl TaskView {
-    fn new(task: Task, now: Timestamp) -> Self {
+    fn new(task: Task, now: Timestamp, base: BasePath<'_>) -> Self {
         let deadline = task.deadline.map(Deadline::timestamp);
         Self {
-            link: address(task.id),
+            link: address(base, task.id),
             id: task.id.to_string(),
             deadline: deadline.map(Timestamp::to_clock_text),
             deadline_iso8601: deadline.map(Timestamp::to_iso_8601),
@@ -305,13 +305,13 @@ impl TaskView {
     }
 
     /// The view with its tag.
-    fn tagged(task: Task, now: Timestamp) -> WithTag<Self> {
-        WithTag::of_tag(task.tag(now), Self::new(task, now))
+    fn tagged(task: Task, now: Timestamp, base: BasePath<'_>) -> WithTag<Self> {
+        WithTag::of_tag(task.tag(now), Self::new(task, now, base))
     }
 }
 
-fn address(id: TaskId) -> String {
-    format!("{API}/tasks/{id}")
+fn address(base: BasePath<'_>, id: TaskId) -> String {
+    format!("{base}{API}/tasks/{id}")
 }
 
 /// # List the tasks
@@ -325,9 +325,10 @@ async fn list_tasks(
     query: PageQuery<TaskFilter>,
     services: &State<Services>,
 ) -> Result<PageView<TaskView>, Problem> {
-    let (address, viewer, now) = (query.address("/tasks"), Viewer::of(account.0.authority), services.clock.now());
+    let base = services.base_path();
+    let (address, viewer, now) = (query.address(base, "/tasks"), Viewer::of(account.0.authority), services.clock.now());
     let page = services.store.list_tasks(query.filter, viewer, now, query.page).await?;
-    Ok(PageView::new(&address, page, now, |task| TaskView::new(task, now)))
+    Ok(PageView::new(&address, page, now, |task| TaskView::new(task, now, base)))
 }
 
 /// # Hand out a task
@@ -346,7 +347,8 @@ async fn create_task(
     let new = NewTask { id, title, description, status, deadline, assignee, creator };
     let by = client.on_behalf_of(&manager.0);
     let task = services.store.create_task(new, &by).await?;
-    Ok(Located { location: Some(address(id)), answer: TaskView::tagged(task, by.at) })
+    let base = services.base_path();
+    Ok(Located { location: Some(address(base, id)), answer: TaskView::tagged(task, by.at, base) })
 }
 
 /// # Read a task
@@ -356,7 +358,7 @@ async fn create_task(
 #[get("/tasks/<id>")]
 async fn get_task(account: Account, id: &str, services: &State<Services>) -> Result<WithTag<TaskView>, Problem> {
     let task = services.store.get_task(id_in_path(id)?, Viewer::of(account.0.authority)).await?;
-    Ok(TaskView::tagged(task, services.clock.now()))
+    Ok(TaskView::tagged(task, services.clock.now(), services.base_path()))
 }
 
 /// # Change a task, or move it on
@@ -381,7 +383,7 @@ async fn update_task(
     }
     let by = client.on_behalf_of(&caller);
     let task = services.store.update_task(id_in_path(id)?, body.0.change, viewer, conditions.0, &by).await?;
-    Ok(TaskView::tagged(task, by.at))
+    Ok(TaskView::tagged(task, by.at, services.base_path()))
 }
 
 /// # Delete a task

@@ -18,7 +18,7 @@ use super::etag::{CHANGED, Conditions, Located, Tagged, UNCHANGED, WithTag};
 use super::fields::Fields;
 use super::guards::Account;
 use super::page::{Filter, LIST, PageQuery, PageView, text};
-use super::{API, Services};
+use super::{API, BasePath, Services};
 use crate::domain::{
     By, NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName, TemplateSort,
     Timestamp,
@@ -197,9 +197,9 @@ impl Tagged for Template {
 }
 
 impl TemplateView {
-    fn new(template: Template) -> Self {
+    fn new(template: Template, base: BasePath<'_>) -> Self {
         Self {
-            link: address(&template.name),
+            link: address(base, &template.name),
             name: template.name.into_string(),
             body: template.body.into_string(),
             created_at: template.created_at.to_clock_text(),
@@ -209,13 +209,13 @@ impl TemplateView {
         }
     }
 
-    fn with_tag(template: Template, now: Timestamp) -> WithTag<Self> {
-        WithTag::of_tag(template.tag(now), Self::new(template))
+    fn with_tag(template: Template, now: Timestamp, base: BasePath<'_>) -> WithTag<Self> {
+        WithTag::of_tag(template.tag(now), Self::new(template, base))
     }
 }
 
-fn address(name: &TemplateName) -> String {
-    format!("{API}/templates/{}", utf8_percent_encode(name.as_str(), ESCAPED))
+fn address(base: BasePath<'_>, name: &TemplateName) -> String {
+    format!("{base}{API}/templates/{}", utf8_percent_encode(name.as_str(), ESCAPED))
 }
 
 /// # List your templates
@@ -228,9 +228,10 @@ async fn list_templates(
     query: PageQuery<TemplateFilter>,
     services: &State<Services>,
 ) -> Result<PageView<TemplateView>, Problem> {
-    let address = query.address("/templates");
+    let base = services.base_path();
+    let address = query.address(base, "/templates");
     let page = services.store.list_templates(account.id(), query.filter, query.page).await?;
-    Ok(PageView::new(&address, page, services.clock.now(), TemplateView::new))
+    Ok(PageView::new(&address, page, services.clock.now(), |template| TemplateView::new(template, base)))
 }
 
 /// # Add a template
@@ -247,7 +248,9 @@ async fn create_template(
     let by = client.on_behalf_of(&account.0);
     let Body(CreateTemplate { name, body }) = body;
     let template = services.store.create_template(NewTemplate { name, body, owner: account.id() }, &by).await?;
-    Ok(Located { location: Some(address(&template.name)), answer: TemplateView::with_tag(template, by.at) })
+    let base = services.base_path();
+    let location = Some(address(base, &template.name));
+    Ok(Located { location, answer: TemplateView::with_tag(template, by.at, base) })
 }
 
 /// # Read a template
@@ -261,7 +264,7 @@ async fn get_template(
     services: &State<Services>,
 ) -> Result<WithTag<TemplateView>, Problem> {
     let template = services.store.get_template(account.id(), &name.read()?).await?;
-    Ok(TemplateView::with_tag(template, services.clock.now()))
+    Ok(TemplateView::with_tag(template, services.clock.now(), services.base_path()))
 }
 
 /// # Change a template
@@ -280,8 +283,9 @@ async fn update_template(
     let by = client.on_behalf_of(&account.0);
     let old = name.read()?;
     let template = services.store.update_template(account.id(), &old, body.0.change, conditions.0, &by).await?;
-    let location = (template.name != old).then(|| address(&template.name));
-    Ok(Located { location, answer: TemplateView::with_tag(template, by.at) })
+    let base = services.base_path();
+    let location = (template.name != old).then(|| address(base, &template.name));
+    Ok(Located { location, answer: TemplateView::with_tag(template, by.at, base) })
 }
 
 /// # Delete a template

@@ -211,7 +211,7 @@ async fn list_accounts(
     query: PageQuery<UserFilter>,
     services: &State<Services>,
 ) -> Result<PageView<AdministeredView>, Problem> {
-    let address = query.address("/users");
+    let address = query.address(services.base_path(), "/users");
     let page = services.store.list_users(query.filter, query.page).await?;
     Ok(PageView::new(&address, page, services.clock.now(), |user| AdministeredView::new(&user)))
 }

@@ -23,7 +23,7 @@ use super::fields::Fields;
 use super::guards::{Account, Admin};
 use super::page::{Filter, LIST, PageQuery, PageView, boolean, one_of, parse_bool, text};
 use super::users::OwnerView;
-use super::{API, Services};
+use super::{API, BasePath, Services};
 use crate::domain::{
     AccountRef, By, Deadline, InfoUrl, NewWidget, Put, Search, Sort, Timestamp, Widget, WidgetChange, WidgetFilter,
     WidgetName, WidgetSort,
@@ -253,10 +253,10 @@ impl Tagged for Widget {
 }
 
 impl WidgetView {
-    fn new(widget: Widget, now: Timestamp) -> Self {
+    fn new(widget: Widget, now: Timestamp, base: BasePath<'_>) -> Self {
         let deadline = widget.deadline.timestamp();
         Self {
-            link: address(&widget.name),
+            link: address(base, &widget.name),
             name: widget.name.into_string(),
             info_url: widget.info_url.into_string(),
             created_at: widget.created_at.to_clock_text(),
@@ -271,26 +271,32 @@ impl WidgetView {
     }
 }
 
-fn address(name: &WidgetName) -> String {
-    format!("{API}/widgets/{}", name.as_str())
+fn address(base: BasePath<'_>, name: &WidgetName) -> String {
+    format!("{base}{API}/widgets/{}", name.as_str())
 }
 
 /// What a write answers: 201 with the new widget's address, or 200.
 enum Written {
-    Created(WidgetName),
+    Created { name: WidgetName, location: String },
     Updated(WidgetName),
+}
+
+impl Written {
+    fn created(name: WidgetName, base: BasePath<'_>) -> Self {
+        Self::Created { location: address(base, &name), name }
+    }
 }
 
 impl<'r> Responder<'r, 'static> for Written {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let (name, message) = match &self {
-            Self::Created(name) => (name, format!("New widget added: {}.", name.as_str())),
-            Self::Updated(name) => (name, format!("'{}' was successfully updated", name.as_str())),
+        let message = match &self {
+            Self::Created { name, .. } => format!("New widget added: {}.", name.as_str()),
+            Self::Updated(name) => format!("'{}' was successfully updated", name.as_str()),
         };
         let mut response = Json(StatusView::success(message)).respond_to(request)?;
-        if let Self::Created(_) = self {
+        if let Self::Created { location, .. } = self {
             response.set_status(Status::Created);
-            response.set_header(Header::new("Location", address(name)));
+            response.set_header(Header::new("Location", location));
         }
         Ok(response)
     }
@@ -313,10 +319,11 @@ async fn list_widgets(
     query: PageQuery<WidgetFilter>,
     services: &State<Services>,
 ) -> Result<PageView<WidgetView>, Problem> {
-    let address = query.address("/widgets");
+    let base = services.base_path();
+    let address = query.address(base, "/widgets");
     let now = services.clock.now();
     let page = services.store.list_widgets(query.filter, query.page, now).await?;
-    Ok(PageView::new(&address, page, now, |widget| WidgetView::new(widget, now)))
+    Ok(PageView::new(&address, page, now, |widget| WidgetView::new(widget, now, base)))
 }
 
 /// # Add a widget
@@ -333,7 +340,7 @@ async fn create_widget(
     let Body(CreateWidget { name, info_url, deadline }) = body;
     let new = NewWidget { name: name.clone(), info_url, deadline, owner: admin.0.authority.user };
     services.store.create_widget(new, &client.on_behalf_of(&admin.0)).await?;
-    Ok(Written::Created(name))
+    Ok(Written::created(name, services.base_path()))
 }
 
 /// # Read a widget
@@ -348,7 +355,7 @@ async fn get_widget(
 ) -> Result<WithTag<WidgetView>, Problem> {
     let widget = services.store.get_widget(&name.read()?).await?;
     let now = services.clock.now();
-    Ok(WithTag::of_tag(widget.tag(now), WidgetView::new(widget, now)))
+    Ok(WithTag::of_tag(widget.tag(now), WidgetView::new(widget, now, services.base_path())))
 }
 
 /// # Put a widget in its place
@@ -368,7 +375,7 @@ async fn put_widget(
     let Body(PutWidget { info_url, deadline }) = body;
     let widget = NewWidget { name: name.clone(), info_url, deadline, owner: admin.0.authority.user };
     Ok(match services.store.put_widget(widget, conditions.0, &client.on_behalf_of(&admin.0)).await? {
-        Put::Created => Written::Created(name),
+        Put::Created => Written::created(name, services.base_path()),
         Put::Updated => Written::Updated(name),
     })
 }
@@ -389,8 +396,9 @@ async fn update_widget(
     let by = client.on_behalf_of(&admin.0);
     let old = name.read()?;
     let widget = services.store.update_widget(&old, body.0.change, conditions.0, &by).await?;
-    let location = (widget.name != old).then(|| address(&widget.name));
-    Ok(Located { location, answer: WithTag::of_tag(widget.tag(by.at), WidgetView::new(widget, by.at)) })
+    let base = services.base_path();
+    let location = (widget.name != old).then(|| address(base, &widget.name));
+    Ok(Located { location, answer: WithTag::of_tag(widget.tag(by.at), WidgetView::new(widget, by.at, base)) })
 }
 
 /// # Delete a widget

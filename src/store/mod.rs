@@ -65,6 +65,10 @@ pub trait Store: Send + Sync {
     /// [`Error::Conflict`] where the e-mail address or the username is taken.
     async fn create_user(&self, new: NewUser, session: Option<NewSession>, by: &By) -> Result<User, Error>;
 
+    /// Makes the first administrator, active, and their first session. [`Error::Conflict`] where an
+    /// active administrator exists, or the e-mail address or the username is taken.
+    async fn create_first_administrator(&self, new: NewUser, session: NewSession, by: &By) -> Result<User, Error>;
+
     /// The account that somebody claims to own, with its password's hash, and whether somebody
     /// logged in to it from that network before.
     async fn find_credentials(

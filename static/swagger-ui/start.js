@@ -1,6 +1,6 @@
 // Nothing here may ask another host: by default Swagger UI has the document validated elsewhere.
 SwaggerUIBundle({
-  url: "/api/v1/openapi.json",
+  url: document.getElementById("swagger-ui").dataset.document,
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,

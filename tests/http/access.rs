@@ -1,10 +1,10 @@
-//! Who may do what: one table. A mounted route without a row in it fails.
+//! Who may do what: one table, and one for the pages. A mounted route without a row fails.
 
 use rocket::http::Method::{self, Delete, Get, Patch, Post, Put};
 use rocket::http::{ContentType, Status};
 use widgetd::domain::{Role, Status as AccountStatus};
 
-use crate::support::{Actor, PASSWORD, TestApp, form};
+use crate::support::{Actor, FORM, PASSWORD, TestApp, form, is_for_people};
 
 /// Whoever sends a request. What a column expects of `Pending` and `Disabled` is what an API key and
 /// a token answer that were made before the account became so.
@@ -51,10 +51,19 @@ enum Event {
     LogoutEverywhere,
 }
 
+/// What somebody shows a token or an API key in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    Header,
+    Cookie,
+}
+
 /// As whom somebody is answered to whom this has happened.
-fn answered_as(who: Who, event: Event) -> Who {
+fn answered_as(who: Who, event: Event, carrier: Carrier) -> Who {
     let is_key = matches!(who, EmployeesReadKey | EmployeesWriteKey | AdminsReadKey | AdminsWriteKey);
     match (event, who) {
+        // A browser keeps sessions.
+        _ if is_key && carrier == Carrier::Cookie => Nobody,
         (Event::Nothing, _)
         | (_, Nobody | Pending | Disabled)
         | (Event::Demotion, Employee | EmployeesReadKey | EmployeesWriteKey) => who,
@@ -89,6 +98,7 @@ const STRANGER: Fields = &[("email", "stranger@example.com"), ("password", PASSW
 const LOGIN: Fields = &[("email", "target@example.com"), ("password", PASSWORD)];
 const NEW_PASSWORD: Fields = &[("current_password", PASSWORD), ("new_password", "tinker tailor soldier spy")];
 const RESET: Fields = &[("code", "abcd-efgh-ijkl-mnop"), ("new_password", "tinker tailor soldier spy")];
+const SETUP: Fields = &[("code", "abcd-efgh-ijkl-mnop"), ("email", "stranger@example.com"), ("password", PASSWORD)];
 const TEMPLATE: Fields = &[("body", "Another text.")];
 const NEW_TEMPLATE: Fields = &[("name", "new"), ("body", "A text.")];
 const NEW_TASK: Fields = &[("title", "new")];
@@ -102,10 +112,11 @@ const TABLE: &[Row] = &[
     row(Get,    "/",                        NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Get,    "/healthz",                 NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Get,    "/ui",                      NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
-    row(Get,    "/ui/<file>",               NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Get,    "/swagger.json",            NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Get,    "/openapi.json",            NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Post,   "/auth/register",           STRANGER,  [201, 201, 201, 201, 201, 201,       201, 201,    201, 201]),
+    // From another machine.
+    row(Post,   "/auth/setup",              SETUP,     [403, 403, 403, 403, 403, 403,       403, 403,    403, 403]),
     row(Post,   "/auth/login",              LOGIN,     [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Post,   "/auth/reset",              RESET,     [400, 400, 400, 400, 400, 400,       400, 400,    400, 400]),
     row(Post,   "/auth/logout",             NONE,      [401, 401, 401, 200, 200, 200,       403, 403,    403, 403]),
@@ -153,6 +164,27 @@ const TABLE: &[Row] = &[
     row(Patch,  "/tasks/<own>",             DONE,      [401, 401, 401, 200, 200, 200,       403, 200,    403, 200]),
     row(Patch,  "/tasks/<own>",             NEW_TASK,  [401, 401, 401, 403, 200, 200,       403, 403,    403, 200]),
     row(Delete, "/tasks/<own>",             NONE,      [401, 401, 401, 403, 204, 204,       403, 403,    403, 204]),
+];
+
+/// What a browser is answered that navigates. Who is not logged in is led to where they can, and who is, away
+/// from there.
+#[rustfmt::skip]
+const PAGES: &[Row] = &[
+    //                                                                             keys of  an employee    an admin
+    //                                               nobody pend disab employ mana admin   read  write   read  write
+    row(Get,    "/",                        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/login",                   NONE,      [200, 200, 200, 303, 303, 303,       200, 200,    200, 200]),
+    row(Get,    "/register",                NONE,      [200, 200, 200, 303, 303, 303,       200, 200,    200, 200]),
+    row(Get,    "/reset",                   NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
+    // From another machine.
+    row(Get,    "/setup/<code>",            NONE,      [403, 403, 403, 403, 403, 403,       403, 403,    403, 403]),
+    row(Get,    "/widgets",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/tasks",                   NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/templates",               NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/people",                  NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Get,    "/audit",                   NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Get,    "/account",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/assets/<version>/<name..>", NONE,    [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
 ];
 
 /// What the routes at the root have in common: they are no part of the API.
@@ -252,7 +284,8 @@ impl Scene {
         }
         let own = if row.route.starts_with("/auth/keys") { &bearer.key } else { &bearer.session };
         row.route
-            .replace("<file>", "start.js")
+            .replace("<version>/<name..>", "any/js/api.js")
+            .replace("<code>", "abcd-efgh-ijkl-mnop")
             .replace("<name>", "old")
             .replace("<public_id>", &self.target)
             .replace("<id>", own.as_deref().unwrap_or(ABSENT))
@@ -281,68 +314,100 @@ async fn happen(app: &TestApp, actor: &Actor<'_>, event: Event) {
     }
 }
 
-async fn send(actor: &Actor<'_>, row: &Row, path: &str) -> u16 {
-    if ROOT.contains(&row.route) {
-        return actor.app.client.req(row.method, path.to_owned()).dispatch().await.status().code;
+/// Sends a request to a route of the API, or one at the root.
+async fn send(app: &TestApp, row: &Row, path: &str, token: Option<String>, carrier: Carrier) -> u16 {
+    let actor = Actor { token, ..app.anon() };
+    let content_type = (!row.fields.is_empty()).then_some(FORM);
+    match carrier {
+        Carrier::Header if ROOT.contains(&row.route) => {
+            app.client.req(row.method, path.to_owned()).dispatch().await.status().code
+        }
+        Carrier::Header => {
+            actor.send(row.method, path, content_type.map(|_| ContentType::Form), form(row.fields)).await.status.code
+        }
+        Carrier::Cookie => {
+            let path = if ROOT.contains(&row.route) { path.to_owned() } else { format!("/api/v1{path}") };
+            let script = actor.in_a_browser().script();
+            script.send(row.method, &path, content_type, &form(row.fields)).await.status.code
+        }
     }
-    let content_type = (!row.fields.is_empty()).then_some(ContentType::Form);
-    actor.send(row.method, path, content_type, form(row.fields)).await.status.code
 }
 
-async fn each_cell_is_as_the_table_says(event: Event) {
+async fn each_cell_is_as_the_tables_say(event: Event, carrier: Carrier) {
     let scene = Scene::new(event).await;
     let mut app = scene.app.copy(&[]).await;
     for row in TABLE {
         for (who, bearer) in EVERYBODY.into_iter().zip(&scene.bearers) {
-            let expected = row.expected[answered_as(who, event) as usize];
-            let actor = Actor { token: bearer.token.clone(), ..app.anon() };
-            let status = send(&actor, row, &scene.path(row, bearer)).await;
-            assert_eq!(status, expected, "{} {} as {who:?} after {event:?}", row.method, row.route);
+            let expected = row.expected[answered_as(who, event, carrier) as usize];
+            let status = send(&app, row, &scene.path(row, bearer), bearer.token.clone(), carrier).await;
+            assert_eq!(status, expected, "{} {} as {who:?} after {event:?}, {carrier:?}", row.method, row.route);
             if row.method != Get && status < 400 {
                 // What one request changes, the next one does not see.
                 app = scene.app.copy(&[]).await;
             }
         }
     }
+    for row in PAGES {
+        for (who, bearer) in EVERYBODY.into_iter().zip(&scene.bearers) {
+            let expected = row.expected[answered_as(who, event, Carrier::Cookie) as usize];
+            let visitor = Actor { token: bearer.token.clone(), ..app.anon() }.in_a_browser();
+            let status = visitor.send(row.method, &scene.path(row, bearer), None, "").await.status.code;
+            assert_eq!(status, expected, "{} as {who:?} after {event:?}", row.route);
+        }
+    }
 }
 
 #[rocket::async_test]
-async fn each_route_answers_fresh_credentials_as_the_table_says() {
-    each_cell_is_as_the_table_says(Event::Nothing).await;
+async fn each_route_answers_fresh_credentials_as_the_tables_say() {
+    each_cell_is_as_the_tables_say(Event::Nothing, Carrier::Header).await;
 }
 
 #[rocket::async_test]
 async fn who_was_demoted_is_answered_as_an_employee() {
-    each_cell_is_as_the_table_says(Event::Demotion).await;
+    each_cell_is_as_the_tables_say(Event::Demotion, Carrier::Header).await;
 }
 
 #[rocket::async_test]
 async fn who_was_disabled_is_shut_out() {
-    each_cell_is_as_the_table_says(Event::Disabling).await;
+    each_cell_is_as_the_tables_say(Event::Disabling, Carrier::Header).await;
 }
 
 #[rocket::async_test]
 async fn who_was_deleted_is_shut_out() {
-    each_cell_is_as_the_table_says(Event::Deletion).await;
+    each_cell_is_as_the_tables_say(Event::Deletion, Carrier::Header).await;
 }
 
 #[rocket::async_test]
 async fn sessions_of_before_a_new_password_are_shut_out_and_keys_are_not() {
-    each_cell_is_as_the_table_says(Event::NewPassword).await;
+    each_cell_is_as_the_tables_say(Event::NewPassword, Carrier::Header).await;
 }
 
 #[rocket::async_test]
 async fn sessions_of_before_a_logout_everywhere_are_shut_out_and_keys_are_not() {
-    each_cell_is_as_the_table_says(Event::LogoutEverywhere).await;
+    each_cell_is_as_the_tables_say(Event::LogoutEverywhere, Carrier::Header).await;
+}
+
+#[rocket::async_test]
+async fn a_session_in_a_cookie_is_answered_as_its_token_is() {
+    each_cell_is_as_the_tables_say(Event::Nothing, Carrier::Cookie).await;
+}
+
+#[rocket::async_test]
+async fn whose_session_is_over_is_shut_out_with_its_cookie_too() {
+    each_cell_is_as_the_tables_say(Event::LogoutEverywhere, Carrier::Cookie).await;
 }
 
 #[rocket::async_test]
 async fn each_mounted_route_has_a_row() {
     let app = TestApp::new().await;
-    for route in app.client.rocket().routes().filter(|route| route.name.as_deref() != Some("fallback")) {
+    for route in app.routes() {
         let path = route.uri.path();
-        let path = if ROOT.contains(&path) { path } else { path.strip_prefix("/api/v1").unwrap() };
-        let found = TABLE.iter().any(|row| row.method == route.method && row.route == path);
+        let (table, path) = match path.strip_prefix("/api/v1") {
+            Some(path) => (TABLE, path),
+            None if is_for_people(route) => (PAGES, path),
+            None => (TABLE, path),
+        };
+        let found = table.iter().any(|row| row.method == route.method && row.route == path);
         assert!(found, "{} {} has no row", route.method, route.uri);
     }
 }

@@ -186,6 +186,19 @@ async fn a_login_names_each_field_at_fault() {
     log_in(&[("email", "first last"), ("password", "x")]).await.assert_invalid(&["email"]);
     log_in(&[("email", "ann@example.com")]).await.assert_invalid(&["password"]);
     log_in(&[("email", "ann@example.com"), ("username", "ann"), ("password", "x")]).await.assert_invalid(&["username"]);
+    log_in(&[("username", "ann"), ("login", "ann"), ("password", "x")]).await.assert_invalid(&["login"]);
+    log_in(&[("login", ""), ("password", "x")]).await.assert_invalid(&["login"]);
+    log_in(&[("login", "first last"), ("password", "x")]).await.assert_invalid(&["login"]);
+}
+
+#[rocket::async_test]
+async fn one_input_takes_either_name_of_an_account() {
+    let app = TestApp::new().await;
+    let account = [("email", "ann@example.com"), ("username", "ann"), ("password", PASSWORD)];
+    app.anon().post("/auth/register", &account).await.assert(Status::Created);
+    for name in ["ann@example.com", "Ann"] {
+        app.anon().post("/auth/login", &[("login", name), ("password", PASSWORD)]).await.assert(Status::Ok);
+    }
 }
 
 #[rocket::async_test]

@@ -6,8 +6,9 @@ use serde_json::json;
 use crate::support::{Actor, TestApp, user_count, widget};
 
 /// Every route that takes a body of the usual size.
-const WRITES: [(Method, &str); 21] = [
+const WRITES: [(Method, &str); 22] = [
     (Method::Post, "/auth/register"),
+    (Method::Post, "/auth/setup"),
     (Method::Post, "/auth/login"),
     (Method::Post, "/auth/logout"),
     (Method::Post, "/widgets"),
@@ -38,6 +39,9 @@ const LARGER_WRITES: [(Method, &str); 4] = [
     (Method::Patch, "/tasks/one"),
 ];
 
+/// The setting with which every route reads a body from anywhere.
+const FOR_ALL: [(&str, &str); 1] = [("remote_setup", "true")];
+
 /// Sends the same body to every route that takes one, as an administrator, and checks that
 /// nothing came of it.
 async fn send_everywhere(content_type: Option<&str>, body: &[u8], expected: &[u16]) {
@@ -46,7 +50,7 @@ async fn send_everywhere(content_type: Option<&str>, body: &[u8], expected: &[u1
 
 /// The same for some routes.
 async fn send_to(routes: &[(Method, &str)], content_type: Option<&str>, body: &[u8], expected: &[u16]) {
-    let app = TestApp::new().await;
+    let app = TestApp::with(&FOR_ALL).await;
     let admin = app.admin().await;
     for (method, path) in routes.iter().copied() {
         let authorization = format!("Bearer {}", admin.token.as_ref().unwrap());
@@ -211,7 +215,7 @@ async fn a_form_does_not_choose_its_method() {
 
 #[rocket::async_test]
 async fn random_bytes_never_break_anything() {
-    let app = TestApp::new().await;
+    let app = TestApp::with(&FOR_ALL).await;
     let admin = app.admin().await;
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut random = move || {

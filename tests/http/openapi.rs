@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rocket::http::ContentType;
 use rocket::http::Method::{self, Delete, Get, Patch, Post, Put};
+use rocket::http::{ContentType, Status};
 use serde_json::{Value, json};
 use widgetd::domain::Role;
 
-use crate::support::{Actor, Answer, PASSWORD, TestApp, form, widget};
+use crate::support::{Actor, Answer, PASSWORD, TestApp, form, is_for_people, resolve, widget};
 
 /// `GET /widgets/{name}` and the statuses it documents.
 type Operations = BTreeMap<String, BTreeSet<u16>>;
@@ -29,10 +29,8 @@ fn documented(document: &Value) -> Operations {
 async fn it_names_the_mounted_routes_and_no_other() {
     let app = TestApp::new().await;
     let mounted: BTreeSet<String> = app
-        .client
-        .rocket()
         .routes()
-        .filter(|route| route.name.as_deref() != Some("fallback") && route.name.as_deref() != Some("get_asset"))
+        .filter(|route| !is_for_people(route))
         .map(|route| format!("{} {}", route.method, route.uri.path().replace('<', "{").replace('>', "}")))
         .collect();
     let documented: BTreeSet<String> = documented(app.document()).into_keys().collect();
@@ -203,6 +201,26 @@ impl Seen<'_> {
         }
     }
 
+    /// What browsers are answered that navigate, and what they are whom a page of another site makes send.
+    async fn provoke_pages(&mut self, admin: &Actor<'_>) {
+        let leaver = self.app.user("visitor").await.in_a_browser();
+        let stranger = self.app.visitor().saying("Sec-Fetch-Site", "cross-site");
+        let code_path = format!("/users/{}/reset-code", self.app.find("visitor@example.com").await.public_id);
+        let code = admin.post(&code_path, &[]).await.body["code"].as_str().unwrap().to_owned();
+        let account = [("email", "new@example.com"), ("password", PASSWORD)];
+        let reset = [("code", code.as_str()), ("new_password", PASSWORD)];
+        for (visitor, path, fields) in [
+            (&self.app.visitor(), "/auth/register", &account[..]),
+            (&self.app.visitor(), "/auth/login", &account),
+            (&leaver, "/auth/logout", &[]),
+            (&stranger, "/auth/reset", &reset),
+            (&self.app.visitor(), "/auth/reset", &reset),
+        ] {
+            let status = visitor.submit(&format!("/api/v1{path}"), fields).await.status.code;
+            self.note(&format!("POST /api/v1{path}"), status);
+        }
+    }
+
     /// What the root and the document answer, and what another setting does.
     async fn provoke_elsewhere(&mut self) {
         for (path, body) in [("/", ""), ("/", "x"), ("/healthz", ""), ("/healthz", "x")] {
@@ -215,6 +233,35 @@ impl Seen<'_> {
         let closed = TestApp::with(&[("registration", "closed")]).await;
         let refused = closed.anon().post("/auth/register", &[]).await.status.code;
         self.note("POST /api/v1/auth/register", refused);
+    }
+
+    /// What making the first administrator answers, on the machine itself and elsewhere.
+    async fn provoke_setup(&mut self) {
+        let app = TestApp::with(&[("throttle", "true")]).await;
+        app.user("ann").await;
+        let (elsewhere, here) = (app.anon(), app.anon().from("127.0.0.1"));
+        let set_up = |code, email| form(&[("code", code), ("email", email), ("password", PASSWORD)]);
+        let wrong = set_up("abcd-efgh-ijkl-mnop", "boss@example.com");
+        let taken = set_up(app.setup_code.reveal(), "ann@example.com");
+        let right = set_up(app.setup_code.reveal(), "boss@example.com");
+        let large = "x".repeat(400_000);
+        let mut requests = vec![
+            (&elsewhere, ContentType::Form, &right),
+            (&here, ContentType::Form, &large),
+            (&here, ContentType::Plain, &right),
+            (&here, ContentType::Form, &taken),
+            (&here, ContentType::Form, &right),
+        ];
+        let visited = TestApp::new().await;
+        let visitor = visited.anon().from("127.0.0.1").in_a_browser();
+        let setup = [("code", visited.setup_code.reveal()), ("email", "boss@example.com"), ("password", PASSWORD)];
+        let status = visitor.submit("/api/v1/auth/setup", &setup).await.status.code;
+        self.note("POST /api/v1/auth/setup", status);
+        requests.extend((0..51).map(|_| (&here, ContentType::Form, &wrong)));
+        for (actor, content_type, body) in requests {
+            let answer = actor.send(Post, "/auth/setup", Some(content_type), body).await;
+            self.note("POST /api/v1/auth/setup", answer.status.code);
+        }
     }
 
     /// What comes of trying too often.
@@ -329,10 +376,12 @@ async fn each_documented_status_of_each_operation_can_be_had() {
 
     let bob = Actor { email: "bob@example.com".to_owned(), ..app.anon() };
     seen.provoke_what_is_particular(&admin, &bob).await;
+    seen.provoke_pages(&admin).await;
     seen.provoke_429(&ann, &app.user("writer").await).await;
     seen.send(&bob.again().await, Delete, "/auth/user", &form(&[("password", PASSWORD)])).await;
 
     seen.provoke_elsewhere().await;
+    seen.provoke_setup().await;
 
     let mut seen = seen.statuses;
     for (operation, statuses) in documented(app.document()) {
@@ -361,6 +410,7 @@ async fn every_write_is_documented_as_a_form_and_as_json() {
     let document = app.document();
     for (path, method) in [
         ("/auth/register", "post"),
+        ("/auth/setup", "post"),
         ("/auth/login", "post"),
         ("/auth/password", "post"),
         ("/auth/reset", "post"),
@@ -441,18 +491,13 @@ async fn each_operation_has_a_title_a_description_and_its_handler_s_name() {
 #[rocket::async_test]
 async fn the_page_loads_only_files_that_are_part_of_the_binary() {
     let app = TestApp::new().await;
-    let page = app.client.get("/api/v1/ui").dispatch().await;
-    assert_eq!(page.content_type(), Some(ContentType::HTML));
-    let page = page.into_string().await.unwrap();
-    let mut files = 0;
-    for attribute in ["src=\"", "href=\""] {
-        for link in page.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap()) {
-            if link != "data:," {
-                let status = app.client.get(link.to_owned()).dispatch().await.status();
-                assert_eq!(status.code, 200, "{link}");
-                files += 1;
-            }
-        }
+    let visitor = app.visitor();
+    let page = visitor.open("/api/v1/ui").await;
+    let elements = page.elements();
+    let links: Vec<&str> = elements.iter().filter_map(|element| element.get("src").or(element.get("href"))).collect();
+    for link in &links {
+        let path = resolve("/api/v1/ui", link);
+        visitor.open(&path).await.assert(Status::Ok);
     }
-    assert_eq!(files, 4);
+    assert_eq!(links.len(), 5);
 }

@@ -12,15 +12,49 @@ async fn request(app: &TestApp, method: Method, path: &str) -> Answer {
 #[rocket::async_test]
 async fn a_path_that_no_route_has_is_404_in_the_one_shape() {
     let app = TestApp::new().await;
-    for path in
-        ["/nope", "/api", "/api/v1", "/api/v1/", "/api/v2/widgets", "/api/v1/widgets/a/b", "/%FF", "/api/v1/ui/none.js"]
-    {
+    for path in [
+        "/nope",
+        "/api",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v2/widgets",
+        "/api/v1/widgets/a/b",
+        "/%FF",
+        "/api/v1/ui/start.js",
+        "/assets",
+        "/assets/any",
+    ] {
         for method in [Method::Get, Method::Post, Method::Delete] {
             let answer = request(&app, method, path).await;
-            let expected = if path.ends_with("none.js") && method != Method::Get { 405 } else { 404 };
-            assert_eq!(answer.status.code, expected, "{method} {path}: {}", answer.text);
+            assert_eq!(answer.status.code, 404, "{method} {path}: {}", answer.text);
             answer.assert_error_shape();
         }
+    }
+}
+
+#[rocket::async_test]
+async fn a_name_that_no_asset_has_is_404_however_it_looks() {
+    let app = TestApp::new().await;
+    for name in [
+        "none.js",
+        "js",
+        "js/",
+        "js/none.js",
+        ".git",
+        "js/.hidden",
+        "..",
+        "%2e%2e/Cargo.toml",
+        "js%2fapi.js",
+        "%5c",
+        "a%00",
+        "*",
+        ":",
+        "pages/base.html",
+        "swagger-ui/LICENSE",
+    ] {
+        let answer = request(&app, Method::Get, &format!("/assets/any/{name}")).await;
+        assert_eq!(answer.status, Status::NotFound, "{name}: {}", answer.text);
+        answer.assert_error_shape();
     }
 }
 
@@ -32,6 +66,7 @@ async fn a_wrong_method_is_405_and_told_the_right_ones() {
         ("/healthz", "GET, HEAD"),
         ("/healthz/", "GET, HEAD"),
         ("/api/v1/auth/register", "POST"),
+        ("/api/v1/auth/setup", "POST"),
         ("/api/v1/auth/login", "POST"),
         ("/api/v1/auth/logout", "POST"),
         ("/api/v1/auth/user", "DELETE, GET, HEAD, PATCH"),
@@ -40,6 +75,10 @@ async fn a_wrong_method_is_405_and_told_the_right_ones() {
         ("/api/v1/users/one/reset-code", "POST"),
         ("/api/v1/widgets", "GET, HEAD, POST"),
         ("/api/v1/widgets/one", "DELETE, GET, HEAD, PATCH, PUT"),
+        ("/login", "GET, HEAD"),
+        ("/widgets", "GET, HEAD"),
+        ("/assets/any/style.css", "GET, HEAD"),
+        ("/assets/any/js/api.js", "GET, HEAD"),
         ("/api/v1/ui", "GET, HEAD"),
         ("/api/v1/swagger.json", "GET, HEAD"),
         ("/api/v1/openapi.json", "GET, HEAD"),

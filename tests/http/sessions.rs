@@ -115,6 +115,18 @@ async fn a_login_during_which_the_account_is_logged_out_everywhere_does_not_come
 }
 
 #[rocket::async_test]
+async fn a_client_s_name_does_not_turn_the_direction_of_the_text_around_it() {
+    let app = TestApp::new().await;
+    app.user("ann").await;
+    let headers = [("User-Agent", "\u{2069}\u{202e}lruc/8"), ("Content-Type", "application/json")];
+    let body = json!({ "email": "ann@example.com", "password": PASSWORD }).to_string();
+    let login = app.anon().send_with(Method::Post, "/auth/login", &headers, &body).await;
+    let list = app.anon().bearing(login.token()).get("/auth/sessions?per_page=100").await;
+    let kept = list.body["items"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap();
+    assert_eq!(kept["client"], "\u{fffd}\u{fffd}lruc/8");
+}
+
+#[rocket::async_test]
 async fn a_client_s_name_is_kept_in_part_and_without_harm() {
     let app = TestApp::new().await;
     app.user("ann").await;

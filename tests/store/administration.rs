@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Authority, NewUser, PageRequest, PublicId, Role, Search, Status, User, UserChange, UserFilter, WidgetFilter,
-    keeps_an_administrator,
+    Authority, NewSession, NewUser, PageRequest, PublicId, Role, Search, Status, User, UserChange, UserFilter,
+    WidgetFilter, keeps_an_administrator,
 };
 use widgetd::error::Error;
 use widgetd::store::Store;
@@ -25,6 +25,97 @@ fn an_administrator_counts_while_active() {
         assert!(!store.has_administrator().await.unwrap());
         store.change_user(ann.public_id, to_status(Status::Active), &by()).await.unwrap();
         assert!(store.has_administrator().await.unwrap());
+    });
+}
+
+const IS_ONE: &str = "There is an administrator already.";
+
+/// An administrator's account, and the session that it starts with.
+fn first(name: &str) -> (NewUser, NewSession) {
+    let new = NewUser { role: Role::Admin, ..new_user(name) };
+    let session = new_session(new.public_id);
+    (new, session)
+}
+
+#[test]
+fn the_first_administrator_starts_with_a_session_and_is_noted_as_an_administrator() {
+    block_on(async {
+        let (subject, (new, session)) = (Subject::new(), first("ann"));
+        let (id, by) = (new.public_id, by_owner(new.public_id, "127.0.0.1"));
+        let create = subject.store.create_first_administrator(new, session.clone(), &by);
+        let (created, noted) = subject.noting(create).await;
+        assert_eq!(created.unwrap(), subject.store.get_user(id).await.unwrap());
+        assert_eq!(noted, ["account.register", "session.start"]);
+        let registered = subject.audit().await.remove(1);
+        assert_eq!(
+            (registered.actor.as_str(), registered.detail.as_deref()),
+            ("ann@example.com", Some("admin, active"))
+        );
+
+        let subject = subject.reopen().await;
+        assert!(subject.store.has_administrator().await.unwrap());
+        let authority = Some(Authority { user: id, role: Role::Admin });
+        assert_eq!(subject.store.find_session_authority(id, session.id).await.unwrap(), authority);
+    });
+}
+
+#[test]
+fn there_is_no_first_administrator_where_there_is_one_already() {
+    block_on(async {
+        let subject = Subject::new();
+        // Those who may not log in administer nothing.
+        for (name, status) in [("bob", Status::Disabled), ("cid", Status::Pending)] {
+            subject.add(NewUser { role: Role::Admin, status, ..new_user(name) }).await;
+        }
+        let (ann, session) = first("ann");
+        subject.store.create_first_administrator(ann, session, &by()).await.unwrap();
+        // Also where the name is taken as well.
+        for name in ["dan", "ann"] {
+            let (new, session) = first(name);
+            let id = new.public_id;
+            let by = by();
+            let create = subject.store.create_first_administrator(new, session.clone(), &by);
+            let (refused, noted) = subject.noting(create).await;
+            assert_conflict(refused, IS_ONE);
+            assert!(noted.is_empty());
+            assert_absent(&subject, id).await;
+            assert!(!subject.is_live(id, session.id).await);
+        }
+    });
+}
+
+#[test]
+fn a_first_administrator_whose_name_is_taken_is_not_made() {
+    block_on(async {
+        let subject = Subject::new();
+        subject.add_user("Ann").await;
+        let (ann, session) = first("ann");
+        let (refused, noted) = subject.noting(subject.store.create_first_administrator(ann, session, &by())).await;
+        assert_conflict(refused, "ann@example.com is already registered");
+        assert!(noted.is_empty());
+        assert!(!subject.store.has_administrator().await.unwrap());
+    });
+}
+
+#[test]
+fn of_64_first_administrators_at_once_one_is_made() {
+    block_on(async {
+        let subject = Subject::new();
+        let making: Vec<_> = (0..64)
+            .map(|n| {
+                let (store, (new, session)) = (Arc::clone(&subject.store), first(&format!("u{n}")));
+                tokio::spawn(async move { store.create_first_administrator(new, session, &by()).await })
+            })
+            .collect();
+        let mut made = Vec::new();
+        for making in making {
+            match making.await.unwrap() {
+                Ok(user) => made.push(user),
+                refused => assert_conflict(refused, IS_ONE),
+            }
+        }
+        assert_eq!(subject.store.list_users(UserFilter::default(), ALL).await.unwrap().items, made);
+        assert_eq!(made.len(), 1);
     });
 }
 

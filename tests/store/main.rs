@@ -286,6 +286,7 @@ fn a_store_answers_until_it_is_closed() {
         assert_busy(store.create_widget(new_widget("one", &ann), &by()).await);
         assert_busy(store.create_task(new_task("one", &ann), &by()).await);
         assert_busy(store.create_user(new_user("bob"), None, &by()).await);
+        assert_busy(store.create_first_administrator(new_user("bob"), new_session(ann.public_id), &by()).await);
         assert_busy(store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await);
         assert_busy(store.note_key_use(KeyId::generate(), NOW).await);
         assert_busy(store.forget(Retention { now: NOW, networks_since: NOW, audit_since: NOW }).await);

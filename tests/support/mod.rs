@@ -3,14 +3,19 @@
 //! Each answer that an actor gets is compared with the OpenAPI document on its way: a status that
 //! the document does not name, or an error in another shape than the one, fails the test.
 
+mod page;
+mod visitor;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rocket::Route;
 use rocket::http::{Accept, ContentType, Header, Method, Status};
 use rocket::local::asynchronous::{Client, LocalResponse};
 use serde_json::Value;
 use tempfile::TempDir;
+use widgetd::accounts::SetupCode;
 use widgetd::app;
 use widgetd::clock::Clock;
 use widgetd::config::Config;
@@ -19,6 +24,8 @@ use widgetd::domain::{
     UserFilter,
 };
 use widgetd::store::{self, IfAbsent, Store};
+
+pub use self::visitor::{FORM, PAGE, Visitor, resolve};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -33,6 +40,9 @@ pub struct TestApp {
     pub store: Arc<dyn Store>,
     pub clock: Clock,
     pub folder: Arc<TempDir>,
+    pub setup_code: SetupCode,
+    /// Of the cookie that browsers keep their session in, where they come without TLS.
+    pub cookie_name: String,
     document: Value,
 }
 
@@ -82,10 +92,12 @@ impl TestApp {
         }
         let config = Config::from_figment(figment).unwrap();
         let store = store::open(&database, IfAbsent::Create).unwrap();
-        let rocket = app::build(&config, Arc::clone(&store), clock.clone()).await.unwrap();
+        let setup_code = SetupCode::generate().unwrap();
+        let rocket = app::build(&config, Arc::clone(&store), clock.clone(), Some(&setup_code)).await.unwrap();
         let client = Client::untracked(rocket).await.unwrap();
         let document = client.get("/api/v1/openapi.json").dispatch().await.into_json().await.unwrap();
-        Self { client, store, clock, folder, document }
+        let cookie_name = format!("widgetd-{}", &store.get_installation_id().await.unwrap()[..8]);
+        Self { client, store, clock, folder, setup_code, cookie_name, document }
     }
 
     pub fn advance(&self, by: Duration) {
@@ -139,6 +151,25 @@ impl TestApp {
         self.store.get_user_by_name(&AccountRef::parse(account).unwrap()).await.unwrap()
     }
 
+    /// Everything that is in the database, row by row.
+    pub fn dump(&self) -> Vec<String> {
+        let database = rusqlite::Connection::open(self.folder.path().join("widgetd.db")).unwrap();
+        let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%\\_text%' ESCAPE '\\'";
+        let mut names = database.prepare(names).unwrap();
+        let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let mut rows = Vec::new();
+        for name in names {
+            let mut table = database.prepare(&format!("SELECT * FROM {name}")).unwrap();
+            let columns = table.column_count();
+            let mut found = table.query([]).unwrap();
+            while let Some(row) = found.next().unwrap() {
+                let values = (0..columns).map(|n| format!("{:?}", row.get_ref(n).unwrap()));
+                rows.push(format!("{name}: {}", values.collect::<Vec<_>>().join(", ")));
+            }
+        }
+        rows
+    }
+
     /// On behalf of somebody at the command line.
     pub fn by(&self) -> By {
         By::local(Doer::CommandLine, self.clock.now())
@@ -159,6 +190,38 @@ impl TestApp {
     pub fn document(&self) -> &Value {
         &self.document
     }
+
+    /// Every mounted route but the fallback.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.client.rocket().routes().filter(|route| route.name.as_deref() != Some("fallback"))
+    }
+
+    /// The path of every page. That of the one which makes the first administrator has the right code.
+    pub fn pages(&self) -> Vec<String> {
+        let pages = self.routes().filter(|route| is_for_people(route) && route.name.as_deref() != Some("get_asset"));
+        let pages: Vec<_> = pages.map(|route| route.uri.path().replace("<code>", self.setup_code.reveal())).collect();
+        assert!(pages.iter().all(|path| !path.contains('<')) && pages.len() > 10, "{pages:?}");
+        pages
+    }
+
+    /// Fails where the document does not know of an answer to a path below `/api/v1`.
+    fn compare_with_document(&self, method: Method, path: &str, answer: &Answer) {
+        let Some(template) = self.documented_path(path) else { return };
+        let operation = &self.document["paths"][template][method.as_str().to_lowercase()];
+        if operation.is_null() {
+            return;
+        }
+        let documented = &operation["responses"][answer.status.code.to_string()];
+        assert!(documented.is_object(), "{method} {template} does not document {}", answer.status);
+        for name in documented["headers"].as_object().into_iter().flat_map(serde_json::Map::keys) {
+            assert!(answer.header(name).is_some(), "{method} {template}: {} without {name}", answer.status);
+        }
+    }
+}
+
+/// Whether a route is for people: a page, or what pages load. Such are not part of the document.
+pub fn is_for_people(route: &Route) -> bool {
+    !route.uri.path().starts_with("/api/") && !matches!(route.name.as_deref(), Some("greet" | "check_health"))
 }
 
 /// Somebody who sends requests below `/api/v1`.
@@ -276,24 +339,11 @@ impl<'a> Actor<'a> {
             request.add_header(Header::new((*name).to_owned(), (*value).to_owned()));
         }
         let answer = Answer::read(request.dispatch().await).await;
-        self.compare_with_document(method, path, &answer);
-        answer
-    }
-
-    fn compare_with_document(&self, method: Method, path: &str, answer: &Answer) {
         if answer.status.code >= 400 {
             answer.assert_error_shape();
         }
-        let Some(template) = self.app.documented_path(path) else { return };
-        let operation = &self.app.document["paths"][template][method.as_str().to_lowercase()];
-        if operation.is_null() {
-            return;
-        }
-        let documented = &operation["responses"][answer.status.code.to_string()];
-        assert!(documented.is_object(), "{method} {template} does not document {}", answer.status);
-        for name in documented["headers"].as_object().into_iter().flat_map(serde_json::Map::keys) {
-            assert!(answer.header(name).is_some(), "{method} {template}: {} without {name}", answer.status);
-        }
+        self.app.compare_with_document(method, path, &answer);
+        answer
     }
 }
 

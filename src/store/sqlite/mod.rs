@@ -217,6 +217,10 @@ impl Store for SqliteStore {
         self.write(by, move |connection, by| users::create(connection, new, session.as_ref(), by)).await
     }
 
+    async fn create_first_administrator(&self, new: NewUser, session: NewSession, by: &By) -> Result<User, Error> {
+        self.write(by, move |connection, by| users::create_first_administrator(connection, new, &session, by)).await
+    }
+
     async fn find_credentials(
         &self,
         account: &AccountRef,

@@ -12,7 +12,7 @@ use super::{Conditions, audit, page, page_by_place, places, search, sessions};
 use crate::domain::{
     AccountRef, Action, By, Credentials, Email, Login, Network, NewSession, NewUser, Owner, Page, PageRequest,
     PasswordHash, PublicId, Role, SecretHash, SessionId, Status, Timestamp, User, UserChange, UserFilter, Username,
-    Version, keeps_an_administrator,
+    Version, check_no_administrator, keeps_an_administrator,
 };
 use crate::error::Error;
 
@@ -66,6 +66,17 @@ pub fn create(connection: &Connection, new: NewUser, session: Option<&NewSession
         sessions::start(connection, session, 0, by)?;
     }
     Ok(find_by_id(connection, new.public_id)?.ok_or_else(not_found)?)
+}
+
+/// Makes an administrator's account and its first session, where there is no administrator.
+pub fn create_first_administrator(
+    connection: &Connection,
+    new: NewUser,
+    session: &NewSession,
+    by: &By,
+) -> Result<User, JobError> {
+    check_no_administrator(has_administrator(connection)?)?;
+    create(connection, new, Some(session), by)
 }
 
 /// Which of a new account's names stands in the way.

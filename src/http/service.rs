@@ -1,4 +1,4 @@
-//! What stands outside the API: the greeting, and whether the service is well.
+//! What stands outside the API, for programs: the greeting, and whether the service is well.
 
 use rocket::serde::json::Json;
 use rocket::{Route, State, get};
@@ -27,7 +27,7 @@ struct Greeting {
     status: &'static str,
     message: &'static str,
     /// The API's pages for people.
-    documentation: &'static str,
+    documentation: String,
     /// The API's description for programs.
     openapi: String,
 }
@@ -36,13 +36,14 @@ struct Greeting {
 ///
 /// Says what this is, and where its documentation is.
 #[openapi(tag = "Service")]
-#[get("/")]
-fn greet() -> Json<Greeting> {
+#[get("/", rank = 1)]
+fn greet(services: &State<Services>) -> Json<Greeting> {
+    let base = services.base_path();
     Json(Greeting {
         status: "success",
         message: concat!("This is widgetd ", env!("CARGO_PKG_VERSION"), "."),
-        documentation: API_PAGES,
-        openapi: format!("{API}/openapi.json"),
+        documentation: format!("{base}{API_PAGES}"),
+        openapi: format!("{base}{API}/openapi.json"),
     })
 }
 

@@ -1,0 +1,82 @@
+//! Puts what is under `static` into the binary, as it is and compressed, under a name that changes with it.
+//!
+//! The pages' templates are not among it: they are compiled (`askama.toml`).
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+
+/// The content type of each kind of file that is served. Others are not.
+const CONTENT_TYPES: [(&str, &str); 3] =
+    [("css", "text/css; charset=utf-8"), ("js", "text/javascript; charset=utf-8"), ("svg", "image/svg+xml")];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=static");
+    println!("cargo::rerun-if-changed=build.rs");
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("static");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let mut files = Vec::new();
+    collect(&root, &mut files)?;
+    files.sort();
+
+    let mut version = Sha256::new();
+    let mut table = String::new();
+    for (n, file) in files.iter().enumerate() {
+        let name = as_text(file.strip_prefix(&root)?)?.replace('\\', "/");
+        let content_type = content_type(file).ok_or("a file of no known kind")?;
+        let bytes = fs::read(file)?;
+        version.update(&name);
+        version.update([0]);
+        version.update(bytes.len().to_le_bytes());
+        version.update(&bytes);
+
+        let compressed = out.join(format!("{n}.gz"));
+        let (file, compressed) = (as_text(file)?, as_text(&compressed)?);
+        let mut encoder = GzEncoder::new(fs::File::create(compressed)?, Compression::best());
+        encoder.write_all(&bytes)?;
+        encoder.finish()?;
+        writeln!(
+            table,
+            "    Asset {{ name: {name:?}, content_type: {content_type:?}, plain: include_bytes!({file:?}), \
+             compressed: include_bytes!({compressed:?}) }},"
+        )?;
+    }
+    let digest = version.finalize();
+    let mut version = String::new();
+    for byte in digest.iter().take(6) {
+        write!(version, "{byte:02x}")?;
+    }
+    let code = format!(
+        "/// What changes with any of the files.\npub const VERSION: &str = {version:?};\n\n\
+         static ASSETS: &[Asset] = &[\n{table}];\n"
+    );
+    fs::write(out.join("assets.rs"), code)?;
+    Ok(())
+}
+
+fn as_text(path: &Path) -> Result<&str, &'static str> {
+    path.to_str().ok_or("a name that is not UTF-8")
+}
+
+fn content_type(file: &Path) -> Option<&'static str> {
+    let extension = file.extension()?.to_str()?;
+    CONTENT_TYPES.iter().find(|(known, _)| *known == extension).map(|(_, content_type)| *content_type)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if content_type(&path).is_some() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

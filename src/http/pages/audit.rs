@@ -1,0 +1,78 @@
+//! The page of the audit.
+
+use askama::Template;
+use rocket::{State, get};
+
+use super::super::Services;
+use super::super::error::Problem;
+use super::super::guards::Admin;
+use super::frame::{Frame, Html};
+use crate::domain::Action;
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    frame: Frame,
+    actions: Vec<Told>,
+}
+
+/// How people are told of an action. `{}` stands for whom it was done to.
+struct Told {
+    name: &'static str,
+    /// What it is called where one is chosen.
+    label: &'static str,
+    /// What somebody did to their own account.
+    own: &'static str,
+    /// What somebody did to another one.
+    other: &'static str,
+    /// What somebody did not succeed in.
+    tried: &'static str,
+}
+
+impl Told {
+    const fn of(action: Action) -> Self {
+        const TRIED: &str = "tried something on {}";
+        let (label, own, other, tried) = match action {
+            Action::Register => ("registered", "registered", "made the account {}", "tried to register"),
+            Action::LogIn => ("signed in", "signed in", "signed in as {}", "tried to sign in as {}"),
+            Action::LogOut => ("signed out", "signed out", "signed out {}", TRIED),
+            Action::EndSession => ("session ended", "ended a session", "ended a session of {}", TRIED),
+            Action::EndSessions => {
+                ("signed out everywhere", "signed out everywhere", "signed {} out everywhere", TRIED)
+            }
+            Action::ChangePassword => (
+                "password changed",
+                "changed their password",
+                "changed the password of {}",
+                "tried to change their password",
+            ),
+            Action::ResetPassword => (
+                "password set with a code",
+                "set a new password with a reset code",
+                "set a new password for {} with a reset code",
+                "tried a reset code",
+            ),
+            Action::CreateResetCode => {
+                ("reset code made", "made a reset code for themselves", "made a reset code for {}", TRIED)
+            }
+            Action::ChangeUsername => ("username chosen", "chose a username", "chose a username for {}", TRIED),
+            Action::Approve => ("approved", "approved themselves", "approved {}", TRIED),
+            Action::Disable => ("disabled", "disabled themselves", "disabled {}", TRIED),
+            Action::Enable => ("enabled", "enabled themselves", "enabled {}", TRIED),
+            Action::ChangeRole => ("role changed", "changed their own role", "changed the role of {}", TRIED),
+            Action::Delete => {
+                ("account deleted", "deleted their account", "deleted the account {}", "tried to delete their account")
+            }
+            Action::CreateKey => ("API key made", "made an API key", "made an API key for {}", TRIED),
+            Action::RevokeKey => ("API key revoked", "revoked an API key", "revoked an API key of {}", TRIED),
+        };
+        Self { name: action.as_str(), label, own, other, tried }
+    }
+}
+
+/// What has happened.
+#[get("/audit")]
+pub async fn show_audit(admin: Admin, frame: Frame, services: &State<Services>) -> Result<Html, Problem> {
+    let frame = frame.shown_to(&admin.0, services).await?;
+    Html::of(&AuditPage { frame, actions: Action::ALL.iter().copied().map(Told::of).collect() })
+}
