@@ -82,7 +82,7 @@ pub fn json(printed: &str) -> Value {
 /// Runs a command at a terminal of its own, where somebody types. Answers its code and what the
 /// terminal shows.
 fn at_a_terminal(place: &Place, arguments: &[&str], typed: &str) -> (Option<i32>, String) {
-    let command = format!("{BINARY} --database {} {}", place.database().display(), arguments.join(" "));
+    let command = format!("{} --database {} {}", *BINARY, place.database().display(), arguments.join(" "));
     let mut child = Command::new("script")
         .args(["--quiet", "--return", "--echo", "never", "--command", &command, "/dev/null"])
         .stdin(Stdio::piped())

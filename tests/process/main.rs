@@ -15,6 +15,7 @@ mod house;
 mod keys;
 mod limits;
 mod network;
+mod pages;
 mod readme;
 mod serve;
 mod users;

@@ -168,7 +168,7 @@ fn start(folder: &Path) -> Service {
 #[ignore = "needs script(1), for a terminal; .ci/run installs it"]
 fn an_interrupt_at_the_password_prompt_leaves_the_terminal_as_it_was() {
     let folder = TempDir::new().unwrap();
-    let script = format!("stty echo\n{BINARY} user add ann@example.com || echo \"code $?\"\nstty -a");
+    let script = format!("stty echo\n{} user add ann@example.com || echo \"code $?\"\nstty -a", *BINARY);
     let said = run(&script, folder.path(), "\u{3}");
     assert!(said.contains("interrupted; nothing was changed"), "{said}");
     assert!(said.contains("code 1"), "{said}");

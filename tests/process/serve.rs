@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use crate::cli::{add_user, assert_failed, look, look_at_json};
-use crate::program::{BINARY, PASSWORD, PATIENCE, Place, signal, text};
+use crate::program::{Answer, BINARY, PASSWORD, PATIENCE, Place, Server, signal, text};
 
 /// A place whose settings name the first administrator, and the file with this password.
 fn with_first_administrator(email: &str, password: &str) -> Place {
@@ -32,6 +32,16 @@ fn the_first_start_says_where_everything_is_and_what_to_do_next() {
 }
 
 #[test]
+fn it_says_where_browsers_reach_it_beside_where_it_listens() {
+    let place = Place::with(&[("WIDGETD_PUBLIC_URL", "https://example.org/w/")]);
+    let server = place.serve();
+    let said = server.said.join("\n");
+    assert!(said.contains("  Public     https://example.org/w/\n"), "{said}");
+    assert!(said.contains("  API pages  https://example.org/w/api/v1/ui\n"), "{said}");
+    assert!(server.url.starts_with("http://127.0.0.1:"), "{said}");
+}
+
+#[test]
 fn the_command_it_prints_makes_an_administrator_and_is_not_printed_again() {
     let place = Place::with(&[("WIDGETD_DATABASE", "other.db"), ("WIDGETD_ARGON2_MEMORY_KIB", "64")]);
     let server = place.serve();
@@ -45,6 +55,54 @@ fn the_command_it_prints_makes_an_administrator_and_is_not_printed_again() {
     assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
     server.terminate();
     assert!(!place.serve().said.join("\n").contains("administrator"));
+}
+
+/// The setup link that a start has printed.
+fn setup_link(said: &[String]) -> Option<&str> {
+    said.iter().map(|line| line.trim()).find(|line| line.starts_with("http") && line.contains("/setup/"))
+}
+
+/// Makes an administrator with the code in a link.
+fn set_up(server: &Server, link: &str, email: &str) -> Answer {
+    let code = link.rsplit('/').next().unwrap();
+    server.client().post("/auth/setup", &[("code", code), ("email", email), ("password", PASSWORD)])
+}
+
+#[test]
+fn the_link_it_prints_makes_an_administrator_once_and_is_not_printed_again() {
+    let place = Place::new();
+    let unused = setup_link(&place.serve().said).unwrap().to_owned();
+    let server = place.serve();
+    let link = setup_link(&server.said).unwrap();
+    assert!(link.starts_with(&format!("{}/setup/", server.url)), "{link}");
+    assert!(server.said.iter().any(|line| line.contains("Open this link on this machine")), "{:?}", server.said);
+    // Each start has a code of its own.
+    let refused = set_up(&server, &unused, "you@example.org");
+    assert_eq!((refused.status, refused.body["errors"]["code"].is_string()), (400, true), "{}", refused.text);
+    let made = set_up(&server, link, "you@example.org");
+    assert_eq!(made.status, 201, "{}", made.text);
+    let admin = server.client().bearing(made.body["access_token"].as_str().unwrap());
+    assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
+    assert_eq!(server.log_in("you@example.org").get("/users").status, 200);
+    let refused = set_up(&server, link, "other@example.org");
+    assert_eq!((refused.status, refused.body["errors"]["code"].is_string()), (400, true), "{}", refused.text);
+    server.terminate();
+    assert!(setup_link(&place.serve().said).is_none());
+}
+
+#[test]
+fn the_link_starts_with_the_public_url_where_it_may_be_opened_from_elsewhere() {
+    let mut place = Place::new();
+    place.set("WIDGETD_PUBLIC_URL", "https://example.org/w/");
+    let server = place.serve();
+    assert!(setup_link(&server.said).unwrap().starts_with(&server.url), "{:?}", server.said);
+    server.terminate();
+    place.set("WIDGETD_REMOTE_SETUP", "true");
+    let server = place.serve();
+    let link = setup_link(&server.said).unwrap();
+    assert!(link.starts_with("https://example.org/w/setup/"), "{link}");
+    assert!(!server.said.join("\n").contains("on this machine"), "{:?}", server.said);
+    assert_eq!(set_up(&server, link, "you@example.org").status, 201);
 }
 
 #[test]
@@ -163,7 +221,7 @@ fn the_settings_make_the_first_administrator_and_only_while_there_is_none() {
     let server = place.serve();
     let said = server.said.join("\n");
     assert!(said.contains("Added boss@example.com as admin, as the settings say.\n"), "{said}");
-    assert!(!said.contains("There is no administrator yet."), "{said}");
+    assert!(!said.contains("There is no administrator yet.") && !said.contains("/setup/"), "{said}");
     assert_eq!(server.log_in("boss@example.com").try_add_widget("one").unwrap().status, 201);
     let entry = look_at_json(&place, &["audit"])[0].take();
     assert_eq!((&entry["actor"], &entry["target"]), (&"service".into(), &"boss@example.com".into()));
@@ -236,7 +294,7 @@ fn a_first_administrator_that_cannot_be_made_keeps_it_from_starting() {
 /// The commands that help are told as they can be typed.
 #[track_caller]
 fn assert_told(place: &Place, refused: &Output, commands: &[&str]) {
-    let full = |command: &&str| format!("`{BINARY} {command} --database {}`", place.database().display());
+    let full = |command: &&str| format!("`{} {command} --database {}`", *BINARY, place.database().display());
     let said = commands.iter().map(full).collect::<Vec<_>>().join(", ");
     assert_failed(refused, 1, &format!("; to make it one: {said}\n"));
 }

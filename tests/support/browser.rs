@@ -1,14 +1,30 @@
 //! A headless Chromium, driven over WebDriver.
 
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use data_encoding::BASE64;
 use fantoccini::elements::Element;
+use fantoccini::key::Key;
 use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// How long a page may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Finds barriers in a page.
+const AXE: &str = include_str!("axe-core/axe.min.js");
+
+/// Runs in every page before its own scripts: what must not happen is told on the console, which outlives the page.
+const WATCH: &str = r#"
+    addEventListener("securitypolicyviolation", (event) => console.error("CSP report:", event.violatedDirective, event.blockedURI));
+    for (const name of ["alert", "confirm", "prompt", "print", "open"]) window[name] = () => console.error(`${name}() was called`);
+    Object.defineProperty(window, "__pwned", { set: () => console.error("what somebody had typed was run") });
+"#;
 
 /// The browser, and the driver that drives it. Both end when this is dropped.
 pub struct Browser {
@@ -17,8 +33,50 @@ pub struct Browser {
     _profile: TempDir,
 }
 
+/// How somebody looks at a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    Light,
+    Dark,
+    /// On the narrowest of telephones (WCAG 2.2, 1.4.10).
+    Narrow,
+    /// With everything twice as large.
+    Zoomed,
+}
+
+impl Look {
+    pub const ALL: [Self; 4] = [Self::Light, Self::Dark, Self::Narrow, Self::Zoomed];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Dark => "dark",
+            Self::Narrow => "320",
+            Self::Zoomed => "zoomed",
+        }
+    }
+
+    /// Width, height, and pixels of the screen to one of the page.
+    fn size(self) -> (u32, u32, u32) {
+        match self {
+            Self::Light | Self::Dark => (1200, 900, 1),
+            Self::Narrow => (320, 900, 1),
+            Self::Zoomed => (640, 450, 2),
+        }
+    }
+}
+
 impl Browser {
     pub async fn start() -> Self {
+        Self::with(true).await
+    }
+
+    /// One in which no page may run a script.
+    pub async fn without_scripts() -> Self {
+        Self::with(false).await
+    }
+
+    async fn with(scripts: bool) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -30,14 +88,18 @@ impl Browser {
             .expect("chromedriver is installed");
         let profile = TempDir::new().unwrap();
         let capabilities = json!({
-            "goog:chromeOptions": { "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                "--window-size=1200,1600",
-                // The network is cut: only this machine has a name.
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-                format!("--user-data-dir={}", profile.path().display()),
-            ] },
+            "goog:chromeOptions": {
+                "args": [
+                    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                    "--hide-scrollbars", "--window-size=1200,1600",
+                    // The network is cut: only this machine has a name, and some more for it.
+                    "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+                    format!("--user-data-dir={}", profile.path().display()),
+                ],
+                "prefs": { "profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 } },
+                "perfLoggingPrefs": { "enableNetwork": true, "enablePage": false },
+            },
             "goog:loggingPrefs": { "performance": "ALL", "browser": "ALL" },
         });
         let capabilities = capabilities.as_object().unwrap().clone();
@@ -51,17 +113,63 @@ impl Browser {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
-        page.update_timeouts(TimeoutConfiguration::new(None, None, Some(Duration::from_secs(10)))).await.unwrap();
-        Self { page, driver, _profile: profile }
+        let timeouts = TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), Some(Duration::ZERO));
+        page.update_timeouts(timeouts).await.unwrap();
+        let browser = Self { page, driver, _profile: profile };
+        browser.watch().await;
+        browser
+    }
+
+    /// A command of Chromium's own protocol, to the tab that is driven.
+    pub async fn devtools(&self, method: &str, parameters: Value) -> Value {
+        let body = json!({ "cmd": method, "params": parameters });
+        self.page.issue_cmd(Own("goog/cdp/execute", body)).await.unwrap_or_else(|e| panic!("{method}: {e}"))
+    }
+
+    async fn watch(&self) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WATCH })).await;
+    }
+
+    /// Opens another tab, and drives that.
+    pub async fn open_tab(&self) {
+        let tab = self.page.new_window(true).await.unwrap();
+        self.page.switch_to_window(tab.handle).await.unwrap();
+        self.watch().await;
+    }
+
+    /// Drives another one of the tabs, in the order of their opening.
+    pub async fn turn_to_tab(&self, n: usize) {
+        let tab = self.page.windows().await.unwrap().remove(n);
+        self.page.switch_to_window(tab).await.unwrap();
+    }
+
+    pub async fn look(&self, look: Look) {
+        let scheme = if look == Look::Dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+        let (width, height, scale) = look.size();
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Cuts the connection, or mends it.
+    pub async fn set_offline(&self, offline: bool) {
+        let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.devtools("Network.emulateNetworkConditions", conditions).await;
+    }
+
+    /// Lets no request through whose address is like one of these.
+    pub async fn block(&self, addresses: &[&str]) {
+        self.devtools("Network.setBlockedURLs", json!({ "urls": addresses })).await;
     }
 
     pub async fn find(&self, css: &str) -> Element {
-        self.page
-            .wait()
-            .at_most(Duration::from_secs(30))
-            .for_element(Locator::Css(css))
-            .await
-            .unwrap_or_else(|e| panic!("{css}: {e}"))
+        self.find_by(Locator::Css(css)).await
+    }
+
+    pub async fn find_by(&self, locator: Locator<'_>) -> Element {
+        let found = self.page.wait().at_most(PATIENCE).every(POLL).for_element(locator).await;
+        found.unwrap_or_else(|e| panic!("{locator:?}: {e}"))
     }
 
     pub async fn click(&self, css: &str) {
@@ -70,11 +178,83 @@ impl Browser {
 
     pub async fn fill(&self, css: &str, text: &str) {
         let element = self.find(css).await;
-        element.clear().await.unwrap();
+        element.clear().await.unwrap_or_else(|e| panic!("{css}: {e}"));
         element.send_keys(text).await.unwrap();
     }
 
-    /// The addresses of all requests that the page has made.
+    /// Strikes keys where the focus is.
+    pub async fn press(&self, keys: &[Key]) {
+        for key in keys {
+            self.page.active_element().await.unwrap().send_keys(key).await.unwrap();
+        }
+    }
+
+    pub async fn run(&self, script: &str, arguments: &[Value]) -> Value {
+        self.page.execute(script, arguments.to_vec()).await.unwrap_or_else(|e| panic!("{script}: {e}"))
+    }
+
+    /// Runs the body of an async function, and waits for what it answers.
+    pub async fn run_async(&self, script: &str, arguments: &[Value]) -> Value {
+        let body = format!(
+            "const done = arguments[arguments.length - 1];
+             (async () => {{ {script} }})().then(done, (error) => done(`failed: ${{error}}`));"
+        );
+        self.page.execute_async(&body, arguments.to_vec()).await.unwrap_or_else(|e| panic!("{script}: {e}"))
+    }
+
+    /// Waits until an expression is true in the page.
+    pub async fn wait_until(&self, expression: &str, arguments: &[Value]) {
+        let deadline = Instant::now() + PATIENCE;
+        let script = format!("return Boolean({expression})");
+        while self.run(&script, arguments).await != true {
+            if Instant::now() > deadline {
+                let shown = self.run("return location.href + '\\n' + document.body.innerText", &[]).await;
+                panic!("{expression} {arguments:?} is not so on {}", shown.as_str().unwrap_or_default());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// A picture of the whole page, in the build folder.
+    pub async fn take_picture(&self, name: &str) {
+        let answer = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        let picture = BASE64.decode(answer["data"].as_str().unwrap().as_bytes()).unwrap();
+        std::fs::write(pictures().join(format!("{name}.png")), picture).unwrap();
+    }
+
+    /// Fails where somebody could not use the page as it is shown now.
+    pub async fn assert_without_barriers(&self) {
+        if self.run("return typeof axe", &[]).await == "undefined" {
+            self.run(AXE, &[]).await;
+        }
+        let script = r#"
+            const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+            const place = ({ target, failureSummary }) => `  ${target.join(" ")}\n    ${failureSummary.replaceAll("\n", "\n    ")}`;
+            return violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(place)].join("\n")).join("\n");
+        "#;
+        let found = self.run_async(script, &[]).await;
+        assert!(found == "", "{}: {}", self.page.current_url().await.unwrap(), found.as_str().unwrap_or_default());
+    }
+
+    /// Fails where one would have to scroll to and fro to read a line.
+    pub async fn assert_nothing_is_too_wide(&self) {
+        let script = r#"
+            const name = (part) => `${part.tagName}#${part.id}.${part.className}: ${part.textContent.slice(0, 60)}`;
+            const frames = [document.documentElement, ...document.querySelectorAll("dialog:modal")];
+            const { width } = document.documentElement.getBoundingClientRect();
+            const isOut = ({ left, right }) => left < -0.5 || right > width + 0.5;
+            const isWide = (frame) => frame.scrollWidth > frame.clientWidth || isOut(frame.getBoundingClientRect());
+            return frames.filter(isWide).flatMap((frame) => {
+                const end = frame.getBoundingClientRect().left + frame.clientWidth;
+                const parts = [...frame.querySelectorAll("*")].filter((part) => part.getBoundingClientRect().right > end + 0.5);
+                return [frame, ...parts].map(name);
+            }).join("\n");
+        "#;
+        let wide = self.run(script, &[]).await;
+        assert!(wide == "", "{} is too wide: {wide}", self.page.current_url().await.unwrap());
+    }
+
+    /// The addresses of all requests that pages have made since this was asked last.
     pub async fn requests(&self) -> Vec<String> {
         let entries = self.log("performance").await;
         let message = |entry: &Value| serde_json::from_str::<Value>(entry["message"].as_str().unwrap()).unwrap();
@@ -83,13 +263,13 @@ impl Browser {
         sent.map(|event| event["params"]["request"]["url"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What the page's console has complained about.
+    /// What the console has complained about since this was asked last.
     pub async fn complaints(&self) -> Vec<Value> {
         self.log("browser").await.into_iter().filter(|entry| entry["level"] == "SEVERE").collect()
     }
 
-    async fn log(&self, kind: &'static str) -> Vec<Value> {
-        self.page.issue_cmd(Log(kind)).await.unwrap().as_array().unwrap().clone()
+    async fn log(&self, kind: &str) -> Vec<Value> {
+        self.page.issue_cmd(Own("se/log", json!({ "type": kind }))).await.unwrap().as_array().unwrap().clone()
     }
 }
 
@@ -100,20 +280,30 @@ impl Drop for Browser {
     }
 }
 
+/// How often a page is looked at while something is waited for.
+const POLL: Duration = Duration::from_millis(30);
+
+/// The folder for pictures of pages.
+fn pictures() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 fn hyper_util_connector() -> hyper_util::client::legacy::connect::HttpConnector {
     hyper_util::client::legacy::connect::HttpConnector::new()
 }
 
-/// Chromium's own command for its logs.
+/// A command that only Chromium's driver knows: its path below the session, and its body.
 #[derive(Debug)]
-struct Log(&'static str);
+struct Own(&'static str, Value);
 
-impl WebDriverCompatibleCommand for Log {
+impl WebDriverCompatibleCommand for Own {
     fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
     }
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(json!({ "type": self.0 }).to_string()))
+        (http::Method::POST, Some(self.1.to_string()))
     }
 }

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub const PASSWORD: &str = "correct horse battery staple";
-pub const BINARY: &str = env!("CARGO_BIN_EXE_widgetd");
+
+/// The program that is tested: the one at `TEST_BINARY` (a whole path), or else the one that is built with the tests.
+pub static BINARY: LazyLock<String> =
+    LazyLock::new(|| std::env::var("TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_widgetd").to_owned()));
 
 /// How long anything may take before a test gives up on it. No test measures time with this.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -47,7 +51,7 @@ impl Place {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(&*BINARY);
         for (name, _) in
             std::env::vars().filter(|(name, _)| name.starts_with("WIDGETD_") || name.starts_with("ROCKET_"))
         {
@@ -205,6 +209,17 @@ impl Client {
     /// Fails where the connection does.
     pub fn try_post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
         read(self.dressed(self.agent.post(format!("{}/api/v1{path}", self.url))).send_form(fields.iter().copied()))
+    }
+
+    /// With fields, or without any where the method has none.
+    pub fn send(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let url = format!("{}/api/v1{path}", self.url);
+        let answer = match method {
+            "PATCH" => self.dressed(self.agent.patch(url)).send_form(fields.iter().copied()),
+            "DELETE" => self.dressed(self.agent.delete(url)).call(),
+            _ => panic!("{method}"),
+        };
+        read(answer).unwrap()
     }
 
     fn dressed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {

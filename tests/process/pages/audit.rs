@@ -1,0 +1,47 @@
+//! The page of what has happened.
+
+use super::Site;
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn an_administrator_reads_what_has_happened() {
+    let site = Site::new();
+    let person = site.api("admin").get("/users?q=employee").body["items"][0]["public_id"].as_str().unwrap().to_owned();
+    let role = site.api("admin").send("PATCH", &format!("/users/{person}"), &[("role", "manager")]);
+    assert_eq!(role.status, 200);
+    assert_eq!(site.anybody().attempt("employee@example.com", "not the password").status, 401);
+    site.visit(&["400"], async |page| {
+        page.sign_in("admin").await;
+        page.go("audit").await;
+        let entries = page.texts(".records > li .what > p").await;
+        let said = [
+            "admin@example.com signed in",
+            "Somebody tried to sign in as employee@example.com",
+            "admin@example.com changed the role of employee@example.com",
+        ];
+        for text in said {
+            assert!(entries.iter().any(|entry| entry.contains(text)), "{text}: {entries:#?}");
+        }
+        page.see(".records .tag.bad", "wrong password").await;
+        page.click(".records summary").await;
+        page.see(".records .facts", "session.start").await;
+        page.assert_without_barriers().await;
+
+        page.choose("#action", "account.role").await;
+        page.press_button("Search").await;
+        page.arrive("audit?action=account.role").await;
+        assert_eq!(page.texts(".records > li").await.len(), 1);
+        page.fill("#account", "manager@example.com").await;
+        page.press_button("Search").await;
+        page.see(".unmatched", "Nothing matches").await;
+        page.go("audit?account=employee@example.com&sort=at").await;
+        assert_eq!(page.value("#account").await, "employee@example.com");
+        page.see(".records > li", "made the account").await;
+        page.go("audit?account=nobody@example.com").await;
+        page.see(".failed, .unmatched", "").await;
+        page.go("audit?since=2099-01-01").await;
+        page.see(".unmatched", "Nothing matches").await;
+        page.go("audit?page=none").await;
+        page.see("#entries .failed", "page: ").await;
+    });
+}

@@ -1,0 +1,257 @@
+//! What pages of other origins can make the browser of somebody do who is signed in: nothing.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use serde_json::{Value, json};
+
+use super::{Page, Site, block_on};
+use crate::browser_support::Browser;
+use crate::program::PASSWORD;
+
+/// A page of somebody else's, on a port of its own; `/silent` does not say where its requests come from.
+fn serve_another_site() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            // Browsers connect before they know what for.
+            std::thread::spawn(|| answer(stream));
+        }
+    });
+    port
+}
+
+fn answer(mut stream: TcpStream) {
+    let mut request = [0; 4096];
+    let length = stream.read(&mut request).unwrap_or(0);
+    let policy = if request[..length].starts_with(b"GET /silent") { "Referrer-Policy: no-referrer\r\n" } else { "" };
+    let page = "<!DOCTYPE html><title>Another site</title>";
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n";
+    let _ = write!(stream, "{head}{policy}Content-Length: {}\r\n\r\n{page}", page.len());
+}
+
+/// Something to send: method, path below the API, fields.
+type Attempt = (&'static str, String, Vec<(&'static str, String)>);
+
+/// What every route that changes something is sent, with fields that it takes. What ends the session comes last.
+fn writes(site: &Site) -> Vec<Attempt> {
+    let admin = site.api("admin");
+    let fields = |fields: &[(&'static str, &str)]| {
+        fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect::<Vec<_>>()
+    };
+    let made = |path: &str, fields: &[(&str, &str)], id: &str| {
+        let answer = admin.post(path, fields);
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.body[id].as_str().unwrap_or_default().to_owned()
+    };
+    let widget = [("name", "ours"), ("info_url", "https://example.com"), ("deadline", "2099-12-31")];
+    made("/widgets", &widget, "");
+    let task = made("/tasks", &[("title", "ours")], "id");
+    made("/templates", &[("name", "ours"), ("body", "ours")], "");
+    let key = made("/auth/keys", &[("name", "ours"), ("scope", "read")], "id");
+    let session = admin.get("/auth/sessions").body["items"][0]["id"].as_str().unwrap().to_owned();
+    let people = admin.get("/users?q=employee").body;
+    let person = people["items"][0]["public_id"].as_str().unwrap().to_owned();
+    let code = site.command(&["user", "reset-code", "manager@example.com"]);
+    let code = code.split_whitespace().find(|word| word.matches('-').count() == 3).unwrap().to_owned();
+
+    let theirs = |name: &'static str| {
+        fields(&[(name, "theirs"), ("info_url", "https://example.com/theirs"), ("deadline", "2098-12-31")])
+    };
+    let credentials = fields(&[("email", "manager@example.com"), ("password", PASSWORD)]);
+    let newcomer = fields(&[("email", "theirs@example.com"), ("password", PASSWORD)]);
+    let new_password = "a quiet place by the river";
+    vec![
+        ("PATCH", "/auth/user".to_owned(), fields(&[("username", "theirs")])),
+        ("POST", "/auth/keys".to_owned(), fields(&[("name", "theirs"), ("scope", "write")])),
+        ("DELETE", format!("/auth/keys/{key}"), Vec::new()),
+        ("POST", "/widgets".to_owned(), theirs("name")),
+        ("PUT", "/widgets/ours".to_owned(), theirs("")[1..].to_vec()),
+        ("PATCH", "/widgets/ours".to_owned(), theirs("")[1..].to_vec()),
+        ("DELETE", "/widgets/ours".to_owned(), Vec::new()),
+        ("POST", "/tasks".to_owned(), fields(&[("title", "theirs")])),
+        ("PATCH", format!("/tasks/{task}"), fields(&[("title", "theirs")])),
+        ("DELETE", format!("/tasks/{task}"), Vec::new()),
+        ("POST", "/templates".to_owned(), fields(&[("name", "theirs"), ("body", "theirs")])),
+        ("PATCH", "/templates/ours".to_owned(), fields(&[("body", "theirs")])),
+        ("DELETE", "/templates/ours".to_owned(), Vec::new()),
+        ("PATCH", format!("/users/{person}"), fields(&[("role", "admin")])),
+        ("POST", format!("/users/{person}/reset-code"), Vec::new()),
+        ("DELETE", format!("/users/{person}/sessions"), Vec::new()),
+        ("DELETE", format!("/users/{person}"), Vec::new()),
+        ("DELETE", format!("/auth/sessions/{session}"), Vec::new()),
+        ("POST", "/auth/register".to_owned(), newcomer.clone()),
+        ("POST", "/auth/setup".to_owned(), [newcomer, fields(&[("code", &code)])].concat()),
+        ("POST", "/auth/login".to_owned(), credentials),
+        ("POST", "/auth/reset".to_owned(), fields(&[("code", &code), ("new_password", new_password)])),
+        (
+            "POST",
+            "/auth/password".to_owned(),
+            fields(&[("current_password", PASSWORD), ("new_password", new_password)]),
+        ),
+        ("POST", "/auth/logout".to_owned(), Vec::new()),
+        ("DELETE", "/auth/sessions".to_owned(), Vec::new()),
+        ("DELETE", "/auth/user".to_owned(), fields(&[("password", PASSWORD)])),
+    ]
+}
+
+/// Fails where the document has a route that changes something, and nothing is sent to it.
+fn assert_complete(site: &Site, writes: &[Attempt]) {
+    let document = site.api("admin").get("/openapi.json").body;
+    for (template, operations) in document["paths"].as_object().unwrap() {
+        let fits = |path: &str| {
+            let (expected, given) = (template.split('/'), path.split('/'));
+            expected.clone().count() == given.clone().count()
+                && expected.zip(given).all(|(e, g)| e == g || e.starts_with('{'))
+        };
+        for method in ["post", "put", "patch", "delete"].into_iter().filter(|method| operations.get(method).is_some()) {
+            let is_tried = writes.iter().any(|(known, path, _)| known.eq_ignore_ascii_case(method) && fits(path));
+            assert!(is_tried, "{method} {template}");
+        }
+    }
+}
+
+/// All that there is, without what tells the time.
+fn look_at_everything(api: &crate::program::Client, site: &Site) -> Vec<Value> {
+    let lists = ["/auth/user", "/auth/keys", "/auth/sessions", "/users", "/widgets", "/tasks", "/templates", "/audit"];
+    let mut seen: Vec<Value> = lists.iter().map(|path| api.get(&format!("{path}?per_page=100")).body).collect();
+    seen.push(api.get("/auth/user").body);
+    for account in ["employee", "manager"] {
+        seen.push(json!(site.command(&["user", "sessions", &format!("{account}@example.com")])));
+    }
+    for value in &mut seen {
+        forget_times(value);
+    }
+    seen
+}
+
+fn forget_times(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !["time_remaining", "token_expires_in", "last_used_at"].contains(&&**name));
+            fields.values_mut().for_each(forget_times);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_times),
+        _ => {}
+    }
+}
+
+/// Sends each write in every way that a page has: by fetch, as a form and as a beacon. Answers how many.
+const ATTACK: &str = r#"
+    const [api, writes] = arguments;
+    const quietly = (request) => request.catch(() => {});
+    const send = (url, request) => quietly(fetch(url, { mode: "no-cors", credentials: "include", ...request }));
+    const frame = Object.assign(document.createElement("iframe"), { name: "frame" });
+    document.body.append(frame);
+    const submit = (url, enctype, fields) => new Promise((resolve) => {
+        const form = document.body.appendChild(document.createElement("form"));
+        Object.assign(form, { method: "post", action: url, enctype, target: "frame" });
+        for (const [name, value] of fields) {
+            form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+        }
+        frame.onload = () => { form.remove(); resolve(); };
+        HTMLFormElement.prototype.submit.call(form);
+    });
+    let sent = 0;
+    for (const [method, path, fields] of writes) {
+        const url = api + path;
+        const text = JSON.stringify(Object.fromEntries(fields));
+        const form = () => new URLSearchParams(fields);
+        const overridden = method === "POST" ? fields : [["_method", method], ...fields];
+        const asked = (request) => quietly(fetch(url, { method, credentials: "include", ...request }));
+        navigator.sendBeacon(url, new URLSearchParams(overridden));
+        await Promise.all([
+            asked({ body: form() }),
+            asked({ headers: { "Content-Type": "application/json" }, body: text }),
+            asked({ headers: { "Widgetd-Session": "cookie" }, body: form() }),
+            send(url, { method: "POST", body: new URLSearchParams(overridden) }),
+            send(url, { method: "POST", body: text }),
+            send(`${url}?_method=${method}`, { method: "POST", body: form() }),
+            send(`${url}?${new URLSearchParams(overridden)}`, { method: "GET" }),
+        ]);
+        for (const enctype of ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"]) {
+            await submit(url, enctype, overridden);
+        }
+        sent += 11;
+    }
+    return sent;
+"#;
+
+/// Sends one form as if somebody had pressed its button, so that the browser leaves the page for the answer.
+const LEAVE: &str = r#"
+    const [url, fields] = arguments;
+    const form = document.body.appendChild(document.createElement("form"));
+    Object.assign(form, { method: "post", action: url });
+    for (const [name, value] of fields) {
+        form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+    }
+    form.submit();
+"#;
+
+/// Where the service is, where the other site is, and whether the browser sends the cookie from there.
+///
+/// The names of the last ones are in no secure context, so browsers do not say `Sec-Fetch-Site` to them.
+const CONSTELLATIONS: [(&str, &str, bool); 4] = [
+    ("127.0.0.1", "127.0.0.1", true),
+    ("127.0.0.1", "localhost", false),
+    ("ours.team.example", "theirs.team.example", true),
+    ("ours.team.example", "theirs.team.example/silent", true),
+];
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn pages_of_other_origins_change_nothing() {
+    let site = Site::new();
+    let (_, port) = site.origin.rsplit_once(':').unwrap();
+    let other_port = serve_another_site();
+    let writes = writes(&site);
+    assert_complete(&site, &writes);
+    block_on(async {
+        let mut page = Page::new(Browser::start().await, site.origin.clone());
+        for (ours, theirs, has_cookie) in CONSTELLATIONS {
+            page.origin = format!("http://{ours}:{port}");
+            page.browser.page.delete_all_cookies().await.unwrap();
+            page.sign_in("admin").await;
+            let observer = site.api("admin");
+            let before = look_at_everything(&observer, &site);
+
+            let (host, path) = theirs.split_once('/').unwrap_or((theirs, ""));
+            let elsewhere = format!("http://{host}:{other_port}/{path}");
+            page.browser.page.goto(&elsewhere).await.unwrap();
+            let api = format!("{}/api/v1", page.origin);
+            // Without the cookie, to register and to log in is what everybody may, from anywhere.
+            let is_anybodys = |path: &str| path.starts_with("/auth/") && path.matches('/').count() == 2;
+            let sent: Vec<_> = writes.iter().filter(|(_, path, _)| has_cookie || !is_anybodys(path)).collect();
+            assert_eq!(page.run_async(ATTACK, &[json!(api), json!(sent)]).await, sent.len() * 11);
+
+            for path in ["/auth/login", "/auth/logout", "/auth/user", "/widgets/ours"] {
+                let (method, _, fields) = writes.iter().rfind(|(_, known, _)| known == path).unwrap();
+                let overriding = ("_method", (*method).to_owned());
+                let fields: Vec<_> = (*method != "POST").then_some(&overriding).into_iter().chain(fields).collect();
+                page.browser.page.goto(&elsewhere).await.unwrap();
+                page.run(LEAVE, &[json!(format!("{api}{path}")), json!(fields)]).await;
+                page.wait_until("location.origin === arguments[0]", &[json!(page.origin)]).await;
+            }
+
+            assert_eq!(look_at_everything(&observer, &site), before, "{theirs}");
+            page.go("").await;
+            assert_eq!(page.find(".who").await.attr("title").await.unwrap().unwrap(), "admin@example.com", "{theirs}");
+        }
+
+        // The same requests are done where a page of the service sends them.
+        page.origin = site.origin.clone();
+        page.sign_in("admin").await;
+        for (method, path, fields) in &writes {
+            let script = "const [url, method, fields] = arguments;
+                const headers = { 'Content-Type': 'application/json' };
+                const body = JSON.stringify(Object.fromEntries(fields));
+                const { status } = await fetch(url, { method, headers, body: fields.length ? body : undefined });
+                return status;";
+            let url = format!("{}/api/v1{path}", site.origin);
+            let status = page.run_async(script, &[json!(url), json!(method), json!(fields)]).await;
+            let is_over = ["/auth/setup", "/auth/sessions", "/auth/user"].contains(&&**path) && *method != "PATCH";
+            assert!(status.as_u64().is_some_and(|status| status < 300) || is_over, "{method} {path}: {status}");
+        }
+    });
+}

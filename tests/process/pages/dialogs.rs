@@ -1,0 +1,100 @@
+//! Dialogs keep what was typed in them, whatever else happens.
+
+use fantoccini::key::Key;
+use serde_json::json;
+
+use super::{Page, Site};
+
+/// Opens the dialog for a new widget, and types a name.
+async fn begin(page: &Page, name: &str) {
+    page.press_button("New widget").await;
+    page.see_focus("editor-name").await;
+    page.fill("#editor-name", name).await;
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn however_often_escape_is_pressed_what_was_typed_stays() {
+    let site = Site::new();
+    site.visit(&[], async |page| {
+        page.sign_in("admin").await;
+        page.go("widgets").await;
+        begin(page, "precious").await;
+        for _ in 0..4 {
+            page.press(&[Key::Escape]).await;
+            page.see("#told", "Press Cancel to leave without saving.").await;
+        }
+        assert_eq!(page.value("#editor-name").await, "precious");
+        page.press_button("Cancel").await;
+        page.see_none("dialog").await;
+        assert_eq!(page.focus().await, "New widget");
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn a_dialog_stays_until_its_answer_is_there() {
+    let site = Site::new();
+    site.visit(&[], async |page| {
+        page.sign_in("admin").await;
+        page.go("widgets").await;
+        begin(page, "slowly").await;
+        page.fill("#editor-url", "https://example.com").await;
+        page.set("#editor-deadline", "2099-12-31").await;
+        // Answers take their time from now on.
+        let slow = "const real = fetch; window.fetch = (...all) =>
+            new Promise((done) => { window.letGo = () => done(real(...all)); });";
+        page.run(slow, &[]).await;
+        page.press_button("Save").await;
+        page.wait_until("window.letGo !== undefined", &[]).await;
+        page.press_button("Cancel").await;
+        page.see("#told", "Still at it").await;
+        page.press(&[Key::Escape]).await;
+        assert_eq!(page.value("#editor-name").await, "slowly");
+        page.run("window.letGo()", &[]).await;
+        page.see("#told", "slowly is added.").await;
+        page.see_none("dialog").await;
+        assert_eq!(site.api("admin").get("/widgets/slowly").status, 200);
+        page.run("window.letGo()", &[]).await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn who_is_signed_out_behind_a_dialog_is_not_taken_away_from_it() {
+    let site = Site::new();
+    site.visit(&["ERR_INTERNET_DISCONNECTED", "401"], async |page| {
+        page.sign_in("admin").await;
+        page.go("widgets").await;
+        page.see("#widgets .empty", "There are no widgets yet.").await;
+        page.set_offline(true).await;
+        page.run("document.querySelector('#widgets .failed button').click()", &[]).await;
+        page.see("#widgets .failed", "The service cannot be reached.").await;
+        begin(page, "kept").await;
+        page.devtools("Network.clearBrowserCookies", json!({})).await;
+        page.set_offline(false).await;
+        page.wait_until("document.querySelector('#widgets .failed p').innerText.includes('Unauthorized')", &[]).await;
+        assert_eq!(page.value("#editor-name").await, "kept");
+        page.press_button("Save").await;
+        page.see("#editor .summary", "You are signed out by now.").await;
+        assert_eq!(page.value("#editor-name").await, "kept");
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn each_control_of_a_record_says_of_which_one_it_is() {
+    let site = Site::new();
+    for name in ["one", "other"] {
+        assert_eq!(site.api("admin").try_add_widget(name).unwrap().status, 201);
+    }
+    site.visit(&[], async |page| {
+        page.sign_in("admin").await;
+        page.go("widgets").await;
+        page.see(".records", "other").await;
+        let described = "return [...document.querySelectorAll('.records button')].map((button) =>
+            `${button.innerText} ${document.getElementById(button.getAttribute('aria-describedby')).innerText}`)";
+        let expected = json!(["Edit one", "Delete one", "Edit other", "Delete other"]);
+        assert_eq!(page.run(described, &[]).await, expected);
+    });
+}

@@ -1,0 +1,111 @@
+//! The page that everybody sees first: what they have to do, and what is due next.
+
+use super::{Page, Site};
+
+fn hand_out(site: &Site, title: &str, more: &[(&str, &str)]) -> String {
+    let fields = [&[("title", title), ("assignee", "employee@example.com")], more].concat();
+    let answer = site.api("manager").post("/tasks", &fields);
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.body["id"].as_str().unwrap().to_owned()
+}
+
+async fn titles(page: &Page, list: &str) -> Vec<String> {
+    page.settle().await;
+    page.texts(&format!("{list} .name")).await
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn what_is_due_comes_first_and_is_moved_on() {
+    let site = Site::new();
+    hand_out(&site, "at some time", &[]);
+    hand_out(&site, "later", &[("deadline", "2099-12-31")]);
+    let sooner = hand_out(&site, "sooner", &[("deadline", "2099-01-01"), ("description", "It is written here.")]);
+    assert_eq!(site.api("manager").post("/tasks", &[("title", "a manager's own")]).status, 201);
+    site.visit(&["404"], async |page| {
+        page.sign_in("employee").await;
+        page.see("h1", "Hello, employee@example.com").await;
+        assert_eq!(titles(page, "#pending").await, ["sooner", "later", "at some time"]);
+        page.see("#in_progress .empty", "Nothing is in progress.").await;
+
+        page.press_button("sooner").await;
+        page.see("#reader-title", "sooner").await;
+        page.see("#reader .reading", "It is written here.").await;
+        page.assert_without_barriers().await;
+        page.take_picture("home-task").await;
+        page.press_button("Close").await;
+        page.see_none("dialog").await;
+        assert_eq!(page.focus().await, "sooner");
+
+        page.press_in_record("sooner", "Start").await;
+        page.see("#told", "In progress: sooner").await;
+        page.see("#in_progress .records", "sooner").await;
+        assert_eq!(titles(page, "#pending").await, ["later", "at some time"]);
+        page.press_in_record("sooner", "Put back").await;
+        page.see("#pending .records", "sooner").await;
+        page.press_in_record("sooner", "Start").await;
+        page.see("#in_progress .records", "sooner").await;
+        page.press_in_record("sooner", "Done").await;
+        page.see("#told", "Done: sooner").await;
+        page.see("#in_progress .empty", "Nothing is in progress.").await;
+        assert_eq!(site.api("employee").get(&format!("/tasks/{sooner}")).body["status"], "done");
+
+        // Somebody else was faster.
+        let later = site.api("manager").get("/tasks?q=later").body["items"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(
+            site.api("manager").send("PATCH", &format!("/tasks/{later}"), &[("status", "cancelled")]).status,
+            200
+        );
+        page.press_in_record("later", "Start").await;
+        page.see("#trouble .summary", "Somebody has moved it meanwhile: Cancelled.").await;
+        page.assert_without_barriers().await;
+        page.press_button("Close").await;
+        assert_eq!(titles(page, "#pending").await, ["at some time"]);
+        let gone = site.api("manager").get("/tasks?q=some+time").body["items"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(site.api("manager").send("DELETE", &format!("/tasks/{gone}"), &[]).status, 204);
+        page.press_in_record("at some time", "Start").await;
+        page.see("#trouble .summary", "There is no such task.").await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn what_does_not_fit_and_what_is_missing_leads_on() {
+    let site = Site::with(&[("WIDGETD_REGISTRATION", "approval")]);
+    site.visit(&[], async |page| {
+        page.sign_in("employee").await;
+        page.see("#pending .empty", "Nothing to do. Enjoy.").await;
+        page.see_none(".empty a[href=tasks]").await;
+        page.follow("See all widgets").await;
+        page.arrive("widgets").await;
+        page.sign_out().await;
+        page.sign_in("manager").await;
+        page.follow("Hand out a task").await;
+        page.arrive("tasks").await;
+        page.sign_out().await;
+
+        for n in 1..=6 {
+            hand_out(&site, &format!("task {n}"), &[("deadline", &format!("2099-01-0{n}"))]);
+            assert_eq!(site.api("admin").try_add_widget(&format!("widget-{n}")).unwrap().status, 201);
+        }
+        page.sign_in("employee").await;
+        assert_eq!(titles(page, "#deadlines").await, ["widget-1", "widget-2", "widget-3", "widget-4", "widget-5"]);
+        assert_eq!(titles(page, "#pending").await, ["task 1", "task 2", "task 3", "task 4", "task 5"]);
+        page.click("#pending .whole a").await;
+        page.arrive("tasks?mine=true&status=pending&sort=deadline").await;
+        assert_eq!(titles(page, "#tasks").await.len(), 6);
+        page.sign_out().await;
+
+        page.sign_in("admin").await;
+        page.see_none("#waiting").await;
+        for (name, said) in [("one", "One account waits"), ("two", "2 accounts wait")] {
+            let fields = [("email", &*format!("{name}@example.com")), ("password", crate::program::PASSWORD)];
+            assert_eq!(site.anybody().post("/auth/register", &fields).status, 201);
+            page.go("").await;
+            page.see("#waiting", said).await;
+        }
+        page.click("#waiting a").await;
+        page.arrive("people?status=pending").await;
+        assert_eq!(titles(page, "#people").await, ["one@example.com", "two@example.com"]);
+    });
+}

@@ -1,0 +1,324 @@
+//! What people type is text, wherever it is shown: nothing of it runs, and nothing breaks the pages.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{Page, Site};
+use crate::browser_support::Look;
+use crate::program::{Answer, PASSWORD};
+
+/// What somebody types who means harm, or who only writes from right to left.
+fn payloads() -> Vec<String> {
+    let attacks = [
+        "<script>window.__pwned=1</script>",
+        "<img src=x onerror=\"window.__pwned=1\">",
+        "\"><svg onload=window.__pwned=1>",
+        "'><input autofocus onfocus=window.__pwned=1>",
+        "\" onfocus=\"window.__pwned=1\" autofocus=\"",
+        "</textarea></title></style></script><script>window.__pwned=1</script>",
+        "--><script>window.__pwned=1</script><!--",
+        "]]></dialog><script>window.__pwned=1</script>",
+        "<iframe srcdoc=\"<script>parent.__pwned=1</script>\"></iframe>",
+        "<a href=\"javascript:window.__pwned=1\">click</a>",
+        "javascript:window.__pwned=1",
+        "JaVaScRiPt:alert(1)//",
+        "data:text/html,<script>alert(1)</script>",
+        "vbscript:msgbox(1)",
+        "{{constructor.constructor('window.__pwned=1')()}}",
+        "${window.__pwned=1}#{window.__pwned=1}",
+        "<style>*{display:none!important}</style>",
+        "<base href=\"https://example.org/\"><link rel=stylesheet href=//example.org/x.css>",
+        "<meta http-equiv=refresh content=\"0;url=https://example.org\">",
+        "</form><form action=\"https://example.org\"><button>Sign in</button>",
+        "<template><slot name=x></template><object data=//example.org>",
+        "'; DROP TABLE task; --",
+        "\" OR \"\"=\"",
+        "&lt;script&gt;&amp;&#x3c;&notit;",
+        "%3Cscript%3Ewindow.__pwned=1%3C/script%3E%00%0d%0a",
+        "../../../../etc/passwd\\..\\..",
+        "?next=//example.org&q=<b>#<b>",
+        "__proto__",
+        "constructor",
+        "null undefined NaN [object Object]",
+    ];
+    let texts = [
+        "مرحبا بالعالم، هذا نص من اليمين إلى اليسار",
+        "\u{202e}gnp.exe\u{202c} \u{2066}isolated\u{2069} \u{200f}marked",
+        "Z\u{335}\u{321}\u{34d}a\u{336}\u{349}l\u{337}\u{32a}g\u{338}\u{318}o\u{334}\u{330}",
+        "👩\u{200d}👩\u{200d}👧\u{200d}👦🏳\u{fe0f}\u{200d}🌈",
+        "﷽﷽﷽﷽",
+        "a\u{200b}b\u{feff}c\u{ad}d\u{2028}e\u{2029}f",
+        "tab\there\r\nline\nline\n\n\nline",
+        "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW",
+        "x\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}\u{307}\u{308}",
+        "no end to it ",
+    ];
+    let long = |text: &str| text.chars().cycle().take(10_000).collect();
+    let all = || attacks.iter().chain(&texts);
+    let mut payloads: Vec<String> = all().map(|text| (*text).to_owned()).collect();
+    payloads.extend(all().map(|text| format!("'\"`{text}`\"'")));
+    payloads.extend(all().map(|text| format!("\u{202e}{text}\u{2067}")));
+    payloads.extend(all().map(|text| format!("{text}\n{}", text.to_uppercase())));
+    payloads.extend(all().map(|text| long(text)));
+    assert_eq!(payloads.iter().collect::<BTreeSet<_>>().len(), 200);
+    payloads
+}
+
+/// As a line of at most so many characters, without those that the service refuses in one; no two are the same.
+fn lines(payloads: &[String], most: usize) -> Vec<String> {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let line = |(n, text): (usize, &String)| {
+        let line: String = text.chars().filter(|c| !c.is_control() && !turns(*c)).take(most - 4).collect();
+        format!("{} {n}", line.trim())
+    };
+    payloads.iter().enumerate().map(line).collect()
+}
+
+/// As an e-mail address that the service takes, of at most 254 characters.
+fn addresses(payloads: &[String]) -> Vec<String> {
+    let is_allowed = |c: &char| c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~-".contains(*c);
+    let address = |(n, text): (usize, &String)| {
+        let local: String = text.chars().filter(is_allowed).take(60).collect();
+        let long = format!("{}.", "w".repeat(61)).repeat(3) + "com";
+        let domain = if n % 2 == 0 { "example.com" } else { &long };
+        format!("{local}.{n}@{domain}")
+    };
+    payloads.iter().enumerate().map(address).collect()
+}
+
+fn assert_created(answer: &Answer) {
+    assert_eq!(answer.status, 201, "{}", answer.text);
+}
+
+/// Looks at all pages of the list that is shown, and answers the texts of its records' parts of a kind.
+async fn turn_all_pages(page: &Page, css: &str) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    loop {
+        page.assert_nothing_is_too_wide().await;
+        let script = "return [...document.querySelectorAll(arguments[0])].map((part) => part.textContent)";
+        let texts: Vec<String> = serde_json::from_value(page.run(script, &[json!(css)]).await).unwrap();
+        assert!(!texts.is_empty(), "{css}");
+        seen.extend(texts);
+        let next = "const [next] = document.querySelectorAll('.pages .next'); return next?.checkVisibility() ? next.href : null";
+        match page.run(next, &[]).await {
+            Value::String(next) => page.go(next.trim_start_matches(&page.origin).trim_start_matches('/')).await,
+            _ => return seen,
+        }
+        page.look_at_logs().await;
+    }
+}
+
+fn assert_shown(seen: &BTreeSet<String>, given: &[String]) {
+    let missing: Vec<_> = given.iter().filter(|text| !seen.contains(*text)).collect();
+    assert!(missing.is_empty(), "{missing:#?} of {seen:#?}");
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn whatever_is_in_a_record_is_shown_as_text() {
+    let site = Site::new();
+    let payloads = payloads();
+    let (titles, names) = (lines(&payloads, 255), lines(&payloads, 100));
+    let manager = site.api("manager");
+    for (title, description) in titles.iter().zip(&payloads) {
+        let fields = [("title", &**title), ("description", description), ("assignee", "manager@example.com")];
+        assert_created(&manager.post("/tasks", &fields));
+    }
+    for (name, body) in names.iter().zip(&payloads) {
+        assert_created(&manager.post("/templates", &[("name", name), ("body", body)]));
+    }
+    site.visit(&[], async |page| {
+        page.look(Look::Narrow).await;
+        page.sign_in("manager").await;
+        page.assert_nothing_is_too_wide().await;
+        page.assert_without_barriers().await;
+        page.go("tasks?sort=created_at").await;
+        page.assert_without_barriers().await;
+        page.take_picture("hostile-tasks-320").await;
+        assert_shown(&turn_all_pages(page, ".records [data-text=title]").await, &titles);
+        page.go("templates?sort=created_at").await;
+        page.assert_without_barriers().await;
+        page.take_picture("hostile-templates-320").await;
+        assert_shown(&turn_all_pages(page, ".records [data-text=name]").await, &names);
+        // All of a text, and where it is changed.
+        for n in [0, 30, 120, 160, 170, 199] {
+            page.go(&format!("tasks?sort=created_at&page={}", n / 10 + 1)).await;
+            let opened = format!(".records > li:nth-child({})", n % 10 + 1);
+            page.click(&format!("{opened} .name")).await;
+            let shown = "return document.querySelector('#reader .reading').textContent";
+            assert_eq!(page.run(shown, &[]).await, *payloads[n]);
+            page.assert_nothing_is_too_wide().await;
+            page.assert_without_barriers().await;
+            page.take_picture(&format!("hostile-task-{n}-320")).await;
+            page.press_button("Close").await;
+            page.click(&format!("{opened} .edit")).await;
+            page.see("#editor", "Change the task").await;
+            assert_eq!(page.value("#editor-name").await, *titles[n]);
+            page.assert_nothing_is_too_wide().await;
+            page.press_button("Cancel").await;
+            page.click(&format!("{opened} .delete")).await;
+            page.see("#confirm-question", "Delete the task").await;
+            page.assert_nothing_is_too_wide().await;
+            page.press_button("Cancel").await;
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
+    let site = Site::new();
+    let payloads = payloads();
+    let (names, addresses) = (lines(&payloads, 100), addresses(&payloads));
+    let urls: Vec<String> = names
+        .iter()
+        .map(|name| format!("https://example.com/{name}").replace([' ', '\\'], "").chars().take(255).collect())
+        .filter(|url: &String| !url.contains(char::is_whitespace))
+        .collect();
+    let (admin, employee) = (site.api("admin"), site.api("employee"));
+    for (n, url) in urls.iter().enumerate() {
+        let fields = [("name", &*format!("widget-{n}")), ("info_url", url), ("deadline", "2099-12-31")];
+        assert_created(&admin.post("/widgets", &fields));
+    }
+    assert!(urls.len() > 150);
+    for (n, name) in names.iter().enumerate() {
+        let api = if n % 2 == 0 { &admin } else { &employee };
+        assert_created(&api.post("/auth/keys", &[("name", name), ("scope", "read")]));
+    }
+    for address in addresses.iter().step_by(8) {
+        assert_created(&site.anybody().post("/auth/register", &[("email", address), ("password", PASSWORD)]));
+    }
+    // Those who fail to come in are in the audit, and those who do are in the list of sessions.
+    for address in addresses.iter().skip(1).step_by(4) {
+        let refused = site.anybody().attempt(address, "not the password");
+        assert_eq!(refused.status, 401, "{}", refused.text);
+    }
+    for name in names.iter().step_by(4) {
+        let client: String = name.chars().filter(|c| ('\x20'..'\x7f').contains(c)).collect();
+        assert_eq!(site.anybody().with("User-Agent", &client).attempt("admin@example.com", PASSWORD).status, 200);
+    }
+    site.visit(&[], async |page| {
+        page.look(Look::Narrow).await;
+        page.sign_in("admin").await;
+        page.go("widgets").await;
+        let shown = turn_all_pages(page, ".records .name").await;
+        assert_eq!(shown.len(), urls.len());
+        for (address, css, given) in [
+            ("people", ".records .name", addresses.iter().step_by(8).cloned().collect::<Vec<_>>()),
+            ("audit?action=session.start", ".records .name", addresses.iter().skip(1).step_by(4).cloned().collect()),
+            ("account", "#keys .name", names.iter().step_by(2).cloned().collect()),
+        ] {
+            page.go(address).await;
+            page.assert_without_barriers().await;
+            page.take_picture(&format!("hostile-{}-320", address.split('?').next().unwrap())).await;
+            assert_shown(&turn_all_pages(page, css).await, &given);
+        }
+        page.sign_out().await;
+        page.sign_in("employee").await;
+        page.go("account").await;
+        let given: Vec<_> = names.iter().skip(1).step_by(2).cloned().collect();
+        assert_shown(&turn_all_pages(page, "#keys .name").await, &given);
+        page.sign_out().await;
+
+        // The longest of all addresses, in the bar at the top.
+        let longest = &addresses[161];
+        assert_eq!(longest.len(), 254);
+        site.anybody().post("/auth/register", &[("email", longest), ("password", PASSWORD)]);
+        page.fill("#login", longest).await;
+        page.fill("#password", PASSWORD).await;
+        page.press_button("Sign in").await;
+        page.arrive("").await;
+        page.assert_nothing_is_too_wide().await;
+        page.assert_without_barriers().await;
+        page.take_picture("hostile-home-320").await;
+    });
+}
+
+/// The forms that show once more what was typed, and where.
+const FORMS: [(&str, &str); 3] = [("login", "#login"), ("register", "#username"), ("reset", "#code")];
+
+/// Types a text everywhere in the form that is shown, and sends it as a browser without scripts does.
+const SEND: &str = r#"
+    const [text, query] = arguments;
+    const form = document.querySelector("form[data-entrance]");
+    for (const input of form.elements) if (input.name && input.type !== "password") input.value = text;
+    form.action = form.action.split("?")[0] + query;
+    HTMLFormElement.prototype.submit.call(form);
+"#;
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn whatever_is_typed_into_a_form_is_shown_as_text() {
+    let site = Site::new();
+    let payloads = payloads();
+    site.visit(&["400", "413"], async |page| {
+        page.look(Look::Narrow).await;
+        // What the service says of it, on a page that it has rendered,
+        for (k, (form, input)) in FORMS.into_iter().enumerate() {
+            page.go(form).await;
+            for (n, text) in payloads.iter().enumerate().skip(k).step_by(FORMS.len()) {
+                // An address has an end.
+                let next: String = text.chars().take(500).collect();
+                let query = format!("?next={}", escaped(&format!("tasks?q={next}")));
+                page.run("document.documentElement.id = 'before'", &[]).await;
+                page.run(SEND, &[json!(text), json!(query)]).await;
+                page.wait_until("document.documentElement.id !== 'before' && document.readyState === 'complete'", &[])
+                    .await;
+                page.see("main .error", "").await;
+                page.assert_nothing_is_too_wide().await;
+                // What is too large is not read, and so not shown again. An input has no line ends.
+                if text.len() < 2_000 {
+                    let line = text.replace(['\r', '\n'], "");
+                    let value = page.run("return document.querySelector(arguments[0]).value", &[json!(input)]).await;
+                    assert!(value == line, "{n}: {value} instead of {line}");
+                }
+            }
+            page.look_at_logs().await;
+            page.assert_without_barriers().await;
+            page.take_picture(&format!("hostile-{form}-320")).await;
+        }
+
+        // and what a script says of it, in place.
+        for (k, (form, _)) in FORMS.into_iter().rev().enumerate() {
+            page.go(form).await;
+            for (n, text) in payloads.iter().enumerate().skip(k).step_by(FORMS.len()) {
+                let script = "const form = document.querySelector('form[data-entrance]');
+                    for (const input of form.elements) if (input.name) input.value = arguments[0];
+                    form.requestSubmit();
+                    while (form.querySelector('[aria-disabled=true]')) await new Promise((done) => setTimeout(done, 5));
+                    return document.querySelector('main .error:not(:empty)') !== null";
+                assert_eq!(page.run_async(script, &[json!(text)]).await, true, "{text}");
+                page.assert_nothing_is_too_wide().await;
+                if n % 50 == 0 {
+                    page.assert_without_barriers().await;
+                }
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn whatever_is_looked_for_is_shown_as_text() {
+    let site = Site::new();
+    let payloads = payloads();
+    site.visit(&[], async |page| {
+        page.look(Look::Narrow).await;
+        page.sign_in("admin").await;
+        for (n, text) in payloads.iter().enumerate() {
+            let list = ["widgets", "tasks", "templates", "people", "audit"][n % 5];
+            let text: String = text.chars().take(250).collect();
+            page.go(&format!("{list}?q={}&page=1&sort={}", escaped(&text), escaped(&text))).await;
+            page.see("#q", "").await;
+            page.assert_nothing_is_too_wide().await;
+            if n % 20 == 0 {
+                page.look_at_logs().await;
+            }
+        }
+    });
+}
+
+fn escaped(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

@@ -1,0 +1,109 @@
+//! The pages by keyboard alone.
+
+use fantoccini::key::Key;
+use serde_json::json;
+
+use super::{Page, Site};
+use crate::program::PASSWORD;
+
+/// Goes on from control to control until one of this name is reached: its label, its text or its id.
+async fn tab_to(page: &Page, name: &str) {
+    let script = "const part = document.activeElement;
+        return [part.id, part.innerText, part.labels?.[0]?.innerText].some((text) => text?.trim() === arguments[0])";
+    for _ in 0..50 {
+        page.press(&[Key::Tab]).await;
+        if page.run(script, &[json!(name)]).await == true {
+            // Whoever goes by the keyboard sees where they are.
+            assert_eq!(page.run("return document.activeElement.matches(':focus-visible')", &[]).await, true, "{name}");
+            return;
+        }
+    }
+    panic!("no way to {name}");
+}
+
+async fn write(page: &Page, text: &str) {
+    page.page.active_element().await.unwrap().send_keys(text).await.unwrap();
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn everything_can_be_done_without_a_mouse() {
+    let site = Site::new();
+    site.visit(&[], async |page| {
+        page.go("login").await;
+        tab_to(page, "E-mail address or username").await;
+        write(page, "admin@example.com").await;
+        tab_to(page, "Password").await;
+        write(page, PASSWORD).await;
+        page.press(&[Key::Enter]).await;
+        page.arrive("").await;
+
+        tab_to(page, "Widgets").await;
+        page.press(&[Key::Enter]).await;
+        page.arrive("widgets").await;
+        // What is the same on every page can be skipped.
+        page.press(&[Key::Tab]).await;
+        page.see(":focus", "Skip to the content").await;
+        let is_seen =
+            "const box = document.activeElement.getBoundingClientRect(); return box.left >= 0 && box.top >= 0";
+        assert_eq!(page.run(is_seen, &[]).await, true);
+        page.assert_without_barriers().await;
+        page.take_picture("keyboard-skip").await;
+        page.press(&[Key::Enter]).await;
+        page.see_focus("main").await;
+        page.press(&[Key::Tab]).await;
+        page.see_focus("add").await;
+
+        page.press(&[Key::Enter]).await;
+        page.see_focus("editor-name").await;
+        write(page, "by-hand").await;
+        // Once too often costs nothing of what was typed,
+        page.press(&[Key::Escape]).await;
+        page.see("#told", "Press Cancel to leave without saving.").await;
+        assert_eq!(page.value("#editor-name").await, "by-hand");
+        tab_to(page, "editor-url").await;
+        write(page, "https://example.com").await;
+        tab_to(page, "editor-deadline").await;
+        write(page, "12312099").await;
+        page.press(&[Key::Enter]).await;
+        page.see("#told", "by-hand is added.").await;
+        page.see_none("dialog").await;
+        page.settle().await;
+        page.see_focus("add").await;
+
+        tab_to(page, "Edit").await;
+        page.press(&[Key::Space]).await;
+        page.see_focus("editor-name").await;
+        // and where nothing was typed, the dialog is left.
+        page.press(&[Key::Escape]).await;
+        page.see_none("dialog").await;
+        assert_eq!(page.focus().await, "Edit");
+        page.press(&[Key::Enter]).await;
+        page.see_focus("editor-name").await;
+        tab_to(page, "editor-url").await;
+        page.press(&[Key::End]).await;
+        write(page, "/more").await;
+        page.press(&[Key::Enter]).await;
+        page.see("#told", "by-hand is changed.").await;
+        page.see_none("dialog").await;
+        page.settle().await;
+        assert_eq!(page.focus().await, "Edit", "also of a record that is shown anew");
+
+        tab_to(page, "Delete").await;
+        page.press(&[Key::Enter]).await;
+        page.see("#confirm-question", "Delete the widget by-hand?").await;
+        assert_eq!(page.focus().await, "Cancel", "what cannot be undone is not done by a key too many");
+        tab_to(page, "Delete").await;
+        page.press(&[Key::Enter]).await;
+        page.see("#told", "by-hand is deleted.").await;
+        page.see("#widgets .empty", "There are no widgets yet.").await;
+        page.settle().await;
+        assert_ne!(page.run("return document.activeElement === document.body", &[]).await, true, "lost");
+
+        page.run("document.activeElement.blur()", &[]).await;
+        page.go("widgets").await;
+        tab_to(page, "Sign out").await;
+        page.press(&[Key::Enter]).await;
+        page.arrive("login?notice=logged-out").await;
+    });
+}

@@ -1,0 +1,129 @@
+//! Each page as each role sees it: light, dark, on a telephone, and with everything twice as large.
+
+use super::{Page, Site};
+use crate::browser_support::Look;
+
+/// Every page, and who sees it.
+const PAGES: [(&str, &[&str]); 10] = [
+    ("login", &["nobody"]),
+    ("register", &["nobody"]),
+    ("reset", &["nobody"]),
+    ("", &["employee", "manager", "admin"]),
+    ("widgets", &["employee", "manager", "admin"]),
+    ("tasks", &["employee", "manager", "admin"]),
+    ("templates", &["employee", "manager", "admin"]),
+    ("account", &["employee", "manager", "admin"]),
+    ("people", &["admin"]),
+    ("audit", &["admin"]),
+];
+
+/// Every dialog: on which page, and which buttons open it.
+const DIALOGS: &[(&str, &[&str])] = &[
+    ("widgets", &["New widget"]),
+    ("widgets", &["Delete"]),
+    ("tasks", &["New task"]),
+    ("tasks", &["Count the widgets, part 12"]),
+    ("templates", &["New template"]),
+    ("templates", &["Report 1"]),
+    ("templates", &["Edit"]),
+    ("people", &["More", "Change role"]),
+    ("people", &["More", "Reset code"]),
+    ("account", &["New key"]),
+    ("account", &["Revoke"]),
+    ("account", &["Delete your account"]),
+];
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn every_page_can_be_read_and_used_however_it_is_looked_at() {
+    let site = Site::new();
+    add_records(&site);
+    site.visit(&[], async |page| {
+        for who in ["nobody", "employee", "manager", "admin"] {
+            if who != "nobody" {
+                page.sign_in(who).await;
+            }
+            for (address, _) in PAGES.iter().filter(|(_, seen_by)| seen_by.contains(&who)) {
+                page.go(address).await;
+                let name = if address.is_empty() { "home" } else { address };
+                look_at(page, &format!("{name}-{who}")).await;
+            }
+            if who != "nobody" {
+                page.go("").await;
+                page.sign_out().await;
+            }
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn every_dialog_can_be_read_and_used_however_it_is_looked_at() {
+    let site = Site::new();
+    add_records(&site);
+    site.visit(&[], async |page| {
+        page.sign_in("admin").await;
+        for (address, buttons) in DIALOGS {
+            page.go(address).await;
+            for label in *buttons {
+                page.press_button(label).await;
+            }
+            page.see("dialog", "").await;
+            let name = buttons.join("-").to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+            look_at(page, &format!("{address}-{name}")).await;
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn every_page_of_a_new_service_can_be_read_and_used_however_it_is_looked_at() {
+    let (site, setup) = Site::without_accounts();
+    site.visit(&["404"], async |page| {
+        for (address, name) in
+            [("login", "login-new"), (&*setup, "setup"), ("setup/none", "setup-wrong"), ("no", "problem")]
+        {
+            page.go(address).await;
+            look_at(page, name).await;
+        }
+    });
+}
+
+async fn look_at(page: &Page, name: &str) {
+    for look in Look::ALL {
+        page.look(look).await;
+        page.assert_nothing_is_too_wide().await;
+        page.assert_without_barriers().await;
+        page.take_picture(&format!("{name}-{}", look.name())).await;
+    }
+    page.look(Look::Light).await;
+}
+
+/// Something of everything.
+fn add_records(site: &Site) {
+    let admin = site.api("admin");
+    for n in 1..=12 {
+        let deadline = format!("2099-01-{n:02}");
+        let fields =
+            [("name", &*format!("widget-{n}")), ("info_url", "https://example.com/more"), ("deadline", &*deadline)];
+        assert_eq!(admin.post("/widgets", &fields).status, 201);
+        for assignee in ["employee@example.com", "manager@example.com", "admin@example.com"] {
+            let title = format!("Count the widgets, part {n}");
+            let fields = [
+                ("title", &*title),
+                ("description", "All of them.\nTwice, if need be."),
+                ("assignee", assignee),
+                ("deadline", &*deadline),
+            ];
+            assert_eq!(admin.post("/tasks", &fields).status, 201);
+        }
+    }
+    for who in ["employee", "manager", "admin"] {
+        let api = site.api(who);
+        for n in 1..=12 {
+            let body = "Dear all,\n\nthis is what was done, and this is what is next.\n".repeat(n);
+            assert_eq!(api.post("/templates", &[("name", &*format!("Report {n}")), ("body", &*body)]).status, 201);
+        }
+        assert_eq!(api.post("/auth/keys", &[("name", "nightly report"), ("scope", "read")]).status, 201);
+    }
+}

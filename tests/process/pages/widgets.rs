@@ -1,0 +1,237 @@
+//! The page of widgets, and with it what all pages with a list have in common.
+
+use super::{Page, Site};
+
+fn add_widgets(site: &Site, names: impl IntoIterator<Item = String>) {
+    let admin = site.api("admin");
+    for name in names {
+        assert_eq!(admin.try_add_widget(&name).unwrap().status, 201);
+    }
+}
+
+async fn fill_in(page: &Page, name: &str, url: &str, deadline: &str) {
+    page.fill("#editor-name", name).await;
+    page.fill("#editor-url", url).await;
+    page.set("#editor-deadline", deadline).await;
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn an_administrator_adds_changes_and_deletes_a_widget() {
+    let site = Site::new();
+    site.visit(&["400", "409"], async |page| {
+        page.sign_in("admin").await;
+        page.go("widgets").await;
+        page.see("#widgets .empty", "There are no widgets yet. Add the first one").await;
+        page.take_picture("widgets-empty").await;
+
+        page.press_button("New widget").await;
+        page.see_focus("editor-name").await;
+        page.press_button("Save").await;
+        page.see("#editor-name-error", "is required").await;
+        page.see("#editor-url-error", "is required").await;
+        page.see("#editor-deadline-error", "is required").await;
+        page.see_focus("editor-name").await;
+        page.assert_without_barriers().await;
+        page.take_picture("widgets-refused").await;
+        fill_in(page, "north-star", "example.com", "2099-12-31").await;
+        page.press_button("Save").await;
+        page.see_focus("editor-url").await;
+        assert_eq!(page.texts("#editor .error").await.len(), 1);
+        page.fill("#editor-url", "https://example.com/star").await;
+        page.press_button("Save").await;
+        page.see("#told", "north-star is added.").await;
+        page.see(".records > li", "north-star").await;
+        page.see_none("dialog").await;
+
+        page.press_button("New widget").await;
+        assert_eq!(page.value("#editor-name").await, "", "what was typed last time");
+        fill_in(page, "north-star", "https://example.com", "2099-12-31").await;
+        page.press_button("Save").await;
+        page.see("#editor .error", "north-star already exists").await;
+        page.press_button("Cancel").await;
+        page.see_none("dialog").await;
+
+        page.press_in_record("north-star", "Edit").await;
+        page.see("#editor-title", "Change north-star").await;
+        assert_eq!(page.value("#editor-url").await, "https://example.com/star");
+        assert_eq!(page.value("#editor-deadline").await, "2099-12-31");
+        fill_in(page, "south-star", "https://example.com/south", "2098-01-01").await;
+        page.press_button("Save").await;
+        page.see("#told", "south-star is changed.").await;
+        page.see(".records > li", "south-star").await;
+        assert_eq!(page.find(".records a").await.prop("href").await.unwrap().unwrap(), "https://example.com/south");
+        let stored = site.api("employee").get("/widgets/south-star").body;
+        assert_eq!(stored["deadline_iso8601"], "2098-01-01T23:59:59+00:00");
+
+        page.press_in_record("south-star", "Delete").await;
+        page.see("#confirm-question", "Delete the widget south-star? This cannot be undone.").await;
+        page.assert_without_barriers().await;
+        page.take_picture("widgets-delete").await;
+        page.press_button("Cancel").await;
+        page.see_none("dialog").await;
+        assert_eq!(site.api("employee").get("/widgets/south-star").status, 200);
+        page.press_in_record("south-star", "Delete").await;
+        page.press_button("Delete").await;
+        page.see("#told", "south-star is deleted.").await;
+        page.see("#widgets .empty", "There are no widgets yet.").await;
+        assert_eq!(site.api("employee").get("/widgets/south-star").status, 404);
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn what_somebody_else_has_changed_meanwhile_is_not_lost() {
+    let site = Site::new();
+    add_widgets(&site, ["shared".to_owned(), "doomed".to_owned()]);
+    site.visit(&["412", "404"], async |page| {
+        page.sign_in("admin").await;
+        page.go("widgets").await;
+        page.press_in_record("shared", "Edit").await;
+        page.see("#editor-title", "Change shared").await;
+        let elsewhere = [("info_url", "https://example.com/elsewhere")];
+        assert_eq!(site.api("admin").send("PATCH", "/widgets/shared", &elsewhere).status, 200);
+        page.fill("#editor-url", "https://example.com/here").await;
+        page.press_button("Save").await;
+        page.see("#editor .summary", "changed").await;
+        page.assert_without_barriers().await;
+        assert_eq!(site.api("admin").get("/widgets/shared").body["info_url"], "https://example.com/elsewhere");
+
+        page.press_button("Cancel").await;
+        page.see_none("dialog").await;
+        page.press_in_record("shared", "Edit").await;
+        page.see("#editor-url", "https://example.com/elsewhere").await;
+        page.fill("#editor-url", "https://example.com/here").await;
+        page.press_button("Save").await;
+        page.see("#told", "shared is changed.").await;
+
+        assert_eq!(site.api("admin").send("DELETE", "/widgets/doomed", &[]).status, 204);
+        page.press_in_record("doomed", "Edit").await;
+        page.see("#trouble .summary", "doomed not found").await;
+        page.assert_without_barriers().await;
+        page.press_button("Close").await;
+        page.see_none("dialog").await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn widgets_are_looked_for_put_in_order_and_turned_page_by_page() {
+    let site = Site::new();
+    add_widgets(&site, (1..=23).map(|n| format!("widget-{n:02}")));
+    site.visit(&[], async |page| {
+        page.sign_in("employee").await;
+        page.go("widgets").await;
+        page.see(".pages .count", "Page 1 of 3 (23 in all)").await;
+        assert!(page.texts("#add, .edit, .delete").await.is_empty(), "for administrators");
+        page.see_none(".pages .prev").await;
+        page.follow("Next").await;
+        page.arrive("widgets?page=2").await;
+        page.see(".pages .count", "Page 2 of 3").await;
+        assert_eq!(page.texts(".records .name").await[0], "widget-11");
+        page.follow("Next").await;
+        page.arrive("widgets?page=3").await;
+        page.see_none(".pages .next").await;
+        page.page.back().await.unwrap();
+        page.arrive("widgets?page=2").await;
+        page.follow("Previous").await;
+        page.arrive("widgets?page=1").await;
+
+        page.choose("#sort", "-created_at").await;
+        page.press_button("Search").await;
+        page.arrive("widgets?sort=-created_at").await;
+        assert_eq!(page.texts(".records .name").await[0], "widget-23");
+        page.follow("Next").await;
+        page.arrive("widgets?sort=-created_at&page=2").await;
+        assert_eq!(page.texts(".records .name").await[0], "widget-13");
+        assert_eq!(page.value("#sort").await, "-created_at");
+
+        page.fill("#q", "widget-07").await;
+        page.press_button("Search").await;
+        page.arrive("widgets?q=widget-07&sort=-created_at").await;
+        assert_eq!(page.texts(".records .name").await, ["widget-07"]);
+        page.see_none(".pages").await;
+        page.choose("#overdue", "true").await;
+        page.press_button("Search").await;
+        page.arrive("widgets?q=widget-07&sort=-created_at&overdue=true").await;
+        page.see(".unmatched", "Nothing matches what you are looking for.").await;
+        page.assert_without_barriers().await;
+        page.take_picture("widgets-unmatched").await;
+        page.follow("Show everything").await;
+        page.arrive("widgets?").await;
+        page.see(".pages .count", "Page 1 of 3").await;
+
+        // Where there is no such page any more, the last one is shown.
+        page.go("widgets?page=99").await;
+        page.see(".pages .count", "Page 3 of 3").await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn where_there_is_nothing_everybody_is_told_what_comes_next() {
+    let site = Site::new();
+    site.visit(&[], async |page| {
+        page.sign_in("employee").await;
+        page.go("widgets").await;
+        page.see("#widgets .empty", "There are no widgets yet. An administrator adds them.").await;
+        page.assert_without_barriers().await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn what_cannot_be_shown_says_why_and_can_be_tried_again() {
+    let site = Site::new();
+    add_widgets(&site, ["still-there".to_owned()]);
+    site.visit(&["400", "ERR_CONNECTION_REFUSED"], async |page| {
+        page.sign_in("admin").await;
+        page.go("widgets?page=none").await;
+        page.see("#widgets .failed", "page: ").await;
+        page.assert_without_barriers().await;
+        page.take_picture("widgets-failed").await;
+
+        page.block(&["*/api/v1/widgets*"]).await;
+        page.go("widgets").await;
+        page.see("#widgets .failed", "The service cannot be reached. Please check your connection.").await;
+        page.block(&[]).await;
+        site.stop();
+        page.press_button("Try again").await;
+        page.settle().await;
+        page.see("#widgets .failed", "The service cannot be reached.").await;
+        site.start();
+        page.press_button("Try again").await;
+        page.see(".records", "still-there").await;
+
+        // The same where something is to be done.
+        page.press_in_record("still-there", "Delete").await;
+        site.stop();
+        page.press_button("Delete").await;
+        page.see("#confirm .summary", "The service cannot be reached.").await;
+        page.assert_without_barriers().await;
+        site.start();
+        page.press_button("Delete").await;
+        page.see("#told", "still-there is deleted.").await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn who_is_back_online_sees_the_list_without_asking() {
+    let site = Site::new();
+    add_widgets(&site, ["there-again".to_owned()]);
+    site.visit(&["ERR_INTERNET_DISCONNECTED"], async |page| {
+        page.sign_in("employee").await;
+        page.block(&["*/api/v1/widgets*"]).await;
+        page.go("widgets").await;
+        page.see("#widgets .failed", "The service cannot be reached.").await;
+        page.block(&[]).await;
+        page.set_offline(true).await;
+        page.press_button("Try again").await;
+        page.settle().await;
+        page.see("#widgets .failed", "The service cannot be reached.").await;
+        page.set_offline(false).await;
+        page.see(".records", "there-again").await;
+        page.see_none(".failed").await;
+    });
+}
