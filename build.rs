@@ -13,8 +13,11 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 /// The content type of each kind of file that is served. Others are not.
-const CONTENT_TYPES: [(&str, &str); 3] =
-    [("css", "text/css; charset=utf-8"), ("js", "text/javascript; charset=utf-8"), ("svg", "image/svg+xml")];
+const CONTENT_TYPES: [(&str, &str); 3] = [
+    ("css", "text/css; charset=utf-8"),
+    ("js", "text/javascript; charset=utf-8"),
+    ("svg", "image/svg+xml"),
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=static");
@@ -66,7 +69,10 @@ fn as_text(path: &Path) -> Result<&str, &'static str> {
 
 fn content_type(file: &Path) -> Option<&'static str> {
     let extension = file.extension()?.to_str()?;
-    CONTENT_TYPES.iter().find(|(known, _)| *known == extension).map(|(_, content_type)| *content_type)
+    CONTENT_TYPES
+        .iter()
+        .find(|(known, _)| *known == extension)
+        .map(|(_, content_type)| *content_type)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {

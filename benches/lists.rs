@@ -15,15 +15,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use widgetd::domain::{
-    Actor, By, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, PublicId, Role, Sort, Status,
-    Timestamp, WidgetFilter, WidgetName, WidgetSort,
+    Actor, By, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, PublicId,
+    Role, Sort, Status, Timestamp, WidgetFilter, WidgetName, WidgetSort,
 };
 use widgetd::store::{self, IfAbsent, Store};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_795_262_400);
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a temporary folder");
     runtime.block_on(async {
         let large = setting("WIDGETS", 1_000_000);
@@ -31,14 +32,19 @@ fn main() {
         let start = Instant::now();
         let many = fill(&folder.path().join("large.db"), large).await;
         println!("filled with {large} widgets in {:.0} s\n", start.elapsed().as_secs_f64());
-        for (by, name) in [(WidgetSort::CreatedAt, "created_at"), (WidgetSort::Deadline, "deadline")] {
+        for (by, name) in
+            [(WidgetSort::CreatedAt, "created_at"), (WidgetSort::Deadline, "deadline")]
+        {
             for is_descending in [false, true] {
-                let filter = WidgetFilter { sort: Sort { by, is_descending }, ..WidgetFilter::default() };
+                let filter =
+                    WidgetFilter { sort: Sort { by, is_descending }, ..WidgetFilter::default() };
                 println!("sort={}{name}", if is_descending { "-" } else { "" });
                 let mut base = None;
                 for (what, store, size) in [("1000", &small, 1_000), ("all", &many, large)] {
                     let last = size / 10;
-                    for (which, number) in [("first", 1), ("quarter", last / 4), ("middle", last / 2), ("last", last)] {
+                    for (which, number) in
+                        [("first", 1), ("quarter", last / 4), ("middle", last / 2), ("last", last)]
+                    {
                         let cost = cost(store, &filter, PageRequest::new(number, 10)).await;
                         let base = *base.get_or_insert(cost);
                         println!("  {what:5} {which:8} {cost:8.1} us   {:5.2}", cost / base);
@@ -82,7 +88,8 @@ async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
                 for n in (task..widgets).step_by(256) {
                     // A thousand days, in no order.
                     let day = Timestamp::from_seconds(
-                        NOW.as_seconds() + 86_400 * (n.wrapping_mul(2_654_435_761) % 1_000).cast_signed(),
+                        NOW.as_seconds()
+                            + 86_400 * (n.wrapping_mul(2_654_435_761) % 1_000).cast_signed(),
                     );
                     let new = NewWidget {
                         name: WidgetName::parse(&format!("widget-{n}")).expect("a name"),

@@ -47,10 +47,18 @@ fn main() {
         theirs.push(rate(&wrk(32, &[&format!("{}/", bare.url), "-H", &authorization])));
         ours.push(rate(&wrk(32, &[&format!("{}{path}", widgetd.url), "-H", &authorization])));
     }
-    compare("/s", "bare Rocket route, 32 connections", theirs, "authorised GET of a widget, 32 connections", ours);
+    compare(
+        "/s",
+        "bare Rocket route, 32 connections",
+        theirs,
+        "authorised GET of a widget, 32 connections",
+        ours,
+    );
 
     let limited = tempfile::tempdir().expect("a temporary folder");
-    for (how, folder, throttle) in [("let in", folder.path(), "false"), ("limited", limited.path(), "true")] {
+    for (how, folder, throttle) in
+        [("let in", folder.path(), "false"), ("limited", limited.path(), "true")]
+    {
         let mut command = self::widgetd(folder);
         command.env("WIDGETD_THROTTLE", throttle);
         let server = Server::start(command);
@@ -62,12 +70,22 @@ fn main() {
     let script = folder.path().join("create.lua");
     for round in 0..setting("ROUNDS", 3) {
         for (connections, rates) in [(1, &mut alone), (64, &mut together)] {
-            std::fs::write(&script, create_script(&token, &format!("r{round}c{connections}"))).expect("the script");
+            std::fs::write(&script, create_script(&token, &format!("r{round}c{connections}")))
+                .expect("the script");
             let script = script.to_str().expect("a path in UTF-8");
-            rates.push(rate(&wrk(connections, &[&format!("{}/api/v1/widgets", widgetd.url), "-s", script])));
+            rates.push(rate(&wrk(
+                connections,
+                &[&format!("{}/api/v1/widgets", widgetd.url), "-s", script],
+            )));
         }
     }
-    compare("/s", "durable creates, 1 connection", alone, "durable creates, 64 connections", together);
+    compare(
+        "/s",
+        "durable creates, 1 connection",
+        alone,
+        "durable creates, 64 connections",
+        together,
+    );
 }
 
 /// Reads a widget without and with 64 connections that log in as fast as they are answered: once
@@ -78,8 +96,10 @@ fn flood(folder: &Path, widgetd: &Server, path: &str, authorization: &str) {
     let login = folder.join("login.lua");
     std::fs::write(&login, login_script()).expect("the script");
 
-    let (pause, login) = (pause.to_str().expect("a path in UTF-8"), login.to_str().expect("a path in UTF-8"));
-    let (read, door) = (format!("{}{path}", widgetd.url), format!("{}/api/v1/auth/login", widgetd.url));
+    let (pause, login) =
+        (pause.to_str().expect("a path in UTF-8"), login.to_str().expect("a path in UTF-8"));
+    let (read, door) =
+        (format!("{}{path}", widgetd.url), format!("{}/api/v1/auth/login", widgetd.url));
     let paced = ["-H", authorization, "-s", pause, &read];
     for (how, arguments) in [("paced", &paced[..]), ("full", &["-H", authorization, &read])] {
         let (mut quiet, mut flooded, mut logins, mut memory) = (vec![], vec![], vec![], 0);
@@ -123,7 +143,9 @@ impl Server {
         let url = lines
             .by_ref()
             .map(|line| line.expect("a line"))
-            .find_map(|line| line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned))
+            .find_map(|line| {
+                line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned)
+            })
             .expect("an address");
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url }
@@ -134,7 +156,9 @@ impl Server {
         std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
             .ok()
             .and_then(|status| {
-                status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+                status.lines().find_map(|line| {
+                    line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok()
+                })
             })
             .unwrap_or_default()
     }
@@ -160,7 +184,12 @@ fn prepare(folder: &Path, url: &str) -> String {
         .stdin(Stdio::piped())
         .spawn()
         .expect("widgetd user add");
-    child.stdin.take().expect("stdin").write_all(PASSWORD.as_bytes()).expect("the password is read");
+    child
+        .stdin
+        .take()
+        .expect("stdin")
+        .write_all(PASSWORD.as_bytes())
+        .expect("the password is read");
     // Where they are there already, both stay as they are.
     let _ = child.wait().expect("it ends");
 
@@ -178,8 +207,11 @@ fn prepare(folder: &Path, url: &str) -> String {
 
 /// A Rocket instance configured as the service's is, with one route and no work.
 fn serve_bare(body: String) {
-    let config = widgetd::config::Config::load(&widgetd::config::Overrides { port: Some(0), ..Default::default() })
-        .expect("the settings");
+    let config = widgetd::config::Config::load(&widgetd::config::Overrides {
+        port: Some(0),
+        ..Default::default()
+    })
+    .expect("the settings");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers)
         .enable_all()
@@ -229,7 +261,10 @@ wrk.body = [[{{"email":"{EMAIL}","password":"{PASSWORD}"}}]]
 
 /// What `wrk` reports. Fails where an answer was not 2xx.
 fn wrk(connections: u32, arguments: &[&str]) -> String {
-    let output = wrk_command(connections, setting("SECONDS", 5)).args(arguments).output().expect("wrk is installed");
+    let output = wrk_command(connections, setting("SECONDS", 5))
+        .args(arguments)
+        .output()
+        .expect("wrk is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!text.contains("Non-2xx"), "{text}");
     std::thread::sleep(Duration::from_millis(300));
@@ -239,7 +274,15 @@ fn wrk(connections: u32, arguments: &[&str]) -> String {
 fn wrk_command(connections: u32, seconds: u32) -> Command {
     let mut command = Command::new("wrk");
     let threads = connections.min(2).to_string();
-    command.args(["--latency", "-t", &threads, "-c", &connections.to_string(), "-d", &seconds.to_string()]);
+    command.args([
+        "--latency",
+        "-t",
+        &threads,
+        "-c",
+        &connections.to_string(),
+        "-d",
+        &seconds.to_string(),
+    ]);
     command
 }
 
@@ -251,7 +294,8 @@ fn rate(report: &str) -> f64 {
 
 /// The 99th percentile of the latency, in milliseconds.
 fn p99(report: &str) -> f64 {
-    let text = report.lines().find_map(|line| line.trim().strip_prefix("99%")).expect("a latency").trim();
+    let text =
+        report.lines().find_map(|line| line.trim().strip_prefix("99%")).expect("a latency").trim();
     let (number, unit) = text.split_at(text.find(char::is_alphabetic).expect("a unit"));
     let number: f64 = number.parse().expect("a number");
     match unit {

@@ -27,7 +27,8 @@ pub async fn build(
     let tokens = Tokens::new(&key, &installation, config.access_token_seconds)?;
     let hashing = Hashing::Behind { threads: config.hashing_threads() };
     let services = Services {
-        accounts: accounts(config, Arc::clone(&store), &clock, hashing)?.with_setup_code(setup_code),
+        accounts: accounts(config, Arc::clone(&store), &clock, hashing)?
+            .with_setup_code(setup_code),
         sessions: Sessions::new(Arc::clone(&store), tokens, clock.clone()),
         store,
         clock,
@@ -43,7 +44,12 @@ pub async fn build(
 }
 
 /// The part of the service that commands of the command line use as well.
-pub fn accounts(config: &Config, store: Arc<dyn Store>, clock: &Clock, hashing: Hashing) -> Result<Accounts, Error> {
+pub fn accounts(
+    config: &Config,
+    store: Arc<dyn Store>,
+    clock: &Clock,
+    hashing: Hashing,
+) -> Result<Accounts, Error> {
     let hasher = Hasher::start(config.argon2, hashing)?;
     let limits = Limits::new(config.throttle, clock);
     Ok(Accounts::new(store, hasher, config.password_policy, limits, config.registration))

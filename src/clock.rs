@@ -40,7 +40,9 @@ impl Clock {
     pub fn elapsed(&self) -> Duration {
         match self {
             Self::System => START.elapsed(),
-            Self::Fixed(millis) => Duration::from_millis(millis.load(Ordering::SeqCst).unsigned_abs()),
+            Self::Fixed(millis) => {
+                Duration::from_millis(millis.load(Ordering::SeqCst).unsigned_abs())
+            }
         }
     }
 

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    AllowedOrigins, Email, MAX_PASSWORD_CHARS, PasswordPolicy, PublicUrl, Registration, TrustedProxies,
+    AllowedOrigins, Email, MAX_PASSWORD_CHARS, PasswordPolicy, PublicUrl, Registration,
+    TrustedProxies,
 };
 use crate::error::Error;
 
@@ -158,16 +159,18 @@ impl Config {
         let settings: Settings = figment.extract().map_err(|error| bad_settings(&error))?;
         let rocket: rocket::Config = figment.extract().map_err(|error| bad_settings(&error))?;
         settings.check()?;
-        let registration =
-            Registration::read(&settings.registration).map_err(|why| wrong_setting("registration", why))?;
-        let trusted_proxies =
-            TrustedProxies::parse(&settings.trusted_proxies).map_err(|why| wrong_setting("trusted_proxies", why))?;
-        let allowed_origins =
-            AllowedOrigins::parse(&settings.cors_origins).map_err(|why| wrong_setting("cors_origins", why))?;
+        let registration = Registration::read(&settings.registration)
+            .map_err(|why| wrong_setting("registration", why))?;
+        let trusted_proxies = TrustedProxies::parse(&settings.trusted_proxies)
+            .map_err(|why| wrong_setting("trusted_proxies", why))?;
+        let allowed_origins = AllowedOrigins::parse(&settings.cors_origins)
+            .map_err(|why| wrong_setting("cors_origins", why))?;
         // A variable that is set to nothing is as good as not set.
         let public_url = settings.public_url.as_deref().filter(|url| !url.is_empty());
-        let public_url =
-            public_url.map(PublicUrl::parse).transpose().map_err(|why| wrong_setting("public_url", why))?;
+        let public_url = public_url
+            .map(PublicUrl::parse)
+            .transpose()
+            .map_err(|why| wrong_setting("public_url", why))?;
         let first_administrator = settings.first_administrator()?;
         let database = std::path::absolute(&settings.database)
             .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
@@ -234,15 +237,22 @@ impl Settings {
     fn first_administrator(&self) -> Result<Option<FirstAdministrator>, Error> {
         // A variable that is set to nothing is as good as not set.
         let email = self.admin_email.as_ref().filter(|email| !email.is_empty());
-        let password_file = self.admin_password_file.as_ref().filter(|file| !file.as_os_str().is_empty());
+        let password_file =
+            self.admin_password_file.as_ref().filter(|file| !file.as_os_str().is_empty());
         match (email, password_file) {
             (None, None) => Ok(None),
             (Some(email), Some(password_file)) => {
                 let email = Email::parse(email).map_err(|why| wrong_setting("admin_email", why))?;
                 Ok(Some(FirstAdministrator { email, password_file: password_file.clone() }))
             }
-            (Some(_), None) => Err(wrong_setting("admin_email", "needs `admin_password_file` beside it".to_owned())),
-            (None, Some(_)) => Err(wrong_setting("admin_password_file", "needs `admin_email` beside it".to_owned())),
+            (Some(_), None) => Err(wrong_setting(
+                "admin_email",
+                "needs `admin_password_file` beside it".to_owned(),
+            )),
+            (None, Some(_)) => Err(wrong_setting(
+                "admin_password_file",
+                "needs `admin_email` beside it".to_owned(),
+            )),
         }
     }
 
@@ -255,8 +265,13 @@ impl Settings {
             return wrong("access_token_seconds", "must be at least 1".to_owned());
         }
         // It stands in a quoted string of a header.
-        if self.realm.is_empty() || !self.realm.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\') {
-            return wrong("realm", format!("must be printable ASCII without blanks and quotes, not {:?}", self.realm));
+        if self.realm.is_empty()
+            || !self.realm.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
+        {
+            return wrong(
+                "realm",
+                format!("must be printable ASCII without blanks and quotes, not {:?}", self.realm),
+            );
         }
         if !(1..=MAX_PASSWORD_CHARS).contains(&self.password_min_length) {
             return wrong("password_min_length", format!("must be 1 to {MAX_PASSWORD_CHARS}"));
@@ -265,7 +280,10 @@ impl Settings {
             return wrong("password_min_score", "must be 0 to 4".to_owned());
         }
         if let Err(cause) = self.argon2().check() {
-            return wrong("argon2_memory_kib` or `argon2_passes", format!("is not allowed: {cause}"));
+            return wrong(
+                "argon2_memory_kib` or `argon2_passes",
+                format!("is not allowed: {cause}"),
+            );
         }
         if self.audit_days == 0 {
             return wrong("audit_days", "must be at least 1".to_owned());
@@ -291,9 +309,10 @@ fn refuse_unknown_keys(figment: &Figment) -> Result<(), Error> {
     let given: Dict = figment.extract().map_err(|error| bad_settings(&error))?;
     match given.iter().find(|(key, _)| !known.contains_key(*key)) {
         None => Ok(()),
-        Some((key, value)) => {
-            Err(Error::Conflict(format!("there is no setting `{key}`, which is set in {}", source_of(figment, value))))
-        }
+        Some((key, value)) => Err(Error::Conflict(format!(
+            "there is no setting `{key}`, which is set in {}",
+            source_of(figment, value)
+        ))),
     }
 }
 
@@ -313,7 +332,9 @@ fn wrong_setting(key: &str, why: impl std::fmt::Display) -> Error {
 
 fn bad_settings(error: &rocket::figment::Error) -> Error {
     let hint = match &error.kind {
-        Kind::InvalidType(_, expected) if expected == "a sequence" => "; a list is written like [\"one\", \"other\"]",
+        Kind::InvalidType(_, expected) if expected == "a sequence" => {
+            "; a list is written like [\"one\", \"other\"]"
+        }
         _ => "",
     };
     Error::Conflict(format!("bad settings: {error}{hint}"))
@@ -355,7 +376,11 @@ mod tests {
     #[test]
     fn the_environment_goes_over_the_file_and_flags_over_both() {
         jail(|jail| {
-            jail.create_file("Rocket.toml", "[default]\nrealm = \"file\"\nport = 1\naccess_token_seconds = 7").unwrap();
+            jail.create_file(
+                "Rocket.toml",
+                "[default]\nrealm = \"file\"\nport = 1\naccess_token_seconds = 7",
+            )
+            .unwrap();
             jail.set_env("WIDGETD_REALM", "environment");
             jail.set_env("WIDGETD_PORT", "2");
             let overrides = Overrides { port: Some(3), ..Overrides::default() };
@@ -369,12 +394,19 @@ mod tests {
     #[test]
     fn a_profile_of_the_file_can_be_chosen() {
         jail(|jail| {
-            jail.create_file("Rocket.toml", "[default]\nrealm = \"default\"\n[staging]\nrealm = \"staging\"").unwrap();
+            jail.create_file(
+                "Rocket.toml",
+                "[default]\nrealm = \"default\"\n[staging]\nrealm = \"staging\"",
+            )
+            .unwrap();
             assert_eq!(Config::load(&Overrides::default()).unwrap().realm, "default");
             jail.set_env("WIDGETD_PROFILE", "staging");
             assert_eq!(Config::load(&Overrides::default()).unwrap().realm, "staging");
             jail.set_env("WIDGETD_PROFILE", "stagging");
-            assert_eq!(refusal(), "Rocket.toml has no profile [stagging], which WIDGETD_PROFILE chooses");
+            assert_eq!(
+                refusal(),
+                "Rocket.toml has no profile [stagging], which WIDGETD_PROFILE chooses"
+            );
         });
     }
 
@@ -389,7 +421,8 @@ mod tests {
             let config = Config::load(&Overrides::default()).unwrap();
             assert_eq!(config.registration, Registration::Approval);
             assert!(config.allowed_origins.allow("https://app.example.org"));
-            let client = config.trusted_proxies.client([127, 0, 0, 1].into(), ["192.0.2.1"].into_iter());
+            let client =
+                config.trusted_proxies.client([127, 0, 0, 1].into(), ["192.0.2.1"].into_iter());
             assert_eq!(client.to_string(), "192.0.2.1");
             let first = config.first_administrator.unwrap();
             assert_eq!(

@@ -39,7 +39,9 @@ impl Argon2Settings {
     /// Says why this cost is not allowed: by Argon2, or because no machine could pay it.
     pub fn check(self) -> Result<(), String> {
         if self.memory_kib > MAX_MEMORY_KIB {
-            return Err(format!("more than {MAX_MEMORY_KIB} KiB of memory for each core is too much"));
+            return Err(format!(
+                "more than {MAX_MEMORY_KIB} KiB of memory for each core is too much"
+            ));
         }
         if self.passes > MAX_PASSES {
             return Err(format!("more than {MAX_PASSES} passes are too many"));
@@ -80,7 +82,8 @@ impl Hasher {
             Hashing::Behind { threads } => (threads.max(1), true),
             Hashing::InForeground => (1, false),
         };
-        let params = settings.params().map_err(|cause| Error::internal("the Argon2 settings", cause))?;
+        let params =
+            settings.params().map_err(|cause| Error::internal("the Argon2 settings", cause))?;
         let (queue, jobs) = sync_channel(threads * QUEUE_PER_THREAD);
         let jobs = Arc::new(Mutex::new(jobs));
         for n in 0..threads {
@@ -116,7 +119,9 @@ impl Hasher {
         });
         self.queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::Busy,
-            TrySendError::Disconnected(_) => Error::internal("the hashing threads", "they have ended"),
+            TrySendError::Disconnected(_) => {
+                Error::internal("the hashing threads", "they have ended")
+            }
         })?;
         answer.await.map_err(|_| Error::internal("a hashing thread", "it panicked"))
     }
@@ -137,7 +142,11 @@ pub struct Worker {
 impl Worker {
     fn new(params: Params) -> Result<Self, Error> {
         // No password has this hash: its output is random, and nobody's to invert.
-        let decoy = phc(&params, Salt::generate(), Output::new(Salt::generate().as_ref()).map_err(failed)?)?;
+        let decoy = phc(
+            &params,
+            Salt::generate(),
+            Output::new(Salt::generate().as_ref()).map_err(failed)?,
+        )?;
         Ok(Self {
             params,
             memory: Vec::new(),
@@ -178,7 +187,8 @@ impl Worker {
         if Algorithm::try_from(stored.algorithm.as_str()).map_err(failed)? != Algorithm::Argon2id {
             return Err(failed("a stored hash is not Argon2id"));
         }
-        let version = stored.version.map_or(Ok(Version::default()), Version::try_from).map_err(failed)?;
+        let version =
+            stored.version.map_or(Ok(Version::default()), Version::try_from).map_err(failed)?;
         let params = Params::try_from(&stored).map_err(failed)?;
         let mut output = vec![0; expected.len()];
         self.fill(&params, version, password, salt.as_ref(), &mut output)?;
@@ -194,17 +204,19 @@ impl Worker {
     /// work is its memory times its passes.
     fn work_missing_from(&self, params: &Params) -> Option<Params> {
         let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
-        let missing = work(&self.params).checked_sub(work(params)).filter(|missing| *missing > 0)?;
+        let missing =
+            work(&self.params).checked_sub(work(params)).filter(|missing| *missing > 0)?;
         let memory = u32::try_from(missing / u64::from(self.params.t_cost())).ok()?;
         Params::new(memory.max(Params::MIN_M_COST), self.params.t_cost(), 1, None).ok()
     }
 
     /// Whether a hash is cheaper than the present settings ask for.
     pub fn is_outdated(&self, hash: &PasswordHash) -> bool {
-        Phc::new(hash.as_str())
-            .ok()
-            .and_then(|stored| Params::try_from(&stored).ok())
-            .is_none_or(|stored| stored.m_cost() < self.params.m_cost() || stored.t_cost() < self.params.t_cost())
+        Phc::new(hash.as_str()).ok().and_then(|stored| Params::try_from(&stored).ok()).is_none_or(
+            |stored| {
+                stored.m_cost() < self.params.m_cost() || stored.t_cost() < self.params.t_cost()
+            },
+        )
     }
 
     fn fill(
@@ -234,8 +246,8 @@ impl Worker {
 mod priority {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     use thread_priority::{
-        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-        thread_native_id, thread_schedule_policy,
+        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+        set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
     };
 
     /// What counts where the policy may not be changed (`nice`).
@@ -248,7 +260,8 @@ mod priority {
     pub fn give_way(n: usize, threads: usize) {
         let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
         // This sets the policy and then the niceness, to 0, which fails where the process has a higher one.
-        if let Err(cause) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
+        if let Err(cause) =
+            set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
             && !matches!(thread_schedule_policy(), Ok(policy) if policy == idle)
         {
             log::warn!("a hashing thread has a low priority instead of the lowest: {cause}");
@@ -368,9 +381,14 @@ mod tests {
 
     #[test]
     fn a_full_queue_is_busy_and_a_panicking_job_harms_no_other() {
-        let hasher = Hasher::start(Argon2Settings { memory_kib: 64, passes: 1 }, Hashing::InForeground).unwrap();
+        let hasher =
+            Hasher::start(Argon2Settings { memory_kib: 64, passes: 1 }, Hashing::InForeground)
+                .unwrap();
         block_on(async {
-            assert!(matches!(hasher.run(|_| panic!("on purpose")).await, Err::<(), _>(Error::Internal(_))));
+            assert!(matches!(
+                hasher.run(|_| panic!("on purpose")).await,
+                Err::<(), _>(Error::Internal(_))
+            ));
 
             let (open, gate) = std::sync::mpsc::channel::<()>();
             let mut waiting: Vec<_> = Vec::new();

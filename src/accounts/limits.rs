@@ -80,11 +80,18 @@ impl Limits {
     /// Takes the places of an attempt on an account, which `subject` names (its id, or the name that
     /// no account has). Where somebody logged in to it from there before, guesses from elsewhere do
     /// not count against them. [`Error::TooMany`] where there is no place.
-    pub fn take_attempt(&self, subject: impl Hash, network: Network, is_known: bool) -> Result<Attempt<'_>, Error> {
+    pub fn take_attempt(
+        &self,
+        subject: impl Hash,
+        network: Network,
+        is_known: bool,
+    ) -> Result<Attempt<'_>, Error> {
         let Some(all) = &self.0 else { return Ok(Attempt(None)) };
         let subject = Subject(all.subjects.hash_one(subject));
         all.per_account_and_network.take((subject, network))?;
-        all.per_network.take(network).inspect_err(|_| all.per_account_and_network.give_back((subject, network)))?;
+        all.per_network
+            .take(network)
+            .inspect_err(|_| all.per_account_and_network.give_back((subject, network)))?;
         if !is_known {
             all.per_account.take(subject).inspect_err(|_| {
                 all.per_account_and_network.give_back((subject, network));
@@ -172,9 +179,14 @@ impl<K: Clone + Eq + Hash> Limit<K> {
         let interval = Duration::from_secs(seconds);
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         // Fails for an interval of zero alone.
-        let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
+        let quota =
+            Quota::with_period(interval).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
         let table = Table::default();
-        Self { limiter: RateLimiter::new(quota, table.clone(), Ticks(clock.clone())), table, interval: interval.into() }
+        Self {
+            limiter: RateLimiter::new(quota, table.clone(), Ticks(clock.clone())),
+            table,
+            interval: interval.into(),
+        }
     }
 
     fn take(&self, key: K) -> Result<(), Error> {
@@ -342,7 +354,10 @@ mod tests {
     #[test]
     fn many_addresses_may_not_try_one_account_but_its_owner_gets_in_where_it_is_known() {
         let (_, limits) = subject();
-        assert_eq!(let_through(1_000, |n| limits.take_attempt("ann", network(n), false).is_ok()), 100);
+        assert_eq!(
+            let_through(1_000, |n| limits.take_attempt("ann", network(n), false).is_ok()),
+            100
+        );
         assert!(limits.take_attempt("ann", network(5_000), false).is_err());
         assert!(limits.take_attempt("ann", network(5_000), true).is_ok());
     }
@@ -355,9 +370,15 @@ mod tests {
         let others = let_through(1_000, |n| limits.take_attempt(n, network(1), false).is_ok());
         assert_eq!(others, 40);
         // The address is full now; what it tries all the same costs the accounts nothing.
-        assert_eq!(let_through(1_000, |_| limits.take_attempt("bob", network(1), false).is_ok()), 0);
+        assert_eq!(
+            let_through(1_000, |_| limits.take_attempt("bob", network(1), false).is_ok()),
+            0
+        );
         clock.advance(Duration::from_secs(1_000));
-        assert_eq!(let_through(1_000, |_| limits.take_attempt("bob", network(1), false).is_ok()), 10);
+        assert_eq!(
+            let_through(1_000, |_| limits.take_attempt("bob", network(1), false).is_ok()),
+            10
+        );
     }
 
     #[test]
@@ -401,7 +422,10 @@ mod tests {
     #[test]
     fn without_limits_everything_is_let_through() {
         let limits = Limits::new(false, &Clock::System);
-        assert_eq!(let_through(1_000, |_| limits.take_attempt("ann", network(1), false).is_ok()), 1_000);
+        assert_eq!(
+            let_through(1_000, |_| limits.take_attempt("ann", network(1), false).is_ok()),
+            1_000
+        );
         assert_eq!(let_through(1_000, |_| limits.take_registration(network(1)).is_ok()), 1_000);
     }
 

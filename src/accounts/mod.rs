@@ -21,9 +21,9 @@ pub use self::tokens::Tokens;
 
 use self::setup::Setup;
 use crate::domain::{
-    AccountRef, Action, Actor, Authority, By, Credentials, Email, Failure, Login, Network, NewPassword, NewUser,
-    Password, PasswordHash, PasswordPolicy, PublicId, Registration, Role, Secret, SessionId, Status, Target, Timestamp,
-    User, Username,
+    AccountRef, Action, Actor, Authority, By, Credentials, Email, Failure, Login, Network,
+    NewPassword, NewUser, Password, PasswordHash, PasswordPolicy, PublicId, Registration, Role,
+    Secret, SessionId, Status, Target, Timestamp, User, Username,
 };
 use crate::error::Error;
 use crate::store::Store;
@@ -82,7 +82,11 @@ impl Accounts {
 
     /// Judges a new password on the hashing threads; the inner error says why it is too weak.
     /// `names` are what the account goes by, which its password should not resemble.
-    async fn judge(&self, password: Password, names: Vec<String>) -> Result<Result<NewPassword, String>, Error> {
+    async fn judge(
+        &self,
+        password: Password,
+        names: Vec<String>,
+    ) -> Result<Result<NewPassword, String>, Error> {
         let policy = self.policy;
         self.hasher
             .run(move |_| {
@@ -168,7 +172,8 @@ impl Accounts {
         if self.store.find_credentials(&taken, None).await?.is_some() {
             return Err(Error::Conflict(format!("{email} is already registered")));
         }
-        let password_hash = self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
+        let password_hash =
+            self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
         Ok(NewUser { public_id, email, username, role, status, password_hash })
     }
 
@@ -182,7 +187,8 @@ impl Accounts {
         self.limits.take_write(user.public_id, user.role)?;
         if let Some(obstacle) = user.status.obstacle_to_login() {
             let target = Target::Account(user.public_id);
-            self.note_failure(Action::LogIn, target, user.email.as_str(), user.status.as_str(), by).await?;
+            self.note_failure(Action::LogIn, target, user.email.as_str(), user.status.as_str(), by)
+                .await?;
             return Err(Error::Forbidden(obstacle.to_owned()));
         }
         Ok(user)
@@ -205,15 +211,18 @@ impl Accounts {
             Some(id) => self.limits.take_attempt(id, network, is_known),
             None => self.limits.take_attempt(account.folded(), network, false),
         };
-        let attempt = attempt.inspect_err(|_| self.log_throttled(by, &shown(account, found.as_ref())))?;
+        let attempt =
+            attempt.inspect_err(|_| self.log_throttled(by, &shown(account, found.as_ref())))?;
 
         let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
         let checked = self
             .hasher
             .run(move |worker| {
                 let matches = worker.verify(password.as_bytes(), hash.as_ref())?;
-                let outdated = matches && hash.as_ref().is_some_and(|hash| worker.is_outdated(hash));
-                let upgraded = if outdated { Some(worker.hash(password.as_bytes())?) } else { None };
+                let outdated =
+                    matches && hash.as_ref().is_some_and(|hash| worker.is_outdated(hash));
+                let upgraded =
+                    if outdated { Some(worker.hash(password.as_bytes())?) } else { None };
                 Ok::<_, Error>((matches, upgraded))
             })
             .await;
@@ -232,7 +241,9 @@ impl Accounts {
         if let Some(new) = upgraded {
             let old = credentials.password_hash.clone();
             // Who gave the right password is not refused because the hash of it is an old one.
-            if let Err(error) = self.store.upgrade_password_hash(credentials.user.public_id, old, new).await {
+            if let Err(error) =
+                self.store.upgrade_password_hash(credentials.user.public_id, old, new).await
+            {
                 log::warn!("cannot renew the hash of a password: {error}");
             }
         }
@@ -249,7 +260,8 @@ impl Accounts {
         kept: SessionId,
         by: &By,
     ) -> Result<(), Error> {
-        let user = self.confirm(user, "current_password", current, Action::ChangePassword, by).await?;
+        let user =
+            self.confirm(user, "current_password", current, Action::ChangePassword, by).await?;
         let hash = self.hash_new("new_password", new, &user).await?;
         self.store.set_password(user.public_id, hash, Some(kept), by).await.map(drop)
     }
@@ -275,28 +287,51 @@ impl Accounts {
         }
     }
 
-    async fn hash_new(&self, field: &'static str, password: Password, user: &User) -> Result<PasswordHash, Error> {
-        let password = self.judge(password, user.names()).await?.map_err(|why| Error::invalid(field, why))?;
+    async fn hash_new(
+        &self,
+        field: &'static str,
+        password: Password,
+        user: &User,
+    ) -> Result<PasswordHash, Error> {
+        let password =
+            self.judge(password, user.names()).await?.map_err(|why| Error::invalid(field, why))?;
         self.hasher.run(move |worker| worker.hash(password.as_bytes())).await?
     }
 
     /// Gives the account a new password, and ends all its sessions.
-    pub async fn set_password(&self, user: &User, password: NewPassword, by: &By) -> Result<User, Error> {
+    pub async fn set_password(
+        &self,
+        user: &User,
+        password: NewPassword,
+        by: &By,
+    ) -> Result<User, Error> {
         let hash = self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
         self.store.set_password(user.public_id, hash, None, by).await
     }
 
     /// Makes a code with which the account's owner can set a new password, once, for an hour.
-    pub async fn create_reset_code(&self, user: PublicId, by: &By) -> Result<(Secret, User, Timestamp), Error> {
+    pub async fn create_reset_code(
+        &self,
+        user: PublicId,
+        by: &By,
+    ) -> Result<(Secret, User, Timestamp), Error> {
         let code = secrets::new_code()?;
         let expires_at = by.at.plus_seconds(RESET_CODE_SECONDS);
-        let user = self.store.create_reset_code(user, secrets::hash_of_code(&code), expires_at, by).await?;
+        let user = self
+            .store
+            .create_reset_code(user, secrets::hash_of_code(&code), expires_at, by)
+            .await?;
         Ok((code, user, expires_at))
     }
 
     /// Sets a new password with a reset code, and ends all sessions of the account.
     /// [`Error::Invalid`] where the code is wrong, used or expired, or the password too weak.
-    pub async fn reset_password(&self, code: &Secret, new: Password, by: &By) -> Result<User, Error> {
+    pub async fn reset_password(
+        &self,
+        code: &Secret,
+        new: Password,
+        by: &By,
+    ) -> Result<User, Error> {
         let network = network_of(by);
         self.limits.take_anonymous_attempt(network).inspect_err(|_| self.log_throttled(by, "-"))?;
         let code = secrets::hash_of_code(code);
@@ -354,7 +389,9 @@ fn log_failure(by: &By, account: &str, reason: &str) {
 fn shown(account: &AccountRef, found: Option<&Credentials>) -> String {
     match (found, account) {
         (Some(credentials), _) => credentials.user.email.as_str().to_owned(),
-        (None, AccountRef::Login(Login::Email(email))) if email.has_dotted_domain() => email.as_str().to_owned(),
+        (None, AccountRef::Login(Login::Email(email))) if email.has_dotted_domain() => {
+            email.as_str().to_owned()
+        }
         (None, _) => "-".to_owned(),
     }
 }

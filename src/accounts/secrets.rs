@@ -27,7 +27,8 @@ pub fn new_key() -> Result<Secret, Error> {
 /// A new code, for a reset or the setup, like `abcd-efgh-ijkl-mnop`.
 pub fn new_code() -> Result<Secret, Error> {
     let text = BASE32_NOPAD.encode(&random::<CODE_BYTES>()?).to_ascii_lowercase();
-    let groups: Vec<&str> = (0..text.len()).step_by(CODE_GROUP).map(|start| &text[start..start + CODE_GROUP]).collect();
+    let groups: Vec<&str> =
+        (0..text.len()).step_by(CODE_GROUP).map(|start| &text[start..start + CODE_GROUP]).collect();
     Ok(Secret::new(groups.join("-")))
 }
 
@@ -82,10 +83,18 @@ mod tests {
         let code = new_code().unwrap();
         let text = code.reveal();
         assert_eq!(text.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4, 4]);
-        for written in [text.to_owned(), text.to_uppercase(), text.replace('-', ""), text.replace('-', " ")] {
-            assert_eq!(hash_of_code(&read_reset_code(&written).unwrap()), hash_of_code(&code), "{written}");
+        for written in
+            [text.to_owned(), text.to_uppercase(), text.replace('-', ""), text.replace('-', " ")]
+        {
+            assert_eq!(
+                hash_of_code(&read_reset_code(&written).unwrap()),
+                hash_of_code(&code),
+                "{written}"
+            );
         }
-        for text in ["", "abcd", "abcd-efgh-ijkl-mno1", "abcd-efgh-ijkl-mnop-qrst", "äbcd-efgh-ijkl-mnop"] {
+        for text in
+            ["", "abcd", "abcd-efgh-ijkl-mno1", "abcd-efgh-ijkl-mnop-qrst", "äbcd-efgh-ijkl-mnop"]
+        {
             assert!(read_reset_code(text).is_err(), "{text}");
         }
     }

@@ -7,8 +7,8 @@ use super::secrets::{self, KEY_PREFIX};
 use super::tokens::Tokens;
 use crate::clock::Clock;
 use crate::domain::{
-    Actor, ApiKey, Authority, By, Credential, KeyId, KeyName, KeyScope, NewApiKey, NewSession, Proof, PublicId, Role,
-    Secret, SessionId, Timestamp, User,
+    Actor, ApiKey, Authority, By, Credential, KeyId, KeyName, KeyScope, NewApiKey, NewSession,
+    Proof, PublicId, Role, Secret, SessionId, Timestamp, User,
 };
 use crate::error::{Error, TokenProblem};
 use crate::store::Store;
@@ -46,8 +46,14 @@ impl Sessions {
     }
 
     /// A token, and the session that must be stored before anybody is given it.
-    pub fn issue(&self, user: PublicId, role: Role, by: &By) -> Result<(AccessToken, NewSession), Error> {
-        let session = NewSession { id: SessionId::generate(), user, expires_at: self.tokens.expiry(by.at) };
+    pub fn issue(
+        &self,
+        user: PublicId,
+        role: Role,
+        by: &By,
+    ) -> Result<(AccessToken, NewSession), Error> {
+        let session =
+            NewSession { id: SessionId::generate(), user, expires_at: self.tokens.expiry(by.at) };
         let text = self.tokens.sign(user, session.id, role.is_admin(), by.at)?;
         Ok((AccessToken { text, expires_in: self.tokens.life_seconds() }, session))
     }
@@ -78,7 +84,8 @@ impl Sessions {
             .find_session_authority(verified.subject, verified.session)
             .await?
             .ok_or(Error::Token(TokenProblem::Revoked))?;
-        let credential = Credential::Session { id: verified.session, expires_at: verified.expires_at };
+        let credential =
+            Credential::Session { id: verified.session, expires_at: verified.expires_at };
         Ok(Caller { authority, proof: Proof { credential, at_least: Role::Employee } })
     }
 
@@ -92,7 +99,8 @@ impl Sessions {
         if key.use_is_news(now) {
             self.note_use(key.id, now);
         }
-        let credential = Credential::Key { id: key.id, scope: key.scope, expires_at: key.expires_at };
+        let credential =
+            Credential::Key { id: key.id, scope: key.scope, expires_at: key.expires_at };
         Ok(Caller { authority, proof: Proof { credential, at_least: Role::Employee } })
     }
 

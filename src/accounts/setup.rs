@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::secrets::{hash_of_code, new_code, read_code};
 use super::{AccessToken, Accounts, NewAccount, Sessions, network_of};
 use crate::domain::{
-    Action, Actor, By, Email, Password, PublicId, Role, Secret, SecretHash, Status, Username, check_no_administrator,
+    Action, Actor, By, Email, Password, PublicId, Role, Secret, SecretHash, Status, Username,
+    check_no_administrator,
 };
 use crate::error::Error;
 
@@ -58,7 +59,10 @@ impl Accounts {
     /// The same, where somebody with this code may make the first administrator.
     #[must_use]
     pub fn with_setup_code(self, code: Option<&SetupCode>) -> Self {
-        Self { setup: Setup { code: code.map(|code| hash_of_code(&code.0)), ..Setup::default() }, ..self }
+        Self {
+            setup: Setup { code: code.map(|code| hash_of_code(&code.0)), ..Setup::default() },
+            ..self
+        }
     }
 
     /// Whether somebody could make the first administrator with this code, however it is written.
@@ -90,11 +94,14 @@ impl Accounts {
         let FirstAccount { email, username, password } = new;
         let names = [Some(email.as_str()), username.as_ref().map(Username::as_str)];
         let names = names.into_iter().flatten().map(str::to_owned).collect();
-        let password = self.judge(password, names).await?.map_err(|why| Error::invalid("password", why))?;
+        let password =
+            self.judge(password, names).await?.map_err(|why| Error::invalid("password", why))?;
         let id = PublicId::generate();
         let by = By { actor: Actor::Account(id), ..by.clone() };
         let (token, session) = sessions.issue(id, Role::Admin, &by)?;
-        let new = self.prepare(id, NewAccount { email, username, password }, Role::Admin, Status::Active).await?;
+        let new = self
+            .prepare(id, NewAccount { email, username, password }, Role::Admin, Status::Active)
+            .await?;
         self.store.create_first_administrator(new, session, &by).await?;
         // Nobody could use it once more; this tells those who try that it was used.
         self.setup.is_used.store(true, Ordering::Relaxed);

@@ -48,9 +48,9 @@ impl SigningKey {
             Err(cause) => return Err(failed(path, cause)),
         };
         refuse_if_others_can_read(path)?;
-        let key = bytes
-            .try_into()
-            .map_err(|bytes: Vec<u8>| failed(path, format!("it has {} bytes, and a key has {LENGTH}", bytes.len())))?;
+        let key = bytes.try_into().map_err(|bytes: Vec<u8>| {
+            failed(path, format!("it has {} bytes, and a key has {LENGTH}", bytes.len()))
+        })?;
         Ok(Some(Self(key)))
     }
 
@@ -59,11 +59,14 @@ impl SigningKey {
     fn create(path: &Path) -> Result<(), Error> {
         let folder = path.parent().unwrap_or(Path::new("."));
         // Made with mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|cause| failed(path, cause))?;
+        let mut file =
+            tempfile::NamedTempFile::new_in(folder).map_err(|cause| failed(path, cause))?;
         file.write_all(Self::generate()?.as_bytes()).map_err(|cause| failed(path, cause))?;
         file.as_file().sync_all().map_err(|cause| failed(path, cause))?;
         match file.persist_noclobber(path) {
-            Err(refusal) if refusal.error.kind() != ErrorKind::AlreadyExists => Err(failed(path, refusal.error)),
+            Err(refusal) if refusal.error.kind() != ErrorKind::AlreadyExists => {
+                Err(failed(path, refusal.error))
+            }
             _ => sync_folder(folder).map_err(|cause| failed(path, cause)),
         }
     }
@@ -77,7 +80,8 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 #[cfg(unix)]
 fn refuse_if_others_can_read(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(path).map_err(|cause| failed(path, cause))?.permissions().mode() & 0o777;
+    let mode =
+        std::fs::metadata(path).map_err(|cause| failed(path, cause))?.permissions().mode() & 0o777;
     if mode & 0o077 == 0 {
         return Ok(());
     }

@@ -62,7 +62,10 @@ impl Remembered {
 
     fn find(&self, token: &str) -> Option<Arc<Verified>> {
         let place = self.place(token).read().unwrap_or_else(PoisonError::into_inner);
-        place.as_ref().filter(|genuine| is_same(&genuine.token, token)).map(|genuine| Arc::clone(&genuine.verified))
+        place
+            .as_ref()
+            .filter(|genuine| is_same(&genuine.token, token))
+            .map(|genuine| Arc::clone(&genuine.verified))
     }
 
     fn remember(&self, token: &str, verified: &Arc<Verified>) {
@@ -73,7 +76,8 @@ impl Remembered {
 
 /// Compares without telling by the time it takes where the first difference is.
 fn is_same(a: &str, b: &str) -> bool {
-    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+    a.len() == b.len()
+        && a.bytes().zip(b.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 /// Signs and verifies access tokens. Knows the key and the installation, and no account.
@@ -94,7 +98,8 @@ impl Tokens {
         let encoding_key = EncodingKey::from_secret(key.as_bytes());
         let mut header = Header::new(Algorithm::HS256);
         header.kid = Some(key_id(&encoding_key).map_err(signing_failed)?);
-        let nothing = encode(&header, &serde_json::Map::new(), &encoding_key).map_err(signing_failed)?;
+        let nothing =
+            encode(&header, &serde_json::Map::new(), &encoding_key).map_err(signing_failed)?;
         let header_segment = nothing.split('.').next().unwrap_or_default().to_owned();
         Ok(Self {
             encoding_key,
@@ -118,7 +123,13 @@ impl Tokens {
     }
 
     /// A token for a session of `subject`.
-    pub fn sign(&self, subject: PublicId, session: SessionId, admin: bool, now: Timestamp) -> Result<String, Error> {
+    pub fn sign(
+        &self,
+        subject: PublicId,
+        session: SessionId,
+        admin: bool,
+        now: Timestamp,
+    ) -> Result<String, Error> {
         let claims = Claims {
             sub: subject.to_string(),
             iat: now.as_seconds(),
@@ -163,7 +174,9 @@ impl Tokens {
         if header != self.header_segment {
             return None;
         }
-        if !crypto::verify(signature, message.as_bytes(), &self.decoding_key, Algorithm::HS256).ok()? {
+        if !crypto::verify(signature, message.as_bytes(), &self.decoding_key, Algorithm::HS256)
+            .ok()?
+        {
             return None;
         }
         insecure_decode_claims::<Claims>(token).ok().filter(|claims| claims.iss == self.issuer)
@@ -193,7 +206,8 @@ mod tests {
         let path = folder.path().join("key");
         std::fs::write(&path, [byte; 32]).unwrap();
         #[cfg(unix)]
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .unwrap();
         SigningKey::load_or_create(&path).unwrap()
     }
 
@@ -233,7 +247,10 @@ mod tests {
 
         let end = verified.expires_at.as_millis();
         assert!(tokens.verify(&token, Timestamp::from_millis(end - 1)).is_ok());
-        assert_eq!(tokens.verify(&token, Timestamp::from_millis(end)).unwrap_err(), TokenProblem::Expired);
+        assert_eq!(
+            tokens.verify(&token, Timestamp::from_millis(end)).unwrap_err(),
+            TokenProblem::Expired
+        );
     }
 
     #[test]
@@ -279,7 +296,10 @@ mod tests {
         let (message, signature) = token.rsplit_once('.').unwrap();
         let changed = format!("{}A.{signature}", &message[..message.len() - 1]);
         assert_eq!(tokens.verify(&changed, NOW).unwrap_err(), TokenProblem::Invalid);
-        assert_eq!(tokens_of_another_installation().verify(&token, NOW).unwrap_err(), TokenProblem::Invalid);
+        assert_eq!(
+            tokens_of_another_installation().verify(&token, NOW).unwrap_err(),
+            TokenProblem::Invalid
+        );
         // Remembered or not, its time runs out.
         let late = Timestamp::from_seconds(NOW.as_seconds() + 3_600);
         assert_eq!(tokens.verify(&token, late).unwrap_err(), TokenProblem::Expired);
@@ -290,7 +310,9 @@ mod tests {
         let tokens = tokens();
         let signed: Vec<_> = (0..REMEMBERED * 3)
             .map(|_| PublicId::generate())
-            .map(|subject| (subject, tokens.sign(subject, SessionId::generate(), false, NOW).unwrap()))
+            .map(|subject| {
+                (subject, tokens.sign(subject, SessionId::generate(), false, NOW).unwrap())
+            })
             .collect();
         for (subject, token) in signed.iter().chain(&signed) {
             assert_eq!(tokens.verify(token, NOW).unwrap().subject, *subject);

@@ -27,11 +27,19 @@ pub struct Arguments {
 /// Prints the entries, oldest first.
 pub async fn run(config: &Config, arguments: Arguments) -> Result<(), Error> {
     let Arguments { since, account, action, json } = arguments;
-    let since = since.as_deref().map(Timestamp::parse_start).transpose().map_err(|why| Error::invalid("since", why))?;
-    let account =
-        account.as_deref().map(AccountRef::parse).transpose().map_err(|why| Error::invalid("account", why))?;
+    let since = since
+        .as_deref()
+        .map(Timestamp::parse_start)
+        .transpose()
+        .map_err(|why| Error::invalid("since", why))?;
+    let account = account
+        .as_deref()
+        .map(AccountRef::parse)
+        .transpose()
+        .map_err(|why| Error::invalid("account", why))?;
     let store = store::open(&config.database, IfAbsent::Fail)?;
-    let filter = AuditFilter { account, action, since, oldest_first: true, ..AuditFilter::default() };
+    let filter =
+        AuditFilter { account, action, since, oldest_first: true, ..AuditFilter::default() };
     let mut entries = all(|page| store.list_audit(filter.clone(), page)).await?;
     // What came meanwhile has moved some from one page to the next.
     entries.sort_unstable_by_key(|entry| entry.id);

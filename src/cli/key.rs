@@ -3,7 +3,9 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::terminal::{Context, all, by, confirm, obstacle, one_of, print, print_json, print_table};
+use super::terminal::{
+    Context, all, by, confirm, obstacle, one_of, print, print_json, print_table,
+};
 use crate::accounts;
 use crate::config::Config;
 use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, PublicId, Timestamp};
@@ -60,7 +62,9 @@ pub async fn run(config: &Config, command: Command) -> Result<(), Error> {
             add(context, &account, &name, scope, expires.as_deref(), json).await
         }
         Command::List { account, json } => list(&context, account.as_deref(), json).await,
-        Command::Revoke { account, key, json, yes } => revoke(context, &account, &key, json, yes).await,
+        Command::Revoke { account, key, json, yes } => {
+            revoke(context, &account, &key, json, yes).await
+        }
     }
 }
 
@@ -78,9 +82,15 @@ async fn add(
         .transpose()
         .map_err(|why| Error::invalid("expires", why))?;
     let owner = context.find(account).await?;
-    let (secret, key) = accounts::create_key(&*context.store, owner.public_id, name, scope, expires, &by()).await?;
+    let (secret, key) =
+        accounts::create_key(&*context.store, owner.public_id, name, scope, expires, &by()).await?;
     let (name, obstacle) = (key.name.as_str(), obstacle(&owner));
-    context.finish(&format!("Made the key {name} of {}. It is not shown again.{obstacle}", owner.email)).await;
+    context
+        .finish(&format!(
+            "Made the key {name} of {}. It is not shown again.{obstacle}",
+            owner.email
+        ))
+        .await;
     if json {
         print_json(&NewRow { key: secret.reveal(), row: Row::new(&key) })
     } else {
@@ -118,12 +128,19 @@ async fn list(context: &Context<'_>, account: Option<&str>, json: bool) -> Resul
     print_table(&rows)
 }
 
-async fn revoke(context: Context<'_>, account: &str, key: &str, json: bool, yes: bool) -> Result<(), Error> {
+async fn revoke(
+    context: Context<'_>,
+    account: &str,
+    key: &str,
+    json: bool,
+    yes: bool,
+) -> Result<(), Error> {
     let owner = context.find(account).await?;
     let keys = keys_of(&context, Some(owner.public_id)).await?;
     let id = KeyId::parse(key);
     let found = keys.into_iter().find(|one| one.name.as_str() == key || Some(one.id) == id);
-    let found = found.ok_or_else(|| Error::NotFound(format!("{} has no key {key}", owner.email)))?;
+    let found =
+        found.ok_or_else(|| Error::NotFound(format!("{} has no key {key}", owner.email)))?;
     let name = found.name.as_str();
     confirm(&format!("Revoke the key {name} of {}", owner.email), yes)?;
     context.store.revoke_key(owner.public_id, found.id, &by()).await?;

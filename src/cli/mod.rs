@@ -82,8 +82,12 @@ pub fn run() -> ExitCode {
         Cli::command().error(clap::error::ErrorKind::ArgumentConflict, why).exit();
     }
     let result = match command.unwrap_or(Command::Serve(serve)) {
-        Command::Serve(ServeArgs { address, port }) => with_config(Overrides { database, address, port }, serve::run),
-        command => with_config(Overrides { database, ..Overrides::default() }, |config| administer(config, command)),
+        Command::Serve(ServeArgs { address, port }) => {
+            with_config(Overrides { database, address, port }, serve::run)
+        }
+        command => with_config(Overrides { database, ..Overrides::default() }, |config| {
+            administer(config, command)
+        }),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,7 +114,10 @@ fn administer(config: &Config, command: Command) -> Result<(), Error> {
 }
 
 /// Runs a command with the settings, and says which database was at work when something broke.
-fn with_config(overrides: Overrides, run: impl FnOnce(&Config) -> Result<(), Error>) -> Result<(), Error> {
+fn with_config(
+    overrides: Overrides,
+    run: impl FnOnce(&Config) -> Result<(), Error>,
+) -> Result<(), Error> {
     let config = Config::load(&overrides)?;
     env_logger::Builder::new().parse_filters(config.log_filter).init();
     run(&config).map_err(|error| {

@@ -42,7 +42,8 @@ async fn serve(config: &Config) -> Result<(), Error> {
         make_first_administrator(config, first, &store).await?;
     }
     let housekeeping = tokio::spawn(keep_house(Arc::clone(&store), config.audit_days));
-    let setup_code = if store.has_administrator().await? { None } else { Some(SetupCode::generate()?) };
+    let setup_code =
+        if store.has_administrator().await? { None } else { Some(SetupCode::generate()?) };
     let rocket = app::build(config, Arc::clone(&store), clock, setup_code.as_ref()).await?;
     let settings = config.clone();
     let rocket = rocket.attach(AdHoc::on_liftoff("say where we are", move |rocket| {
@@ -65,11 +66,14 @@ async fn make_first_administrator(
         return Ok(());
     }
     let FirstAdministrator { email, password_file } = first;
-    let text = std::fs::read_to_string(password_file)
-        .map_err(|cause| Error::internal(&format!("cannot read the password in {}", password_file.display()), cause))?;
-    let cannot = |why: String| Error::Conflict(format!("cannot make the first administrator: {why}"));
-    let password = judge(config, text.lines().next().unwrap_or_default(), &[email.as_str().to_owned()])
-        .map_err(|why| cannot(format!("the password in {} {why}", password_file.display())))?;
+    let text = std::fs::read_to_string(password_file).map_err(|cause| {
+        Error::internal(&format!("cannot read the password in {}", password_file.display()), cause)
+    })?;
+    let cannot =
+        |why: String| Error::Conflict(format!("cannot make the first administrator: {why}"));
+    let password =
+        judge(config, text.lines().next().unwrap_or_default(), &[email.as_str().to_owned()])
+            .map_err(|why| cannot(format!("the password in {} {why}", password_file.display())))?;
     let accounts = app::accounts(config, Arc::clone(store), &Clock::System, Hashing::InForeground)?;
     let new = NewAccount { email: email.clone(), username: None, password };
     match accounts.add(new, Role::Admin, &By::local(Actor::Service, Clock::System.now())).await {
@@ -79,8 +83,12 @@ async fn make_first_administrator(
         }
         // Somebody has registered it; whether that was its owner is not for a program to decide.
         Err(Error::Conflict(why)) => {
-            let user = store.get_user_by_name(&AccountRef::Login(Login::Email(email.clone()))).await?;
-            Err(cannot(format!("{why}, and is none; to make it one: {}", commands_to_promote(config, &user))))
+            let user =
+                store.get_user_by_name(&AccountRef::Login(Login::Email(email.clone()))).await?;
+            Err(cannot(format!(
+                "{why}, and is none; to make it one: {}",
+                commands_to_promote(config, &user)
+            )))
         }
         Err(error) => Err(error),
     }
@@ -94,7 +102,10 @@ fn commands_to_promote(config: &Config, User { email, role, status, .. }: &User)
         Status::Active => None,
     };
     let role = (!role.is_admin()).then(|| format!("user role {email} admin"));
-    let commands = status.into_iter().chain(role).map(|arguments| format!("`{}`", command(config, &arguments)));
+    let commands = status
+        .into_iter()
+        .chain(role)
+        .map(|arguments| format!("`{}`", command(config, &arguments)));
     commands.collect::<Vec<_>>().join(", ")
 }
 
@@ -103,7 +114,11 @@ async fn keep_house(store: Arc<dyn Store>, audit_days: u32) {
     loop {
         let now = Clock::System.now();
         let days_ago = |days: u32| now.plus_seconds(-i64::from(days) * 86_400);
-        let retention = Retention { now, networks_since: days_ago(NETWORK_DAYS), audit_since: days_ago(audit_days) };
+        let retention = Retention {
+            now,
+            networks_since: days_ago(NETWORK_DAYS),
+            audit_since: days_ago(audit_days),
+        };
         if let Err(error) = store.forget(retention).await {
             log::warn!("cannot forget what has had its time: {error}");
         }
@@ -118,7 +133,8 @@ fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
         _ => at,
     };
     eprintln!("\nwidgetd {} is ready.\n", env!("CARGO_PKG_VERSION"));
-    let elsewhere = if at.ip().is_unspecified() { ", and every other address of this machine" } else { "" };
+    let elsewhere =
+        if at.ip().is_unspecified() { ", and every other address of this machine" } else { "" };
     let local = format!("http://{host}");
     let public = config.public_url.as_ref().map(|url| format!("{}{}", url.origin(), url.path()));
     eprintln!("  Address    {local}{elsewhere}");
@@ -134,9 +150,14 @@ fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
             _ if config.remote_setup => ("", &local),
             _ => (" on this machine", &local),
         };
-        eprintln!("\n  There is no administrator yet. Open this link{here} to become it; it works once:\n");
+        eprintln!(
+            "\n  There is no administrator yet. Open this link{here} to become it; it works once:\n"
+        );
         eprintln!("    {root}{SETUP_PAGE}/{}\n", code.reveal());
-        eprintln!("  Or, in another terminal:\n\n    {}", command(config, "user add you@example.org --admin"));
+        eprintln!(
+            "  Or, in another terminal:\n\n    {}",
+            command(config, "user add you@example.org --admin")
+        );
     }
     eprintln!("\nPress Ctrl-C to stop.\n");
 }
@@ -151,7 +172,11 @@ fn command(config: &Config, arguments: &str) -> String {
 /// As a shell takes it for one word.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Rocket's errors for a person at a terminal. Looking at the kind also keeps it from panicking.
@@ -162,9 +187,9 @@ fn explain(error: &rocket::Error) -> Error {
             cause,
         ),
         ErrorKind::Bind(cause) => Error::internal("cannot listen at this address", cause),
-        ErrorKind::Shutdown(..) => {
-            Error::Internal("some requests were still running when the time for them was over".to_owned())
-        }
+        ErrorKind::Shutdown(..) => Error::Internal(
+            "some requests were still running when the time for them was over".to_owned(),
+        ),
         kind => Error::internal("cannot serve", kind),
     }
 }

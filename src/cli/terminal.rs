@@ -36,7 +36,9 @@ impl<'a> Context<'a> {
     pub async fn find(&self, account: &str) -> Result<User, Error> {
         let reference = AccountRef::parse(account).map_err(|why| Error::invalid("account", why))?;
         match self.store.get_user_by_name(&reference).await {
-            Err(Error::NotFound(_)) => Err(Error::NotFound(format!("there is no account {account}"))),
+            Err(Error::NotFound(_)) => {
+                Err(Error::NotFound(format!("there is no account {account}")))
+            }
             other => other,
         }
     }
@@ -59,7 +61,9 @@ pub fn one_of<T: Copy + Send + Sync + 'static>(
     name: impl Fn(T) -> &'static str + Clone + Send + Sync + 'static,
 ) -> impl TypedValueParser<Value = T> {
     let names = PossibleValuesParser::new(all.iter().map(|value| name(*value)));
-    names.try_map(move |text| all.iter().copied().find(|value| name(*value) == text).ok_or("is not among them"))
+    names.try_map(move |text| {
+        all.iter().copied().find(|value| name(*value) == text).ok_or("is not among them")
+    })
 }
 
 /// What is to be said, behind something made for an account, where the account cannot use it.
@@ -90,25 +94,30 @@ pub async fn all<T, F: Future<Output = Result<Page<T>, Error>>>(
 /// Writes to stdout. A reader that has seen enough, as `head` does, is no failure.
 pub fn print(text: &str) -> Result<(), Error> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(Error::internal("cannot write", cause)),
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::internal("cannot write", cause))
+        }
         _ => Ok(()),
     }
 }
 
 /// Writes a value to stdout as JSON.
 pub fn print_json(value: &impl Serialize) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(value).map_err(|cause| Error::internal("writing JSON", cause))?;
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|cause| Error::internal("writing JSON", cause))?;
     print(&format!("{text}\n"))
 }
 
 /// Writes rows to stdout with their columns below each other. Control characters do not reach the
 /// terminal: what a client calls itself is anybody's to choose.
 pub fn print_table<const N: usize>(rows: &[[String; N]]) -> Result<(), Error> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<_> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         text.push_str(&cells.join("  ").trim_end().replace(char::is_control, "\u{fffd}"));
         text.push('\n');
     }
@@ -125,7 +134,10 @@ pub fn confirm(what: &str, yes: bool) -> Result<(), Error> {
     }
     eprint!("{what}? [y/N] ");
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|cause| Error::internal("cannot read the answer", cause))?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|cause| Error::internal("cannot read the answer", cause))?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(Error::Conflict("given up; nothing was changed".to_owned())),
@@ -133,7 +145,11 @@ pub fn confirm(what: &str, yes: bool) -> Result<(), Error> {
 }
 
 /// Asks for a new password, and judges it.
-pub fn ask_password(config: &Config, from_stdin: bool, names: &[String]) -> Result<NewPassword, Error> {
+pub fn ask_password(
+    config: &Config,
+    from_stdin: bool,
+    names: &[String],
+) -> Result<NewPassword, Error> {
     judge(config, &read_password(from_stdin)?, names).map_err(|why| Error::invalid("password", why))
 }
 
@@ -156,10 +172,13 @@ fn read_password(from_stdin: bool) -> Result<String, Error> {
         return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
     }
     if !std::io::stdin().is_terminal() {
-        return Err(Error::Conflict("there is no terminal to ask for the password; use --password-stdin".to_owned()));
+        return Err(Error::Conflict(
+            "there is no terminal to ask for the password; use --password-stdin".to_owned(),
+        ));
     }
     // Ctrl-C must end the prompt, which gives the terminal its echo back, and not the process.
-    ctrlc::set_handler(|| ()).map_err(|cause| Error::internal("cannot ask for the password", cause))?;
+    ctrlc::set_handler(|| ())
+        .map_err(|cause| Error::internal("cannot ask for the password", cause))?;
     let password = rpassword::prompt_password("Password: ").map_err(failed)?;
     if rpassword::prompt_password("Again: ").map_err(failed)? == password {
         Ok(password)

@@ -3,7 +3,9 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::terminal::{Context, all, ask_password, by, confirm, obstacle, one_of, print, print_json, print_table};
+use super::terminal::{
+    Context, all, ask_password, by, confirm, obstacle, one_of, print, print_json, print_table,
+};
 use crate::accounts::NewAccount;
 use crate::config::Config;
 use crate::domain::{Email, Role, Search, Session, Status, User, UserChange, UserFilter, Username};
@@ -120,12 +122,25 @@ pub async fn run(config: &Config, command: Command) -> Result<(), Error> {
             list(config, &UserFilter { status, role, search, latest_first: false }, json).await
         }
         Command::Show(one) => show(config, &one).await,
-        Command::Approve(one) => set_status(config, one, Status::Active, &[Status::Pending], "Approved").await,
-        Command::Enable(one) => set_status(config, one, Status::Active, &[Status::Disabled], "Enabled").await,
-        Command::Disable(one) => {
-            set_status(config, one, Status::Disabled, &[Status::Pending, Status::Active], "Disabled").await
+        Command::Approve(one) => {
+            set_status(config, one, Status::Active, &[Status::Pending], "Approved").await
         }
-        Command::Role { account, role, json } => set_role(config, One { account, json }, role).await,
+        Command::Enable(one) => {
+            set_status(config, one, Status::Active, &[Status::Disabled], "Enabled").await
+        }
+        Command::Disable(one) => {
+            set_status(
+                config,
+                one,
+                Status::Disabled,
+                &[Status::Pending, Status::Active],
+                "Disabled",
+            )
+            .await
+        }
+        Command::Role { account, role, json } => {
+            set_role(config, One { account, json }, role).await
+        }
         Command::ResetCode(one) => create_reset_code(config, one).await,
         Command::Sessions { one, end: false, .. } => list_sessions(config, &one).await,
         Command::Sessions { one, end: true, yes } => end_sessions(config, one, yes).await,
@@ -141,13 +156,18 @@ async fn add(
     password_stdin: bool,
 ) -> Result<(), Error> {
     let email = Email::parse(&email).map_err(|why| Error::invalid("email", why))?;
-    let username = username.map(Username::parse).transpose().map_err(|why| Error::invalid("username", why))?;
-    let names: Vec<String> =
-        [email.as_str()].into_iter().chain(username.as_ref().map(Username::as_str)).map(str::to_owned).collect();
+    let username =
+        username.map(Username::parse).transpose().map_err(|why| Error::invalid("username", why))?;
+    let names: Vec<String> = [email.as_str()]
+        .into_iter()
+        .chain(username.as_ref().map(Username::as_str))
+        .map(str::to_owned)
+        .collect();
     let password = ask_password(config, password_stdin, &names)?;
     // The database is made last: a command that is given up leaves nothing behind.
     let context = Context::open(config, IfAbsent::Create)?;
-    let user = context.accounts()?.add(NewAccount { email, username, password }, role, &by()).await?;
+    let user =
+        context.accounts()?.add(NewAccount { email, username, password }, role, &by()).await?;
     context.finish(&format!("Added {} as {}.", user.email, user.role.as_str())).await;
     print_if(json, &user)
 }
@@ -157,7 +177,9 @@ async fn passwd(config: &Config, one: &One, password_stdin: bool) -> Result<(), 
     let user = context.find(&one.account).await?;
     let password = ask_password(config, password_stdin, &user.names())?;
     let user = context.accounts()?.set_password(&user, password, &by()).await?;
-    context.finish(&format!("Changed the password of {}; all its sessions have ended.", user.email)).await;
+    context
+        .finish(&format!("Changed the password of {}; all its sessions have ended.", user.email))
+        .await;
     print_if(one.json, &user)
 }
 
@@ -178,7 +200,10 @@ async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Er
     let rows: Vec<_> = users
         .iter()
         .map(Row::new)
-        .map(|row| [row.email, row.role, row.status, &row.registered_on, row.username.unwrap_or("")].map(str::to_owned))
+        .map(|row| {
+            [row.email, row.role, row.status, &row.registered_on, row.username.unwrap_or("")]
+                .map(str::to_owned)
+        })
         .collect();
     print_table(&rows)
 }
@@ -202,7 +227,13 @@ async fn show(config: &Config, one: &One) -> Result<(), Error> {
 }
 
 /// Gives an account another status, if it has one of those `from`.
-async fn set_status(config: &Config, one: One, to: Status, from: &[Status], done: &str) -> Result<(), Error> {
+async fn set_status(
+    config: &Config,
+    one: One,
+    to: Status,
+    from: &[Status],
+    done: &str,
+) -> Result<(), Error> {
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
     if !from.contains(&user.status) {
@@ -211,7 +242,11 @@ async fn set_status(config: &Config, one: One, to: Status, from: &[Status], done
             Status::Disabled if to == Status::Active => "; `user enable` lets it in again",
             _ => "",
         };
-        return Err(Error::Conflict(format!("{} is {}{hint}; nothing was changed", user.email, user.status.as_str())));
+        return Err(Error::Conflict(format!(
+            "{} is {}{hint}; nothing was changed",
+            user.email,
+            user.status.as_str()
+        )));
     }
     change(context, &one, &user, UserChange { status: Some(to), role: None }, done).await
 }
@@ -220,28 +255,42 @@ async fn set_role(config: &Config, one: One, role: Role) -> Result<(), Error> {
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
     if user.role == role {
-        let message = format!("{} is of role {} already; nothing was changed", user.email, role.as_str());
+        let message =
+            format!("{} is of role {} already; nothing was changed", user.email, role.as_str());
         return Err(Error::Conflict(message));
     }
     change(context, &one, &user, UserChange { status: None, role: Some(role) }, "Changed").await
 }
 
-async fn change(context: Context<'_>, one: &One, user: &User, change: UserChange, done: &str) -> Result<(), Error> {
+async fn change(
+    context: Context<'_>,
+    one: &One,
+    user: &User,
+    change: UserChange,
+    done: &str,
+) -> Result<(), Error> {
     let user = context.store.change_user(user.public_id, change, &by()).await?;
     let (role, status) = (user.role.as_str(), user.status.as_str());
-    context.finish(&format!("{done} {}: it is an account of role {role}, and {status}.", user.email)).await;
+    context
+        .finish(&format!("{done} {}: it is an account of role {role}, and {status}.", user.email))
+        .await;
     print_if(one.json, &user)
 }
 
 async fn create_reset_code(config: &Config, one: One) -> Result<(), Error> {
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
-    let (code, user, expires_at) = context.accounts()?.create_reset_code(user.public_id, &by()).await?;
+    let (code, user, expires_at) =
+        context.accounts()?.create_reset_code(user.public_id, &by()).await?;
     let (email, until) = (user.email.as_str(), expires_at.to_iso_8601());
     let obstacle = obstacle(&user);
-    context.finish(&format!("Made a reset code for {email}. It works once, until {until}.{obstacle}")).await;
+    context
+        .finish(&format!("Made a reset code for {email}. It works once, until {until}.{obstacle}"))
+        .await;
     if one.json {
-        print_json(&serde_json::json!({ "code": code.reveal(), "email": email, "expires_at": until }))
+        print_json(
+            &serde_json::json!({ "code": code.reveal(), "email": email, "expires_at": until }),
+        )
     } else {
         print(&format!("{}\n", code.reveal()))
     }
@@ -261,7 +310,12 @@ async fn list_sessions(config: &Config, one: &One) -> Result<(), Error> {
         .iter()
         .map(SessionRow::new)
         .map(|row| {
-            [row.started_at, row.expires_at, row.address.unwrap_or_default(), row.client.unwrap_or("").to_owned()]
+            [
+                row.started_at,
+                row.expires_at,
+                row.address.unwrap_or_default(),
+                row.client.unwrap_or("").to_owned(),
+            ]
         })
         .collect();
     print_table(&rows)

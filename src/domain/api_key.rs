@@ -107,8 +107,9 @@ impl KeyAuthority {
 
     /// Whether this use is worth a note.
     pub fn use_is_news(&self, now: Timestamp) -> bool {
-        self.last_used_at
-            .is_none_or(|noted| now.as_millis().saturating_sub(noted.as_millis()) >= Self::USE_IS_NOTED_EVERY_MILLIS)
+        self.last_used_at.is_none_or(|noted| {
+            now.as_millis().saturating_sub(noted.as_millis()) >= Self::USE_IS_NOTED_EVERY_MILLIS
+        })
     }
 }
 

@@ -72,7 +72,9 @@ impl Timestamp {
 }
 
 fn parse_moment(text: &str, of_day: fn(Date) -> Timestamp) -> Result<Timestamp, String> {
-    let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) else { return parse_date(text).map(of_day) };
+    let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) else {
+        return parse_date(text).map(of_day);
+    };
     // An offset leads out of the years that a time can be written in.
     if time.checked_to_offset(UtcOffset::UTC).is_none_or(|utc| !(0..=9999).contains(&utc.year())) {
         return Err(format!("'{text}' is not in the years 0 to 9999 of UTC"));
@@ -87,17 +89,28 @@ mod tests {
     #[test]
     fn a_date_is_its_first_or_its_last_moment_and_a_time_is_itself() {
         let both = |text: &str| {
-            let in_full = |moment: Timestamp| format!("{}.{:03}", moment.to_iso_8601(), moment.as_millis() % 1_000);
-            (in_full(Timestamp::parse_start(text).unwrap()), in_full(Timestamp::parse_end(text).unwrap()))
+            let in_full = |moment: Timestamp| {
+                format!("{}.{:03}", moment.to_iso_8601(), moment.as_millis() % 1_000)
+            };
+            (
+                in_full(Timestamp::parse_start(text).unwrap()),
+                in_full(Timestamp::parse_end(text).unwrap()),
+            )
         };
         assert_eq!(
             both("Dec 31 2026"),
-            ("2026-12-31T00:00:00+00:00.000".to_owned(), "2026-12-31T23:59:59+00:00.999".to_owned())
+            (
+                "2026-12-31T00:00:00+00:00.000".to_owned(),
+                "2026-12-31T23:59:59+00:00.999".to_owned()
+            )
         );
         let time = "2026-12-31T22:00:00+00:00.250".to_owned();
         assert_eq!(both("2026-12-31T23:00:00.250+01:00"), (time.clone(), time));
         for text in ["yesterday", "9999-12-31T23:59:59-08:00", "0000-01-01T00:00:00+08:00"] {
-            assert!(Timestamp::parse_start(text).is_err() && Timestamp::parse_end(text).is_err(), "{text}");
+            assert!(
+                Timestamp::parse_start(text).is_err() && Timestamp::parse_end(text).is_err(),
+                "{text}"
+            );
         }
     }
 }

@@ -16,7 +16,9 @@ impl Deadline {
         let date = parse_date(text)?;
         let today = now.to_utc().date();
         if date < today {
-            return Err(format!("{date} is in the past; the deadline must be today ({today}, UTC) or later"));
+            return Err(format!(
+                "{date} is in the past; the deadline must be today ({today}, UTC) or later"
+            ));
         }
         Ok(Self(end_of(date)))
     }
@@ -26,7 +28,10 @@ impl Deadline {
     pub fn parse_moment(text: &str, now: Timestamp) -> Result<Self, String> {
         let moment = Timestamp::parse_end(text)?;
         if moment < now {
-            return Err(format!("'{text}' is in the past; the deadline must be now ({}) or later", now.to_iso_8601()));
+            return Err(format!(
+                "'{text}' is in the past; the deadline must be now ({}) or later",
+                now.to_iso_8601()
+            ));
         }
         Ok(Self(moment))
     }
@@ -83,12 +88,17 @@ mod tests {
     #[test]
     fn yesterday_is_refused_by_name() {
         let why = Deadline::parse("11/20/2026", NOW).unwrap_err();
-        assert_eq!(why, "2026-11-20 is in the past; the deadline must be today (2026-11-21, UTC) or later");
+        assert_eq!(
+            why,
+            "2026-11-20 is in the past; the deadline must be today (2026-11-21, UTC) or later"
+        );
     }
 
     #[test]
     fn a_moment_is_the_end_of_a_day_or_a_time_of_day() {
-        let moment = |text: &str| Deadline::parse_moment(text, NOW).map(|deadline| deadline.timestamp().to_iso_8601());
+        let moment = |text: &str| {
+            Deadline::parse_moment(text, NOW).map(|deadline| deadline.timestamp().to_iso_8601())
+        };
         assert_eq!(moment("Nov 21 2026").as_deref(), Ok("2026-11-21T23:59:59+00:00"));
         assert_eq!(moment("2026-11-21T13:00:00+01:00").as_deref(), Ok("2026-11-21T12:00:00+00:00"));
         assert_eq!(

@@ -117,7 +117,9 @@ mod version;
 mod widget;
 
 pub use api_key::{ApiKey, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey};
-pub use audit::{Action, Actor, AuditEntry, AuditFilter, AuditSort, By, Failure, Proof, RequestId, Target};
+pub use audit::{
+    Action, Actor, AuditEntry, AuditFilter, AuditSort, By, Failure, Proof, RequestId, Target,
+};
 pub use deadline::Deadline;
 pub use network::{Network, TrustedProxies};
 pub use origin::AllowedOrigins;
@@ -128,14 +130,20 @@ pub use secret::{Secret, SecretHash};
 pub use session::{Credential, NewSession, Session, SessionId};
 pub use sort::{Search, Sort};
 pub use task::{
-    Description, NewTask, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Title, Viewer, check_move,
+    Description, NewTask, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Title,
+    Viewer, check_move,
 };
-pub use template::{NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName, TemplateSort};
+pub use template::{
+    NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName, TemplateSort,
+};
 pub use text::turns_direction;
 pub use timestamp::Timestamp;
 pub use user::{
-    AccountRef, Authority, Credentials, Email, Login, NewUser, Owner, PublicId, Registration, Role, Status, User,
-    UserChange, UserFilter, UserSort, Username, check_no_administrator, keeps_an_administrator,
+    AccountRef, Authority, Credentials, Email, Login, NewUser, Owner, PublicId, Registration, Role,
+    Status, User, UserChange, UserFilter, UserSort, Username, check_no_administrator,
+    keeps_an_administrator,
 };
 pub use version::{Precondition, Version, Versions};
-pub use widget::{InfoUrl, NewWidget, Put, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort};
+pub use widget::{
+    InfoUrl, NewWidget, Put, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort,
+};

@@ -40,7 +40,9 @@ impl TrustedProxies {
             text.parse::<IpNet>()
                 .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
                 .map(canonical)
-                .map_err(|_| format!("'{text}' is neither an address nor a network like 10.0.0.0/8"))
+                .map_err(|_| {
+                    format!("'{text}' is neither an address nor a network like 10.0.0.0/8")
+                })
         };
         networks.iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
@@ -54,7 +56,11 @@ impl TrustedProxies {
     /// Then its `X-Forwarded-For` headers, in their order, are walked from the right to the first
     /// hop that is not trusted. What stands left of it, anybody may have written. A hop that is no
     /// address ends the walk: whoever wrote it is the last one known.
-    pub fn client<'a>(&self, peer: IpAddr, forwarded_for: impl DoubleEndedIterator<Item = &'a str>) -> IpAddr {
+    pub fn client<'a>(
+        &self,
+        peer: IpAddr,
+        forwarded_for: impl DoubleEndedIterator<Item = &'a str>,
+    ) -> IpAddr {
         let mut client = peer.to_canonical();
         let mut hops = forwarded_for.rev().flat_map(|header| header.rsplit(','));
         while self.contains(client) {
@@ -75,10 +81,12 @@ fn canonical(network: IpNet) -> IpNet {
 
 /// An address, which some proxies write with a port.
 fn parse_hop(text: &str) -> Option<IpAddr> {
-    text.parse().ok().or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip())).or_else(|| {
-        let inner = text.strip_prefix('[')?.strip_suffix(']')?;
-        inner.parse().ok().map(IpAddr::V6)
-    })
+    text.parse().ok().or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip())).or_else(
+        || {
+            let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+            inner.parse().ok().map(IpAddr::V6)
+        },
+    )
 }
 
 #[cfg(test)]
@@ -136,7 +144,8 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_named() {
-        let refusal = TrustedProxies::parse(&["10.0.0.0/8".to_owned(), "proxy.local".to_owned()]).unwrap_err();
+        let refusal = TrustedProxies::parse(&["10.0.0.0/8".to_owned(), "proxy.local".to_owned()])
+            .unwrap_err();
         assert!(refusal.starts_with("'proxy.local' is neither"), "{refusal}");
     }
 }

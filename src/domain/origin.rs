@@ -28,11 +28,14 @@ impl AllowedOrigins {
         }
         for origin in origins {
             let is_origin = Url::parse(origin).is_ok_and(|url| {
-                matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == *origin
+                matches!(url.scheme(), "http" | "https")
+                    && url.origin().ascii_serialization() == *origin
             });
             // A URL's host may have a star in it, which would stand for itself.
             if !is_origin || origin.contains('*') {
-                return Err(format!("'{origin}' is not an origin; one looks like https://app.example.org"));
+                return Err(format!(
+                    "'{origin}' is not an origin; one looks like https://app.example.org"
+                ));
             }
         }
         Ok(Self::These(origins.to_vec()))
@@ -61,9 +64,14 @@ mod tests {
         let allowed = parse(&["https://app.example.org", "http://localhost:3000"]).unwrap();
         assert!(allowed.allow("https://app.example.org"));
         assert!(allowed.allow("http://localhost:3000"));
-        for origin in
-            ["https://app.example.org.evil.org", "http://app.example.org", "http://localhost", "null", "*", ""]
-        {
+        for origin in [
+            "https://app.example.org.evil.org",
+            "http://app.example.org",
+            "http://localhost",
+            "null",
+            "*",
+            "",
+        ] {
             assert!(!allowed.allow(origin), "{origin}");
         }
         assert!(parse(&["*"]).unwrap().allow("https://anywhere.example"));

@@ -29,10 +29,9 @@ impl PageRequest {
 
     /// Reads a page size: one of 5, 10, 25, 50, 100.
     pub fn parse_per_page(text: &str) -> Result<u32, String> {
-        text.parse()
-            .ok()
-            .filter(|size| PAGE_SIZES.contains(size))
-            .ok_or_else(|| format!("'{text}' is not a page size; it must be one of 5, 10, 25, 50, 100"))
+        text.parse().ok().filter(|size| PAGE_SIZES.contains(size)).ok_or_else(|| {
+            format!("'{text}' is not a page size; it must be one of 5, 10, 25, 50, 100")
+        })
     }
 
     /// The page's number, counted from 1.

@@ -74,11 +74,18 @@ impl PasswordPolicy {
     /// Estimates how hard the password is to guess for somebody who knows the account's names.
     ///
     /// Takes up to a tenth of a second of computation: not for a thread that serves requests.
-    pub fn judge(&self, password: &Password, account_names: &[&str]) -> Result<NewPassword, String> {
+    pub fn judge(
+        &self,
+        password: &Password,
+        account_names: &[&str],
+    ) -> Result<NewPassword, String> {
         let judged = |text: &str| text.chars().take(JUDGED_CHARS).collect::<String>();
         // A name is also its parts: somebody's password may be their address without the domain.
-        let names: Vec<String> =
-            account_names.iter().flat_map(|name| [*name].into_iter().chain(name.split('@'))).map(judged).collect();
+        let names: Vec<String> = account_names
+            .iter()
+            .flat_map(|name| [*name].into_iter().chain(name.split('@')))
+            .map(judged)
+            .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let entropy = zxcvbn::zxcvbn(&judged(&password.0), &names);
         if u8::from(entropy.score()) >= self.min_score {
@@ -131,10 +138,16 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_characters_not_bytes() {
-        assert_eq!(POLICY.check_length("ääääääa"), Err("must have at least 8 characters".to_owned()));
+        assert_eq!(
+            POLICY.check_length("ääääääa"),
+            Err("must have at least 8 characters".to_owned())
+        );
         assert!(POLICY.check_length("ääääääää").is_ok());
         assert!(POLICY.check_length(&"ä".repeat(128)).is_ok());
-        assert_eq!(POLICY.check_length(&"a".repeat(129)), Err("must have at most 128 characters".to_owned()));
+        assert_eq!(
+            POLICY.check_length(&"a".repeat(129)),
+            Err("must have at most 128 characters".to_owned())
+        );
     }
 
     #[test]
@@ -144,9 +157,14 @@ mod tests {
 
     #[test]
     fn what_is_easy_to_guess_is_refused_with_advice() {
-        for text in
-            ["password", "12345678", "qwertyuiop", "aaaaaaaaaaaaaaaa", "ann.hathaway@example.com", "ann.hathaway"]
-        {
+        for text in [
+            "password",
+            "12345678",
+            "qwertyuiop",
+            "aaaaaaaaaaaaaaaa",
+            "ann.hathaway@example.com",
+            "ann.hathaway",
+        ] {
             let why = judge(text).expect_err(text);
             assert!(why.starts_with("is too easy to guess. "), "{text}: {why}");
         }
@@ -161,6 +179,9 @@ mod tests {
     fn a_password_never_shows_in_debug_output() {
         let password = judge("correct horse battery staple").unwrap();
         assert_eq!(format!("{password:?}"), "NewPassword(Password(..))");
-        assert_eq!(format!("{:?}", PasswordHash::from_phc("$argon2id$x".into())), "PasswordHash(..)");
+        assert_eq!(
+            format!("{:?}", PasswordHash::from_phc("$argon2id$x".into())),
+            "PasswordHash(..)"
+        );
     }
 }

@@ -30,7 +30,9 @@ impl PublicUrl {
                 is_https: url.scheme() == "https",
                 path: url.path().trim_end_matches('/').to_owned(),
             }),
-            None => Err(format!("must look like https://example.org/ or https://example.org/w/, not '{text}'")),
+            None => Err(format!(
+                "must look like https://example.org/ or https://example.org/w/, not '{text}'"
+            )),
         }
     }
 
@@ -56,12 +58,20 @@ mod tests {
 
     #[test]
     fn it_has_an_origin_and_a_path_before_every_path() {
-        let parts =
-            |text| PublicUrl::parse(text).map(|url| format!("{} {} {}", url.origin(), url.is_https(), url.path()));
+        let parts = |text| {
+            PublicUrl::parse(text)
+                .map(|url| format!("{} {} {}", url.origin(), url.is_https(), url.path()))
+        };
         assert_eq!(parts("https://example.org/").as_deref(), Ok("https://example.org true "));
         assert_eq!(parts("https://example.org").as_deref(), Ok("https://example.org true "));
-        assert_eq!(parts("https://Example.org:443/w/").as_deref(), Ok("https://example.org true /w"));
-        assert_eq!(parts("http://10.0.0.7:8080/a/b/").as_deref(), Ok("http://10.0.0.7:8080 false /a/b"));
+        assert_eq!(
+            parts("https://Example.org:443/w/").as_deref(),
+            Ok("https://example.org true /w")
+        );
+        assert_eq!(
+            parts("http://10.0.0.7:8080/a/b/").as_deref(),
+            Ok("http://10.0.0.7:8080 false /a/b")
+        );
     }
 
     #[test]

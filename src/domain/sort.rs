@@ -14,10 +14,12 @@ pub struct Sort<K> {
 impl<K: Named> Sort<K> {
     /// Reads a name, with a `-` before it for the greatest first.
     pub fn read(text: &str) -> Result<Self, String> {
-        let (name, is_descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+        let (name, is_descending) =
+            text.strip_prefix('-').map_or((text, false), |name| (name, true));
         let by = K::ALL.iter().copied().find(|key| key.name() == name);
-        by.map(|by| Self { by, is_descending })
-            .ok_or_else(|| format!("'{text}' must be one of {}", Self::names().collect::<Vec<_>>().join(", ")))
+        by.map(|by| Self { by, is_descending }).ok_or_else(|| {
+            format!("'{text}' must be one of {}", Self::names().collect::<Vec<_>>().join(", "))
+        })
     }
 
     /// Every way to write an order.
@@ -54,7 +56,12 @@ mod tests {
         assert_eq!(Sort::read("-admin"), Ok(Sort { by: Role::Admin, is_descending: true }));
         for text in ["", "-", "--admin", "admins", "-root"] {
             let why = Sort::<Role>::read(text).unwrap_err();
-            assert_eq!(why, format!("'{text}' must be one of employee, -employee, manager, -manager, admin, -admin"));
+            assert_eq!(
+                why,
+                format!(
+                    "'{text}' must be one of employee, -employee, manager, -manager, admin, -admin"
+                )
+            );
         }
     }
 }

@@ -70,7 +70,11 @@ pub enum Viewer {
 impl Viewer {
     /// Somebody as what they may do at this moment.
     pub fn of(authority: Authority) -> Self {
-        if authority.role.is_manager() { Self::Manager(authority.user) } else { Self::Assignee(authority.user) }
+        if authority.role.is_manager() {
+            Self::Manager(authority.user)
+        } else {
+            Self::Assignee(authority.user)
+        }
     }
 
     /// Whose tasks alone they see; `None` where they see all.
@@ -145,7 +149,8 @@ impl TaskChange {
     /// [`Error::Forbidden`] where it is more than somebody who sees the task may change.
     pub fn check_fields(&self, viewer: Viewer) -> Result<(), Error> {
         let Self { title, description, status: _, deadline, assignee } = self;
-        let is_status_alone = title.is_none() && description.is_none() && deadline.is_none() && assignee.is_none();
+        let is_status_alone =
+            title.is_none() && description.is_none() && deadline.is_none() && assignee.is_none();
         match viewer {
             Viewer::Assignee(_) if !is_status_alone => {
                 Err(Error::Forbidden("The assignee may change the status alone".to_owned()))
@@ -237,19 +242,31 @@ mod tests {
         for text in ["", " ", "a\nb", &"ä".repeat(10_000)] {
             assert_eq!(Description::parse(text).unwrap().as_str(), text);
         }
-        assert_eq!(Description::parse(&"ä".repeat(10_001)), Err("must have at most 10000 characters".to_owned()));
+        assert_eq!(
+            Description::parse(&"ä".repeat(10_001)),
+            Err("must have at most 10000 characters".to_owned())
+        );
     }
 
     #[test]
     fn the_assignee_moves_a_task_on_and_back_and_managers_move_it_anywhere() {
         use TaskStatus::{Cancelled, Done, InProgress, Pending};
         let id = PublicId::generate();
-        let allowed =
-            [(Pending, InProgress), (Pending, Done), (InProgress, Pending), (InProgress, Done), (Done, InProgress)];
+        let allowed = [
+            (Pending, InProgress),
+            (Pending, Done),
+            (InProgress, Pending),
+            (InProgress, Done),
+            (Done, InProgress),
+        ];
         for from in TaskStatus::ALL.iter().copied() {
             for to in TaskStatus::ALL.iter().copied() {
                 let expected = from == to || allowed.contains(&(from, to));
-                assert_eq!(check_move(from, to, Viewer::Assignee(id)).is_ok(), expected, "{from:?} {to:?}");
+                assert_eq!(
+                    check_move(from, to, Viewer::Assignee(id)).is_ok(),
+                    expected,
+                    "{from:?} {to:?}"
+                );
                 assert!(check_move(from, to, Viewer::Manager(id)).is_ok(), "{from:?} {to:?}");
             }
         }
@@ -279,7 +296,10 @@ mod tests {
     fn managers_and_administrators_see_all_and_others_what_is_theirs() {
         let user = PublicId::generate();
         let sees_only = |role| Viewer::of(Authority { user, role }).sees_only();
-        assert_eq!([Role::Employee, Role::Manager, Role::Admin].map(sees_only), [Some(user), None, None]);
+        assert_eq!(
+            [Role::Employee, Role::Manager, Role::Admin].map(sees_only),
+            [Some(user), None, None]
+        );
         assert_eq!(Viewer::of(Authority { user, role: Role::Admin }).account(), user);
     }
 }

@@ -23,7 +23,9 @@ impl TemplateName {
         }
         // It also stands for the bytes of an address that are not UTF-8.
         if text.contains(char::REPLACEMENT_CHARACTER) {
-            return Err("must not contain U+FFFD, which stands for what could not be read".to_owned());
+            return Err(
+                "must not contain U+FFFD, which stands for what could not be read".to_owned()
+            );
         }
         Ok(Self(text.to_owned()))
     }
@@ -45,7 +47,11 @@ impl TemplateBody {
             return Err("is required".to_owned());
         }
         if text.len() > Self::MAX_BYTES {
-            return Err(format!("has {} bytes in UTF-8; it may have at most {}", text.len(), Self::MAX_BYTES));
+            return Err(format!(
+                "has {} bytes in UTF-8; it may have at most {}",
+                text.len(),
+                Self::MAX_BYTES
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -121,11 +127,34 @@ mod tests {
 
     #[test]
     fn a_name_is_any_line_that_can_be_an_address() {
-        for text in ["a", "Welcome, all!", "50% off", "a/b", "a?b#c", "'\"<>\\", "مرحبا", "🎉", "...", &"ä".repeat(100)]
-        {
+        for text in [
+            "a",
+            "Welcome, all!",
+            "50% off",
+            "a/b",
+            "a?b#c",
+            "'\"<>\\",
+            "مرحبا",
+            "🎉",
+            "...",
+            &"ä".repeat(100),
+        ] {
             assert_eq!(TemplateName::parse(text).unwrap().as_str(), text);
         }
-        for text in ["", " ", ".", "..", " a", "a ", "a\u{a0}", "\u{3000}a", "a\nb", "a\0", "a\u{202e}b", "\u{fffd}"] {
+        for text in [
+            "",
+            " ",
+            ".",
+            "..",
+            " a",
+            "a ",
+            "a\u{a0}",
+            "\u{3000}a",
+            "a\nb",
+            "a\0",
+            "a\u{202e}b",
+            "\u{fffd}",
+        ] {
             assert!(TemplateName::parse(text).is_err(), "{text:?}");
         }
         assert!(TemplateName::parse(&"ä".repeat(101)).is_err());
@@ -133,7 +162,9 @@ mod tests {
 
     #[test]
     fn a_body_is_any_text_of_64_kib() {
-        for text in ["a", " ", "Dear {name},\n\t\u{202e}...\r\n", "\u{1}\u{fffd}", &"ä".repeat(32 * 1024)] {
+        for text in
+            ["a", " ", "Dear {name},\n\t\u{202e}...\r\n", "\u{1}\u{fffd}", &"ä".repeat(32 * 1024)]
+        {
             assert_eq!(TemplateBody::parse(text).unwrap().as_str(), text);
         }
         assert_eq!(TemplateBody::parse(""), Err("is required".to_owned()));

@@ -29,7 +29,9 @@ mod tests {
         for text in ["a", "a b", "täglich", "مرحبا", "🎉", &"ä".repeat(100)] {
             assert_eq!(check_line(text, 100), Ok(()), "{text}");
         }
-        for text in ["", "  ", "a\nb", "a\tb", "a\u{7f}", "a\u{85}", "a\u{61c}", "a\u{202e}b", "\u{2066}a"] {
+        for text in
+            ["", "  ", "a\nb", "a\tb", "a\u{7f}", "a\u{85}", "a\u{61c}", "a\u{202e}b", "\u{2066}a"]
+        {
             assert!(check_line(text, 100).is_err(), "{text:?}");
         }
         assert!(check_line(&"ä".repeat(101), 100).is_err());

@@ -51,8 +51,17 @@ impl Timestamp {
         let utc = self.to_utc();
         let (hour, minute, second) = utc.to_hms();
         let mut text = Text::default();
-        text.number(u8::from(utc.month())).push("/").number(utc.day()).push("/").year_of_century(utc.year());
-        text.push(" ").number((hour + 11) % 12 + 1).push(":").number(minute).push(":").number(second);
+        text.number(u8::from(utc.month()))
+            .push("/")
+            .number(utc.day())
+            .push("/")
+            .year_of_century(utc.year());
+        text.push(" ")
+            .number((hour + 11) % 12 + 1)
+            .push(":")
+            .number(minute)
+            .push(":")
+            .number(second);
         text.push(if hour < 12 { " AM UTC" } else { " PM UTC" });
         text.0
     }
@@ -71,7 +80,8 @@ impl Timestamp {
     pub fn to_rfc_822(self) -> String {
         const DAYS: [&str; 7] = ["Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, "];
         const MONTHS: [&str; 12] = [
-            " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ", " Nov ", " Dec ",
+            " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ",
+            " Oct ", " Nov ", " Dec ",
         ];
         let utc = self.to_utc();
         let mut text = Text::default();
@@ -108,7 +118,12 @@ impl Timestamp {
     /// How long until this instant, as a clock reads: `00:59:46`, `1 day, 01:00:00`.
     pub fn remaining_on_clock(self, now: Self) -> String {
         let seconds = self.seconds_after(now).max(0);
-        let clock = format!("{:02}:{:02}:{:02}", seconds % DAY / HOUR, seconds % HOUR / MINUTE, seconds % MINUTE);
+        let clock = format!(
+            "{:02}:{:02}:{:02}",
+            seconds % DAY / HOUR,
+            seconds % HOUR / MINUTE,
+            seconds % MINUTE
+        );
         match seconds / DAY {
             0 => clock,
             1 => format!("1 day, {clock}"),

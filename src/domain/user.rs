@@ -167,7 +167,9 @@ impl Login {
     pub fn parse(text: &str) -> Result<Self, String> {
         let email = || Email::parse(text).ok().map(Self::Email);
         let username = || Username::parse(text).ok().map(Self::Username);
-        email().or_else(username).ok_or_else(|| format!("'{text}' is neither an e-mail address nor a username"))
+        email()
+            .or_else(username)
+            .ok_or_else(|| format!("'{text}' is neither an e-mail address nor a username"))
     }
 }
 
@@ -201,8 +203,9 @@ impl AccountRef {
     /// Reads a public id, an e-mail address or a username, which never look like each other.
     pub fn parse(text: &str) -> Result<Self, String> {
         let id = PublicId::parse(text).map(Self::Id);
-        id.or_else(|| Login::parse(text).ok().map(Self::Login))
-            .ok_or_else(|| format!("'{text}' is not an account's e-mail address, username or public id"))
+        id.or_else(|| Login::parse(text).ok().map(Self::Login)).ok_or_else(|| {
+            format!("'{text}' is not an account's e-mail address, username or public id")
+        })
     }
 
     /// The form by which two names are the same one.
@@ -317,16 +320,21 @@ pub fn keeps_an_administrator<E: From<Error>>(
 ) -> Result<(), E> {
     const ADMINISTRATOR: (Role, Status) = (Role::Admin, Status::Active);
     if before == ADMINISTRATOR && after != Some(ADMINISTRATOR) && count_others()? == 0 {
-        return Err(
-            Error::Conflict("The last administrator can be neither demoted, disabled nor deleted.".to_owned()).into()
-        );
+        return Err(Error::Conflict(
+            "The last administrator can be neither demoted, disabled nor deleted.".to_owned(),
+        )
+        .into());
     }
     Ok(())
 }
 
 /// Refuses to make the first administrator where one exists already.
 pub fn check_no_administrator(exists: bool) -> Result<(), Error> {
-    if exists { Err(Error::Conflict("There is an administrator already.".to_owned())) } else { Ok(()) }
+    if exists {
+        Err(Error::Conflict("There is an administrator already.".to_owned()))
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -335,7 +343,8 @@ mod tests {
 
     #[test]
     fn addresses_that_browsers_accept_are_accepted_as_typed() {
-        for text in ["ann@example.com", "Ann.O'Hara+tag@Mail.Example.co.uk", "a@localhost", "1@2.3"] {
+        for text in ["ann@example.com", "Ann.O'Hara+tag@Mail.Example.co.uk", "a@localhost", "1@2.3"]
+        {
             assert_eq!(Email::parse(text).unwrap().as_str(), text);
         }
     }
@@ -386,7 +395,10 @@ mod tests {
         assert!(Role::ALL.iter().all(|role| Role::parse(role.as_str()) == Some(*role)));
         assert!(Status::ALL.iter().all(|status| Status::parse(status.as_str()) == Some(*status)));
         assert_eq!(Role::parse("root"), None);
-        assert_eq!(Role::read("root"), Err("'root' must be one of employee, manager, admin".to_owned()));
+        assert_eq!(
+            Role::read("root"),
+            Err("'root' must be one of employee, manager, admin".to_owned())
+        );
     }
 
     #[test]
@@ -398,8 +410,10 @@ mod tests {
             let why = |at_least| role.require(at_least).err().map(|error| error.to_string());
             [Employee, Manager, Admin].map(why)
         };
-        let (manager, admin) =
-            (Some("You are not a manager".to_owned()), Some("You are not an administrator".to_owned()));
+        let (manager, admin) = (
+            Some("You are not a manager".to_owned()),
+            Some("You are not an administrator".to_owned()),
+        );
         assert_eq!(refusals(Employee), [None, manager, admin.clone()]);
         assert_eq!(refusals(Manager), [None, None, admin]);
         assert_eq!(refusals(Admin), [None, None, None]);
@@ -408,8 +422,13 @@ mod tests {
     #[test]
     fn an_account_is_named_by_id_address_or_username() {
         let id = PublicId::generate();
-        assert!(matches!(AccountRef::parse(&id.to_string()), Ok(AccountRef::Id(found)) if found == id));
-        assert!(matches!(AccountRef::parse("ann@example.com"), Ok(AccountRef::Login(Login::Email(_)))));
+        assert!(
+            matches!(AccountRef::parse(&id.to_string()), Ok(AccountRef::Id(found)) if found == id)
+        );
+        assert!(matches!(
+            AccountRef::parse("ann@example.com"),
+            Ok(AccountRef::Login(Login::Email(_)))
+        ));
         assert!(matches!(AccountRef::parse("ann.o"), Ok(AccountRef::Login(Login::Username(_)))));
         // A username may look like an id without its hyphens, and must not be taken for it.
         assert!(matches!(
@@ -424,9 +443,12 @@ mod tests {
     fn only_the_last_active_administrator_is_kept() {
         use Role::{Admin, Employee, Manager};
         use Status::{Active, Disabled};
-        let is_refused =
-            |before, after, others| keeps_an_administrator(before, after, || Ok::<_, Error>(others)).is_err();
-        for after in [Some((Manager, Active)), Some((Admin, Disabled)), Some((Employee, Disabled)), None] {
+        let is_refused = |before, after, others| {
+            keeps_an_administrator(before, after, || Ok::<_, Error>(others)).is_err()
+        };
+        for after in
+            [Some((Manager, Active)), Some((Admin, Disabled)), Some((Employee, Disabled)), None]
+        {
             assert!(is_refused((Admin, Active), after, 0), "{after:?}");
             assert!(!is_refused((Admin, Active), after, 1), "{after:?}");
             assert!(!is_refused((Admin, Disabled), after, 0), "{after:?}");

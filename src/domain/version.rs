@@ -18,7 +18,10 @@ impl Version {
     /// Reads what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
         let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        u64::from_str_radix(text, 16).ok().filter(|_| is_hex).map(|number| Self(number.cast_signed()))
+        u64::from_str_radix(text, 16)
+            .ok()
+            .filter(|_| is_hex)
+            .map(|number| Self(number.cast_signed()))
     }
 }
 
@@ -85,9 +88,12 @@ mod tests {
     #[test]
     fn a_precondition_holds_of_the_version_that_is_there_at_this_moment() {
         let version = Version::from_stored;
-        let these = |numbers: &[i64]| Some(Versions::These(numbers.iter().copied().map(version).collect()));
+        let these =
+            |numbers: &[i64]| Some(Versions::These(numbers.iter().copied().map(version).collect()));
         let holds = |is: &Option<Versions>, is_not: &Option<Versions>, current: Option<i64>| {
-            Precondition { is: is.clone(), is_not: is_not.clone() }.check(current.map(version)).is_ok()
+            Precondition { is: is.clone(), is_not: is_not.clone() }
+                .check(current.map(version))
+                .is_ok()
         };
         for current in [None, Some(1)] {
             assert!(holds(&None, &None, current));

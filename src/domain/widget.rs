@@ -13,7 +13,8 @@ checked_text!(WidgetName);
 impl WidgetName {
     /// Reads a name. The error echoes what was given.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+        let allowed =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
         if text.is_empty() {
             return Err("is required".to_owned());
         }
@@ -24,7 +25,10 @@ impl WidgetName {
             ));
         }
         if text.len() > 100 {
-            return Err(format!("'{text}' has {} characters; a widget name has at most 100", text.len()));
+            return Err(format!(
+                "'{text}' has {} characters; a widget name has at most 100",
+                text.len()
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -101,7 +105,14 @@ impl Default for WidgetFilter {
     /// All of them, in the order of creation.
     fn default() -> Self {
         let sort = Sort { by: WidgetSort::CreatedAt, is_descending: false };
-        Self { owner: None, deadline_before: None, deadline_after: None, overdue: None, search: None, sort }
+        Self {
+            owner: None,
+            deadline_before: None,
+            deadline_after: None,
+            overdue: None,
+            search: None,
+            sort,
+        }
     }
 }
 
@@ -183,8 +194,12 @@ mod tests {
 
     #[test]
     fn web_addresses_are_accepted_as_typed() {
-        for text in ["https://example.com", "HTTP://EXAMPLE.com:8080/a?b=c#d", "http://[::1]/", "https://exämple.com/ü"]
-        {
+        for text in [
+            "https://example.com",
+            "HTTP://EXAMPLE.com:8080/a?b=c#d",
+            "http://[::1]/",
+            "https://exämple.com/ü",
+        ] {
             assert_eq!(InfoUrl::parse(text).unwrap().as_str(), text);
         }
     }

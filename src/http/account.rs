@@ -25,14 +25,24 @@ use crate::error::Error;
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![get_user, update_user, delete_user];
     Description::of(&mut spec)
-        .operation("get_user", &[(200, "The account that the token or key belongs to.", &["ETag"]), UNCHANGED])
+        .operation(
+            "get_user",
+            &[(200, "The account that the token or key belongs to.", &["ETag"]), UNCHANGED],
+        )
         .operation(
             "update_user",
-            &[(200, "The account as it is now.", &[]), (409, "The username is already registered.", &[])],
+            &[
+                (200, "The account as it is now.", &[]),
+                (409, "The username is already registered.", &[]),
+            ],
         )
         .operation(
             "delete_user",
-            &[(204, "The account is gone.", &[]), (409, "The account is the last administrator's.", &[]), TOO_MANY],
+            &[
+                (204, "The account is gone.", &[]),
+                (409, "The account is the last administrator's.", &[]),
+                TOO_MANY,
+            ],
         );
     (routes, spec)
 }
@@ -95,7 +105,10 @@ impl UserView {
 /// What the service knows about the account that the token or key belongs to, at this moment.
 #[openapi(tag = "Your account")]
 #[get("/auth/user")]
-async fn get_user(account: Account, services: &State<Services>) -> Result<WithTag<UserView>, Problem> {
+async fn get_user(
+    account: Account,
+    services: &State<Services>,
+) -> Result<WithTag<UserView>, Problem> {
     let user = services.store.get_user(account.id()).await?;
     Ok(UserView::new(&user, account.expires_at(), services.clock.now()))
 }

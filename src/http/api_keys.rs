@@ -29,13 +29,20 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
         .operation(
             "create_key",
             &[
-                (201, "The key, which is shown here and never again.", &["Cache-Control", "Pragma"]),
+                (
+                    201,
+                    "The key, which is shown here and never again.",
+                    &["Cache-Control", "Pragma"],
+                ),
                 (409, "You have a key of that name.", &[]),
             ],
         )
         .extend("list_keys", PageQuery::<()>::describe)
         .operation("list_keys", &[(200, "A page of keys.", LIST), UNCHANGED])
-        .operation("revoke_key", &[(204, "The key is dead.", &[]), (404, "You have no such key.", &[])]);
+        .operation(
+            "revoke_key",
+            &[(204, "The key is dead.", &[]), (404, "You have no such key.", &[])],
+        );
     (routes, spec)
 }
 
@@ -77,7 +84,9 @@ impl Input for CreateKey {
         let name = fields.required("name", KeyName::parse);
         let scope = fields.required("scope", KeyScope::read);
         let expires = fields.optional("expires", |text| NewApiKey::parse_expiry(text, now));
-        let (Some(name), Some(scope), Some(expires)) = (name, scope, expires) else { return Ok(None) };
+        let (Some(name), Some(scope), Some(expires)) = (name, scope, expires) else {
+            return Ok(None);
+        };
         Ok(Some(Self { name, scope, expires }))
     }
 }
@@ -149,7 +158,8 @@ async fn create_key(
 ) -> Result<Unstored<NewKeyView>, Problem> {
     let Body(CreateKey { name, scope, expires }) = body;
     let by = client.on_behalf_of(&account.caller);
-    let (secret, key) = accounts::create_key(&*services.store, account.id(), name, scope, expires, &by).await?;
+    let (secret, key) =
+        accounts::create_key(&*services.store, account.id(), name, scope, expires, &by).await?;
     let view = KeyView::new(key, services.base_path());
     Ok(Unstored(Status::Created, NewKeyView { key: secret.reveal().to_owned(), view }))
 }

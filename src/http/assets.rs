@@ -54,7 +54,10 @@ impl<'r> Responder<'r, 'static> for AssetView {
         let mut response = Response::build();
         response.header(Header::new("Content-Type", asset.content_type));
         response.header(Header::new("Vary", "Accept-Encoding"));
-        response.header(Header::new("Cache-Control", if is_of_this_version { FOR_EVER } else { "no-cache" }));
+        response.header(Header::new(
+            "Cache-Control",
+            if is_of_this_version { FOR_EVER } else { "no-cache" },
+        ));
         let body = if takes_gzip(request) {
             response.header(Header::new("Content-Encoding", "gzip"));
             asset.compressed
@@ -69,6 +72,7 @@ impl<'r> Responder<'r, 'static> for AssetView {
 fn takes_gzip(request: &Request<'_>) -> bool {
     request.headers().get("Accept-Encoding").flat_map(|header| header.split(',')).any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        name.trim().eq_ignore_ascii_case("gzip") && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+        name.trim().eq_ignore_ascii_case("gzip")
+            && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
     })
 }

@@ -14,7 +14,9 @@ use super::etag::{Tagged, UNCHANGED};
 use super::fields::Fields;
 use super::guards::Admin;
 use super::page::{Filter, LIST, PageQuery, PageView, one_of, text};
-use crate::domain::{AccountRef, Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp};
+use crate::domain::{
+    AccountRef, Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp,
+};
 
 /// The route of this file, and its part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
@@ -33,7 +35,13 @@ impl Filter for AuditFilter {
         let search = fields.optional("q", |text| Ok(Search::new(text)));
         let sort = fields.optional("sort", Sort::<AuditSort>::read);
         let oldest_first = sort?.is_some_and(|sort| !sort.is_descending);
-        Some(Self { account: account?, action: action?, since: since?, search: search?, oldest_first })
+        Some(Self {
+            account: account?,
+            action: action?,
+            since: since?,
+            search: search?,
+            oldest_first,
+        })
     }
 
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {
@@ -43,13 +51,21 @@ impl Filter for AuditFilter {
                 "Those whose actor or target is the account of this public id, e-mail address or username.",
                 json!({ "type": "string" }),
             ),
-            ("action", "Those of this action.", one_of(Action::ALL.iter().map(|action| action.as_str()))),
+            (
+                "action",
+                "Those of this action.",
+                one_of(Action::ALL.iter().map(|action| action.as_str())),
+            ),
             (
                 "since",
                 "Those of this moment and later: a date, from whose start on, or an RFC 3339 time.",
                 json!({ "type": "string" }),
             ),
-            ("q", "Those in whose names, action, result or detail each of these words is, or begins a word.", text()),
+            (
+                "q",
+                "Those in whose names, action, result or detail each of these words is, or begins a word.",
+                text(),
+            ),
             ("sort", "The order; `at` for the oldest first.", one_of(Sort::<AuditSort>::names())),
         ]
     }

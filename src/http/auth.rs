@@ -19,7 +19,9 @@ use super::fields::Fields;
 use super::guards::LoggedIn;
 use super::pages::Notice;
 use crate::accounts::{FirstAccount, NewAccount, SetupCode, read_reset_code};
-use crate::domain::{Action, By, Email, Login, NewPassword, Password, Registration, Secret, Username};
+use crate::domain::{
+    Action, By, Email, Login, NewPassword, Password, Registration, Secret, Username,
+};
 use crate::error::Error;
 
 /// How the document tells that too many attempts were made.
@@ -27,8 +29,14 @@ pub const TOO_MANY: Answer = (429, "Too many attempts were made; this one was no
 
 /// The routes of this file, and their part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) =
-        openapi_get_routes_spec![register_user, set_up, log_in, log_out, change_password, reset_password];
+    let (routes, mut spec) = openapi_get_routes_spec![
+        register_user,
+        set_up,
+        log_in,
+        log_out,
+        change_password,
+        reset_password
+    ];
     Description::of(&mut spec)
         .operation(
             "register_user",
@@ -84,7 +92,11 @@ struct Register {
     #[schemars(with = "String", length(min = 1, max = 128))]
     password: NewPassword,
     /// 3 to 32 of `a-z A-Z 0-9 . - _`, to log in with instead of the e-mail address.
-    #[schemars(with = "Option<String>", length(min = 3, max = 32), regex(pattern = "^[a-zA-Z0-9._-]+$"))]
+    #[schemars(
+        with = "Option<String>",
+        length(min = 3, max = 32),
+        regex(pattern = "^[a-zA-Z0-9._-]+$")
+    )]
     username: Option<Username>,
 }
 
@@ -96,20 +108,31 @@ impl Register {
 
 #[rocket::async_trait]
 impl Input for Register {
-    async fn read(fields: &mut Fields, services: &Services, by: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        services: &Services,
+        by: &By,
+    ) -> Result<Option<Self>, Error> {
         services.accounts.check_registration()?;
         let email = fields.required("email", Email::parse);
         let username = fields.optional("username", Username::parse);
-        let password = match fields.required("password", |text| services.accounts.check_length(text)) {
+        let password = match fields
+            .required("password", |text| services.accounts.check_length(text))
+        {
             Some(password) => {
-                let names = email.iter().map(Email::as_str).chain(username.iter().flatten().map(Username::as_str));
+                let names = email
+                    .iter()
+                    .map(Email::as_str)
+                    .chain(username.iter().flatten().map(Username::as_str));
                 let names = names.map(str::to_owned).collect();
                 let judgement = services.accounts.judge_registration(password, names, by).await?;
                 judgement.map_err(|why| fields.refuse("password", why)).ok()
             }
             None => None,
         };
-        let (Some(email), Some(username), Some(password)) = (email, username, password) else { return Ok(None) };
+        let (Some(email), Some(username), Some(password)) = (email, username, password) else {
+            return Ok(None);
+        };
         Ok(Some(Self { email, password, username }))
     }
 }
@@ -128,7 +151,11 @@ struct SetUp {
     #[schemars(with = "String", length(min = 1, max = 128))]
     password: Password,
     /// As for registering.
-    #[schemars(with = "Option<String>", length(min = 3, max = 32), regex(pattern = "^[a-zA-Z0-9._-]+$"))]
+    #[schemars(
+        with = "Option<String>",
+        length(min = 3, max = 32),
+        regex(pattern = "^[a-zA-Z0-9._-]+$")
+    )]
     username: Option<Username>,
 }
 
@@ -149,7 +176,9 @@ impl Input for SetUp {
         let email = fields.required("email", Email::parse);
         let password = fields.required("password", |text| services.accounts.check_length(text));
         let username = fields.optional("username", Username::parse);
-        let (Some(code), Some(email), Some(password), Some(username)) = (code, email, password, username) else {
+        let (Some(code), Some(email), Some(password), Some(username)) =
+            (code, email, password, username)
+        else {
             return Ok(None);
         };
         Ok(Some(Self { code, email, password, username }))
@@ -185,14 +214,24 @@ impl LogIn {
 impl Input for LogIn {
     async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
         let email = fields.optional("email", |text| Email::parse(text).map(Login::Email));
-        let username = fields.optional("username", |text| Username::parse(text).map(Login::Username));
+        let username =
+            fields.optional("username", |text| Username::parse(text).map(Login::Username));
         let either = fields.optional("login", Login::parse);
         let password = fields.required("password", Password::parse);
-        let (Some(email), Some(username), Some(either)) = (email, username, either) else { return Ok(None) };
-        let names = [("email", "an email", email), ("username", "a username", username), ("login", "", either)];
-        let mut given = names.into_iter().filter_map(|(name, called, login)| Some((name, called, login?)));
+        let (Some(email), Some(username), Some(either)) = (email, username, either) else {
+            return Ok(None);
+        };
+        let names = [
+            ("email", "an email", email),
+            ("username", "a username", username),
+            ("login", "", either),
+        ];
+        let mut given =
+            names.into_iter().filter_map(|(name, called, login)| Some((name, called, login?)));
         match (given.next(), given.next()) {
-            (Some((.., login)), None) => Ok(password.map(|password| Self { email: (), username: (), login, password })),
+            (Some((.., login)), None) => {
+                Ok(password.map(|password| Self { email: (), username: (), login, password }))
+            }
             (Some((_, called, _)), Some((name, ..))) => {
                 fields.refuse(name, format!("must not be given together with {called}"));
                 Ok(None)
@@ -236,7 +275,9 @@ impl Input for ChangePassword {
             fields.refuse("new_password", "is the present one");
             return Ok(None);
         }
-        Ok(current.zip(new).map(|(current_password, new_password)| Self { current_password, new_password }))
+        Ok(current
+            .zip(new)
+            .map(|(current_password, new_password)| Self { current_password, new_password }))
     }
 }
 
@@ -287,7 +328,9 @@ async fn register_user(
     let registered = "successfully registered";
     Ok(match (token, services.accounts.registration()) {
         (Some(token), _) => entrance.came_in(Status::Created, registered, token),
-        (None, Registration::Open) => entrance.goes_on(Status::Created, registered, Notice::Registered),
+        (None, Registration::Open) => {
+            entrance.goes_on(Status::Created, registered, Notice::Registered)
+        }
         (None, Registration::Approval | Registration::Closed) => {
             let message = "successfully registered; your account is waiting for approval";
             entrance.goes_on(Status::Created, message, Notice::Waiting)
@@ -310,7 +353,8 @@ async fn set_up(
 ) -> Result<Entered, Problem> {
     let Body(SetUp { code, email, password, username }) = body;
     let new = FirstAccount { email, username, password };
-    let token = services.accounts.set_up(&code, new, &services.sessions, &client.unproven()).await?;
+    let token =
+        services.accounts.set_up(&code, new, &services.sessions, &client.unproven()).await?;
     let message = "successfully set up; you are the administrator";
     Ok(entrance.came_in(Status::Created, message, token))
 }
@@ -363,8 +407,13 @@ async fn change_password(
 ) -> Result<Json<StatusView>, Problem> {
     let Body(ChangePassword { current_password, new_password }) = body;
     let by = client.on_behalf_of(&account.caller);
-    services.accounts.change_password(account.id(), current_password, new_password, account.session, &by).await?;
-    Ok(Json(StatusView::success("successfully changed the password; every other session has ended")))
+    services
+        .accounts
+        .change_password(account.id(), current_password, new_password, account.session, &by)
+        .await?;
+    Ok(Json(StatusView::success(
+        "successfully changed the password; every other session has ended",
+    )))
 }
 
 /// # Set a new password with a reset code

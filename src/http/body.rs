@@ -31,7 +31,8 @@ pub trait Input: JsonSchema + Send + Sized {
     /// Reads every field before it gives up on any, so that all that are at fault are named:
     /// `None` where `fields` has noted an error, `Err` where the reading itself failed. `by` says who
     /// sent it, for what is counted.
-    async fn read(fields: &mut Fields, services: &Services, by: &By) -> Result<Option<Self>, Error>;
+    async fn read(fields: &mut Fields, services: &Services, by: &By)
+    -> Result<Option<Self>, Error>;
 }
 
 /// No fields at all: an empty body, an empty form or `{}`.
@@ -77,12 +78,18 @@ enum Format {
     Absent,
 }
 
-async fn read_fields(request: &Request<'_>, data: Data<'_>, at_least: Option<u64>) -> Result<Fields, Problem> {
+async fn read_fields(
+    request: &Request<'_>,
+    data: Data<'_>,
+    at_least: Option<u64>,
+) -> Result<Fields, Problem> {
     let limits = request.limits();
     let (format, limit) = match request.content_type() {
         Some(content_type) if content_type.is_form() => (Some(Format::Form), limits.get("form")),
         Some(content_type) if content_type.is_json() => (Some(Format::Json), limits.get("json")),
-        None if !request.headers().contains("Content-Type") => (Some(Format::Absent), Some(0.bytes())),
+        None if !request.headers().contains("Content-Type") => {
+            (Some(Format::Absent), Some(0.bytes()))
+        }
         _ => (None, None),
     };
     let mut limit = limit.unwrap_or_else(|| 0.bytes()).as_u64();
@@ -95,9 +102,13 @@ async fn read_fields(request: &Request<'_>, data: Data<'_>, at_least: Option<u64
         return Err(Problem::unsupported_media_type());
     };
     let mut bytes = Vec::new();
-    match timeout(PATIENCE, (&mut stream).take(limit.saturating_add(1)).read_to_end(&mut bytes)).await {
+    match timeout(PATIENCE, (&mut stream).take(limit.saturating_add(1)).read_to_end(&mut bytes))
+        .await
+    {
         Ok(Ok(_)) => {}
-        Ok(Err(_)) => return Err(Error::invalid(WHOLE_BODY, "ended before all of it had arrived").into()),
+        Ok(Err(_)) => {
+            return Err(Error::invalid(WHOLE_BODY, "ended before all of it had arrived").into());
+        }
         Err(_) => return Err(Error::invalid(WHOLE_BODY, "took too long to arrive").into()),
     }
     if bytes.len() as u64 > limit {
@@ -120,7 +131,10 @@ impl<T: Input> OpenApiFromData<'_> for Body<T> {
         let mut body = RequestBody { required: true, ..RequestBody::default() };
         if T::schema_name() != Nothing::schema_name() {
             for content_type in [ContentType::JSON, ContentType::Form] {
-                let media = MediaType { schema: Some(generator.json_schema::<T>()), ..MediaType::default() };
+                let media = MediaType {
+                    schema: Some(generator.json_schema::<T>()),
+                    ..MediaType::default()
+                };
                 body.content.insert(content_type.to_string(), media);
             }
         }

@@ -16,7 +16,10 @@ const HOST_PREFIX: &str = "__Host-";
 
 /// Whether a browser navigates: what it wants most is a page.
 pub fn wants_page(request: &Request<'_>) -> bool {
-    request.accept().map(Accept::preferred).is_some_and(|media| media.is_html() && media.weight_or(1.0) > 0.0)
+    request
+        .accept()
+        .map(Accept::preferred)
+        .is_some_and(|media| media.is_html() && media.weight_or(1.0) > 0.0)
 }
 
 /// Whether the client's connection is a TLS one: as `public_url` says, or else a trusted proxy.
@@ -25,7 +28,10 @@ pub fn is_https(request: &Request<'_>) -> bool {
     match &services.public_url {
         Some(url) => url.is_https(),
         None => {
-            request.headers().get_one("X-Forwarded-Proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+            request
+                .headers()
+                .get_one("X-Forwarded-Proto")
+                .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
                 && request.remote().is_some_and(|peer| services.trusted_proxies.contains(peer.ip()))
         }
     }
@@ -44,7 +50,8 @@ pub fn is_same_origin(request: &Request<'_>) -> bool {
 /// Whether something else than a page of this service sent the request, by what the browser says. Who
 /// says nothing is no browser of our time, which all say so of a form of another site.
 pub fn is_foreign(request: &Request<'_>) -> bool {
-    let says_where_from = ["Sec-Fetch-Site", "Origin"].iter().any(|name| request.headers().contains(*name));
+    let says_where_from =
+        ["Sec-Fetch-Site", "Origin"].iter().any(|name| request.headers().contains(*name));
     says_where_from && !is_same_origin(request)
 }
 
@@ -53,7 +60,9 @@ fn is_own(request: &Request<'_>, origin: &str) -> bool {
     if public.is_some_and(|url| origin == url.origin()) {
         return true;
     }
-    let Some(host) = only(request.headers().get("Host")).filter(|host| !host.is_empty()) else { return false };
+    let Some(host) = only(request.headers().get("Host")).filter(|host| !host.is_empty()) else {
+        return false;
+    };
     let is_behind_public = |url: &PublicUrl| url.origin().split("//").nth(1) == Some(host);
     // Whoever is on the machine itself may go past the proxy; what the proxy serves is known.
     let scheme = if public.is_none() && is_https(request) { "https://" } else { "http://" };
@@ -73,7 +82,9 @@ pub fn session_cookie<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, E
     }
     let name = cookie_name(request)?;
     // Not Rocket's cookies: those have their names decoded, and `%5F%5FHost-` is a name that anybody may set.
-    let pairs = headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim_matches(' ').split_once('='));
+    let pairs = headers
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim_matches(' ').split_once('='));
     Ok(only(pairs.filter(|(given, _)| *given == name).map(|(_, value)| value)))
 }
 

@@ -76,12 +76,14 @@ fn is_from_this_machine(request: &Request<'_>) -> bool {
     // Where it listens at one address alone, programs on the machine call from that.
     let listens_at = request.rocket().config().address;
     let is_own = |address: IpAddr| address.to_canonical().is_loopback() || address == listens_at;
-    let names_us = |host: &str| match Url::parse(&format!("http://{host}/")).ok().as_ref().and_then(Url::host) {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => is_own(address.into()),
-        Some(Host::Ipv6(address)) => is_own(address.into()),
-        None => false,
-    };
+    let names_us =
+        |host: &str| match Url::parse(&format!("http://{host}/")).ok().as_ref().and_then(Url::host)
+        {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => is_own(address.into()),
+            Some(Host::Ipv6(address)) => is_own(address.into()),
+            None => false,
+        };
     let tells_of_proxy = |name: &str| {
         name.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("X-Forwarded"))
             || PASSED_ON.iter().any(|known| name.eq_ignore_ascii_case(known))
@@ -107,14 +109,20 @@ impl<'r> FromRequest<'r> for MaySetUp {
 }
 
 impl OpenApiFromRequest<'_> for MaySetUp {
-    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(RequestHeaderInput::None)
     }
 }
 
 /// What a client calls itself, in part, and so that neither a terminal nor the text around it is controlled by it.
 fn harmless(agent: &str) -> String {
-    let visible = |c: char| if c.is_control() || turns_direction(c) { char::REPLACEMENT_CHARACTER } else { c };
+    let visible = |c: char| {
+        if c.is_control() || turns_direction(c) { char::REPLACEMENT_CHARACTER } else { c }
+    };
     agent.chars().take(MAX_AGENT_CHARS).map(visible).collect()
 }
 
@@ -137,7 +145,11 @@ impl<'r> FromRequest<'r> for Client {
 }
 
 impl OpenApiFromRequest<'_> for Client {
-    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(RequestHeaderInput::None)
     }
 }

@@ -7,8 +7,8 @@ use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::Map;
 use rocket_okapi::okapi::merge::merge_specs;
 use rocket_okapi::okapi::openapi3::{
-    Header as HeaderObject, Info, MediaType, Object, OpenApi, Operation, ParameterValue, PathItem, RefOr, Response,
-    Responses, SchemaObject, Server, Tag,
+    Header as HeaderObject, Info, MediaType, Object, OpenApi, Operation, ParameterValue, PathItem,
+    RefOr, Response, Responses, SchemaObject, Server, Tag,
 };
 use rocket_okapi::response::OpenApiResponderInner;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
@@ -111,14 +111,16 @@ impl<'a> Description<'a> {
     /// An operation, and whether it is a read.
     fn find(&mut self, id: &str) -> Option<(&mut Operation, bool)> {
         let is_it = |operation: &Operation| operation.operation_id.as_deref() == Some(id);
-        let found = self.0.paths.values_mut().flat_map(operations).find(|(operation, _)| is_it(operation));
+        let found =
+            self.0.paths.values_mut().flat_map(operations).find(|(operation, _)| is_it(operation));
         debug_assert!(found.is_some(), "no operation {id}");
         found
     }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
-    let writes = [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten();
+    let writes =
+        [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten();
     item.get.iter_mut().map(|read| (read, true)).chain(writes.map(|write| (write, false)))
 }
 
@@ -144,26 +146,38 @@ fn describe(operation: &mut Operation, reads: bool, answers: &[Answer]) {
     // What the guards said of themselves.
     for status in [401, 403, 429] {
         let said = derived(&status.to_string()).map(|response| response.description);
-        rules.extend(said.filter(|said| !reads || !OF_WRITES.contains(&said.as_str())).map(|said| (status, said)));
+        rules.extend(
+            said.filter(|said| !reads || !OF_WRITES.contains(&said.as_str()))
+                .map(|said| (status, said)),
+        );
     }
     rules.push((400, "The request carries a body, and none is expected.".to_owned()));
     if can_fail {
         rules.push((
             500,
-            "Something broke on our side. The message has the number to find it by in the log.".to_owned(),
+            "Something broke on our side. The message has the number to find it by in the log."
+                .to_owned(),
         ));
         rules.push((503, "The service is busy.".to_owned()));
     }
 
-    let said = answers.iter().map(|(status, description, headers)| (*status, (*description).to_owned(), *headers));
-    for (status, description, headers) in said.chain(rules.into_iter().map(|(status, text)| (status, text, &[][..]))) {
+    let said = answers
+        .iter()
+        .map(|(status, description, headers)| (*status, (*description).to_owned(), *headers));
+    for (status, description, headers) in
+        said.chain(rules.into_iter().map(|(status, text)| (status, text, &[][..])))
+    {
         let implied: &[&str] = match status {
             401 => &["WWW-Authenticate"],
             429 | 503 => &["Retry-After"],
             _ => &[],
         };
         let response = Response {
-            headers: headers.iter().chain(implied).map(|name| ((*name).to_owned(), header())).collect(),
+            headers: headers
+                .iter()
+                .chain(implied)
+                .map(|name| ((*name).to_owned(), header()))
+                .collect(),
             content: match status {
                 204 | 304 => Map::default(),
                 200..=299 => success.clone(),
@@ -198,7 +212,9 @@ fn example_of(status: u16, description: &str) -> Value {
         }),
         401 => json!({ "status": "fail", "message": "Unauthorized" }),
         403 => json!({ "status": "fail", "message": "You are not an administrator" }),
-        429 => json!({ "status": "fail", "message": "Too many attempts. Please try again in 60 seconds." }),
+        429 => {
+            json!({ "status": "fail", "message": "Too many attempts. Please try again in 60 seconds." })
+        }
         404 | 409 | 412 | 413 | 415 => json!({ "status": "fail", "message": description }),
         _ => json!({ "status": "error", "message": description }),
     }
@@ -211,14 +227,24 @@ fn header() -> RefOr<HeaderObject> {
         required: false,
         deprecated: false,
         allow_empty_value: false,
-        value: value_of(SchemaObject { instance_type: Some(InstanceType::String.into()), ..SchemaObject::default() }),
+        value: value_of(SchemaObject {
+            instance_type: Some(InstanceType::String.into()),
+            ..SchemaObject::default()
+        }),
         extensions: Object::default(),
     })
 }
 
 /// The value of a header or a parameter.
 pub fn value_of(schema: SchemaObject) -> ParameterValue {
-    ParameterValue::Schema { style: None, explode: None, allow_reserved: false, schema, example: None, examples: None }
+    ParameterValue::Schema {
+        style: None,
+        explode: None,
+        allow_reserved: false,
+        schema,
+        example: None,
+        examples: None,
+    }
 }
 
 /// The routes of the documentation, and their part of the document.
@@ -263,7 +289,10 @@ fn openapi_json(document: &State<Document>) -> DocumentView<'_> {
 fn content_of(content_type: &str, kind: InstanceType) -> Responses {
     let schema = SchemaObject { instance_type: Some(kind.into()), ..SchemaObject::default() };
     let mut response = Response::default();
-    response.content.insert(content_type.to_owned(), MediaType { schema: Some(schema), ..MediaType::default() });
+    response.content.insert(
+        content_type.to_owned(),
+        MediaType { schema: Some(schema), ..MediaType::default() },
+    );
     let mut responses = Responses::default();
     responses.responses.insert("200".to_owned(), response.into());
     responses

@@ -19,7 +19,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answers::{StatusView, forbid_storing};
-use super::browser::{check_origin, foreign, forget_session, is_foreign, keep_session, session_cookie, wants_page};
+use super::browser::{
+    check_origin, foreign, forget_session, is_foreign, keep_session, session_cookie, wants_page,
+};
 use super::docs::Answer;
 use super::error::Problem;
 use super::guards::turn_away;
@@ -32,7 +34,8 @@ use crate::error::Error;
 const WISH: &str = "Widgetd-Session";
 
 /// How the document tells what a browser gets that navigates.
-pub const TO_A_PAGE: Answer = (303, "To the next page, for a browser that navigates.", &["Location"]);
+pub const TO_A_PAGE: Answer =
+    (303, "To the next page, for a browser that navigates.", &["Location"]);
 
 /// How the document tells that a page of another site made a browser send something.
 pub const FROM_ELSEWHERE: Answer = (403, "A page of another site made a browser send this.", &[]);
@@ -125,13 +128,21 @@ impl<'r> FromRequest<'r> for OpenEntrance {
 }
 
 impl OpenApiFromRequest<'_> for OpenEntrance {
-    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(RequestHeaderInput::None)
     }
 }
 
 impl OpenApiFromRequest<'_> for Entrance {
-    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(RequestHeaderInput::None)
     }
 }
@@ -216,5 +227,8 @@ impl OpenApiResponderInner for Entered {
 
 /// 303: what a form was for is done, and the browser is to GET another page (RFC 9110 section 15.4.4).
 pub fn see_other(address: String) -> Response<'static> {
-    Response::build().status(http::Status::SeeOther).header(Header::new("Location", address)).finalize()
+    Response::build()
+        .status(http::Status::SeeOther)
+        .header(Header::new("Location", address))
+        .finalize()
 }

@@ -140,7 +140,9 @@ impl Problem {
     /// For a status that Rocket came to by itself.
     pub fn of_status(status: Status) -> Self {
         match status.code {
-            400 => Self::new(status, "The request is malformed, or has a method that is not known."),
+            400 => {
+                Self::new(status, "The request is malformed, or has a method that is not known.")
+            }
             404 => Self::new(status, "There is nothing at this address."),
             // Rocket's word for input that a guard could not read.
             422 => Self::new(Status::BadRequest, "The request could not be understood."),
@@ -166,8 +168,11 @@ impl Problem {
                 Cow::Owned(format!("{}, request {id}", parts.message))
             }
         };
-        let page =
-            if wants_page(request) { pages::answer(request, parts.status, &message, &parts.errors) } else { None };
+        let page = if wants_page(request) {
+            pages::answer(request, parts.status, &message, &parts.errors)
+        } else {
+            None
+        };
         let mut response = page.unwrap_or_else(|| self.to_json(&message));
         if let Some(challenge) = &parts.challenge {
             let realm = Services::of(request).map_or("", |services| services.realm.as_str());
@@ -191,7 +196,11 @@ impl Problem {
         };
         // Strings in a struct always serialize.
         let body = serde_json::to_vec(&view).unwrap_or_default();
-        Response::build().status(*status).header(ContentType::JSON).sized_body(body.len(), Cursor::new(body)).finalize()
+        Response::build()
+            .status(*status)
+            .header(ContentType::JSON)
+            .sized_body(body.len(), Cursor::new(body))
+            .finalize()
     }
 }
 
@@ -203,7 +212,9 @@ impl Challenge {
             Scope::Administrator => "admin_users",
         };
         let error = match &self.error {
-            Some((code, description)) => format!(", error=\"{code}\", error_description=\"{description}\""),
+            Some((code, description)) => {
+                format!(", error=\"{code}\", error_description=\"{description}\"")
+            }
             None => String::new(),
         };
         format!("Bearer realm=\"{users}@{realm}\"{error}")

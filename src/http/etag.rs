@@ -130,7 +130,11 @@ fn precondition(request: &Request<'_>) -> Result<Precondition, Error> {
 
 /// Its headers are documented by [`Conditions::describe`].
 impl OpenApiFromRequest<'_> for Conditions {
-    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(RequestHeaderInput::None)
     }
 }
@@ -139,7 +143,10 @@ impl Conditions {
     /// Documents the headers of an operation that takes this guard.
     pub fn describe(operation: &mut Operation) {
         for (name, description) in [
-            ("If-Match", "The `ETag` of what is to be changed: 412 where it has changed meanwhile."),
+            (
+                "If-Match",
+                "The `ETag` of what is to be changed: 412 where it has changed meanwhile.",
+            ),
             ("If-None-Match", "`*`: 412 where it is there already."),
         ] {
             operation.parameters.push(RefOr::Object(Parameter {
@@ -149,7 +156,9 @@ impl Conditions {
                 required: false,
                 deprecated: false,
                 allow_empty_value: false,
-                value: value_of(serde_json::from_value(json!({ "type": "string" })).unwrap_or_default()),
+                value: value_of(
+                    serde_json::from_value(json!({ "type": "string" })).unwrap_or_default(),
+                ),
                 extensions: Object::default(),
             }));
         }
@@ -177,7 +186,9 @@ impl Tags {
             Self::Any => Versions::Any,
             Self::These(tags) => {
                 let known = tags.iter().filter(|tag| !(strong && tag.is_weak));
-                Versions::These(known.filter_map(|tag| Version::parse(tag.opaque.get(..16)?)).collect())
+                Versions::These(
+                    known.filter_map(|tag| Version::parse(tag.opaque.get(..16)?)).collect(),
+                )
             }
         }
     }
@@ -200,7 +211,8 @@ fn parse_tags(text: &str) -> Option<Tags> {
     }
     let mut tags = Vec::new();
     while !rest.is_empty() {
-        let (is_weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
+        let (is_weak, quoted) =
+            rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
         let (opaque, after) = quoted.strip_prefix('"')?.split_once('"')?;
         tags.push(Tag { is_weak, opaque: opaque.to_owned() });
         rest = after.trim_start_matches([' ', '\t']);
@@ -233,8 +245,13 @@ mod tests {
 
     #[test]
     fn only_strong_tags_of_ours_name_a_version_that_may_be_changed() {
-        let tags =
-            || Tags::These(vec![tag(false, "00000000000000ff-p"), tag(true, "0000000000000001"), tag(false, "x")]);
+        let tags = || {
+            Tags::These(vec![
+                tag(false, "00000000000000ff-p"),
+                tag(true, "0000000000000001"),
+                tag(false, "x"),
+            ])
+        };
         let version = |number| Version::from_stored(number);
         assert_eq!(tags().into_versions(true), Versions::These(vec![version(255)]));
         assert_eq!(tags().into_versions(false), Versions::These(vec![version(255), version(1)]));

@@ -119,7 +119,8 @@ impl Fairing for Screen {
             return;
         }
         let is_form = request.content_type().is_some_and(|content_type| content_type.is_form());
-        let first_field = std::str::from_utf8(start).ok().and_then(|text| Form::values(text).next());
+        let first_field =
+            std::str::from_utf8(start).ok().and_then(|text| Form::values(text).next());
         let error = if is_form && first_field.is_some_and(|field| field.name == "_method") {
             Error::invalid("_method", "is not known here")
         } else if matches!(request.method(), Method::Get | Method::Head) {
@@ -139,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_parameter_stands_for_one_segment() {
-        let has_path = |pattern, path: &str| super::has_path(pattern, Origin::parse(path).unwrap().path());
+        let has_path =
+            |pattern, path: &str| super::has_path(pattern, Origin::parse(path).unwrap().path());
         assert!(has_path("/api/v1/widgets/<name>", "/api/v1/widgets/a"));
         assert!(has_path("/api/v1/widgets", "/api/v1/widgets/"));
         assert!(has_path("/api/v1/widgets", "//api/v1/%77idgets"));

@@ -42,11 +42,17 @@ impl Fields {
         };
         for (n, pair) in text.split('&').filter(|pair| !pair.is_empty()).enumerate() {
             if n == MAX_FIELDS {
-                return Err(Error::invalid(WHOLE_BODY, format!("has more than {MAX_FIELDS} fields")));
+                return Err(Error::invalid(
+                    WHOLE_BODY,
+                    format!("has more than {MAX_FIELDS} fields"),
+                ));
             }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let Some(name) = decode(name) else {
-                return Err(Error::invalid(WHOLE_BODY, "has a field whose name is not valid percent-encoded UTF-8"));
+                return Err(Error::invalid(
+                    WHOLE_BODY,
+                    "has a field whose name is not valid percent-encoded UTF-8",
+                ));
             };
             match decode(value) {
                 Some(value) if value.is_empty() => fields.add(name, Value::Absent),
@@ -69,8 +75,9 @@ impl Fields {
         let Ok(text) = std::str::from_utf8(bytes) else {
             return Err(Error::invalid(WHOLE_BODY, "is not valid UTF-8"));
         };
-        let members: Members = serde_json::from_str(text)
-            .map_err(|error| Error::invalid(WHOLE_BODY, format!("is not a valid JSON object: {error}")))?;
+        let members: Members = serde_json::from_str(text).map_err(|error| {
+            Error::invalid(WHOLE_BODY, format!("is not a valid JSON object: {error}"))
+        })?;
         let mut fields = Self::default();
         for (name, value) in members.0 {
             fields.add(name, value);
@@ -111,9 +118,14 @@ impl Fields {
     }
 
     /// A field that must be there and not be empty. `None` when it is at fault.
-    pub fn required<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        let value =
-            self.optional(name, |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })?.flatten();
+    pub fn required<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let value = self
+            .optional(name, |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) })?
+            .flatten();
         if value.is_none() {
             self.errors.add(name, "is required");
         }
@@ -127,12 +139,15 @@ impl Fields {
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<Option<T>> {
         self.known.push(name);
-        let result = match self.given.iter().find(|(given, _)| given == name).map(|(_, value)| value) {
-            None | Some(Value::Absent) => Ok(None),
-            Some(Value::NotText(kind)) => Err(format!("must be a string, not {kind}")),
-            Some(Value::Text(text)) if text.contains('\0') => Err("must not contain a NUL character".to_owned()),
-            Some(Value::Text(text)) => parse(text).map(Some),
-        };
+        let result =
+            match self.given.iter().find(|(given, _)| given == name).map(|(_, value)| value) {
+                None | Some(Value::Absent) => Ok(None),
+                Some(Value::NotText(kind)) => Err(format!("must be a string, not {kind}")),
+                Some(Value::Text(text)) if text.contains('\0') => {
+                    Err("must not contain a NUL character".to_owned())
+                }
+                Some(Value::Text(text)) => parse(text).map(Some),
+            };
         match result {
             // A duplicate is at fault already, whichever of its values could be read.
             Ok(value) => self.errors.iter().all(|(field, _)| field != name).then_some(value),
@@ -145,8 +160,9 @@ impl Fields {
 
     /// Notes that one of these has to be there, if none is.
     pub fn require_any(&mut self, names: &[&'static str]) {
-        let is_given =
-            |name: &&str| self.given.iter().any(|(given, value)| given == name && !matches!(value, Value::Absent));
+        let is_given = |name: &&str| {
+            self.given.iter().any(|(given, value)| given == name && !matches!(value, Value::Absent))
+        };
         if let [first, rest @ ..] = names
             && !names.iter().any(is_given)
         {
@@ -161,7 +177,8 @@ impl Fields {
 
     /// The value that was read, or everything that is wrong, also with fields nobody asked for.
     pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Error> {
-        for (name, _) in self.given.iter().filter(|(name, _)| !self.known.contains(&name.as_str())) {
+        for (name, _) in self.given.iter().filter(|(name, _)| !self.known.contains(&name.as_str()))
+        {
             let why = match self.known.as_slice() {
                 [] => "is not known here; nothing is expected".to_owned(),
                 known => format!("is not known here; known are {}", known.join(", ")),
@@ -205,7 +222,9 @@ impl<'de> Deserialize<'de> for Members {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     if members.len() == MAX_FIELDS {
-                        return Err(serde::de::Error::custom(format_args!("more than {MAX_FIELDS} fields")));
+                        return Err(serde::de::Error::custom(format_args!(
+                            "more than {MAX_FIELDS} fields"
+                        )));
                     }
                     members.push(member);
                 }
@@ -310,7 +329,10 @@ mod tests {
     #[test]
     fn a_name_that_nobody_asked_for_is_refused_with_those_that_are_known() {
         assert_eq!(form("a=x&_method=DELETE"), "_method: is not known here; known are a, b");
-        assert_eq!(json(r#"{"a": "x", "admin": true}"#), "admin: is not known here; known are a, b");
+        assert_eq!(
+            json(r#"{"a": "x", "admin": true}"#),
+            "admin: is not known here; known are a, b"
+        );
     }
 
     #[test]
@@ -319,7 +341,10 @@ mod tests {
         assert_eq!(form(&pairs.join("&")), "body: has more than 64 fields");
         let members: Vec<_> = (0..10_000).map(|n| format!("\"f{n}\": 0")).collect();
         let error = json(&format!("{{{}}}", members.join(",")));
-        assert!(error.starts_with("body: is not a valid JSON object: more than 64 fields"), "{error}");
+        assert!(
+            error.starts_with("body: is not a valid JSON object: more than 64 fields"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -348,13 +373,20 @@ mod tests {
             json(r#"{"a": {"b": "c"}, "b": true}"#),
             "a: must be a string, not an object; b: must be a string, not a boolean"
         );
-        assert_eq!(json(r#"{"a": 123456789012345678901234567890}"#), "a: must be a string, not a number");
+        assert_eq!(
+            json(r#"{"a": 123456789012345678901234567890}"#),
+            "a: must be a string, not a number"
+        );
     }
 
     #[test]
     fn what_is_no_json_object_is_refused() {
         for text in [" ", "[]", "null", "\"a\"", "{", "{\"a\"}", "{\"a\": 1e999}", "{} {}", "NaN"] {
-            assert!(json(text).starts_with("body: is not a valid JSON object: "), "{text}: {}", json(text));
+            assert!(
+                json(text).starts_with("body: is not a valid JSON object: "),
+                "{text}: {}",
+                json(text)
+            );
         }
         let deep = format!("{{\"a\": {}{}}}", "[".repeat(20_000), "]".repeat(20_000));
         assert!(

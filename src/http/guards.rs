@@ -92,9 +92,10 @@ impl<'r> FromRequest<'r> for Account {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        admit(request, Scope::Account)
-            .await
-            .map_or_else(|problem| turn_away(request, problem), |caller| Outcome::Success(Self(caller)))
+        admit(request, Scope::Account).await.map_or_else(
+            |problem| turn_away(request, problem),
+            |caller| Outcome::Success(Self(caller)),
+        )
     }
 }
 
@@ -103,9 +104,10 @@ impl<'r> FromRequest<'r> for Manager {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        admit(request, Scope::Manager)
-            .await
-            .map_or_else(|problem| turn_away(request, problem), |caller| Outcome::Success(Self(caller)))
+        admit(request, Scope::Manager).await.map_or_else(
+            |problem| turn_away(request, problem),
+            |caller| Outcome::Success(Self(caller)),
+        )
     }
 }
 
@@ -114,9 +116,10 @@ impl<'r> FromRequest<'r> for Admin {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        admit(request, Scope::Administrator)
-            .await
-            .map_or_else(|problem| turn_away(request, problem), |caller| Outcome::Success(Self(caller)))
+        admit(request, Scope::Administrator).await.map_or_else(
+            |problem| turn_away(request, problem),
+            |caller| Outcome::Success(Self(caller)),
+        )
     }
 }
 
@@ -137,9 +140,10 @@ impl<'r> FromRequest<'r> for AdminLoggedIn {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        admit_session(request, Scope::Administrator)
-            .await
-            .map_or_else(|problem| turn_away(request, problem), |(caller, _)| Outcome::Success(Self(caller)))
+        admit_session(request, Scope::Administrator).await.map_or_else(
+            |problem| turn_away(request, problem),
+            |(caller, _)| Outcome::Success(Self(caller)),
+        )
     }
 }
 
@@ -162,7 +166,10 @@ async fn admit(request: &Request<'_>, scope: Scope) -> Result<Caller, Problem> {
 }
 
 /// The same, but for API keys.
-async fn admit_session(request: &Request<'_>, scope: Scope) -> Result<(Caller, SessionId), Problem> {
+async fn admit_session(
+    request: &Request<'_>,
+    scope: Scope,
+) -> Result<(Caller, SessionId), Problem> {
     let caller = identify(request, scope).await?;
     let problem = || Problem::insufficient("An API key cannot do this. Please log in.", scope);
     let session = session_of(&caller).ok_or_else(problem)?;
@@ -172,7 +179,8 @@ async fn admit_session(request: &Request<'_>, scope: Scope) -> Result<(Caller, S
 
 /// Who is calling, if their role is enough.
 async fn identify(request: &Request<'_>, scope: Scope) -> Result<Caller, Problem> {
-    let mut caller = authenticate(request).await.map_err(|error| Problem::in_scope(error, scope))?;
+    let mut caller =
+        authenticate(request).await.map_err(|error| Problem::in_scope(error, scope))?;
     caller.proof.at_least = scope.role();
     let enough = caller.authority.role.require(scope.role());
     enough.map_err(|error| Problem::insufficient(error.to_string(), scope))?;
@@ -225,8 +233,13 @@ fn bearer_token<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, Error> 
 
 fn bearer_scheme() -> RequestHeaderInput {
     let scheme = SecurityScheme {
-        description: Some("The `access_token` of a registration or login, or an API key.".to_owned()),
-        data: SecuritySchemeData::Http { scheme: "bearer".to_owned(), bearer_format: Some("JWT".to_owned()) },
+        description: Some(
+            "The `access_token` of a registration or login, or an API key.".to_owned(),
+        ),
+        data: SecuritySchemeData::Http {
+            scheme: "bearer".to_owned(),
+            bearer_format: Some("JWT".to_owned()),
+        },
         extensions: Object::default(),
     };
     let mut requirement = SecurityRequirement::new();
@@ -238,7 +251,8 @@ fn answers(forbidden: &str, is_counted: bool) -> Responses {
     let mut responses = Responses::default();
     let unauthorized = "The token or key is missing, expired, ended or not one of ours.";
     let counted = is_counted.then_some((429, WROTE_TOO_MUCH));
-    for (status, description) in [(401, unauthorized), (403, forbidden)].into_iter().chain(counted) {
+    for (status, description) in [(401, unauthorized), (403, forbidden)].into_iter().chain(counted)
+    {
         let response = Response { description: description.to_owned(), ..Response::default() };
         responses.responses.insert(status.to_string(), response.into());
     }

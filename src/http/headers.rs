@@ -43,7 +43,8 @@ const UNLESS_SAID: [(&str, &str); 2] = [
 const HSTS: &str = "max-age=31536000";
 
 /// What scripts of another origin may read beside the body.
-const EXPOSED: &str = "Link, Total-Count, Location, ETag, Retry-After, WWW-Authenticate, X-Request-Id";
+const EXPOSED: &str =
+    "Link, Total-Count, Location, ETag, Retry-After, WWW-Authenticate, X-Request-Id";
 
 /// What they may send beside what every form may.
 const ALLOWED: &str = "Authorization, Content-Type, If-Match, If-None-Match";
@@ -106,7 +107,10 @@ fn allow_origin(allowed: &AllowedOrigins, request: &Request<'_>, response: &mut 
     };
     response.set_header(Header::new("Access-Control-Allow-Origin", value.to_owned()));
     if is_allowed_preflight(request) {
-        response.set_header(Header::new("Access-Control-Allow-Methods", allowed_methods(request).join(", ")));
+        response.set_header(Header::new(
+            "Access-Control-Allow-Methods",
+            allowed_methods(request).join(", "),
+        ));
         response.set_header(Header::new("Access-Control-Allow-Headers", ALLOWED));
         response.set_header(Header::new("Access-Control-Max-Age", MAX_AGE));
     } else {
@@ -116,12 +120,14 @@ fn allow_origin(allowed: &AllowedOrigins, request: &Request<'_>, response: &mut 
 
 /// Whether a browser asks if it may send a request, from an origin that may, to a path that exists.
 pub fn is_allowed_preflight(request: &Request<'_>) -> bool {
-    let may = |origin| Services::of(request).is_ok_and(|services| services.allowed_origins.allow(origin));
+    let may =
+        |origin| Services::of(request).is_ok_and(|services| services.allowed_origins.allow(origin));
     is_preflight(request)
         && request.headers().get_one("Origin").is_some_and(may)
         && !allowed_methods(request).is_empty()
 }
 
 fn is_preflight(request: &Request<'_>) -> bool {
-    request.method() == Method::Options && request.headers().contains("Access-Control-Request-Method")
+    request.method() == Method::Options
+        && request.headers().contains("Access-Control-Request-Method")
 }

@@ -94,7 +94,10 @@ impl Services {
 
     /// The services that a request's handler works with.
     fn of<'r>(request: &'r Request<'_>) -> Result<&'r Self, Error> {
-        request.rocket().state().ok_or_else(|| Error::internal("a request", "there are no services"))
+        request
+            .rocket()
+            .state()
+            .ok_or_else(|| Error::internal("a request", "there are no services"))
     }
 }
 

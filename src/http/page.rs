@@ -107,7 +107,8 @@ struct Links {
 
 impl Links {
     fn new<T>(address: &str, page: &Page<T>) -> Self {
-        let link = |number: u64| format!("{address}page={number}&per_page={}", page.request.per_page());
+        let link =
+            |number: u64| format!("{address}page={number}&per_page={}", page.request.per_page());
         Self {
             this: link(page.request.page()),
             first: link(1),
@@ -126,8 +127,10 @@ impl Links {
             ("next", self.next.as_ref()),
             ("last", Some(&self.last)),
         ];
-        let links: Vec<String> =
-            all.iter().filter_map(|(rel, link)| link.map(|link| format!("<{link}>; rel=\"{rel}\""))).collect();
+        let links: Vec<String> = all
+            .iter()
+            .filter_map(|(rel, link)| link.map(|link| format!("<{link}>; rel=\"{rel}\"")))
+            .collect();
         links.join(", ")
     }
 }
@@ -155,7 +158,12 @@ pub struct PageView<T> {
 
 impl<T> PageView<T> {
     /// The view of a page of the list at an address that [`PageQuery::address`] made, at this moment.
-    pub fn new<D: Tagged>(address: &str, page: Page<D>, now: Timestamp, view: impl Fn(D) -> T) -> Self {
+    pub fn new<D: Tagged>(
+        address: &str,
+        page: Page<D>,
+        now: Timestamp,
+        view: impl Fn(D) -> T,
+    ) -> Self {
         let links = Links::new(address, &page);
         let mut hash = Sha256::new_with_prefix(format!("{} {}", links.this, page.total));
         for item in &page.items {
@@ -194,7 +202,11 @@ impl<T: JsonSchema + Serialize + Send> OpenApiResponderInner for PageView<T> {
 
 /// Its parameters are documented by [`PageQuery::describe`]: Okapi takes one from a guard at the most.
 impl<F: Filter> OpenApiFromRequest<'_> for PageQuery<F> {
-    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(RequestHeaderInput::None)
     }
 }
@@ -204,9 +216,14 @@ impl<F: Filter> PageQuery<F> {
     pub fn describe(operation: &mut Operation) {
         let default = PageRequest::DEFAULT;
         let page = json!({ "type": "integer", "format": "int64", "minimum": 1, "default": default.page() });
-        let per_page = json!({ "type": "integer", "enum": PAGE_SIZES, "default": default.per_page() });
+        let per_page =
+            json!({ "type": "integer", "enum": PAGE_SIZES, "default": default.per_page() });
         let mut parameters = F::parameters();
-        parameters.push(("page", "Which page, counted from 1. A page past the end is empty.", page));
+        parameters.push((
+            "page",
+            "Which page, counted from 1. A page past the end is empty.",
+            page,
+        ));
         parameters.push(("per_page", "How many items a page holds.", per_page));
         operation.parameters.extend(parameters.into_iter().map(|(name, description, schema)| {
             RefOr::Object(Parameter {

@@ -24,7 +24,10 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
     Description::of(&mut spec)
         .extend("list_sessions", PageQuery::<()>::describe)
         .operation("list_sessions", &[(200, "A page of sessions.", LIST), UNCHANGED])
-        .operation("end_session", &[(204, "The session is over.", &[]), (404, "You have no such session.", &[])])
+        .operation(
+            "end_session",
+            &[(204, "The session is over.", &[]), (404, "You have no such session.", &[])],
+        )
         .operation("end_sessions", &[(204, "You are logged out everywhere.", &[])]);
     (routes, spec)
 }

@@ -19,8 +19,8 @@ use super::page::{Filter, LIST, PageQuery, PageView, boolean, one_of, parse_bool
 use super::users::OwnerView;
 use super::{API, BasePath, Services};
 use crate::domain::{
-    AccountRef, By, Deadline, Description as TaskDescription, NewTask, Role, Search, Sort, Task, TaskChange,
-    TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, Viewer,
+    AccountRef, By, Deadline, Description as TaskDescription, NewTask, Role, Search, Sort, Task,
+    TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, Viewer,
 };
 use crate::error::Error;
 
@@ -35,7 +35,8 @@ const MAX_BODY: u64 = 128 * 1024;
 
 /// The routes below `/tasks`, and their part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![list_tasks, create_task, get_task, update_task, delete_task];
+    let (routes, mut spec) =
+        openapi_get_routes_spec![list_tasks, create_task, get_task, update_task, delete_task];
     Description::of(&mut spec)
         .extend("list_tasks", PageQuery::<TaskFilter>::describe)
         .operation("list_tasks", &[(200, "A page of tasks.", LIST), UNCHANGED])
@@ -46,7 +47,11 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
             "update_task",
             &[
                 (200, "The task as it is now.", &["ETag"]),
-                (403, "The assignee may change the status alone, or the API key may only read.", &[]),
+                (
+                    403,
+                    "The assignee may change the status alone, or the API key may only read.",
+                    &[],
+                ),
                 ABSENT,
                 (409, "The assignee cannot move a task from the one status to the other.", &[]),
                 CHANGED,
@@ -86,7 +91,11 @@ impl Filter for TaskFilter {
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {
         vec![
             ("mine", "`true`: those that are assigned to you. `false`: all others.", boolean()),
-            ("status", "Those of this status.", one_of(TaskStatus::ALL.iter().map(|status| status.as_str()))),
+            (
+                "status",
+                "Those of this status.",
+                one_of(TaskStatus::ALL.iter().map(|status| status.as_str())),
+            ),
             (
                 "assignee",
                 "Those that are assigned to the account of this public id, e-mail address or username; of a \
@@ -219,7 +228,14 @@ impl Input for UpdateTask {
         fields.require_any(&["title", "description", "status", "deadline", "assignee"]);
         let Some((title, change)) = title.zip(change) else { return Ok(None) };
         let change = TaskChange { title, ..change };
-        Ok(Some(Self { title: (), description: (), status: (), deadline: (), assignee: (), change }))
+        Ok(Some(Self {
+            title: (),
+            description: (),
+            status: (),
+            deadline: (),
+            assignee: (),
+            change,
+        }))
     }
 }
 
@@ -227,7 +243,8 @@ impl Input for UpdateTask {
 fn read_change(fields: &mut Fields, by: &By) -> Option<TaskChange> {
     let description = fields.optional("description", TaskDescription::parse);
     let status = fields.optional("status", TaskStatus::read);
-    let deadline = fields.optional("deadline", |text| or_none(text, |text| Deadline::parse_moment(text, by.at)));
+    let deadline = fields
+        .optional("deadline", |text| or_none(text, |text| Deadline::parse_moment(text, by.at)));
     let assignee = fields.optional("assignee", |text| or_none(text, AccountRef::parse));
     Some(TaskChange {
         title: None,
@@ -239,7 +256,10 @@ fn read_change(fields: &mut Fields, by: &By) -> Option<TaskChange> {
 }
 
 /// Reads something of which there may be none.
-fn or_none<T>(text: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+fn or_none<T>(
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
     if text == NOTHING { Ok(None) } else { parse(text).map(Some) }
 }
 
@@ -277,7 +297,8 @@ impl Tagged for Task {
         let is = |seen, letter| if seen { letter } else { "" };
         let passed = is(self.has_passed(now), "-p");
         let former_creator = is(self.creator.is_former, "-c");
-        let former_assignee = is(self.assignee.as_ref().is_some_and(|assignee| assignee.is_former), "-a");
+        let former_assignee =
+            is(self.assignee.as_ref().is_some_and(|assignee| assignee.is_former), "-a");
         format!("{}{passed}{former_creator}{former_assignee}", self.version)
     }
 }
@@ -326,7 +347,8 @@ async fn list_tasks(
     services: &State<Services>,
 ) -> Result<PageView<TaskView>, Problem> {
     let base = services.base_path();
-    let (address, viewer, now) = (query.address(base, "/tasks"), Viewer::of(account.0.authority), services.clock.now());
+    let (address, viewer, now) =
+        (query.address(base, "/tasks"), Viewer::of(account.0.authority), services.clock.now());
     let page = services.store.list_tasks(query.filter, viewer, now, query.page).await?;
     Ok(PageView::new(&address, page, now, |task| TaskView::new(task, now, base)))
 }
@@ -356,7 +378,11 @@ async fn create_task(
 /// For managers, administrators and the assignee.
 #[openapi(tag = "Tasks")]
 #[get("/tasks/<id>")]
-async fn get_task(account: Account, id: &str, services: &State<Services>) -> Result<WithTag<TaskView>, Problem> {
+async fn get_task(
+    account: Account,
+    id: &str,
+    services: &State<Services>,
+) -> Result<WithTag<TaskView>, Problem> {
     let task = services.store.get_task(id_in_path(id)?, Viewer::of(account.0.authority)).await?;
     Ok(TaskView::tagged(task, services.clock.now(), services.base_path()))
 }
@@ -382,7 +408,10 @@ async fn update_task(
         caller.proof.at_least = Role::Manager;
     }
     let by = client.on_behalf_of(&caller);
-    let task = services.store.update_task(id_in_path(id)?, body.0.change, viewer, conditions.0, &by).await?;
+    let task = services
+        .store
+        .update_task(id_in_path(id)?, body.0.change, viewer, conditions.0, &by)
+        .await?;
     Ok(TaskView::tagged(task, by.at, services.base_path()))
 }
 
@@ -399,6 +428,9 @@ async fn delete_task(
     _body: Body<Nothing>,
     services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_task(id_in_path(id)?, conditions.0, &client.on_behalf_of(&manager.0)).await?;
+    services
+        .store
+        .delete_task(id_in_path(id)?, conditions.0, &client.on_behalf_of(&manager.0))
+        .await?;
     Ok(NoContent)
 }

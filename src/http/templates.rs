@@ -20,8 +20,8 @@ use super::guards::Account;
 use super::page::{Filter, LIST, PageQuery, PageView, text};
 use super::{API, BasePath, Services};
 use crate::domain::{
-    By, NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName, TemplateSort,
-    Timestamp,
+    By, NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
+    TemplateName, TemplateSort, Timestamp,
 };
 use crate::error::Error;
 
@@ -37,8 +37,13 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// The routes below `/templates`, and their part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) =
-        openapi_get_routes_spec![list_templates, create_template, get_template, update_template, delete_template];
+    let (routes, mut spec) = openapi_get_routes_spec![
+        list_templates,
+        create_template,
+        get_template,
+        update_template,
+        delete_template
+    ];
     Description::of(&mut spec)
         .extend("list_templates", PageQuery::<TemplateFilter>::describe)
         .operation("list_templates", &[(200, "A page of your templates.", LIST), UNCHANGED])
@@ -54,7 +59,11 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
         .operation(
             "update_template",
             &[
-                (200, "The template as it is now; `Location` says where, if it was renamed.", &["ETag"]),
+                (
+                    200,
+                    "The template as it is now; `Location` says where, if it was renamed.",
+                    &["ETag"],
+                ),
                 ABSENT,
                 (409, "You have a template of the new name.", &[]),
                 CHANGED,
@@ -68,7 +77,9 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
 /// A template's name as a segment of a path.
 #[derive(JsonSchema)]
 #[schemars(transparent)]
-struct NameInPath(#[schemars(with = "String", length(min = 1, max = 100))] Result<TemplateName, String>);
+struct NameInPath(
+    #[schemars(with = "String", length(min = 1, max = 100))] Result<TemplateName, String>,
+);
 
 impl<'r> FromParam<'r> for NameInPath {
     type Error = std::convert::Infallible;
@@ -231,7 +242,9 @@ async fn list_templates(
     let base = services.base_path();
     let address = query.address(base, "/templates");
     let page = services.store.list_templates(account.id(), query.filter, query.page).await?;
-    Ok(PageView::new(&address, page, services.clock.now(), |template| TemplateView::new(template, base)))
+    Ok(PageView::new(&address, page, services.clock.now(), |template| {
+        TemplateView::new(template, base)
+    }))
 }
 
 /// # Add a template
@@ -247,7 +260,10 @@ async fn create_template(
 ) -> Result<Located<TemplateView>, Problem> {
     let by = client.on_behalf_of(&account.0);
     let Body(CreateTemplate { name, body }) = body;
-    let template = services.store.create_template(NewTemplate { name, body, owner: account.id() }, &by).await?;
+    let template = services
+        .store
+        .create_template(NewTemplate { name, body, owner: account.id() }, &by)
+        .await?;
     let base = services.base_path();
     let location = Some(address(base, &template.name));
     Ok(Located { location, answer: TemplateView::with_tag(template, by.at, base) })
@@ -282,7 +298,10 @@ async fn update_template(
 ) -> Result<Located<TemplateView>, Problem> {
     let by = client.on_behalf_of(&account.0);
     let old = name.read()?;
-    let template = services.store.update_template(account.id(), &old, body.0.change, conditions.0, &by).await?;
+    let template = services
+        .store
+        .update_template(account.id(), &old, body.0.change, conditions.0, &by)
+        .await?;
     let base = services.base_path();
     let location = (template.name != old).then(|| address(base, &template.name));
     Ok(Located { location, answer: TemplateView::with_tag(template, by.at, base) })

@@ -20,8 +20,8 @@ use super::fields::Fields;
 use super::guards::{Admin, AdminLoggedIn};
 use super::page::{Filter, LIST, PageQuery, PageView, one_of, text};
 use crate::domain::{
-    By, Owner, PublicId, Role, Search, Sort, Status as AccountStatus, Timestamp, User, UserChange, UserFilter,
-    UserSort, Username,
+    By, Owner, PublicId, Role, Search, Sort, Status as AccountStatus, Timestamp, User, UserChange,
+    UserFilter, UserSort, Username,
 };
 use crate::error::Error;
 
@@ -49,9 +49,19 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
         .operation("delete_account", &[(204, "The account is gone.", &[]), ABSENT, LAST])
         .operation(
             "create_reset_code",
-            &[(201, "The code, which is shown here and never again.", &["Cache-Control", "Pragma"]), ABSENT],
+            &[
+                (
+                    201,
+                    "The code, which is shown here and never again.",
+                    &["Cache-Control", "Pragma"],
+                ),
+                ABSENT,
+            ],
         )
-        .operation("end_sessions_of_account", &[(204, "The account is logged out everywhere.", &[]), ABSENT]);
+        .operation(
+            "end_sessions_of_account",
+            &[(204, "The account is logged out everywhere.", &[]), ABSENT],
+        );
     (routes, spec)
 }
 
@@ -67,9 +77,17 @@ impl Filter for UserFilter {
 
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {
         vec![
-            ("status", "Those of this status.", one_of(AccountStatus::ALL.iter().map(|status| status.as_str()))),
+            (
+                "status",
+                "Those of this status.",
+                one_of(AccountStatus::ALL.iter().map(|status| status.as_str())),
+            ),
             ("role", "Those of this role.", one_of(Role::ALL.iter().map(|role| role.as_str()))),
-            ("q", "Those in whose e-mail address or username each of these words is, or begins a word.", text()),
+            (
+                "q",
+                "Those in whose e-mail address or username each of these words is, or begins a word.",
+                text(),
+            ),
             ("sort", "The order; `-` for the latest first.", one_of(Sort::<UserSort>::names())),
         ]
     }
@@ -160,7 +178,11 @@ pub struct OwnerView {
 impl OwnerView {
     /// The account as it was read.
     pub fn new(owner: Owner) -> Self {
-        Self { email: owner.email.into_string(), public_id: owner.public_id.to_string(), former: owner.is_former }
+        Self {
+            email: owner.email.into_string(),
+            public_id: owner.public_id.to_string(),
+            former: owner.is_former,
+        }
     }
 }
 
@@ -243,7 +265,8 @@ async fn update_account(
     services: &State<Services>,
 ) -> Result<Json<AdministeredView>, Problem> {
     let id = id_in_path(public_id)?;
-    let user = services.store.change_user(id, body.0.change, &client.on_behalf_of(&admin.0)).await?;
+    let user =
+        services.store.change_user(id, body.0.change, &client.on_behalf_of(&admin.0)).await?;
     Ok(Json(AdministeredView::new(&user)))
 }
 
@@ -279,7 +302,8 @@ async fn create_reset_code(
     services: &State<Services>,
 ) -> Result<Unstored<ResetCodeView>, Problem> {
     let by = client.on_behalf_of(&admin.0);
-    let (code, user, expires_at) = services.accounts.create_reset_code(id_in_path(public_id)?, &by).await?;
+    let (code, user, expires_at) =
+        services.accounts.create_reset_code(id_in_path(public_id)?, &by).await?;
     let view = ResetCodeView {
         code: code.reveal().to_owned(),
         email: user.email.into_string(),

@@ -25,8 +25,8 @@ use super::page::{Filter, LIST, PageQuery, PageView, boolean, one_of, parse_bool
 use super::users::OwnerView;
 use super::{API, BasePath, Services};
 use crate::domain::{
-    AccountRef, By, Deadline, InfoUrl, NewWidget, Put, Search, Sort, Timestamp, Widget, WidgetChange, WidgetFilter,
-    WidgetName, WidgetSort,
+    AccountRef, By, Deadline, InfoUrl, NewWidget, Put, Search, Sort, Timestamp, Widget,
+    WidgetChange, WidgetFilter, WidgetName, WidgetSort,
 };
 use crate::error::Error;
 
@@ -35,26 +35,43 @@ const ABSENT: (u16, &str, &[&str]) = (404, "There is no widget of that name.", &
 
 /// The routes below `/widgets`, and their part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) =
-        openapi_get_routes_spec![list_widgets, create_widget, get_widget, put_widget, update_widget, delete_widget];
+    let (routes, mut spec) = openapi_get_routes_spec![
+        list_widgets,
+        create_widget,
+        get_widget,
+        put_widget,
+        update_widget,
+        delete_widget
+    ];
     Description::of(&mut spec)
         .extend("list_widgets", PageQuery::<WidgetFilter>::describe)
         .operation("list_widgets", &[(200, "A page of widgets.", LIST), UNCHANGED])
         .operation(
             "create_widget",
-            &[(201, "The widget was added.", &["Location"]), (409, "There is a widget of that name.", &[])],
+            &[
+                (201, "The widget was added.", &["Location"]),
+                (409, "There is a widget of that name.", &[]),
+            ],
         )
         .operation("get_widget", &[(200, "The widget.", &["ETag"]), UNCHANGED, ABSENT])
         .extend("put_widget", Conditions::describe)
         .operation(
             "put_widget",
-            &[(200, "The widget was changed.", &[]), (201, "The widget was added.", &["Location"]), CHANGED],
+            &[
+                (200, "The widget was changed.", &[]),
+                (201, "The widget was added.", &["Location"]),
+                CHANGED,
+            ],
         )
         .extend("update_widget", Conditions::describe)
         .operation(
             "update_widget",
             &[
-                (200, "The widget as it is now; `Location` says where, if it was renamed.", &["ETag"]),
+                (
+                    200,
+                    "The widget as it is now; `Location` says where, if it was renamed.",
+                    &["ETag"],
+                ),
                 ABSENT,
                 (409, "There is a widget of the new name.", &[]),
                 CHANGED,
@@ -111,10 +128,18 @@ impl CreateWidget {
 
 #[rocket::async_trait]
 impl Input for CreateWidget {
-    async fn read(fields: &mut Fields, services: &Services, by: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        services: &Services,
+        by: &By,
+    ) -> Result<Option<Self>, Error> {
         let name = fields.required("name", WidgetName::parse);
         let rest = PutWidget::read(fields, services, by).await?;
-        Ok(name.zip(rest).map(|(name, PutWidget { info_url, deadline })| Self { name, info_url, deadline }))
+        Ok(name.zip(rest).map(|(name, PutWidget { info_url, deadline })| Self {
+            name,
+            info_url,
+            deadline,
+        }))
     }
 }
 
@@ -151,7 +176,11 @@ impl Input for PutWidget {
 #[schemars(example = "UpdateWidget::example")]
 struct UpdateWidget {
     /// 1 to 100 of `a-z 0-9 - _`; unique.
-    #[schemars(with = "Option<String>", length(min = 1, max = 100), regex(pattern = "^[a-z0-9_-]+$"))]
+    #[schemars(
+        with = "Option<String>",
+        length(min = 1, max = 100),
+        regex(pattern = "^[a-z0-9_-]+$")
+    )]
     #[allow(dead_code, reason = "documents the field; `change` holds what was given")]
     name: (),
     /// An http or https URL.
@@ -180,7 +209,9 @@ impl Input for UpdateWidget {
         let info_url = fields.optional("info_url", InfoUrl::parse);
         let deadline = fields.optional("deadline", |text| Deadline::parse(text, now));
         fields.require_any(&["name", "info_url", "deadline"]);
-        let (Some(name), Some(info_url), Some(deadline)) = (name, info_url, deadline) else { return Ok(None) };
+        let (Some(name), Some(info_url), Some(deadline)) = (name, info_url, deadline) else {
+            return Ok(None);
+        };
         let change = WidgetChange { name, info_url, deadline };
         Ok(Some(Self { name: (), info_url: (), deadline: (), change }))
     }
@@ -217,7 +248,11 @@ impl Filter for WidgetFilter {
                 "Those that are due at this or later: a date, from whose start on, or an RFC 3339 time.",
                 text(),
             ),
-            ("overdue", "Those whose deadline has passed, or with `false` those whose has not.", boolean()),
+            (
+                "overdue",
+                "Those whose deadline has passed, or with `false` those whose has not.",
+                boolean(),
+            ),
             ("q", "Those in whose name or URL each of these words is, or begins a word.", text()),
             ("sort", "The order; `-` for the greatest first.", one_of(Sort::<WidgetSort>::names())),
         ]
@@ -373,11 +408,18 @@ async fn put_widget(
 ) -> Result<Written, Problem> {
     let name = name.read()?;
     let Body(PutWidget { info_url, deadline }) = body;
-    let widget = NewWidget { name: name.clone(), info_url, deadline, owner: admin.0.authority.user };
-    Ok(match services.store.put_widget(widget, conditions.0, &client.on_behalf_of(&admin.0)).await? {
-        Put::Created => Written::created(name, services.base_path()),
-        Put::Updated => Written::Updated(name),
-    })
+    let widget =
+        NewWidget { name: name.clone(), info_url, deadline, owner: admin.0.authority.user };
+    Ok(
+        match services
+            .store
+            .put_widget(widget, conditions.0, &client.on_behalf_of(&admin.0))
+            .await?
+        {
+            Put::Created => Written::created(name, services.base_path()),
+            Put::Updated => Written::Updated(name),
+        },
+    )
 }
 
 /// # Change a widget
@@ -398,7 +440,10 @@ async fn update_widget(
     let widget = services.store.update_widget(&old, body.0.change, conditions.0, &by).await?;
     let base = services.base_path();
     let location = (widget.name != old).then(|| address(base, &widget.name));
-    Ok(Located { location, answer: WithTag::of_tag(widget.tag(by.at), WidgetView::new(widget, by.at, base)) })
+    Ok(Located {
+        location,
+        answer: WithTag::of_tag(widget.tag(by.at), WidgetView::new(widget, by.at, base)),
+    })
 }
 
 /// # Delete a widget
@@ -414,6 +459,9 @@ async fn delete_widget(
     _body: Body<Nothing>,
     services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_widget(&name.read()?, conditions.0, &client.on_behalf_of(&admin.0)).await?;
+    services
+        .store
+        .delete_widget(&name.read()?, conditions.0, &client.on_behalf_of(&admin.0))
+        .await?;
     Ok(NoContent)
 }

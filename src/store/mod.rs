@@ -8,11 +8,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::domain::{
-    AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure, KeyAuthority, KeyId,
-    Network, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest, PasswordHash,
-    Precondition, PublicId, Put, SecretHash, Session, SessionId, Task, TaskChange, TaskFilter, TaskId, Template,
-    TemplateChange, TemplateFilter, TemplateName, Timestamp, User, UserChange, UserFilter, Username, Viewer, Widget,
-    WidgetChange, WidgetFilter, WidgetName,
+    AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure,
+    KeyAuthority, KeyId, Network, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget,
+    Page, PageRequest, PasswordHash, Precondition, PublicId, Put, SecretHash, Session, SessionId,
+    Task, TaskChange, TaskFilter, TaskId, Template, TemplateChange, TemplateFilter, TemplateName,
+    Timestamp, User, UserChange, UserFilter, Username, Viewer, Widget, WidgetChange, WidgetFilter,
+    WidgetName,
 };
 use crate::error::Error;
 
@@ -63,11 +64,21 @@ pub trait Store: Send + Sync {
 
     /// Makes an account, and its first session, if it starts with one; then it has to be active.
     /// [`Error::Conflict`] where the e-mail address or the username is taken.
-    async fn create_user(&self, new: NewUser, session: Option<NewSession>, by: &By) -> Result<User, Error>;
+    async fn create_user(
+        &self,
+        new: NewUser,
+        session: Option<NewSession>,
+        by: &By,
+    ) -> Result<User, Error>;
 
     /// Makes the first administrator, active, and their first session. [`Error::Conflict`] where an
     /// active administrator exists, or the e-mail address or the username is taken.
-    async fn create_first_administrator(&self, new: NewUser, session: NewSession, by: &By) -> Result<User, Error>;
+    async fn create_first_administrator(
+        &self,
+        new: NewUser,
+        session: NewSession,
+        by: &By,
+    ) -> Result<User, Error>;
 
     /// The account that somebody claims to own, with its password's hash, and whether somebody
     /// logged in to it from that network before.
@@ -84,7 +95,11 @@ pub trait Store: Send + Sync {
     async fn get_user_by_name(&self, account: &AccountRef) -> Result<User, Error>;
 
     /// A page of accounts, in the order of registration.
-    async fn list_users(&self, filter: UserFilter, request: PageRequest) -> Result<Page<User>, Error>;
+    async fn list_users(
+        &self,
+        filter: UserFilter,
+        request: PageRequest,
+    ) -> Result<Page<User>, Error>;
 
     /// Whether an active administrator exists.
     async fn has_administrator(&self) -> Result<bool, Error>;
@@ -100,7 +115,12 @@ pub trait Store: Send + Sync {
 
     /// Replaces the hash of an unchanged password, unless the password was changed meanwhile:
     /// then `old` is no longer what is stored, and nothing happens.
-    async fn upgrade_password_hash(&self, id: PublicId, old: PasswordHash, new: PasswordHash) -> Result<(), Error>;
+    async fn upgrade_password_hash(
+        &self,
+        id: PublicId,
+        old: PasswordHash,
+        new: PasswordHash,
+    ) -> Result<(), Error>;
 
     /// Gives the account another username; the same one is no change. [`Error::Conflict`] where it
     /// is taken.
@@ -125,15 +145,28 @@ pub trait Store: Send + Sync {
     ) -> Result<User, Error>;
 
     /// The account that a reset code is for; `None` where it is wrong, used or expired.
-    async fn find_user_by_reset_code(&self, code: &SecretHash, now: Timestamp) -> Result<Option<User>, Error>;
+    async fn find_user_by_reset_code(
+        &self,
+        code: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<User>, Error>;
 
     /// Uses up a reset code: sets the password, and ends every session of the account.
     /// `None`, and nothing is changed, where the code is wrong, used or expired.
-    async fn redeem_reset_code(&self, code: SecretHash, hash: PasswordHash, by: &By) -> Result<Option<User>, Error>;
+    async fn redeem_reset_code(
+        &self,
+        code: SecretHash,
+        hash: PasswordHash,
+        by: &By,
+    ) -> Result<Option<User>, Error>;
 
     /// What the bearer of a session's token may do at this moment; `None` where the session was
     /// ended, is somebody else's, or its account is not active. (A token says itself when it expires.)
-    async fn find_session_authority(&self, subject: PublicId, id: SessionId) -> Result<Option<Authority>, Error>;
+    async fn find_session_authority(
+        &self,
+        subject: PublicId,
+        id: SessionId,
+    ) -> Result<Option<Authority>, Error>;
 
     /// Starts a session. Where the account has as many as it may have, the oldest ends.
     /// [`Error::Credentials`] where the account is not active or not there any more,
@@ -141,12 +174,22 @@ pub trait Store: Send + Sync {
     async fn start_session(&self, new: NewSession, epoch: i64, by: &By) -> Result<(), Error>;
 
     /// A page of an account's sessions that live at `now`, oldest first.
-    async fn list_sessions(&self, user: PublicId, now: Timestamp, request: PageRequest)
-    -> Result<Page<Session>, Error>;
+    async fn list_sessions(
+        &self,
+        user: PublicId,
+        now: Timestamp,
+        request: PageRequest,
+    ) -> Result<Page<Session>, Error>;
 
     /// Ends one session of an account. `action` says in which way.
     /// [`Error::NotFound`] where the account has no such session.
-    async fn end_session(&self, user: PublicId, id: SessionId, action: Action, by: &By) -> Result<(), Error>;
+    async fn end_session(
+        &self,
+        user: PublicId,
+        id: SessionId,
+        action: Action,
+        by: &By,
+    ) -> Result<(), Error>;
 
     /// Ends all sessions of an account, and answers how many those were.
     async fn end_sessions(&self, user: PublicId, by: &By) -> Result<usize, Error>;
@@ -159,7 +202,11 @@ pub trait Store: Send + Sync {
     async fn find_key_authority(&self, hash: &SecretHash) -> Result<Option<KeyAuthority>, Error>;
 
     /// A page of an account's keys, or of everybody's, in the order of creation.
-    async fn list_keys(&self, owner: Option<PublicId>, request: PageRequest) -> Result<Page<ApiKey>, Error>;
+    async fn list_keys(
+        &self,
+        owner: Option<PublicId>,
+        request: PageRequest,
+    ) -> Result<Page<ApiKey>, Error>;
 
     /// Revokes a key of an account. [`Error::NotFound`] where the account has no such key.
     async fn revoke_key(&self, owner: PublicId, id: KeyId, by: &By) -> Result<(), Error>;
@@ -171,7 +218,11 @@ pub trait Store: Send + Sync {
     async fn record_failure(&self, failure: Failure, by: &By) -> Result<(), Error>;
 
     /// A page of the audit, latest first.
-    async fn list_audit(&self, filter: AuditFilter, request: PageRequest) -> Result<Page<AuditEntry>, Error>;
+    async fn list_audit(
+        &self,
+        filter: AuditFilter,
+        request: PageRequest,
+    ) -> Result<Page<AuditEntry>, Error>;
 
     /// Forgets what has had its time.
     async fn forget(&self, retention: Retention) -> Result<(), Error>;
@@ -194,7 +245,12 @@ pub trait Store: Send + Sync {
     /// Changes the widget of that name, whose owner stays, or makes it where there is none.
     /// [`Error::NotFound`] where it is new and the owner does not exist, [`Error::Changed`] where the
     /// precondition does not hold.
-    async fn put_widget(&self, widget: NewWidget, precondition: Precondition, by: &By) -> Result<Put, Error>;
+    async fn put_widget(
+        &self,
+        widget: NewWidget,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<Put, Error>;
 
     /// Changes some of a widget, and answers what it is now. [`Error::NotFound`] where there is none,
     /// [`Error::Changed`] where the precondition does not hold, [`Error::Conflict`] where the new name is
@@ -209,7 +265,12 @@ pub trait Store: Send + Sync {
 
     /// Deletes a widget. [`Error::NotFound`] where there is none, [`Error::Changed`] where the
     /// precondition does not hold.
-    async fn delete_widget(&self, name: &WidgetName, precondition: Precondition, by: &By) -> Result<(), Error>;
+    async fn delete_widget(
+        &self,
+        name: &WidgetName,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<(), Error>;
 
     /// Makes a template. [`Error::Conflict`] where the owner has one of that name, or as many as an
     /// account may have, [`Error::NotFound`] where the owner does not exist.
@@ -283,7 +344,12 @@ pub trait Store: Send + Sync {
 
     /// Deletes a task. [`Error::NotFound`] where there is none, [`Error::Changed`] where the
     /// precondition does not hold.
-    async fn delete_task(&self, id: TaskId, precondition: Precondition, by: &By) -> Result<(), Error>;
+    async fn delete_task(
+        &self,
+        id: TaskId,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<(), Error>;
 
     /// Finishes what is queued, and takes no more: every later write is [`Error::Busy`].
     async fn close(&self);

@@ -23,8 +23,8 @@ enum Who {
 }
 
 use Who::{
-    Admin, AdminsReadKey, AdminsWriteKey, Disabled, Employee, EmployeesReadKey, EmployeesWriteKey, Manager, Nobody,
-    Pending,
+    Admin, AdminsReadKey, AdminsWriteKey, Disabled, Employee, EmployeesReadKey, EmployeesWriteKey,
+    Manager, Nobody, Pending,
 };
 
 const EVERYBODY: [Who; 10] = [
@@ -60,7 +60,8 @@ enum Carrier {
 
 /// As whom somebody is answered to whom this has happened.
 fn answered_as(who: Who, event: Event, carrier: Carrier) -> Who {
-    let is_key = matches!(who, EmployeesReadKey | EmployeesWriteKey | AdminsReadKey | AdminsWriteKey);
+    let is_key =
+        matches!(who, EmployeesReadKey | EmployeesWriteKey | AdminsReadKey | AdminsWriteKey);
     match (event, who) {
         // A browser keeps sessions.
         _ if is_key && carrier == Carrier::Cookie => Nobody,
@@ -72,7 +73,9 @@ fn answered_as(who: Who, event: Event, carrier: Carrier) -> Who {
         (Event::Demotion, AdminsWriteKey) => EmployeesWriteKey,
         // A key is no session, and outlives a password.
         (Event::NewPassword | Event::LogoutEverywhere, _) if is_key => who,
-        (Event::Disabling | Event::Deletion | Event::NewPassword | Event::LogoutEverywhere, _) => Disabled,
+        (Event::Disabling | Event::Deletion | Event::NewPassword | Event::LogoutEverywhere, _) => {
+            Disabled
+        }
     }
 }
 
@@ -93,12 +96,16 @@ type Fields = &'static [(&'static str, &'static str)];
 
 const NONE: Fields = &[];
 const WIDGET: Fields = &[("info_url", "https://example.com"), ("deadline", "2026-12-31")];
-const NEW_WIDGET: Fields = &[("name", "new"), ("info_url", "https://example.com"), ("deadline", "2026-12-31")];
+const NEW_WIDGET: Fields =
+    &[("name", "new"), ("info_url", "https://example.com"), ("deadline", "2026-12-31")];
 const STRANGER: Fields = &[("email", "stranger@example.com"), ("password", PASSWORD)];
 const LOGIN: Fields = &[("email", "target@example.com"), ("password", PASSWORD)];
-const NEW_PASSWORD: Fields = &[("current_password", PASSWORD), ("new_password", "tinker tailor soldier spy")];
-const RESET: Fields = &[("code", "abcd-efgh-ijkl-mnop"), ("new_password", "tinker tailor soldier spy")];
-const SETUP: Fields = &[("code", "abcd-efgh-ijkl-mnop"), ("email", "stranger@example.com"), ("password", PASSWORD)];
+const NEW_PASSWORD: Fields =
+    &[("current_password", PASSWORD), ("new_password", "tinker tailor soldier spy")];
+const RESET: Fields =
+    &[("code", "abcd-efgh-ijkl-mnop"), ("new_password", "tinker tailor soldier spy")];
+const SETUP: Fields =
+    &[("code", "abcd-efgh-ijkl-mnop"), ("email", "stranger@example.com"), ("password", PASSWORD)];
 const TEMPLATE: Fields = &[("body", "Another text.")];
 const NEW_TEMPLATE: Fields = &[("name", "new"), ("body", "A text.")];
 const NEW_TASK: Fields = &[("title", "new")];
@@ -203,7 +210,11 @@ impl Bearer {
     async fn of(actor: &Actor<'_>) -> Self {
         let other = actor.again().await;
         let sessions = other.get("/auth/sessions").await;
-        let other = sessions.body["items"].as_array().unwrap().iter().find(|session| session["current"] == true);
+        let other = sessions.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|session| session["current"] == true);
         let spare = actor.post("/auth/keys", &[("name", "spare"), ("scope", "read")]).await;
         Self {
             token: actor.token.clone(),
@@ -219,7 +230,12 @@ impl Bearer {
 
     async fn of_spare(actor: &Actor<'_>) -> Self {
         let keys = actor.get("/auth/keys").await;
-        let spare = keys.body["items"].as_array().unwrap().iter().find(|key| key["name"] == "spare").unwrap();
+        let spare = keys.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|key| key["name"] == "spare")
+            .unwrap();
         Self { key: Some(spare["id"].as_str().unwrap().to_owned()), ..Self::default() }
     }
 }
@@ -240,13 +256,21 @@ impl Scene {
             let role = if name == "manager" { Role::Manager } else { Role::Admin };
             app.set_role(&app.user(name).await, role).await;
         }
-        let again = async |name: &str| Actor { email: format!("{name}@example.com"), ..app.anon() }.again().await;
-        let (employee, manager, admin) = (app.user("employee").await, again("manager").await, again("admin").await);
+        let again = async |name: &str| {
+            Actor { email: format!("{name}@example.com"), ..app.anon() }.again().await
+        };
+        let (employee, manager, admin) =
+            (app.user("employee").await, again("manager").await, again("admin").await);
         let (pending, disabled, target) =
             (app.user("pending").await, app.user("disabled").await, app.user("target").await);
         admin.add_widget("old").await.assert(Status::Created);
-        for (owner, name) in [(&employee, "old"), (&manager, "old"), (&admin, "old"), (&target, "theirs")] {
-            owner.post("/templates", &[("name", name), ("body", "A text.")]).await.assert(Status::Created);
+        for (owner, name) in
+            [(&employee, "old"), (&manager, "old"), (&admin, "old"), (&target, "theirs")]
+        {
+            owner
+                .post("/templates", &[("name", name), ("body", "A text.")])
+                .await
+                .assert(Status::Created);
         }
         let mut bearers = vec![
             Bearer::default(),
@@ -260,7 +284,9 @@ impl Scene {
             Bearer::key(&admin, "read").await,
             Bearer::key(&admin, "write").await,
         ];
-        let owners = [&pending, &disabled, &employee, &manager, &admin, &employee, &employee, &admin, &admin];
+        let owners = [
+            &pending, &disabled, &employee, &manager, &admin, &employee, &employee, &admin, &admin,
+        ];
         for (bearer, owner) in bearers.iter_mut().skip(1).zip(owners) {
             bearer.task = Some(hand_out(&manager, owner).await);
         }
@@ -315,7 +341,13 @@ async fn happen(app: &TestApp, actor: &Actor<'_>, event: Event) {
 }
 
 /// Sends a request to a route of the API, or one at the root.
-async fn send(app: &TestApp, row: &Row, path: &str, token: Option<String>, carrier: Carrier) -> u16 {
+async fn send(
+    app: &TestApp,
+    row: &Row,
+    path: &str,
+    token: Option<String>,
+    carrier: Carrier,
+) -> u16 {
     let actor = Actor { token, ..app.anon() };
     let content_type = (!row.fields.is_empty()).then_some(FORM);
     match carrier {
@@ -323,10 +355,15 @@ async fn send(app: &TestApp, row: &Row, path: &str, token: Option<String>, carri
             app.client.req(row.method, path.to_owned()).dispatch().await.status().code
         }
         Carrier::Header => {
-            actor.send(row.method, path, content_type.map(|_| ContentType::Form), form(row.fields)).await.status.code
+            actor
+                .send(row.method, path, content_type.map(|_| ContentType::Form), form(row.fields))
+                .await
+                .status
+                .code
         }
         Carrier::Cookie => {
-            let path = if ROOT.contains(&row.route) { path.to_owned() } else { format!("/api/v1{path}") };
+            let path =
+                if ROOT.contains(&row.route) { path.to_owned() } else { format!("/api/v1{path}") };
             let script = actor.in_a_browser().script();
             script.send(row.method, &path, content_type, &form(row.fields)).await.status.code
         }
@@ -339,8 +376,13 @@ async fn each_cell_is_as_the_tables_say(event: Event, carrier: Carrier) {
     for row in TABLE {
         for (who, bearer) in EVERYBODY.into_iter().zip(&scene.bearers) {
             let expected = row.expected[answered_as(who, event, carrier) as usize];
-            let status = send(&app, row, &scene.path(row, bearer), bearer.token.clone(), carrier).await;
-            assert_eq!(status, expected, "{} {} as {who:?} after {event:?}, {carrier:?}", row.method, row.route);
+            let status =
+                send(&app, row, &scene.path(row, bearer), bearer.token.clone(), carrier).await;
+            assert_eq!(
+                status, expected,
+                "{} {} as {who:?} after {event:?}, {carrier:?}",
+                row.method, row.route
+            );
             if row.method != Get && status < 400 {
                 // What one request changes, the next one does not see.
                 app = scene.app.copy(&[]).await;
@@ -351,7 +393,8 @@ async fn each_cell_is_as_the_tables_say(event: Event, carrier: Carrier) {
         for (who, bearer) in EVERYBODY.into_iter().zip(&scene.bearers) {
             let expected = row.expected[answered_as(who, event, Carrier::Cookie) as usize];
             let visitor = Actor { token: bearer.token.clone(), ..app.anon() }.in_a_browser();
-            let status = visitor.send(row.method, &scene.path(row, bearer), None, "").await.status.code;
+            let status =
+                visitor.send(row.method, &scene.path(row, bearer), None, "").await.status.code;
             assert_eq!(status, expected, "{} as {who:?} after {event:?}", row.route);
         }
     }
@@ -416,8 +459,13 @@ async fn each_mounted_route_has_a_row() {
 async fn who_may_not_write_is_told_so_before_the_body_is_looked_at() {
     let app = TestApp::new().await;
     let employee = app.user("ann").await;
-    for (method, path) in [(Post, "/widgets"), (Put, "/widgets/Not%20a%20name"), (Patch, "/users/x")] {
-        app.anon().send(method, path, Some(ContentType::JSON), "{").await.assert(Status::Unauthorized);
+    for (method, path) in
+        [(Post, "/widgets"), (Put, "/widgets/Not%20a%20name"), (Patch, "/users/x")]
+    {
+        app.anon()
+            .send(method, path, Some(ContentType::JSON), "{")
+            .await
+            .assert(Status::Unauthorized);
         employee.send(method, path, Some(ContentType::JSON), "{").await.assert(Status::Forbidden);
     }
 }

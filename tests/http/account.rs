@@ -13,7 +13,9 @@ async fn a_username_is_chosen_and_good_to_log_in_with() {
     let answer = ann.patch("/auth/user", &[("username", "Ann.O")]).await;
     assert_eq!(answer.assert(Status::Ok).body, ann.get("/auth/user").await.body);
     assert_eq!(answer.body["username"], "Ann.O");
-    let log_in = async |name: &str| app.anon().post("/auth/login", &[("username", name), ("password", PASSWORD)]).await;
+    let log_in = async |name: &str| {
+        app.anon().post("/auth/login", &[("username", name), ("password", PASSWORD)]).await
+    };
     log_in("ANN.O").await.assert(Status::Ok);
 
     ann.patch("/auth/user", &[("username", "ann-o")]).await.assert(Status::Ok);
@@ -40,12 +42,21 @@ async fn a_username_that_cannot_be_is_named() {
         ann.patch("/auth/user", &[("username", username)]).await.assert_invalid(&["username"]);
     }
     // What is not one's own to change is not known here.
-    ann.patch("/auth/user", &[("username", "ann"), ("role", "admin")]).await.assert_invalid(&["role"]);
+    ann.patch("/auth/user", &[("username", "ann"), ("role", "admin")])
+        .await
+        .assert_invalid(&["role"]);
     assert_eq!(ann.get("/auth/user").await.body["username"], Value::Null);
 }
 
 async fn delete(actor: &Actor<'_>, password: &str) -> Answer {
-    actor.send(Method::Delete, "/auth/user", Some(ContentType::Form), form(&[("password", password)])).await
+    actor
+        .send(
+            Method::Delete,
+            "/auth/user",
+            Some(ContentType::Form),
+            form(&[("password", password)]),
+        )
+        .await
 }
 
 #[rocket::async_test]
@@ -55,15 +66,23 @@ async fn an_account_is_deleted_with_its_password_and_its_names_are_free() {
     ann.patch("/auth/user", &[("username", "ann")]).await.assert(Status::Ok);
     let (other, key) = (ann.again().await, ann.key("script", "write").await);
     let wrong = delete(&ann, "wrong").await;
-    assert_eq!(wrong.assert_invalid(&["password"]).error_of("password"), "is not the account's password");
+    assert_eq!(
+        wrong.assert_invalid(&["password"]).error_of("password"),
+        "is not the account's password"
+    );
     delete(&ann, "").await.assert_invalid(&["password"]);
     ann.get("/auth/user").await.assert(Status::Ok);
 
     delete(&ann, PASSWORD).await.assert(Status::NoContent);
     for actor in [&ann, &other] {
-        actor.get("/auth/user").await.assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
+        actor
+            .get("/auth/user")
+            .await
+            .assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
     }
-    key.get("/auth/user").await.assert_message(Status::Unauthorized, "Unknown API key. It may have been revoked.");
+    key.get("/auth/user")
+        .await
+        .assert_message(Status::Unauthorized, "Unknown API key. It may have been revoked.");
     ann.log_in(PASSWORD).await.assert(Status::Unauthorized);
     assert_eq!(user_count(&app).await, 0);
 

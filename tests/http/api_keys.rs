@@ -22,8 +22,12 @@ fn assert_insufficient(answer: &Answer, message: &str) {
 async fn a_key_is_shown_once_and_listed_without_itself() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
-    let made =
-        ann.post_json("/auth/keys", &json!({ "name": "Nightly", "scope": "read", "expires": "2026-12-31" })).await;
+    let made = ann
+        .post_json(
+            "/auth/keys",
+            &json!({ "name": "Nightly", "scope": "read", "expires": "2026-12-31" }),
+        )
+        .await;
     made.assert(Status::Created);
     assert_eq!(made.header("Cache-Control"), Some("no-store"));
     let key = made.body["key"].as_str().unwrap();
@@ -66,7 +70,10 @@ async fn a_read_key_reads_and_a_write_key_writes_and_neither_does_more_than_its_
 
     app.set_role(&app.user("root").await, Role::Admin).await;
     app.set_role(&admin, Role::Employee).await;
-    writes.add_widget("two").await.assert_message(Status::Forbidden, "You are not an administrator");
+    writes
+        .add_widget("two")
+        .await
+        .assert_message(Status::Forbidden, "You are not an administrator");
 }
 
 #[rocket::async_test]
@@ -122,7 +129,9 @@ async fn a_key_that_cannot_be_is_refused_by_field() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     ann.post("/auth/keys", &[]).await.assert_invalid(&["name", "scope"]);
-    let answer = ann.post("/auth/keys", &[("name", " "), ("scope", "admin"), ("expires", "2026-11-20")]).await;
+    let answer = ann
+        .post("/auth/keys", &[("name", " "), ("scope", "admin"), ("expires", "2026-11-20")])
+        .await;
     answer.assert_invalid(&["name", "scope", "expires"]);
     assert_eq!(answer.error_of("scope"), "'admin' must be one of read, write");
     assert_eq!(answer.error_of("expires"), "'2026-11-20' is in the past");
@@ -203,7 +212,8 @@ async fn what_is_no_key_of_ours_is_refused_alike() {
         &key[4..],
     ] {
         let answer = app.anon().bearing(wrong).get("/auth/user").await;
-        let message = if wrong.starts_with("wgt_") { UNKNOWN } else { "Invalid token. Please log in again." };
+        let message =
+            if wrong.starts_with("wgt_") { UNKNOWN } else { "Invalid token. Please log in again." };
         answer.assert_message(Status::Unauthorized, message);
         texts.insert(answer.text);
     }
@@ -228,5 +238,7 @@ async fn a_key_is_stored_as_a_hash_alone() {
 async fn a_body_in_a_read_is_refused_for_keys_as_for_tokens() {
     let app = TestApp::new().await;
     let key = app.user("ann").await.key("one", "read").await;
-    key.send(Method::Get, "/widgets", Some(ContentType::JSON), "{}").await.assert(Status::BadRequest);
+    key.send(Method::Get, "/widgets", Some(ContentType::JSON), "{}")
+        .await
+        .assert(Status::BadRequest);
 }

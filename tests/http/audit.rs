@@ -19,7 +19,9 @@ async fn entries(admin: &Actor<'_>, query: &str) -> Vec<Value> {
 async fn story(admin: &Actor<'_>, query: &str) -> Vec<String> {
     let or_dash = |value: &Value| value.as_str().unwrap_or("-").replace("@example.com", "");
     let line = |entry: &Value| {
-        ["actor", "address", "action", "target", "result", "detail"].map(|key| or_dash(&entry[key])).join(" | ")
+        ["actor", "address", "action", "target", "result", "detail"]
+            .map(|key| or_dash(&entry[key]))
+            .join(" | ")
     };
     entries(admin, query).await.iter().rev().map(line).collect()
 }
@@ -36,9 +38,12 @@ async fn every_change_leaves_one_entry_and_every_refused_password_too() {
     ann.log_in("wrong").await.assert(Status::Unauthorized);
     ann.patch("/auth/user", &[("username", "ann")]).await.assert(Status::Ok);
     let key = ann.post("/auth/keys", &[("name", "ci"), ("scope", "write")]).await;
-    ann.delete(key.body["link"].as_str().unwrap().trim_start_matches("/api/v1")).await.assert(Status::NoContent);
+    ann.delete(key.body["link"].as_str().unwrap().trim_start_matches("/api/v1"))
+        .await
+        .assert(Status::NoContent);
     ann.post("/auth/password", &[("current_password", "x"), ("new_password", NEW_PASSWORD)]).await;
-    ann.post("/auth/password", &[("current_password", PASSWORD), ("new_password", NEW_PASSWORD)]).await;
+    ann.post("/auth/password", &[("current_password", PASSWORD), ("new_password", NEW_PASSWORD)])
+        .await;
     admin.patch(&path, &[("role", "manager"), ("status", "disabled")]).await.assert(Status::Ok);
     ann.log_in(NEW_PASSWORD).await.assert(Status::Forbidden);
     admin.patch(&path, &[("status", "active")]).await.assert(Status::Ok);
@@ -46,19 +51,35 @@ async fn every_change_leaves_one_entry_and_every_refused_password_too() {
     admin.patch(&path, &[("status", "active"), ("role", "manager")]).await.assert(Status::Ok);
     let code = admin.post(&format!("{path}/reset-code"), &[]).await;
     let code = code.body["code"].as_str().unwrap().to_owned();
-    app.anon().post("/auth/reset", &[("code", "abcd-efgh-ijkl-mnop"), ("new_password", PASSWORD)]).await;
-    app.anon().post("/auth/reset", &[("code", &code), ("new_password", PASSWORD)]).await.assert(Status::Ok);
+    app.anon()
+        .post("/auth/reset", &[("code", "abcd-efgh-ijkl-mnop"), ("new_password", PASSWORD)])
+        .await;
+    app.anon()
+        .post("/auth/reset", &[("code", &code), ("new_password", PASSWORD)])
+        .await
+        .assert(Status::Ok);
     let ann = ann.again().await;
     ann.post("/auth/logout", &[]).await.assert(Status::Ok);
     let ann = ann.again().await;
     admin.delete(&format!("{path}/sessions")).await.assert(Status::NoContent);
     let ann = ann.bearing(ann.log_in(PASSWORD).await.token());
     app.anon().post("/auth/login", &[("email", "nobody@example.com"), ("password", "x")]).await;
-    app.anon().post("/auth/login", &[("username", PASSWORD.split(' ').next().unwrap()), ("password", "x")]).await;
+    app.anon()
+        .post(
+            "/auth/login",
+            &[("username", PASSWORD.split(' ').next().unwrap()), ("password", "x")],
+        )
+        .await;
     let password = form(&[("password", PASSWORD)]);
-    ann.send(Method::Delete, "/auth/user", Some(ContentType::Form), password).await.assert(Status::NoContent);
+    ann.send(Method::Delete, "/auth/user", Some(ContentType::Form), password)
+        .await
+        .assert(Status::NoContent);
 
-    let told = story(&admin, &format!("&since={}", since.plus_seconds(1).to_iso_8601().replace('+', "%2B"))).await;
+    let told = story(
+        &admin,
+        &format!("&since={}", since.plus_seconds(1).to_iso_8601().replace('+', "%2B")),
+    )
+    .await;
     let expected = [
         "anonymous | 203.0.113.5 | session.start | ann | wrong_password | -",
         "ann | 203.0.113.5 | account.username | ann | ok | ann",
@@ -92,7 +113,8 @@ async fn an_entry_says_when_and_in_which_request() {
     let answer = ann.patch("/auth/user", &[("username", "ann")]).await;
     let number = answer.header("X-Request-Id").unwrap();
     let id = ann.public_id().await.to_string();
-    let session = ann.get("/auth/sessions").await.body["items"][0]["id"].as_str().unwrap().to_owned();
+    let session =
+        ann.get("/auth/sessions").await.body["items"][0]["id"].as_str().unwrap().to_owned();
     let entry = entries(&admin, "&action=account.username").await.remove(0);
     let expected = json!({
         "id": entry["id"],
@@ -119,9 +141,14 @@ async fn an_entry_says_with_which_key_something_was_done() {
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     let key = admin.key("script", "write").await;
     let id = admin.get("/auth/keys").await.body["items"][0]["id"].as_str().unwrap().to_owned();
-    key.patch(&format!("/users/{}", ann.public_id().await), &[("role", "manager")]).await.assert(Status::Ok);
+    key.patch(&format!("/users/{}", ann.public_id().await), &[("role", "manager")])
+        .await
+        .assert(Status::Ok);
     let entry = entries(&admin, "&action=account.role&account=ann@example.com").await.remove(0);
-    assert_eq!((&entry["actor"], &entry["credential"]), (&json!("admin@example.com"), &json!(format!("key {id}"))));
+    assert_eq!(
+        (&entry["actor"], &entry["credential"]),
+        (&json!("admin@example.com"), &json!(format!("key {id}")))
+    );
     // A failed login has none.
     ann.log_in("wrong").await;
     assert_eq!(entries(&admin, "&account=ann@example.com").await[0]["credential"], Value::Null);
@@ -160,7 +187,10 @@ async fn no_secret_is_ever_in_it() {
     let ann = app.user("ann").await;
     let key = ann.key("ci", "write").await.token.unwrap();
     let path = format!("/users/{}", ann.public_id().await);
-    let code = admin.post(&format!("{path}/reset-code"), &[]).await.body["code"].as_str().unwrap().to_owned();
+    let code = admin.post(&format!("{path}/reset-code"), &[]).await.body["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let mistake = "my-Secret.phrase";
     ann.log_in(mistake).await.assert(Status::Unauthorized);
     // Somebody typed the password where the name belongs.
@@ -168,9 +198,14 @@ async fn no_secret_is_ever_in_it() {
     // Or where the address belongs, and it looked like one.
     let like_an_address = "P@ssw0rd";
     app.anon().post("/auth/login", &[("email", like_an_address), ("password", PASSWORD)]).await;
-    app.anon().post("/auth/reset", &[("code", &code), ("new_password", NEW_PASSWORD)]).await.assert(Status::Ok);
+    app.anon()
+        .post("/auth/reset", &[("code", &code), ("new_password", NEW_PASSWORD)])
+        .await
+        .assert(Status::Ok);
     let text = admin.get("/audit?per_page=100").await.text;
-    for secret in [PASSWORD, NEW_PASSWORD, mistake, like_an_address, &key, &code, ann.token.as_ref().unwrap()] {
+    for secret in
+        [PASSWORD, NEW_PASSWORD, mistake, like_an_address, &key, &code, ann.token.as_ref().unwrap()]
+    {
         assert!(!text.contains(secret), "{secret}");
     }
 }
@@ -183,7 +218,9 @@ async fn what_is_refused_for_another_reason_is_no_entry() {
     ann.get("/users").await.assert(Status::Forbidden);
     ann.add_widget("one").await.assert(Status::Forbidden);
     ann.patch("/auth/user", &[("username", "a b")]).await.assert(Status::BadRequest);
-    app.anon().post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]).await;
+    app.anon()
+        .post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)])
+        .await;
     let path = format!("/users/{}", admin.public_id().await);
     admin.patch(&path, &[("role", "employee")]).await.assert(Status::Conflict);
     assert_eq!(entries(&admin, "").await.len(), before);

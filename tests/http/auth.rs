@@ -35,7 +35,10 @@ fn assert_token(answer: &Answer, message: &str) {
 #[rocket::async_test]
 async fn registering_from_a_form_gives_a_token_that_works_at_once() {
     let app = TestApp::new().await;
-    let answer = app.anon().post("/auth/register", &[("email", "Ann@Example.com"), ("password", PASSWORD)]).await;
+    let answer = app
+        .anon()
+        .post("/auth/register", &[("email", "Ann@Example.com"), ("password", PASSWORD)])
+        .await;
     assert_token(answer.assert(Status::Created), "successfully registered");
 
     let user = app.anon().bearing(answer.token()).get("/auth/user").await;
@@ -72,7 +75,10 @@ async fn an_optional_input_that_a_browser_sends_empty_is_not_there() {
     let fields = [("email", "ann@example.com"), ("username", ""), ("password", PASSWORD)];
     let answer = app.anon().post("/auth/register", &fields).await;
     answer.assert(Status::Created);
-    assert_eq!(app.anon().bearing(answer.token()).get("/auth/user").await.body["username"], Value::Null);
+    assert_eq!(
+        app.anon().bearing(answer.token()).get("/auth/user").await.body["username"],
+        Value::Null
+    );
 }
 
 #[rocket::async_test]
@@ -80,7 +86,8 @@ async fn a_taken_address_is_a_conflict_in_any_letter_case() {
     let app = TestApp::new().await;
     app.user("ann").await;
     for email in ["ann@example.com", "ANN@example.COM"] {
-        let answer = app.anon().post("/auth/register", &[("email", email), ("password", PASSWORD)]).await;
+        let answer =
+            app.anon().post("/auth/register", &[("email", email), ("password", PASSWORD)]).await;
         answer.assert_message(Status::Conflict, &format!("{email} is already registered"));
     }
 }
@@ -89,10 +96,17 @@ async fn a_taken_address_is_a_conflict_in_any_letter_case() {
 async fn a_taken_username_is_a_conflict_in_any_letter_case() {
     let app = TestApp::new().await;
     let register = async |email: &str, username: &str| {
-        app.anon().post("/auth/register", &[("email", email), ("username", username), ("password", PASSWORD)]).await
+        app.anon()
+            .post(
+                "/auth/register",
+                &[("email", email), ("username", username), ("password", PASSWORD)],
+            )
+            .await
     };
     register("ann@example.com", "ann").await.assert(Status::Created);
-    register("bob@example.com", "ANN").await.assert_message(Status::Conflict, "ANN is already registered");
+    register("bob@example.com", "ANN")
+        .await
+        .assert_message(Status::Conflict, "ANN is already registered");
     assert_eq!(user_count(&app).await, 1);
 }
 
@@ -100,8 +114,12 @@ async fn a_taken_username_is_a_conflict_in_any_letter_case() {
 async fn every_field_at_fault_is_named_at_once() {
     let app = TestApp::new().await;
     let anon = app.anon();
-    let answer =
-        anon.post("/auth/register", &[("email", "first last"), ("password", "short"), ("username", "a b")]).await;
+    let answer = anon
+        .post(
+            "/auth/register",
+            &[("email", "first last"), ("password", "short"), ("username", "a b")],
+        )
+        .await;
     answer.assert_invalid(&["email", "password", "username"]);
     assert_eq!(answer.error_of("email"), "first last is not a valid email");
     assert_eq!(answer.error_of("password"), "must have at least 8 characters");
@@ -111,7 +129,8 @@ async fn every_field_at_fault_is_named_at_once() {
     assert_eq!(answer.error_of("email"), "is required");
 
     // What only the estimator finds is named beside what is seen at a glance.
-    let answer = anon.post("/auth/register", &[("email", "first last"), ("password", "password1")]).await;
+    let answer =
+        anon.post("/auth/register", &[("email", "first last"), ("password", "password1")]).await;
     answer.assert_invalid(&["email", "password"]);
     assert!(answer.error_of("password").starts_with("is too easy to guess."), "{}", answer.text);
 }
@@ -119,8 +138,10 @@ async fn every_field_at_fault_is_named_at_once() {
 #[rocket::async_test]
 async fn a_password_like_the_account_s_own_name_is_too_easy() {
     let app = TestApp::new().await;
-    let fields =
-        [("email", "zygmunt.brzeczyszczykiewicz@example.com"), ("password", "zygmunt.brzeczyszczykiewicz@example.com")];
+    let fields = [
+        ("email", "zygmunt.brzeczyszczykiewicz@example.com"),
+        ("password", "zygmunt.brzeczyszczykiewicz@example.com"),
+    ];
     app.anon().post("/auth/register", &fields).await.assert_invalid(&["password"]);
 }
 
@@ -133,7 +154,9 @@ async fn a_password_of_128_characters_counts_to_its_last_one() {
         .await
         .assert(Status::Created);
     let log_in = async |password: &str| {
-        app.anon().post("/auth/login", &[("email", "ann@example.com"), ("password", password)]).await
+        app.anon()
+            .post("/auth/login", &[("email", "ann@example.com"), ("password", password)])
+            .await
     };
     log_in(&long).await.assert(Status::Ok);
     log_in(&format!("{}y", &long[..127])).await.assert(Status::Unauthorized);
@@ -146,9 +169,12 @@ async fn logging_in_takes_the_address_or_the_username_in_any_letter_case() {
     let app = TestApp::new().await;
     let fields = [("email", "ann@example.com"), ("username", "Ann.O"), ("password", PASSWORD)];
     app.anon().post("/auth/register", &fields).await.assert(Status::Created);
-    for name in
-        [("email", "ann@example.com"), ("email", "Ann@EXAMPLE.com"), ("username", "ann.o"), ("username", "ANN.O")]
-    {
+    for name in [
+        ("email", "ann@example.com"),
+        ("email", "Ann@EXAMPLE.com"),
+        ("username", "ann.o"),
+        ("username", "ANN.O"),
+    ] {
         let answer = app.anon().post("/auth/login", &[name, ("password", PASSWORD)]).await;
         assert_token(answer.assert(Status::Ok), "successfully logged in");
         app.anon().bearing(answer.token()).get("/auth/user").await.assert(Status::Ok);
@@ -158,16 +184,23 @@ async fn logging_in_takes_the_address_or_the_username_in_any_letter_case() {
 #[rocket::async_test]
 async fn whoever_does_not_know_the_password_learns_nothing() {
     let app = TestApp::new().await;
-    for (name, status) in [("pending", AccountStatus::Pending), ("disabled", AccountStatus::Disabled)] {
+    for (name, status) in
+        [("pending", AccountStatus::Pending), ("disabled", AccountStatus::Disabled)]
+    {
         app.set_status(&app.user(name).await, status).await;
     }
     app.user("active").await;
     let guess = async |field: &str, name: &str| {
         let answer = app.anon().post("/auth/login", &[(field, name), ("password", "wrong")]).await;
         answer.assert_message(Status::Unauthorized, UNKNOWN);
-        assert_eq!(answer.header("WWW-Authenticate"), Some("Bearer realm=\"registered_users@widgetd\""));
-        let (ids, others): (Vec<_>, Vec<_>) =
-            answer.headers.into_iter().partition(|(name, _)| name.eq_ignore_ascii_case("X-Request-Id"));
+        assert_eq!(
+            answer.header("WWW-Authenticate"),
+            Some("Bearer realm=\"registered_users@widgetd\"")
+        );
+        let (ids, others): (Vec<_>, Vec<_>) = answer
+            .headers
+            .into_iter()
+            .partition(|(name, _)| name.eq_ignore_ascii_case("X-Request-Id"));
         assert_eq!(ids.len(), 1);
         (answer.text, others)
     };
@@ -185,8 +218,12 @@ async fn a_login_names_each_field_at_fault() {
     log_in(&[]).await.assert_invalid(&["email", "password"]);
     log_in(&[("email", "first last"), ("password", "x")]).await.assert_invalid(&["email"]);
     log_in(&[("email", "ann@example.com")]).await.assert_invalid(&["password"]);
-    log_in(&[("email", "ann@example.com"), ("username", "ann"), ("password", "x")]).await.assert_invalid(&["username"]);
-    log_in(&[("username", "ann"), ("login", "ann"), ("password", "x")]).await.assert_invalid(&["login"]);
+    log_in(&[("email", "ann@example.com"), ("username", "ann"), ("password", "x")])
+        .await
+        .assert_invalid(&["username"]);
+    log_in(&[("username", "ann"), ("login", "ann"), ("password", "x")])
+        .await
+        .assert_invalid(&["login"]);
     log_in(&[("login", ""), ("password", "x")]).await.assert_invalid(&["login"]);
     log_in(&[("login", "first last"), ("password", "x")]).await.assert_invalid(&["login"]);
 }
@@ -197,7 +234,10 @@ async fn one_input_takes_either_name_of_an_account() {
     let account = [("email", "ann@example.com"), ("username", "ann"), ("password", PASSWORD)];
     app.anon().post("/auth/register", &account).await.assert(Status::Created);
     for name in ["ann@example.com", "Ann"] {
-        app.anon().post("/auth/login", &[("login", name), ("password", PASSWORD)]).await.assert(Status::Ok);
+        app.anon()
+            .post("/auth/login", &[("login", name), ("password", PASSWORD)])
+            .await
+            .assert(Status::Ok);
     }
 }
 
@@ -237,9 +277,12 @@ async fn after_a_logout_the_token_is_dead_and_the_others_live() {
 async fn of_64_logouts_of_one_session_at_once_none_is_told_anything_but_that_it_is_over() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
-    let answers = rocket::futures::future::join_all((0..64).map(|_| ann.post("/auth/logout", &[]))).await;
+    let answers =
+        rocket::futures::future::join_all((0..64).map(|_| ann.post("/auth/logout", &[]))).await;
     assert!(answers.iter().any(|answer| answer.status == Status::Ok));
-    assert!(answers.iter().all(|answer| [Status::Ok, Status::Unauthorized].contains(&answer.status)));
+    assert!(
+        answers.iter().all(|answer| [Status::Ok, Status::Unauthorized].contains(&answer.status))
+    );
     ann.get("/auth/user").await.assert(Status::Unauthorized);
 }
 
@@ -304,7 +347,9 @@ async fn a_new_password_ends_older_tokens_of_the_same_second_and_no_newer_one() 
     let bobs_hash = hash_of(&app, &other).await;
     let id = app.find(&ann.email).await.public_id;
     app.store.set_password(id, bobs_hash, None, &app.by()).await.unwrap();
-    ann.get("/auth/user").await.assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
+    ann.get("/auth/user")
+        .await
+        .assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
     other.get("/auth/user").await.assert(Status::Ok);
     // The clock has not moved: the new token was issued in the second of the change.
     ann.bearing(ann.log_in(PASSWORD).await.token()).get("/auth/user").await.assert(Status::Ok);
@@ -332,7 +377,9 @@ async fn a_cheaper_hash_is_replaced_at_the_next_login_and_ends_no_token() {
 
     let app = app.restart_with(&[("argon2_passes", "2")]).await;
     let log_in = async |password: &str| {
-        app.anon().post("/auth/login", &[("email", "ann@example.com"), ("password", password)]).await
+        app.anon()
+            .post("/auth/login", &[("email", "ann@example.com"), ("password", password)])
+            .await
     };
     log_in("a wrong password").await.assert(Status::Unauthorized);
     assert!(hash(&app).await.contains("$m=64,t=1,p=1$"));
@@ -345,7 +392,10 @@ async fn a_cheaper_hash_is_replaced_at_the_next_login_and_ends_no_token() {
 #[rocket::async_test]
 async fn with_approval_an_account_waits_and_has_no_token() {
     let app = TestApp::with(&[("registration", "approval")]).await;
-    let answer = app.anon().post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]).await;
+    let answer = app
+        .anon()
+        .post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)])
+        .await;
     answer.assert(Status::Created);
     let expected = json!({
         "status": "success", "message": "successfully registered; your account is waiting for approval",
@@ -353,7 +403,9 @@ async fn with_approval_an_account_waits_and_has_no_token() {
     assert_eq!(answer.body, expected);
     let ann = ann_of(&app);
     ann.log_in("a wrong password").await.assert_message(Status::Unauthorized, UNKNOWN);
-    ann.log_in(PASSWORD).await.assert_message(Status::Forbidden, "Your account is waiting for approval");
+    ann.log_in(PASSWORD)
+        .await
+        .assert_message(Status::Forbidden, "Your account is waiting for approval");
     app.set_status(&ann, AccountStatus::Active).await;
     ann.log_in(PASSWORD).await.assert(Status::Ok);
 }
@@ -387,14 +439,20 @@ async fn a_changed_password_ends_every_session_but_the_one_that_changed_it() {
     change(PASSWORD, "password1").await.assert_invalid(&["new_password"]);
     change(PASSWORD, "ann@example.com").await.assert_invalid(&["new_password"]);
     let same = change(PASSWORD, PASSWORD).await;
-    assert_eq!(same.assert_invalid(&["new_password"]).error_of("new_password"), "is the present one");
+    assert_eq!(
+        same.assert_invalid(&["new_password"]).error_of("new_password"),
+        "is the present one"
+    );
     change("", "short").await.assert_invalid(&["current_password", "new_password"]);
     other.get("/auth/user").await.assert(Status::Ok);
 
     let message = "successfully changed the password; every other session has ended";
     change(PASSWORD, NEW_PASSWORD).await.assert_message(Status::Ok, message);
     ann.get("/auth/user").await.assert(Status::Ok);
-    other.get("/auth/user").await.assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
+    other
+        .get("/auth/user")
+        .await
+        .assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
     key.get("/auth/user").await.assert(Status::Ok);
     ann.log_in(PASSWORD).await.assert(Status::Unauthorized);
     ann.log_in(NEW_PASSWORD).await.assert(Status::Ok);
@@ -414,8 +472,9 @@ async fn a_reset_code_sets_a_password_once_and_ends_every_session() {
     app.admin().await;
     let ann = app.user("ann").await;
     let code = reset_code(&app, &ann).await;
-    let reset =
-        async |code: &str, new: &str| app.anon().post("/auth/reset", &[("code", code), ("new_password", new)]).await;
+    let reset = async |code: &str, new: &str| {
+        app.anon().post("/auth/reset", &[("code", code), ("new_password", new)]).await
+    };
     reset("abcd-efgh-ijkl-mnop", NEW_PASSWORD).await.assert_invalid(&["code"]);
     reset("not a code", "short").await.assert_invalid(&["code", "new_password"]);
     // A password that does not do leaves the code good.
@@ -428,7 +487,10 @@ async fn a_reset_code_sets_a_password_once_and_ends_every_session() {
     ann.log_in(PASSWORD).await.assert(Status::Unauthorized);
     ann.log_in(NEW_PASSWORD).await.assert(Status::Ok);
     let used = reset(&code, PASSWORD).await;
-    assert_eq!(used.assert_invalid(&["code"]).error_of("code"), "is wrong, has been used, or has expired");
+    assert_eq!(
+        used.assert_invalid(&["code"]).error_of("code"),
+        "is wrong, has been used, or has expired"
+    );
 }
 
 #[rocket::async_test]
@@ -436,8 +498,9 @@ async fn a_reset_code_dies_with_its_hour_and_with_the_next_one() {
     let app = TestApp::new().await;
     app.admin().await;
     let ann = app.user("ann").await;
-    let reset =
-        async |code: &str| app.anon().post("/auth/reset", &[("code", code), ("new_password", NEW_PASSWORD)]).await;
+    let reset = async |code: &str| {
+        app.anon().post("/auth/reset", &[("code", code), ("new_password", NEW_PASSWORD)]).await
+    };
     let first = reset_code(&app, &ann).await;
     let second = reset_code(&app, &ann).await;
     reset(&first).await.assert_invalid(&["code"]);
@@ -456,13 +519,12 @@ async fn of_64_uses_of_one_reset_code_at_once_one_succeeds() {
     let code = reset_code(&app, &ann).await;
     let nobody = app.anon();
     let passwords: Vec<String> = (0..64).map(|n| format!("{NEW_PASSWORD} {n}")).collect();
-    let answers = rocket::futures::future::join_all(
-        passwords
-            .iter()
-            .map(async |password| nobody.post("/auth/reset", &[("code", &code), ("new_password", password)]).await),
-    )
+    let answers = rocket::futures::future::join_all(passwords.iter().map(async |password| {
+        nobody.post("/auth/reset", &[("code", &code), ("new_password", password)]).await
+    }))
     .await;
-    let winners: Vec<_> = answers.iter().zip(&passwords).filter(|(answer, _)| answer.status == Status::Ok).collect();
+    let winners: Vec<_> =
+        answers.iter().zip(&passwords).filter(|(answer, _)| answer.status == Status::Ok).collect();
     assert_eq!(winners.len(), 1);
     ann.log_in(winners[0].1).await.assert(Status::Ok);
     let refused = answers.iter().filter(|answer| answer.status == Status::BadRequest).count();
@@ -474,7 +536,9 @@ async fn of_64_registrations_of_one_address_at_once_one_succeeds() {
     let app = TestApp::new().await;
     let anon = app.anon();
     let fields = [("email", "ann@example.com"), ("password", PASSWORD)];
-    let answers = rocket::futures::future::join_all((0..64).map(|_| anon.post("/auth/register", &fields))).await;
+    let answers =
+        rocket::futures::future::join_all((0..64).map(|_| anon.post("/auth/register", &fields)))
+            .await;
     let count = |status| answers.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(Status::Created), count(Status::Conflict)), (1, 63));
     assert_eq!(user_count(&app).await, 1);

@@ -35,7 +35,10 @@ async fn is_in(visitor: &Visitor<'_>) -> bool {
 fn assert_kept(app: &TestApp, answer: &Answer, seconds: u32) {
     let cookie = answer.set_cookie().expect("a cookie");
     assert_eq!(cookie.name, app.cookie_name);
-    assert_eq!(cookie.attributes, ["HttpOnly", &format!("Max-Age={seconds}"), "Path=/", "SameSite=Lax"]);
+    assert_eq!(
+        cookie.attributes,
+        ["HttpOnly", &format!("Max-Age={seconds}"), "Path=/", "SameSite=Lax"]
+    );
     assert_eq!(cookie.value.split('.').count(), 3, "a token: {}", cookie.value);
     assert!(!answer.text.contains(&cookie.value), "{}", answer.text);
 }
@@ -45,7 +48,11 @@ async fn who_comes_in_by_a_form_is_led_home_with_a_cookie_for_the_life_of_the_to
     for seconds in [3_600, 120] {
         let app = TestApp::with(&[("access_token_seconds", &seconds.to_string())]).await;
         let visitor = app.visitor().from("127.0.0.1");
-        let setup = [("code", app.setup_code.reveal()), ("email", "root@example.com"), ("password", PASSWORD)];
+        let setup = [
+            ("code", app.setup_code.reveal()),
+            ("email", "root@example.com"),
+            ("password", PASSWORD),
+        ];
         for (path, fields) in [(REGISTER, &ANN[..]), (LOGIN, &LOGIN_OF_ANN), (SETUP, &setup)] {
             let answer = visitor.submit(path, fields).await;
             assert_eq!((answer.status, answer.text.as_str()), (Status::SeeOther, ""), "{path}");
@@ -67,10 +74,13 @@ async fn who_comes_in_by_a_form_is_led_home_with_a_cookie_for_the_life_of_the_to
 async fn who_comes_in_by_a_script_of_ours_is_told_the_page_and_no_token() {
     let app = TestApp::new().await;
     let script = entrance(&app.visitor().from("127.0.0.1"));
-    let setup = [("code", app.setup_code.reveal()), ("email", "root@example.com"), ("password", PASSWORD)];
-    for (path, fields, status) in
-        [(REGISTER, &ANN[..], Status::Created), (LOGIN, &LOGIN_OF_ANN, Status::Ok), (SETUP, &setup, Status::Created)]
-    {
+    let setup =
+        [("code", app.setup_code.reveal()), ("email", "root@example.com"), ("password", PASSWORD)];
+    for (path, fields, status) in [
+        (REGISTER, &ANN[..], Status::Created),
+        (LOGIN, &LOGIN_OF_ANN, Status::Ok),
+        (SETUP, &setup, Status::Created),
+    ] {
         let answer = script.submit(path, fields).await;
         assert_eq!(keys(&answer.assert(status).body), ["message", "next", "status"]);
         assert_eq!(resolve(path, answer.body["next"].as_str().unwrap()), "/");
@@ -83,12 +93,16 @@ async fn who_comes_in_by_a_script_of_ours_is_told_the_page_and_no_token() {
 async fn who_does_not_get_in_yet_is_told_the_page_and_gets_no_cookie() {
     let app = TestApp::with(&[("registration", "approval")]).await;
     let admin = app.user_of("admin", widgetd::domain::Role::Admin).await;
-    for (visitor, email) in [(app.visitor(), "ann@example.com"), (entrance(&app.visitor()), "bob@example.com")] {
+    for (visitor, email) in
+        [(app.visitor(), "ann@example.com"), (entrance(&app.visitor()), "bob@example.com")]
+    {
         let answer = visitor.submit(REGISTER, &[("email", email), ("password", PASSWORD)]).await;
         assert_led(&answer, REGISTER, Status::Created, "/login?notice=waiting");
         let id = app.find(email).await.public_id;
         let code = admin.post(&format!("/users/{id}/reset-code"), &[]).await.body["code"].take();
-        let answer = visitor.submit(RESET, &[("code", code.as_str().unwrap()), ("new_password", PASSWORD)]).await;
+        let answer = visitor
+            .submit(RESET, &[("code", code.as_str().unwrap()), ("new_password", PASSWORD)])
+            .await;
         assert_led(&answer, RESET, Status::Ok, "/login?notice=reset");
     }
 }
@@ -123,7 +137,10 @@ async fn everybody_else_gets_what_they_always_got() {
         quiet.saying("Accept", "text/plain"),
         quiet.saying("Accept", "nonsense"),
         // Pages: of other origins, that the settings may allow; and ours, that do not ask for a cookie.
-        quiet.saying("Accept", "*/*").saying("Sec-Fetch-Site", "cross-site").saying("Origin", "https://evil.example"),
+        quiet
+            .saying("Accept", "*/*")
+            .saying("Sec-Fetch-Site", "cross-site")
+            .saying("Origin", "https://evil.example"),
         app.visitor().script(),
         app.visitor().script().saying("Widgetd-Session", "token"),
         app.visitor().script().saying("Widgetd-Session", ""),
@@ -132,9 +149,10 @@ async fn everybody_else_gets_what_they_always_got() {
         let email = format!("u{n}@example.com");
         let register = client.submit(REGISTER, &[("email", &email), ("password", PASSWORD)]).await;
         let login = client.submit(LOGIN, &[("email", &email), ("password", PASSWORD)]).await;
-        for (answer, status, message) in
-            [(&register, Status::Created, "successfully registered"), (&login, Status::Ok, "successfully logged in")]
-        {
+        for (answer, status, message) in [
+            (&register, Status::Created, "successfully registered"),
+            (&login, Status::Ok, "successfully logged in"),
+        ] {
             let expected = json!({
                 "status": "success",
                 "message": message,
@@ -144,10 +162,15 @@ async fn everybody_else_gets_what_they_always_got() {
             });
             assert_eq!(answer.assert(status).body, expected);
         }
-        let code = admin.post(&format!("/users/{}/reset-code", app.find(&email).await.public_id), &[]).await;
+        let code = admin
+            .post(&format!("/users/{}/reset-code", app.find(&email).await.public_id), &[])
+            .await;
         let bearer = client.saying("Authorization", &format!("Bearer {}", login.token()));
         let logout = bearer.submit(LOGOUT, &[]).await;
-        assert_eq!(logout.body, json!({ "status": "success", "message": "successfully logged out" }));
+        assert_eq!(
+            logout.body,
+            json!({ "status": "success", "message": "successfully logged out" })
+        );
         let reset = [("code", code.body["code"].as_str().unwrap()), ("new_password", PASSWORD)];
         let reset = client.submit(RESET, &reset).await;
         let message = "successfully set the new password; please log in";
@@ -193,7 +216,11 @@ async fn over_tls_the_cookie_is_this_host_s_alone_and_no_other_name_counts() {
         let answer = visitor.submit(REGISTER, &ANN).await;
         let cookie = answer.set_cookie().unwrap();
         let with_prefix = format!("__Host-{}", app.cookie_name);
-        let (name, other) = if is_https { (&with_prefix, &app.cookie_name) } else { (&app.cookie_name, &with_prefix) };
+        let (name, other) = if is_https {
+            (&with_prefix, &app.cookie_name)
+        } else {
+            (&app.cookie_name, &with_prefix)
+        };
         assert_eq!(cookie.name, *name, "{what}");
         let secure: &[&str] = if is_https { &["Secure"] } else { &[] };
         let expected = [&["HttpOnly", "Max-Age=3600", "Path=/", "SameSite=Lax"], secure].concat();
@@ -231,7 +258,9 @@ async fn a_cookie_of_another_name_or_another_installation_is_none() {
     }
     // Also one that another installation has signed, whatever its name.
     let stranger = other.user("ann").await.token.unwrap();
-    for value in [stranger.as_str(), "", "x", "a.b.c", &format!("{token}x"), &format!("Bearer {token}")] {
+    for value in
+        [stranger.as_str(), "", "x", "a.b.c", &format!("{token}x"), &format!("Bearer {token}")]
+    {
         let answer = visitor.carrying(&app.cookie_name, value).script().open(USER).await;
         answer.assert_message(Status::Unauthorized, "Invalid token. Please log in again.");
     }
@@ -244,7 +273,9 @@ async fn no_other_name_reads_as_the_cookie_s_and_of_two_none_counts() {
     let other = app.user("bob").await.token.unwrap();
     let name = format!("__Host-{}", app.cookie_name);
     let decoded = name.replacen("__", "%5F%5F", 1);
-    let ask = async |cookies: String| app.visitor().script().saying("Cookie", &cookies).open(USER).await.status.code;
+    let ask = async |cookies: String| {
+        app.visitor().script().saying("Cookie", &cookies).open(USER).await.status.code
+    };
     assert_eq!(ask(format!("{name}={token}")).await, 200);
     assert_eq!(ask(format!("theme=dark; {name}={token}; {decoded}={other}")).await, 200);
     for cookies in [
@@ -269,7 +300,8 @@ async fn an_api_key_is_no_session_of_a_browser() {
         browser.script().open(USER).await.assert(Status::Unauthorized);
         assert_eq!(browser.open("/").await.leads_to("/"), "/login");
         let widget = form(&widget("one"));
-        let answer = browser.script().send(Method::Post, "/api/v1/widgets", Some(FORM), &widget).await;
+        let answer =
+            browser.script().send(Method::Post, "/api/v1/widgets", Some(FORM), &widget).await;
         answer.assert(Status::Unauthorized);
     }
 }
@@ -285,12 +317,17 @@ async fn what_stands_in_the_header_counts_before_the_cookie() {
     // What is refused there is refused, whatever the cookie says.
     let dead = bob.again().await;
     dead.post("/auth/logout", &[]).await.assert(Status::Ok);
-    for header in [token_of(&dead), "Bearer x".to_owned(), "Bearer".to_owned(), "Bearer ".to_owned()] {
+    for header in
+        [token_of(&dead), "Bearer x".to_owned(), "Bearer".to_owned(), "Bearer ".to_owned()]
+    {
         browser.saying("Authorization", &header).open(USER).await.assert(Status::Unauthorized);
     }
     let reads = browser.saying("Authorization", &token_of(&ann.key("r", "read").await));
     let template = form(&[("name", "one"), ("body", "text")]);
-    reads.send(Method::Post, "/api/v1/templates", Some(FORM), &template).await.assert(Status::Forbidden);
+    reads
+        .send(Method::Post, "/api/v1/templates", Some(FORM), &template)
+        .await
+        .assert(Status::Forbidden);
     // Another scheme is a matter of some proxy's.
     let user = browser.saying("Authorization", "Basic YW5uOng=").open(USER).await;
     assert_eq!(user.assert(Status::Ok).body["email"], "ann@example.com");
@@ -312,7 +349,10 @@ async fn logging_out_ends_the_session_and_takes_the_cookie() {
         assert_eq!(cookie.attributes, ["HttpOnly", "Max-Age=0", "Path=/", "SameSite=Lax"]);
         // It is over for whoever has kept it, too.
         assert!(!is_in(&browser).await);
-        leaving.get("/auth/user").await.assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
+        leaving
+            .get("/auth/user")
+            .await
+            .assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
         assert!(is_in(&other.in_a_browser()).await);
         let login = app.visitor().follow(LOGOUT, &browser_answer(&answer)).await;
         assert!(login.assert(Status::Ok).text.contains("You are signed out."), "{}", login.text);
@@ -332,12 +372,22 @@ fn browser_answer(answer: &Answer) -> Answer {
 async fn who_had_to_log_in_comes_to_the_page_that_they_wanted() {
     let app = TestApp::new().await;
     app.user("ann").await;
-    for wanted in ["/widgets", "/tasks?status=open&q=a+b%26c&page=2", "/templates?q=%C3%A4", "/account?", "/people"] {
+    for wanted in [
+        "/widgets",
+        "/tasks?status=open&q=a+b%26c&page=2",
+        "/templates?q=%C3%A4",
+        "/account?",
+        "/people",
+    ] {
         let asked = app.visitor().open(wanted).await;
         let login = asked.leads_to(wanted);
         assert!(login.starts_with("/login?next="), "{login}");
         let page = app.visitor().open(&login).await;
-        let forms: Vec<_> = page.elements().into_iter().filter_map(|e| e.get("action").map(str::to_owned)).collect();
+        let forms: Vec<_> = page
+            .elements()
+            .into_iter()
+            .filter_map(|e| e.get("action").map(str::to_owned))
+            .collect();
         let [target] = forms.as_slice() else { panic!("{}", page.text) };
         // A mistake on the way does not lose it.
         let target = resolve(&login, target);
@@ -350,12 +400,18 @@ async fn who_had_to_log_in_comes_to_the_page_that_they_wanted() {
             assert_next(&answer, &target, Status::Ok, wanted);
         }
         // Who has to register first gets there as well.
-        let link = page.elements().into_iter().find(|e| e.get("href").is_some_and(|href| href.contains("register")));
-        let register = app.visitor().open(&resolve(&login, link.unwrap().get("href").unwrap())).await;
-        let target = register.elements().iter().find_map(|e| e.get("action").map(str::to_owned)).unwrap();
+        let link = page
+            .elements()
+            .into_iter()
+            .find(|e| e.get("href").is_some_and(|href| href.contains("register")));
+        let register =
+            app.visitor().open(&resolve(&login, link.unwrap().get("href").unwrap())).await;
+        let target =
+            register.elements().iter().find_map(|e| e.get("action").map(str::to_owned)).unwrap();
         let email = format!("u{}@example.com", wanted.len());
         let target = resolve("/register", &target);
-        let answer = app.visitor().submit(&target, &[("email", &email), ("password", PASSWORD)]).await;
+        let answer =
+            app.visitor().submit(&target, &[("email", &email), ("password", PASSWORD)]).await;
         assert_next(&answer, &target, Status::Created, wanted);
     }
 }
@@ -409,7 +465,9 @@ async fn nobody_is_led_to_an_address_that_is_none_of_our_pages() {
         "evil",
         "user:pass@evil.example",
     ] {
-        let next: String = percent_encoding::utf8_percent_encode(next, percent_encoding::NON_ALPHANUMERIC).collect();
+        let next: String =
+            percent_encoding::utf8_percent_encode(next, percent_encoding::NON_ALPHANUMERIC)
+                .collect();
         let target = format!("{LOGIN}?next={next}");
         for visitor in [app.visitor(), entrance(&app.visitor())] {
             let answer = visitor.submit(&target, &LOGIN_OF_ANN).await;
@@ -418,11 +476,23 @@ async fn nobody_is_led_to_an_address_that_is_none_of_our_pages() {
         }
         // Nor does a page take it further.
         let page = app.visitor().open(&format!("/login?next={next}")).await;
-        assert!(page.elements().iter().all(|element| element.get("action").is_none_or(|a| !a.contains('?'))), "{next}");
+        assert!(
+            page.elements()
+                .iter()
+                .all(|element| element.get("action").is_none_or(|a| !a.contains('?'))),
+            "{next}"
+        );
     }
     // What follows the question mark stays behind it.
-    for next in ["tasks?//evil.example", "tasks?q=https://evil.example", "tasks?a=/../../x", "tasks?\\\\evil"] {
-        let encoded: String = percent_encoding::utf8_percent_encode(next, percent_encoding::NON_ALPHANUMERIC).collect();
+    for next in [
+        "tasks?//evil.example",
+        "tasks?q=https://evil.example",
+        "tasks?a=/../../x",
+        "tasks?\\\\evil",
+    ] {
+        let encoded: String =
+            percent_encoding::utf8_percent_encode(next, percent_encoding::NON_ALPHANUMERIC)
+                .collect();
         let target = format!("{LOGIN}?next={encoded}");
         let led = app.visitor().submit(&target, &LOGIN_OF_ANN).await.leads_to(&target);
         assert_eq!(led, format!("/{next}"));

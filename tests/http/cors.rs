@@ -5,7 +5,8 @@ use rocket::http::{Method, Status};
 use crate::support::{Answer, TestApp};
 
 const APP: &str = "https://app.example.org";
-const ORIGINS: &[(&str, &str)] = &[("cors_origins", "[\"https://app.example.org\", \"http://localhost:3000\"]")];
+const ORIGINS: &[(&str, &str)] =
+    &[("cors_origins", "[\"https://app.example.org\", \"http://localhost:3000\"]")];
 
 async fn preflight(app: &TestApp, origin: &str, path: &str) -> Answer {
     let headers = [
@@ -18,7 +19,9 @@ async fn preflight(app: &TestApp, origin: &str, path: &str) -> Answer {
 
 fn cors_headers(answer: &Answer) -> Vec<(&str, &str)> {
     let named = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    named.filter(|(name, _)| name.to_lowercase().starts_with("access-control-") || *name == "Vary").collect()
+    named
+        .filter(|(name, _)| name.to_lowercase().starts_with("access-control-") || *name == "Vary")
+        .collect()
 }
 
 #[rocket::async_test]
@@ -84,7 +87,10 @@ async fn a_preflight_says_what_may_be_sent_where() {
     answer.assert(Status::NoContent);
     assert_eq!(answer.text, "");
     assert_eq!(answer.header("Access-Control-Allow-Origin"), Some("http://localhost:3000"));
-    assert_eq!(answer.header("Access-Control-Allow-Methods"), Some("DELETE, GET, HEAD, PATCH, PUT"));
+    assert_eq!(
+        answer.header("Access-Control-Allow-Methods"),
+        Some("DELETE, GET, HEAD, PATCH, PUT")
+    );
     let allowed = answer.header("Access-Control-Allow-Headers").unwrap();
     for name in ["Authorization", "Content-Type", "If-Match", "If-None-Match"] {
         assert!(allowed.contains(name), "{allowed}");
@@ -92,7 +98,10 @@ async fn a_preflight_says_what_may_be_sent_where() {
     assert!(answer.header("Access-Control-Max-Age").is_some());
     preflight(&app, APP, "/nowhere").await.assert(Status::NotFound);
     // OPTIONS alone is no question of a browser's.
-    app.anon().send_with(Method::Options, "/widgets", &[("Origin", APP)], "").await.assert(Status::MethodNotAllowed);
+    app.anon()
+        .send_with(Method::Options, "/widgets", &[("Origin", APP)], "")
+        .await
+        .assert(Status::MethodNotAllowed);
 }
 
 #[rocket::async_test]

@@ -63,7 +63,10 @@ impl Deed {
         let fields = self.fields.iter().map(|(name, value)| (*name, value.as_str()));
         let body = match content_type {
             FORM => form(&fields.collect::<Vec<_>>()),
-            _ => fields.map(|(name, value)| (name.to_owned(), json!(value))).collect::<Value>().to_string(),
+            _ => fields
+                .map(|(name, value)| (name.to_owned(), json!(value)))
+                .collect::<Value>()
+                .to_string(),
         };
         visitor.send(self.method, &self.path, Some(content_type), &body).await
     }
@@ -87,16 +90,25 @@ impl Scene {
         let admin = app.admin().await;
         let target = app.user("target").await;
         admin.add_widget("old").await.assert(Status::Created);
-        admin.post("/templates", &[("name", "old"), ("body", "text")]).await.assert(Status::Created);
-        let id_of = |answer: Answer| answer.assert(Status::Created).body["id"].as_str().unwrap().to_owned();
+        admin
+            .post("/templates", &[("name", "old"), ("body", "text")])
+            .await
+            .assert(Status::Created);
+        let id_of =
+            |answer: Answer| answer.assert(Status::Created).body["id"].as_str().unwrap().to_owned();
         let task = id_of(admin.post("/tasks", &[("title", "old")]).await);
         let key = id_of(admin.post("/auth/keys", &[("name", "old"), ("scope", "read")]).await);
         let other = admin.again().await;
         let sessions = other.get("/auth/sessions").await;
-        let session = sessions.body["items"].as_array().unwrap().iter().find(|session| session["current"] == true);
+        let session = sessions.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|session| session["current"] == true);
         let session = session.unwrap()["id"].as_str().unwrap().to_owned();
         let root_id = root.public_id().await;
-        let code = admin.post(&format!("/users/{root_id}/reset-code"), &[]).await.body["code"].take();
+        let code =
+            admin.post(&format!("/users/{root_id}/reset-code"), &[]).await.body["code"].take();
         let code = code.as_str().unwrap().to_owned();
         let (token, target) = (admin.token.clone().unwrap(), target.public_id().await.to_string());
         drop((root, admin, other));
@@ -106,7 +118,8 @@ impl Scene {
 
     /// What has an effect at a route. A route that is not here fails.
     fn deed(&self, route: &Route) -> Deed {
-        let widget = [("name", "new"), ("info_url", "https://example.org"), ("deadline", "2027-01-01")];
+        let widget =
+            [("name", "new"), ("info_url", "https://example.org"), ("deadline", "2027-01-01")];
         let account = [("email", "new@example.com"), ("password", PASSWORD)];
         let new_password = ("new_password", "tinker tailor soldier spy");
         let fields: &[(&'static str, &str)] = match route.name.as_deref().unwrap() {
@@ -145,7 +158,10 @@ impl Scene {
         };
         Deed {
             method: route.method,
-            path: path.replace("<public_id>", &self.target).replace("<name>", "old").replace("<id>", id),
+            path: path
+                .replace("<public_id>", &self.target)
+                .replace("<name>", "old")
+                .replace("<id>", id),
             fields: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
         }
     }
@@ -158,7 +174,8 @@ impl Scene {
 
 /// Every route that writes, but the one that has no effect where there is an administrator: see below.
 fn routes_that_write(app: &TestApp) -> impl Iterator<Item = &Route> {
-    app.routes().filter(|route| route.method != Method::Get && route.name.as_deref() != Some("set_up"))
+    app.routes()
+        .filter(|route| route.method != Method::Get && route.name.as_deref() != Some("set_up"))
 }
 
 /// Sends what has an effect in every way that no page of ours does, and checks that it has none.
@@ -169,7 +186,8 @@ async fn nothing_comes_of(deed: &Deed, browser: &Visitor<'_>) {
             for content_type in CONTENT_TYPES {
                 let visitor = said(browser, headers).saying("Accept", accept);
                 let answer = deed.send(&visitor, content_type).await;
-                let what = format!("{} {} {headers:?} {accept} {content_type}", deed.method, deed.path);
+                let what =
+                    format!("{} {} {headers:?} {accept} {content_type}", deed.method, deed.path);
                 assert_eq!(answer.status, Status::Forbidden, "{what}: {}", answer.text);
                 assert_eq!(answer.set_cookie(), None, "{what}");
                 assert_eq!(answer.header("Access-Control-Allow-Credentials"), None, "{what}");
@@ -182,7 +200,9 @@ async fn nothing_comes_of(deed: &Deed, browser: &Visitor<'_>) {
 #[rocket::async_test]
 async fn what_another_site_sends_with_an_administrator_s_cookie_has_no_effect_on_any_route() {
     // That a page may call the API with tokens of its own does not give it the cookie.
-    for settings in [&[][..], &[("cors_origins", "[\"https://evil.example\"]")], &[("cors_origins", "[\"*\"]")]] {
+    for settings in
+        [&[][..], &[("cors_origins", "[\"https://evil.example\"]")], &[("cors_origins", "[\"*\"]")]]
+    {
         let scene = Scene::new(settings).await;
         let app = scene.app.copy(settings).await;
         for route in routes_that_write(&app) {
@@ -204,17 +224,24 @@ async fn the_same_requests_have_an_effect_from_here_and_with_a_token_from_everyw
     let scene = Scene::new(&[]).await;
     for route in routes_that_write(&scene.app) {
         let app = scene.app.copy(&[]).await;
-        something_comes_of(&scene.deed(route), &said(&scene.browser(&app).script(), FROM_HERE[0])).await;
+        something_comes_of(&scene.deed(route), &said(&scene.browser(&app).script(), FROM_HERE[0]))
+            .await;
         // A page that has a token knows what it does; also where the browser sends our cookie with it.
         let app = scene.app.copy(&[]).await;
-        let bearer = scene.browser(&app).script().saying("Authorization", &format!("Bearer {}", scene.token));
+        let bearer = scene
+            .browser(&app)
+            .script()
+            .saying("Authorization", &format!("Bearer {}", scene.token));
         something_comes_of(&scene.deed(route), &said(&bearer, ELSEWHERE[1])).await;
     }
     // Browsers of all times, one after the other.
     let app = scene.app.copy(&[]).await;
     for (n, headers) in FROM_HERE.into_iter().enumerate() {
-        let deed =
-            Deed { method: Method::Post, path: "/api/v1/tasks".to_owned(), fields: vec![("title", n.to_string())] };
+        let deed = Deed {
+            method: Method::Post,
+            path: "/api/v1/tasks".to_owned(),
+            fields: vec![("title", n.to_string())],
+        };
         something_comes_of(&deed, &said(&scene.browser(&app).script(), headers)).await;
     }
 }
@@ -227,7 +254,8 @@ async fn ways_in() -> [(TestApp, Deed); 3] {
         fields: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
     };
     let new = TestApp::with(&[("remote_setup", "true")]).await;
-    let fields = [("code", new.setup_code.reveal()), ("email", "new@example.com"), ("password", PASSWORD)];
+    let fields =
+        [("code", new.setup_code.reveal()), ("email", "new@example.com"), ("password", PASSWORD)];
     let set_up = deed("setup", &fields);
     let used = TestApp::new().await;
     used.user("ann").await;
@@ -246,8 +274,9 @@ async fn another_site_logs_nobody_in_and_makes_no_administrator() {
         let script = app.visitor().script().saying("Widgetd-Session", "cookie");
         let with_cookie = app.visitor().script().carrying(&app.cookie_name, "any");
         let before = app.dump();
-        let from_elsewhere =
-            ELSEWHERE.iter().flat_map(|headers| [&navigates, &script].map(|visitor| (visitor, *headers)));
+        let from_elsewhere = ELSEWHERE
+            .iter()
+            .flat_map(|headers| [&navigates, &script].map(|visitor| (visitor, *headers)));
         let with_cookie = ELSEWHERE.iter().chain(&SILENT).map(|headers| (&with_cookie, *headers));
         for (visitor, headers) in from_elsewhere.chain(with_cookie) {
             let answer = deed.send(&said(visitor, headers), FORM).await;
@@ -277,15 +306,23 @@ async fn who_does_not_say_from_where_and_has_no_cookie_is_no_browser_of_our_time
 #[rocket::async_test]
 async fn nothing_that_another_site_has_made_up_is_shown_as_if_it_were_ours() {
     let app = TestApp::with(&[("remote_setup", "true")]).await;
-    let elsewhere = said(&app.visitor(), &[("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")]);
+    let elsewhere = said(
+        &app.visitor(),
+        &[("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")],
+    );
     for path in ["register", "login", "reset", "setup"] {
         for name in ["email", "login", "code", "username", "Call 555"] {
-            let page = elsewhere.submit(&format!("/api/v1/auth/{path}"), &[(name, "Call 555 now")]).await;
+            let page =
+                elsewhere.submit(&format!("/api/v1/auth/{path}"), &[(name, "Call 555 now")]).await;
             let shows = page.text.contains("555");
             // The one field of a registration that is at fault says so itself.
             let says_why = path == "register" && ["email", "username"].contains(&name);
             assert!(page.is_page() && (!shows || says_why), "{path} {name}: {}", page.text);
-            assert!(page.elements().iter().all(|e| e.get("value").is_none_or(|value| !value.contains("555"))));
+            assert!(
+                page.elements()
+                    .iter()
+                    .all(|e| e.get("value").is_none_or(|value| !value.contains("555")))
+            );
         }
     }
 }
@@ -299,12 +336,20 @@ async fn a_form_on_another_site_registers_who_has_no_cookie_and_gives_them_none(
             let email = format!("u{n}@example.com");
             let path = "/api/v1/auth/register?next=tasks";
             let answer = visitor.submit(path, &[("email", &email), ("password", PASSWORD)]).await;
-            assert_eq!(answer.assert(Status::SeeOther).leads_to(path), format!("/login?notice={notice}"));
+            assert_eq!(
+                answer.assert(Status::SeeOther).leads_to(path),
+                format!("/login?notice={notice}")
+            );
             assert_eq!(answer.set_cookie(), None);
             assert_eq!(app.find(&email).await.email.as_str(), email);
             let login = visitor.follow(path, &answer).await;
             assert_eq!(
-                login.assert(Status::Ok).elements().iter().filter(|e| e.get("role") == Some("status")).count(),
+                login
+                    .assert(Status::Ok)
+                    .elements()
+                    .iter()
+                    .filter(|e| e.get("role") == Some("status"))
+                    .count(),
                 1
             );
         }
@@ -322,16 +367,29 @@ async fn what_only_reads_changes_nothing_and_no_other_origin_can_read_it() {
     let mut count = 0;
     for route in app.routes().filter(|route| route.method == Method::Get) {
         let path = route.uri.path().replace("<version>/<name..>", "any/style.css");
-        let path = path.replace("<name>", "old").replace("<public_id>", &scene.target).replace("<id>", &scene.task);
+        let path = path
+            .replace("<name>", "old")
+            .replace("<public_id>", &scene.target)
+            .replace("<id>", &scene.task);
         let path = path.replace("<code>", app.setup_code.reveal());
         for headers in ELSEWHERE {
             for method in [Method::Get, Method::Head] {
-                let answer = said(&scene.browser(&app), headers).send(method, &path, None, "").await;
+                let answer =
+                    said(&scene.browser(&app), headers).send(method, &path, None, "").await;
                 // There is an administrator.
-                let expected: &[u16] = if path.starts_with("/setup/") { &[404] } else { &[200, 303] };
-                assert!(expected.contains(&answer.status.code), "{path} {headers:?}: {}", answer.text);
+                let expected: &[u16] =
+                    if path.starts_with("/setup/") { &[404] } else { &[200, 303] };
+                assert!(
+                    expected.contains(&answer.status.code),
+                    "{path} {headers:?}: {}",
+                    answer.text
+                );
                 assert_eq!(answer.header("Access-Control-Allow-Origin"), None, "{path}");
-                assert_eq!(answer.header("Cross-Origin-Resource-Policy"), Some("same-origin"), "{path}");
+                assert_eq!(
+                    answer.header("Cross-Origin-Resource-Policy"),
+                    Some("same-origin"),
+                    "{path}"
+                );
             }
         }
         count += 1;
@@ -340,7 +398,10 @@ async fn what_only_reads_changes_nothing_and_no_other_origin_can_read_it() {
     assert!(app.dump() == before);
     // Who may read answers may do so with a token, not with the cookie.
     for origin in ["https://ours.example", "https://evil.example"] {
-        let answer = said(&scene.browser(&app), &[("Origin", origin)]).script().open("/api/v1/auth/user").await;
+        let answer = said(&scene.browser(&app), &[("Origin", origin)])
+            .script()
+            .open("/api/v1/auth/user")
+            .await;
         assert_eq!(answer.header("Access-Control-Allow-Credentials"), None);
     }
 }
@@ -349,12 +410,16 @@ async fn what_only_reads_changes_nothing_and_no_other_origin_can_read_it() {
 async fn no_other_origin_may_send_what_asks_for_a_cookie() {
     for origins in ["[\"https://evil.example\"]", "[\"*\"]"] {
         let app = TestApp::with(&[("cors_origins", origins)]).await;
-        let preflight = said(&app.visitor(), &[("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")])
-            .saying("Access-Control-Request-Method", "POST")
-            .saying("Access-Control-Request-Headers", "content-type,widgetd-session")
-            .send(Method::Options, "/api/v1/auth/login", None, "")
-            .await;
-        let allowed = preflight.assert(Status::NoContent).header("Access-Control-Allow-Headers").unwrap();
+        let preflight = said(
+            &app.visitor(),
+            &[("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example")],
+        )
+        .saying("Access-Control-Request-Method", "POST")
+        .saying("Access-Control-Request-Headers", "content-type,widgetd-session")
+        .send(Method::Options, "/api/v1/auth/login", None, "")
+        .await;
+        let allowed =
+            preflight.assert(Status::NoContent).header("Access-Control-Allow-Headers").unwrap();
         assert!(!allowed.contains('*') && !allowed.to_lowercase().contains("widgetd"), "{allowed}");
         assert_eq!(preflight.header("Access-Control-Allow-Credentials"), None);
     }
@@ -364,13 +429,55 @@ async fn no_other_origin_may_send_what_asks_for_a_cookie() {
 async fn where_a_proxy_stands_before_it_the_origin_is_the_one_that_browsers_see() {
     let proxy = ("trusted_proxies", "[\"192.0.2.1\"]");
     for (settings, scheme, host, origin, is_ours) in [
-        (&[("public_url", "\"https://example.org/w/\"")][..], None, "10.0.0.7:8000", "https://example.org", true),
-        (&[("public_url", "\"https://example.org/w/\"")], None, "10.0.0.7:8000", "http://10.0.0.7:8000", true),
-        (&[("public_url", "\"https://example.org/w/\"")], None, "10.0.0.7:8000", "https://10.0.0.7:8000", false),
-        (&[("public_url", "\"https://example.org/w/\"")], None, "10.0.0.7:8000", "http://10.0.0.8:8000", false),
-        (&[("public_url", "\"https://example.org/w/\"")], None, "example.org", "http://example.org", false),
-        (&[("public_url", "\"https://example.org/w/\"")], None, "example.org", "https://example.org/w", false),
-        (&[("public_url", "\"http://10.0.0.7:8080/\"")], None, "localhost", "http://10.0.0.7:8080", true),
+        (
+            &[("public_url", "\"https://example.org/w/\"")][..],
+            None,
+            "10.0.0.7:8000",
+            "https://example.org",
+            true,
+        ),
+        (
+            &[("public_url", "\"https://example.org/w/\"")],
+            None,
+            "10.0.0.7:8000",
+            "http://10.0.0.7:8000",
+            true,
+        ),
+        (
+            &[("public_url", "\"https://example.org/w/\"")],
+            None,
+            "10.0.0.7:8000",
+            "https://10.0.0.7:8000",
+            false,
+        ),
+        (
+            &[("public_url", "\"https://example.org/w/\"")],
+            None,
+            "10.0.0.7:8000",
+            "http://10.0.0.8:8000",
+            false,
+        ),
+        (
+            &[("public_url", "\"https://example.org/w/\"")],
+            None,
+            "example.org",
+            "http://example.org",
+            false,
+        ),
+        (
+            &[("public_url", "\"https://example.org/w/\"")],
+            None,
+            "example.org",
+            "https://example.org/w",
+            false,
+        ),
+        (
+            &[("public_url", "\"http://10.0.0.7:8080/\"")],
+            None,
+            "localhost",
+            "http://10.0.0.7:8080",
+            true,
+        ),
         (&[proxy], Some("https"), "example.org", "https://example.org", true),
         (&[proxy], Some("https"), "example.org", "http://example.org", false),
         (&[proxy], None, "example.org", "https://example.org", false),
@@ -380,12 +487,14 @@ async fn where_a_proxy_stands_before_it_the_origin_is_the_one_that_browsers_see(
     ] {
         let app = TestApp::with(settings).await;
         app.user("ann").await;
-        let mut visitor = app.visitor().silent_on("Sec-Fetch-Site").saying("Host", host).saying("Origin", origin);
+        let mut visitor =
+            app.visitor().silent_on("Sec-Fetch-Site").saying("Host", host).saying("Origin", origin);
         if let Some(scheme) = scheme {
             visitor = visitor.saying("X-Forwarded-Proto", scheme);
         }
-        let answer =
-            visitor.submit("/api/v1/auth/login", &[("login", "ann@example.com"), ("password", PASSWORD)]).await;
+        let answer = visitor
+            .submit("/api/v1/auth/login", &[("login", "ann@example.com"), ("password", PASSWORD)])
+            .await;
         let expected = if is_ours { Status::SeeOther } else { Status::Forbidden };
         assert_eq!(answer.status, expected, "{settings:?} {scheme:?} {host} {origin}");
     }

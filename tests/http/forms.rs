@@ -26,14 +26,19 @@ fn here(app: &TestApp) -> Visitor<'_> {
 /// What is said of all of a form.
 #[track_caller]
 fn summary(page: &Answer) -> String {
-    let alerts: Vec<_> = page.elements().into_iter().filter(|e| e.get("role") == Some("alert")).collect();
+    let alerts: Vec<_> =
+        page.elements().into_iter().filter(|e| e.get("role") == Some("alert")).collect();
     let [alert] = alerts.as_slice() else { panic!("{alerts:?}") };
     alert.text.clone()
 }
 
 /// The names of a form's fields.
 fn fields_of(page: &Answer) -> Vec<String> {
-    page.elements().iter().filter(|e| e.tag == "input").map(|e| e.get("name").unwrap().to_owned()).collect()
+    page.elements()
+        .iter()
+        .filter(|e| e.tag == "input")
+        .map(|e| e.get("name").unwrap().to_owned())
+        .collect()
 }
 
 #[rocket::async_test]
@@ -45,15 +50,40 @@ async fn a_form_that_is_refused_comes_back_with_each_error_beside_its_field() {
         (LOGIN, &[("login", "first last"), ("password", SECRET)], "login"),
         (LOGIN, &[("login", "ann@example.com"), ("password", "")], "password"),
         (REGISTER, &[("email", ""), ("username", ""), ("password", "")], "email"),
-        (REGISTER, &[("email", "first last"), ("username", "a b"), ("password", "hunter2")], "email"),
-        (REGISTER, &[("email", "ann@example.com"), ("username", "a"), ("password", SECRET)], "username"),
-        (REGISTER, &[("email", "ann@example.com"), ("username", "ann"), ("password", "password1")], "password"),
+        (
+            REGISTER,
+            &[("email", "first last"), ("username", "a b"), ("password", "hunter2")],
+            "email",
+        ),
+        (
+            REGISTER,
+            &[("email", "ann@example.com"), ("username", "a"), ("password", SECRET)],
+            "username",
+        ),
+        (
+            REGISTER,
+            &[("email", "ann@example.com"), ("username", "ann"), ("password", "password1")],
+            "password",
+        ),
         (RESET, &[("code", ""), ("new_password", "")], "code"),
         (RESET, &[("code", "nonsense"), ("new_password", "hunter2")], "code"),
         (RESET, &[("code", CODE), ("new_password", SECRET)], "code"),
         (RESET, &[("code", CODE), ("new_password", "hunter2")], "new_password"),
-        (SETUP, &[("code", CODE), ("email", "first last"), ("username", "a b"), ("password", "hunter2")], "email"),
-        (SETUP, &[("code", CODE), ("email", "ann@example.com"), ("username", ""), ("password", "")], "password"),
+        (
+            SETUP,
+            &[
+                ("code", CODE),
+                ("email", "first last"),
+                ("username", "a b"),
+                ("password", "hunter2"),
+            ],
+            "email",
+        ),
+        (
+            SETUP,
+            &[("code", CODE), ("email", "ann@example.com"), ("username", ""), ("password", "")],
+            "password",
+        ),
     ] {
         let told = visitor.script().submit(path, fields).await;
         let errors = told.assert(Status::BadRequest).body["errors"].as_object().unwrap().clone();
@@ -71,11 +101,19 @@ async fn a_form_that_is_refused_comes_back_with_each_error_beside_its_field() {
             }
             let expected = errors.get(*name).map_or("", |why| why.as_str().unwrap());
             assert_eq!(page.element(&format!("{name}-error")).text, expected, "{path} {fields:?}");
-            assert_eq!(input.get("aria-invalid").is_some(), errors.contains_key(*name), "{path} {name}");
+            assert_eq!(
+                input.get("aria-invalid").is_some(),
+                errors.contains_key(*name),
+                "{path} {name}"
+            );
             let described = input.get("aria-describedby").unwrap();
             assert!(described.split(' ').any(|id| id == format!("{name}-error")), "{described}");
             let is_secret = name.ends_with("password");
-            assert_eq!(input.get("value"), Some(if is_secret { "" } else { typed }), "{path} {name}");
+            assert_eq!(
+                input.get("value"),
+                Some(if is_secret { "" } else { typed }),
+                "{path} {name}"
+            );
             assert_eq!(input.get("type") == Some("password"), is_secret, "{path} {name}");
             assert_eq!(input.has("autofocus"), *name == first, "{path} {fields:?}: {name}");
         }
@@ -86,7 +124,8 @@ async fn a_form_that_is_refused_comes_back_with_each_error_beside_its_field() {
 #[rocket::async_test]
 async fn a_link_that_is_wrong_is_told_above_the_form_that_it_leads_to() {
     let app = TestApp::new().await;
-    let fields = [("code", CODE), ("email", "ann@example.com"), ("username", ""), ("password", PASSWORD)];
+    let fields =
+        [("code", CODE), ("email", "ann@example.com"), ("username", ""), ("password", PASSWORD)];
     let page = here(&app).submit(SETUP, &fields).await;
     page.assert(Status::BadRequest);
     assert_eq!(summary(&page), "The link is wrong, has been used, or has expired");
@@ -107,7 +146,10 @@ async fn no_error_is_kept_silent_whatever_field_it_is_of() {
                 let why = why.as_str().unwrap();
                 let is_told = |text: &str| text.contains(why);
                 assert!(
-                    elements.iter().any(|e| e.get("class").is_some_and(|c| c.contains("error")) && is_told(&e.text)),
+                    elements
+                        .iter()
+                        .any(|e| e.get("class").is_some_and(|c| c.contains("error"))
+                            && is_told(&e.text)),
                     "{path} {name}: {field} {why}: {}",
                     page.text
                 );
@@ -142,14 +184,19 @@ async fn what_was_typed_stays_text_however_it_looks() {
             (SETUP, "email"),
             (SETUP, "username"),
         ] {
-            let tags =
-                |page: &Answer| page.elements().into_iter().map(|e| (e.tag, e.attributes.len())).collect::<Vec<_>>();
+            let tags = |page: &Answer| {
+                page.elements().into_iter().map(|e| (e.tag, e.attributes.len())).collect::<Vec<_>>()
+            };
             let page = visitor.submit(path, &[(name, hostile)]).await;
             let harmless = visitor.submit(path, &[(name, "?")]).await;
             assert_eq!(page.element(name).get("value"), Some(hostile), "{path}");
             assert_eq!(tags(&page), tags(&harmless), "{path} {name} {hostile}");
             let next = format!("{path}?next={}", form(&[(&format!("tasks?{hostile}"), "")]));
-            assert_eq!(tags(&visitor.submit(&next, &[(name, hostile)]).await), tags(&harmless), "{next}");
+            assert_eq!(
+                tags(&visitor.submit(&next, &[(name, hostile)]).await),
+                tags(&harmless),
+                "{next}"
+            );
             // Nor does a field's own name become anything else.
             let page = visitor.submit(path, &[(hostile, hostile)]).await;
             let harmless = visitor.submit(path, &[("nobody_asked", "?")]).await;
@@ -185,7 +232,9 @@ async fn a_wrong_password_and_a_taken_name_are_told_above_the_form_that_keeps_wh
     page.assert(Status::Conflict);
     assert_eq!(summary(&page), "ann@example.com is already registered");
     assert_eq!(page.element("code").get("value"), Some(app.setup_code.reveal()));
-    for page in [page, app.visitor().submit(LOGIN, &[("login", "ann"), ("password", "hunter2")]).await] {
+    for page in
+        [page, app.visitor().submit(LOGIN, &[("login", "ann"), ("password", "hunter2")]).await]
+    {
         assert!(!page.text.contains(PASSWORD) && !page.text.contains("hunter2"), "{}", page.text);
     }
 }
@@ -220,7 +269,11 @@ async fn too_many_attempts_are_told_on_the_form_with_the_time_to_come_back() {
             }
         }
         page.assert(Status::TooManyRequests);
-        assert!(summary(&page).starts_with("Too many attempts. Please try again in "), "{}", page.text);
+        assert!(
+            summary(&page).starts_with("Too many attempts. Please try again in "),
+            "{}",
+            page.text
+        );
         assert!(page.header("Retry-After").unwrap().parse::<u64>().unwrap() > 0);
         assert_eq!(page.element(shown.0).get("value"), Some(shown.1));
     }
@@ -229,20 +282,31 @@ async fn too_many_attempts_are_told_on_the_form_with_the_time_to_come_back() {
 #[rocket::async_test]
 async fn where_registration_is_closed_there_is_no_form_for_it() {
     let app = TestApp::with(&[("registration", "closed")]).await;
-    let links_to =
-        |page: &Answer| page.elements().iter().any(|e| e.get("href").is_some_and(|h| h.ends_with("register")));
+    let links_to = |page: &Answer| {
+        page.elements().iter().any(|e| e.get("href").is_some_and(|h| h.ends_with("register")))
+    };
     let page = app.visitor().open("/register").await;
     assert!(page.assert(Status::Ok).text.contains("Registration is closed."), "{}", page.text);
     assert_eq!(fields_of(&page), Vec::<String>::new());
-    let page = app.visitor().submit(REGISTER, &[("email", "ann@example.com"), ("password", PASSWORD)]).await;
-    assert!(page.assert(Status::Forbidden).text.contains("Registration is closed."), "{}", page.text);
+    let page = app
+        .visitor()
+        .submit(REGISTER, &[("email", "ann@example.com"), ("password", PASSWORD)])
+        .await;
+    assert!(
+        page.assert(Status::Forbidden).text.contains("Registration is closed."),
+        "{}",
+        page.text
+    );
     assert_eq!(fields_of(&page), Vec::<String>::new());
     assert!(!links_to(&app.visitor().open("/login").await));
     for registration in ["open", "approval"] {
         let app = TestApp::with(&[("registration", registration)]).await;
         assert!(links_to(&app.visitor().open("/login").await));
         let page = app.visitor().open("/register").await;
-        assert_eq!(page.text.contains("An administrator approves your account"), registration == "approval");
+        assert_eq!(
+            page.text.contains("An administrator approves your account"),
+            registration == "approval"
+        );
     }
 }
 
@@ -251,7 +315,11 @@ async fn the_page_to_log_in_tells_what_went_before_in_words_of_ours() {
     let app = TestApp::with(&[("registration", "approval")]).await;
     let notice = async |query: &str| {
         let page = app.visitor().open(&format!("/login{query}")).await;
-        let said = page.assert(Status::Ok).elements().into_iter().find(|e| e.get("role") == Some("status"));
+        let said = page
+            .assert(Status::Ok)
+            .elements()
+            .into_iter()
+            .find(|e| e.get("role") == Some("status"));
         said.map(|element| element.text)
     };
     for (name, words) in [
@@ -263,11 +331,15 @@ async fn the_page_to_log_in_tells_what_went_before_in_words_of_ours() {
         let said = notice(&format!("?notice={name}")).await.unwrap();
         assert!(said.contains(words), "{said}");
     }
-    for query in ["", "?notice=", "?notice=Waiting", "?notice=%3Cb%3Eyou+have+won", "?other=reset"] {
+    for query in ["", "?notice=", "?notice=Waiting", "?notice=%3Cb%3Eyou+have+won", "?other=reset"]
+    {
         assert_eq!(notice(query).await, None, "{query}");
     }
     // Approved or not, who has registered is led there.
-    let answer = app.visitor().submit(REGISTER, &[("email", "ann@example.com"), ("password", PASSWORD)]).await;
+    let answer = app
+        .visitor()
+        .submit(REGISTER, &[("email", "ann@example.com"), ("password", PASSWORD)])
+        .await;
     let page = app.visitor().follow(REGISTER, &answer).await;
     assert!(page.text.contains("An administrator has to approve your account"), "{}", page.text);
 }
@@ -281,7 +353,11 @@ async fn the_page_for_the_first_administrator_has_a_form_where_the_link_is_good(
     assert_eq!(page.element("code").get("value"), Some(app.setup_code.reveal()));
     for wrong in [CODE, "nonsense", "%22%3E%3Cscript%3E"] {
         let page = here(&app).open(&format!("/setup/{wrong}")).await;
-        assert!(page.assert(Status::NotFound).text.contains("This link is wrong, or has been used."), "{}", page.text);
+        assert!(
+            page.assert(Status::NotFound).text.contains("This link is wrong, or has been used."),
+            "{}",
+            page.text
+        );
         assert_eq!(fields_of(&page), Vec::<String>::new());
     }
     let page = app.visitor().open(&path).await;
@@ -289,7 +365,8 @@ async fn the_page_for_the_first_administrator_has_a_form_where_the_link_is_good(
     assert!(!page.text.contains(app.setup_code.reveal()), "{}", page.text);
     assert!(here(&app).open("/login").await.text.contains("has no administrator yet"));
     assert!(!app.visitor().open("/login").await.text.contains("has no administrator yet"));
-    let fields = [("code", app.setup_code.reveal()), ("email", "ann@example.com"), ("password", PASSWORD)];
+    let fields =
+        [("code", app.setup_code.reveal()), ("email", "ann@example.com"), ("password", PASSWORD)];
     here(&app).submit(SETUP, &fields).await.assert(Status::SeeOther);
     assert_eq!(fields_of(&here(&app).open(&path).await), Vec::<String>::new());
     assert!(!here(&app).open("/login").await.text.contains("has no administrator yet"));
@@ -323,18 +400,31 @@ async fn who_logs_out_and_is_not_logged_in_any_more_is_led_to_log_in() {
 async fn a_path_that_nobody_knows_is_a_page_for_browsers_and_json_for_others() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await.in_a_browser();
-    for path in
-        ["/nope", "/nope/", "/a/b/c", "//nope", "/login/x", "/widgets/one", "/setup", "/assets", "/assets/any/x.js"]
-    {
+    for path in [
+        "/nope",
+        "/nope/",
+        "/a/b/c",
+        "//nope",
+        "/login/x",
+        "/widgets/one",
+        "/setup",
+        "/assets",
+        "/assets/any/x.js",
+    ] {
         for visitor in [&app.visitor(), &ann] {
             let page = visitor.open(path).await;
             assert!(page.assert(Status::NotFound).is_page(), "{path}: {}", page.text);
             assert!(page.text.contains("There is nothing at this address."), "{}", page.text);
-            for accept in ["*/*", "application/json", "image/avif,image/webp,*/*;q=0.8", "text/css,*/*;q=0.1"] {
+            for accept in
+                ["*/*", "application/json", "image/avif,image/webp,*/*;q=0.8", "text/css,*/*;q=0.1"]
+            {
                 let answer = visitor.saying("Accept", accept).open(path).await;
                 assert!(!answer.assert(Status::NotFound).is_page(), "{path} {accept}");
             }
-            assert!(!visitor.silent_on("Accept").open(path).await.assert(Status::NotFound).is_page(), "{path}");
+            assert!(
+                !visitor.silent_on("Accept").open(path).await.assert(Status::NotFound).is_page(),
+                "{path}"
+            );
         }
     }
 }
@@ -348,22 +438,34 @@ async fn below_the_api_a_browser_gets_json_wherever_there_is_no_form() {
     let task = admin.post("/tasks", &[("title", "one")]).await.body["id"].take();
     let id = admin.public_id().await.to_string();
     let mut count = 0;
-    for route in app.routes().filter(|route| route.method == Method::Get && route.uri.path().starts_with("/api/v1/")) {
+    for route in app
+        .routes()
+        .filter(|route| route.method == Method::Get && route.uri.path().starts_with("/api/v1/"))
+    {
         if route.name.as_deref() == Some("show_api_pages") {
             continue;
         }
         let path = route.uri.path().replace("<name>", "one").replace("<public_id>", &id);
         let path = path.replace("<id>", task.as_str().unwrap());
         let answer = admin.in_a_browser().open(&path).await;
-        assert_eq!(answer.assert(Status::Ok).header("Content-Type"), Some("application/json"), "{path}");
+        assert_eq!(
+            answer.assert(Status::Ok).header("Content-Type"),
+            Some("application/json"),
+            "{path}"
+        );
         let answer = app.visitor().open(&path).await;
         assert_eq!(answer.header("Content-Type"), Some("application/json"), "{path}");
-        assert_eq!((answer.status == Status::Ok, answer.header("Location")), (path.ends_with("json"), None), "{path}");
+        assert_eq!(
+            (answer.status == Status::Ok, answer.header("Location")),
+            (path.ends_with("json"), None),
+            "{path}"
+        );
         count += 1;
     }
     assert!(count > 10);
     let widget = form(&crate::support::widget("one"));
-    let refused = admin.in_a_browser().send(Method::Post, "/api/v1/widgets", Some(FORM), &widget).await;
+    let refused =
+        admin.in_a_browser().send(Method::Post, "/api/v1/widgets", Some(FORM), &widget).await;
     assert!(!refused.assert(Status::Conflict).is_page());
     assert!(!app.visitor().open("/api/v1/nope").await.assert(Status::NotFound).is_page());
     assert!(!app.visitor().open("/api/v1").await.assert(Status::NotFound).is_page());
@@ -371,7 +473,9 @@ async fn below_the_api_a_browser_gets_json_wherever_there_is_no_form() {
 
 /// Whether an answer takes the cookie.
 fn is_forgotten(answer: &Answer) -> bool {
-    answer.set_cookie().is_some_and(|cookie| cookie.value.is_empty() && cookie.attributes[1] == "Max-Age=0")
+    answer
+        .set_cookie()
+        .is_some_and(|cookie| cookie.value.is_empty() && cookie.attributes[1] == "Max-Age=0")
 }
 
 #[rocket::async_test]
@@ -385,14 +489,20 @@ async fn who_is_not_logged_in_is_led_to_log_in_and_a_dead_cookie_is_taken() {
     app.set_status(&disabled, widgetd::domain::Status::Disabled).await;
     let forged = app.visitor().carrying(&app.cookie_name, "forged");
     let others = app.visitor().carrying("widgetd-00000000", "x");
-    for visitor in [app.visitor(), others, expiring, revoked.in_a_browser(), disabled.in_a_browser(), forged] {
+    for visitor in
+        [app.visitor(), others, expiring, revoked.in_a_browser(), disabled.in_a_browser(), forged]
+    {
         let is_ours = visitor.cookie.as_ref().is_some_and(|(name, _)| *name == app.cookie_name);
         for path in PAGES {
             for query in ["", "?", "?q=a%20b&page=2", "?q=%22%3E&next=x"] {
                 let path = format!("{path}{query}");
                 let answer = visitor.open(&path).await;
-                let next: String = url::form_urlencoded::byte_serialize(&path.as_bytes()[1..]).collect();
-                assert_eq!(answer.assert(Status::SeeOther).leads_to(&path), format!("/login?next={next}"));
+                let next: String =
+                    url::form_urlencoded::byte_serialize(&path.as_bytes()[1..]).collect();
+                assert_eq!(
+                    answer.assert(Status::SeeOther).leads_to(&path),
+                    format!("/login?next={next}")
+                );
                 assert_eq!(is_forgotten(&answer), is_ours, "{path}");
             }
             // Scripts are told so in JSON.
@@ -427,9 +537,13 @@ async fn whose_role_is_not_enough_is_told_so_on_a_page_and_stays_logged_in() {
         }
         // Nor do they see where it is.
         let home = actor.open("/").await;
-        let links: Vec<_> = home.elements().into_iter().filter_map(|e| e.get("href").map(str::to_owned)).collect();
+        let links: Vec<_> =
+            home.elements().into_iter().filter_map(|e| e.get("href").map(str::to_owned)).collect();
         assert!(links.iter().any(|link| link.ends_with("tasks")), "{links:?}");
-        assert!(links.iter().all(|link| !link.ends_with("people") && !link.ends_with("audit")), "{links:?}");
+        assert!(
+            links.iter().all(|link| !link.ends_with("people") && !link.ends_with("audit")),
+            "{links:?}"
+        );
     }
 }
 
@@ -450,7 +564,8 @@ async fn what_breaks_is_a_page_with_a_number_and_nothing_else() {
         assert_eq!(page.status, Status::InternalServerError, "{path}: {}", page.text);
         let number = page.header("X-Request-Id").unwrap();
         assert!(
-            page.is_page() && page.text.contains(&format!("Internal server error, request {number}")),
+            page.is_page()
+                && page.text.contains(&format!("Internal server error, request {number}")),
             "{}",
             page.text
         );
@@ -492,7 +607,9 @@ async fn each_page(app: &TestApp) -> Vec<(String, Answer)> {
     for visitor in [&app.visitor(), &admin, &employee] {
         let visitor = visitor.from("127.0.0.1");
         for path in app.pages() {
-            for path in [path.clone(), format!("{path}/"), format!("/{path}"), format!("{path}?a=/b/c#d")] {
+            for path in
+                [path.clone(), format!("{path}/"), format!("/{path}"), format!("{path}?a=/b/c#d")]
+            {
                 pages.push((path.clone(), visitor.open(path.split('#').next().unwrap()).await));
             }
         }
@@ -500,7 +617,9 @@ async fn each_page(app: &TestApp) -> Vec<(String, Answer)> {
             pages.push((path.to_owned(), visitor.open(path).await));
         }
     }
-    for path in [LOGIN, REGISTER, RESET, SETUP, "/api/v1/auth//login/", "/api/v1/auth/register?next=tasks"] {
+    for path in
+        [LOGIN, REGISTER, RESET, SETUP, "/api/v1/auth//login/", "/api/v1/auth/register?next=tasks"]
+    {
         pages.push((path.to_owned(), app.visitor().submit(path, &[("x", "y")]).await));
     }
     pages.retain(|(_, page)| page.is_page());
@@ -528,7 +647,9 @@ async fn each_link_of_each_page_leads_somewhere_at_any_depth() {
         let status = visitor.open(target).await.status.code;
         assert!([200, 303].contains(&status), "{target}: {status}");
     }
-    for expected in ["/", "/login", "/people", "/api/v1/ui", "/api/v1/auth/logout", "/api/v1/openapi.json"] {
+    for expected in
+        ["/", "/login", "/people", "/api/v1/ui", "/api/v1/auth/logout", "/api/v1/openapi.json"]
+    {
         assert!(seen.contains(expected), "{expected} {seen:?}");
     }
 }
@@ -540,7 +661,10 @@ async fn no_page_has_anything_in_it_that_its_policy_forbids() {
         for element in page.elements() {
             for (name, value) in &element.attributes {
                 assert!(name != "style" && !name.starts_with("on"), "{path}: {name} {value}");
-                assert!(!value.trim_start().to_lowercase().starts_with("javascript:"), "{path}: {value}");
+                assert!(
+                    !value.trim_start().to_lowercase().starts_with("javascript:"),
+                    "{path}: {value}"
+                );
             }
             assert_ne!(element.tag, "style", "{path}");
             assert_ne!(element.tag, "base", "{path}");
@@ -560,15 +684,19 @@ async fn each_field_of_each_page_has_a_label_and_each_id_stands_once() {
         for id in elements.iter().filter_map(|element| element.get("id")) {
             assert!(ids.insert(id), "{path}: {id} stands twice");
         }
-        let labels: Vec<_> = elements.iter().filter(|e| e.tag == "label").filter_map(|e| e.get("for")).collect();
-        for field in elements.iter().filter(|e| ["input", "select", "textarea"].contains(&e.tag.as_str())) {
+        let labels: Vec<_> =
+            elements.iter().filter(|e| e.tag == "label").filter_map(|e| e.get("for")).collect();
+        for field in
+            elements.iter().filter(|e| ["input", "select", "textarea"].contains(&e.tag.as_str()))
+        {
             let is_named = field.get("type") == Some("hidden")
                 || field.has("aria-label")
                 || field.get("id").is_some_and(|id| labels.contains(&id));
             assert!(is_named, "{path}: {field:?}");
         }
         for name in ["aria-describedby", "aria-labelledby", "for"] {
-            for id in elements.iter().filter_map(|e| e.get(name)).flat_map(|value| value.split(' ')) {
+            for id in elements.iter().filter_map(|e| e.get(name)).flat_map(|value| value.split(' '))
+            {
                 assert!(ids.contains(id), "{path}: {name} names {id}");
             }
         }

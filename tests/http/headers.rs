@@ -21,17 +21,21 @@ const YEAR: &str = "31536000";
 async fn answers(settings: &[(&str, &str)]) -> Vec<(&'static str, Answer)> {
     let app = TestApp::with(settings).await;
     let (admin, ann) = (app.user_of("root", Role::Admin).await, app.user("ann").await);
-    let prefix = if settings.iter().any(|(name, _)| *name == "public_url") { "__Host-" } else { "" };
+    let prefix =
+        if settings.iter().any(|(name, _)| *name == "public_url") { "__Host-" } else { "" };
     let carrying = app.visitor().carrying(&format!("{prefix}{}", app.cookie_name), "dead");
-    let bearing =
-        |token: &Option<String>| app.visitor().saying("Authorization", &format!("Bearer {}", token.as_ref().unwrap()));
+    let bearing = |token: &Option<String>| {
+        app.visitor().saying("Authorization", &format!("Bearer {}", token.as_ref().unwrap()))
+    };
     let (bearer, of_ann) = (bearing(&admin.token), bearing(&ann.token));
     let (visitor, script) = (app.visitor(), bearer.script());
     let asset = asset_address(&visitor, "js/api.js").await;
     let send = async |visitor: &Visitor<'_>, method, path: &str, fields: &[(&str, &str)]| {
         visitor.send(method, path, Some(FORM), &form(fields)).await
     };
-    let preflight = visitor.saying("Origin", "https://ours.example").saying("Access-Control-Request-Method", "POST");
+    let preflight = visitor
+        .saying("Origin", "https://ours.example")
+        .saying("Access-Control-Request-Method", "POST");
     let right = [("login", "ann@example.com"), ("password", PASSWORD)];
     let new = send(&script, Method::Post, "/api/v1/widgets", &widget("one")).await;
     let known = script.saying("If-None-Match", &script.open("/api/v1/widgets/one").await.etag());
@@ -62,7 +66,10 @@ async fn answers(settings: &[(&str, &str)]) -> Vec<(&'static str, Answer)> {
         ("401", visitor.script().open("/api/v1/widgets").await),
         ("401, a page", send(&visitor, Method::Post, LOGIN, &[right[0], ("password", "x")]).await),
         ("403", send(&of_ann, Method::Post, "/api/v1/widgets", &[]).await),
-        ("403, a page", send(&visitor.saying("Sec-Fetch-Site", "none"), Method::Post, LOGIN, &right).await),
+        (
+            "403, a page",
+            send(&visitor.saying("Sec-Fetch-Site", "none"), Method::Post, LOGIN, &right).await,
+        ),
         ("404", visitor.script().open("/nope").await),
         ("404, a page", visitor.open("/nope").await),
         ("404, no such file", visitor.script().open("/assets/any/none.js").await),
@@ -70,13 +77,23 @@ async fn answers(settings: &[(&str, &str)]) -> Vec<(&'static str, Answer)> {
         ("405, a page", send(&visitor, Method::Post, "/widgets", &[]).await),
         ("405, OPTIONS", visitor.send(Method::Options, "/api/v1/widgets", None, "").await),
         ("409", send(&script, Method::Post, "/api/v1/widgets", &widget("one")).await),
-        ("412", send(&script.saying("If-Match", "\"x\""), Method::Delete, "/api/v1/widgets/one", &[]).await),
-        ("413", send(&script, Method::Post, "/api/v1/widgets", &[("name", &"x".repeat(9_000))]).await),
+        (
+            "412",
+            send(&script.saying("If-Match", "\"x\""), Method::Delete, "/api/v1/widgets/one", &[])
+                .await,
+        ),
+        (
+            "413",
+            send(&script, Method::Post, "/api/v1/widgets", &[("name", &"x".repeat(9_000))]).await,
+        ),
         ("415", visitor.script().send(Method::Post, LOGIN, Some("text/plain"), "x").await),
         ("204", send(&script, Method::Delete, "/api/v1/widgets/one", &[]).await),
     ];
     if settings.contains(&CORS) {
-        answers.push(("204, a preflight", preflight.send(Method::Options, "/api/v1/widgets", None, "").await));
+        answers.push((
+            "204, a preflight",
+            preflight.send(Method::Options, "/api/v1/widgets", None, "").await,
+        ));
     }
     let mut tries = visitor.clone();
     for n in 0..11 {
@@ -96,7 +113,12 @@ async fn answers(settings: &[(&str, &str)]) -> Vec<(&'static str, Answer)> {
     answers.push(("503", visitor.script().open("/healthz").await));
     for (kind, answer) in &answers {
         assert_eq!(answer.header("Set-Cookie").is_some(), kind.contains("cookie"), "{kind}");
-        assert!(kind.starts_with(&answer.status.code.to_string()), "{kind}: {} {}", answer.status, answer.text);
+        assert!(
+            kind.starts_with(&answer.status.code.to_string()),
+            "{kind}: {} {}",
+            answer.status,
+            answer.text
+        );
         let is_page = kind.contains("page") && !kind.starts_with("303") && !kind.contains("HEAD");
         assert_eq!(answer.is_page() && !answer.text.is_empty(), is_page, "{kind}: {}", answer.text);
     }
@@ -107,7 +129,10 @@ async fn answers(settings: &[(&str, &str)]) -> Vec<(&'static str, Answer)> {
 async fn asset_address(visitor: &Visitor<'_>, name: &str) -> String {
     let page = visitor.open("/login").await;
     let style = page.elements().into_iter().find(|e| e.get("rel") == Some("stylesheet")).unwrap();
-    format!("/{}", style.get("href").unwrap().strip_prefix("./").unwrap().replace("style.css", name))
+    format!(
+        "/{}",
+        style.get("href").unwrap().strip_prefix("./").unwrap().replace("style.css", name)
+    )
 }
 
 fn is_asset(kind: &str) -> bool {
@@ -123,10 +148,14 @@ fn policy(answer: &Answer) -> Vec<(String, Vec<String>)> {
 
 #[rocket::async_test]
 async fn every_answer_says_what_a_browser_may_do_with_it_and_each_header_stands_once() {
-    for settings in [&[("throttle", "true")][..], &[("throttle", "true"), ("public_url", "\"https://example.org/\"")]] {
+    for settings in [
+        &[("throttle", "true")][..],
+        &[("throttle", "true"), ("public_url", "\"https://example.org/\"")],
+    ] {
         let is_https = settings.len() > 1;
         for (kind, answer) in answers(settings).await {
-            let mut names: Vec<_> = answer.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
+            let mut names: Vec<_> =
+                answer.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
             names.sort_unstable();
             let count = names.len();
             names.dedup();
@@ -146,7 +175,9 @@ async fn every_answer_says_what_a_browser_may_do_with_it_and_each_header_stands_
             let cache = answer.header("Cache-Control").unwrap();
             match kind {
                 "200, an asset of before" => assert_eq!(cache, "no-cache"),
-                _ if is_asset(kind) => assert_eq!(cache, format!("public, max-age={YEAR}, immutable")),
+                _ if is_asset(kind) => {
+                    assert_eq!(cache, format!("public, max-age={YEAR}, immutable"))
+                }
                 _ => assert_eq!(cache, "no-store", "{kind}"),
             }
         }
@@ -156,10 +187,13 @@ async fn every_answer_says_what_a_browser_may_do_with_it_and_each_header_stands_
 #[rocket::async_test]
 async fn what_the_settings_allow_other_origins_stands_once_as_well() {
     // What cannot be read has no origin either.
-    for (kind, answer) in
-        answers(&[("throttle", "true"), CORS]).await.into_iter().filter(|(kind, _)| !kind.contains("no address"))
+    for (kind, answer) in answers(&[("throttle", "true"), CORS])
+        .await
+        .into_iter()
+        .filter(|(kind, _)| !kind.contains("no address"))
     {
-        let mut names: Vec<_> = answer.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
+        let mut names: Vec<_> =
+            answer.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
         // It may, by its definition (RFC 9110 section 5.3).
         names.retain(|name| name != "vary");
         names.sort_unstable();
@@ -167,9 +201,14 @@ async fn what_the_settings_allow_other_origins_stands_once_as_well() {
         names.dedup();
         assert_eq!(names.len(), count, "{kind}: {:?}", answer.headers);
         assert_eq!(answer.header("Access-Control-Allow-Credentials"), None, "{kind}");
-        let varies: Vec<_> = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("vary")).collect();
+        let varies: Vec<_> =
+            answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("vary")).collect();
         assert!(varies.iter().any(|(_, value)| value == "Origin"), "{kind}: {varies:?}");
-        assert_eq!(varies.iter().any(|(_, value)| value == "Accept-Encoding"), is_asset(kind), "{kind}: {varies:?}");
+        assert_eq!(
+            varies.iter().any(|(_, value)| value == "Accept-Encoding"),
+            is_asset(kind),
+            "{kind}: {varies:?}"
+        );
     }
 }
 
@@ -177,7 +216,9 @@ async fn what_the_settings_allow_other_origins_stands_once_as_well() {
 async fn no_policy_lets_anything_in_that_is_not_ours() {
     for (kind, answer) in answers(&[("throttle", "true")]).await {
         let policy = policy(&answer);
-        let sources = |name: &str| policy.iter().find(|(given, _)| given == name).map(|(_, sources)| sources.join(" "));
+        let sources = |name: &str| {
+            policy.iter().find(|(given, _)| given == name).map(|(_, sources)| sources.join(" "))
+        };
         let is_swagger = kind == "200, the API's page";
         for (name, expected) in [
             ("default-src", "'none'"),
@@ -197,7 +238,10 @@ async fn no_policy_lets_anything_in_that_is_not_ours() {
             assert_eq!(sources("trusted-types").as_deref(), Some("'none'"), "{kind}");
         }
         // Nothing that is not named here loosens what is.
-        let known = ["default", "script", "connect", "base", "frame", "form", "style", "img", "require", "trusted"];
+        let known = [
+            "default", "script", "connect", "base", "frame", "form", "style", "img", "require",
+            "trusted",
+        ];
         for (name, _) in &policy {
             assert!(known.iter().any(|start| name.starts_with(start)), "{kind}: {name}");
         }
@@ -217,14 +261,22 @@ fn files() -> Vec<(String, Vec<u8>)> {
     collect(&root, &mut files);
     let name = |path: &PathBuf| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
     let files = files.into_iter().map(|path| (name(&path), std::fs::read(&path).unwrap()));
-    files.filter(|(name, _)| [".css", ".js", ".svg"].iter().any(|end| name.ends_with(end))).collect()
+    files
+        .filter(|(name, _)| [".css", ".js", ".svg"].iter().any(|end| name.ends_with(end)))
+        .collect()
 }
 
 /// What a browser gets at an address: its headers, and its bytes.
 async fn get(app: &TestApp, path: &str, accept_encoding: &str) -> (Answer, Vec<u8>) {
-    let request = app.client.get(path.to_owned()).header(Header::new("Accept-Encoding", accept_encoding.to_owned()));
+    let request = app
+        .client
+        .get(path.to_owned())
+        .header(Header::new("Accept-Encoding", accept_encoding.to_owned()));
     let response = request.dispatch().await;
-    let headers = response.headers().iter().map(|header| (header.name().to_string(), header.value().to_owned()));
+    let headers = response
+        .headers()
+        .iter()
+        .map(|header| (header.name().to_string(), header.value().to_owned()));
     let (status, headers) = (response.status(), headers.collect());
     let bytes = response.into_bytes().await.unwrap_or_default();
     (Answer { status, headers, body: serde_json::Value::Null, text: String::new() }, bytes)
@@ -247,7 +299,11 @@ async fn each_file_is_what_is_in_static_compressed_or_not() {
             answer.assert(Status::Ok);
             assert_eq!(answer.header("Content-Type"), Some(content_type), "{name}");
             assert_eq!(answer.header("Vary"), Some("Accept-Encoding"), "{name}");
-            assert_eq!(answer.header("Content-Encoding"), is_compressed.then_some("gzip"), "{name}");
+            assert_eq!(
+                answer.header("Content-Encoding"),
+                is_compressed.then_some("gzip"),
+                "{name}"
+            );
             let mut plain = Vec::new();
             if is_compressed {
                 GzDecoder::new(bytes.as_slice()).read_to_end(&mut plain).unwrap();
@@ -291,7 +347,11 @@ async fn a_page_from_before_an_upgrade_gets_what_there_is_and_asks_again() {
     let (_, expected) = get(&app, &path, "").await;
     for version in ["0", "before", "%2e", &path.split('/').nth(2).unwrap()[1..]] {
         let (answer, bytes) = get(&app, &format!("/assets/{version}/style.css"), "").await;
-        assert_eq!(answer.assert(Status::Ok).header("Cache-Control"), Some("no-cache"), "{version}");
+        assert_eq!(
+            answer.assert(Status::Ok).header("Cache-Control"),
+            Some("no-cache"),
+            "{version}"
+        );
         assert!(bytes == expected);
     }
 }

@@ -46,7 +46,8 @@ async fn of_10_000_guesses_ten_are_verified_and_the_owner_gets_in_where_they_are
                 ("Forwarded", forwarded.as_str()),
                 ("Content-Type", "application/json"),
             ];
-            let body = json!({ "email": names[n as usize % 4], "password": format!("guess {n}") }).to_string();
+            let body = json!({ "email": names[n as usize % 4], "password": format!("guess {n}") })
+                .to_string();
             guesser.send_with(Method::Post, "/auth/login", &headers, &body).await.status.code
         }))
         .await;
@@ -117,7 +118,12 @@ async fn each_name_of_an_account_counts_for_the_account() {
     }
     assert_throttled(&guess(&ann, 10).await, 60);
     // So do the other places where the password is asked for.
-    let change = ann.post("/auth/password", &[("current_password", PASSWORD), ("new_password", "tinker tailor")]).await;
+    let change = ann
+        .post(
+            "/auth/password",
+            &[("current_password", PASSWORD), ("new_password", "tinker tailor")],
+        )
+        .await;
     assert_throttled(&change, 60);
 }
 
@@ -158,7 +164,12 @@ async fn an_address_may_register_sixty_accounts_at_once() {
         app.user(&format!("somebody{n}")).await;
     }
     let register = async |actor: Actor<'_>, name: &str, password: &str| {
-        actor.post("/auth/register", &[("email", &format!("{name}@example.com")), ("password", password)]).await
+        actor
+            .post(
+                "/auth/register",
+                &[("email", &format!("{name}@example.com")), ("password", password)],
+            )
+            .await
     };
     assert_throttled(&register(app.anon(), "ann", PASSWORD).await, 120);
     // Neither does a password that is judged, which is work.
@@ -183,7 +194,8 @@ async fn behind_a_trusted_proxy_the_address_that_it_names_counts() {
     let app = TestApp::with(&[("throttle", "true"), proxies]).await;
     let ann = app.user("ann").await;
     let guess_from = async |forwarded: &[&str], n: usize| {
-        let mut headers: Vec<_> = forwarded.iter().map(|value| ("X-Forwarded-For", *value)).collect();
+        let mut headers: Vec<_> =
+            forwarded.iter().map(|value| ("X-Forwarded-For", *value)).collect();
         headers.push(("Content-Type", "application/json"));
         let body = json!({ "email": ann.email, "password": format!("guess {n}") }).to_string();
         app.anon().send_with(Method::Post, "/auth/login", &headers, &body).await
@@ -207,11 +219,15 @@ async fn behind_a_trusted_proxy_the_address_that_it_names_counts() {
 async fn who_is_told_that_the_service_is_busy_has_lost_no_place() {
     // So dear a hash that the queue fills up.
     let app = TestApp::with(&[("throttle", "true"), ("argon2_memory_kib", "8192")]).await;
-    let somebody =
-        |n: u8| Actor { email: format!("somebody{n}@example.com"), ..app.anon() }.from(&format!("192.0.2.{n}"));
+    let somebody = |n: u8| {
+        Actor { email: format!("somebody{n}@example.com"), ..app.anon() }
+            .from(&format!("192.0.2.{n}"))
+    };
     let crowd: Vec<_> = (0..=255).flat_map(|n| [somebody(n), somebody(n), somebody(n)]).collect();
     let answers = join_all(crowd.iter().enumerate().map(|(n, actor)| guess(actor, n))).await;
-    let busy = |n: usize| answers[3 * n..3 * n + 3].iter().all(|answer| answer.status == Status::ServiceUnavailable);
+    let busy = |n: usize| {
+        answers[3 * n..3 * n + 3].iter().all(|answer| answer.status == Status::ServiceUnavailable)
+    };
     let unlucky = (0..256).find(|n| busy(*n)).expect("somebody found it busy each time");
     for n in 0..10 {
         guess(&crowd[3 * unlucky], n).await.assert(Status::Unauthorized);
@@ -223,7 +239,8 @@ async fn who_is_told_that_the_service_is_busy_has_lost_no_place() {
 async fn an_account_writes_300_times_at_once_and_an_administrator_as_often_as_they_want() {
     let app = TestApp::with(ON).await;
     let (admin, ann) = (app.admin().await, app.user("ann").await);
-    let write = async |actor: &Actor<'_>| actor.patch("/auth/user", &[("username", "a name")]).await;
+    let write =
+        async |actor: &Actor<'_>| actor.patch("/auth/user", &[("username", "a name")]).await;
     for _ in 0..300 {
         write(&ann).await.assert_invalid(&["username"]);
         write(&admin).await.assert_invalid(&["username"]);

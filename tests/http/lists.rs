@@ -38,12 +38,24 @@ async fn widgets_come_in_the_order_that_is_asked_for() {
     let created = ["north-star", "south_wind", "west", "east2"];
     assert_eq!(names(&admin, "").await, created);
     assert_eq!(names(&admin, "&sort=created_at").await, created);
-    assert_eq!(names(&admin, "&sort=-created_at").await, ["east2", "west", "south_wind", "north-star"]);
+    assert_eq!(
+        names(&admin, "&sort=-created_at").await,
+        ["east2", "west", "south_wind", "north-star"]
+    );
     // The same day is in the order of creation.
-    assert_eq!(names(&admin, "&sort=deadline").await, ["south_wind", "east2", "north-star", "west"]);
-    assert_eq!(names(&admin, "&sort=-deadline").await, ["west", "north-star", "east2", "south_wind"]);
+    assert_eq!(
+        names(&admin, "&sort=deadline").await,
+        ["south_wind", "east2", "north-star", "west"]
+    );
+    assert_eq!(
+        names(&admin, "&sort=-deadline").await,
+        ["west", "north-star", "east2", "south_wind"]
+    );
     admin.patch("/widgets/west", &[("deadline", "2026-11-22")]).await.assert(Status::Ok);
-    assert_eq!(names(&admin, "&sort=deadline").await, ["south_wind", "west", "east2", "north-star"]);
+    assert_eq!(
+        names(&admin, "&sort=deadline").await,
+        ["south_wind", "west", "east2", "north-star"]
+    );
     assert_eq!(names(&admin, "").await, created);
 }
 
@@ -53,12 +65,22 @@ async fn widgets_are_filtered_by_owner_and_deadline() {
     let (admin, bob) = scene(&app).await;
     let id = bob.public_id().await;
     for owner in [id.to_string().as_str(), "bob@example.com", "BOB@example.com"] {
-        assert_eq!(names(&admin, &format!("&owner={owner}")).await, ["south_wind", "east2"], "{owner}");
+        assert_eq!(
+            names(&admin, &format!("&owner={owner}")).await,
+            ["south_wind", "east2"],
+            "{owner}"
+        );
     }
-    assert_eq!(names(&admin, "&owner=bob@example.com&sort=-deadline").await, ["east2", "south_wind"]);
+    assert_eq!(
+        names(&admin, "&owner=bob@example.com&sort=-deadline").await,
+        ["east2", "south_wind"]
+    );
     assert!(names(&admin, "&owner=nobody").await.is_empty());
     assert_eq!(names(&admin, "&deadline_before=2026-11-30").await, ["south_wind"]);
-    assert_eq!(names(&admin, "&deadline_before=2026-12-01&deadline_after=2026-11-22").await, ["east2"]);
+    assert_eq!(
+        names(&admin, "&deadline_before=2026-12-01&deadline_after=2026-11-22").await,
+        ["east2"]
+    );
     assert_eq!(names(&admin, "&deadline_after=Dec%201%202026").await, ["north-star", "west"]);
     assert!(names(&admin, "&overdue=true").await.is_empty());
     app.advance(Duration::from_hours(24));
@@ -88,7 +110,10 @@ async fn widgets_are_found_by_the_beginnings_of_words() {
     ] {
         assert_eq!(names(&admin, &format!("&q={query}")).await, expected, "{query}");
     }
-    assert_eq!(names(&admin, "&q=example&owner=bob@example.com&sort=-created_at").await, ["east2", "south_wind"]);
+    assert_eq!(
+        names(&admin, "&q=example&owner=bob@example.com&sort=-created_at").await,
+        ["east2", "south_wind"]
+    );
     admin.patch("/widgets/west", &[("name", "occident")]).await.assert(Status::Ok);
     assert!(names(&admin, "&q=west").await.is_empty());
     assert_eq!(names(&admin, "&q=occ").await, ["occident"]);
@@ -100,9 +125,14 @@ async fn widgets_are_found_by_the_beginnings_of_words() {
 async fn what_cannot_be_asked_is_named_with_what_can() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
-    let answer = admin.get("/widgets?sort=name&overdue=maybe&owner=a%20b&deadline_after=soon&color=red").await;
+    let answer = admin
+        .get("/widgets?sort=name&overdue=maybe&owner=a%20b&deadline_after=soon&color=red")
+        .await;
     answer.assert_invalid(&["sort", "overdue", "owner", "deadline_after", "color"]);
-    assert_eq!(answer.error_of("sort"), "'name' must be one of created_at, -created_at, deadline, -deadline");
+    assert_eq!(
+        answer.error_of("sort"),
+        "'name' must be one of created_at, -created_at, deadline, -deadline"
+    );
     assert_eq!(answer.error_of("overdue"), "'maybe' must be one of true, false");
     let known = "is not known here; known are page, per_page, owner, deadline_before, deadline_after, overdue, q, sort";
     assert_eq!(answer.error_of("color"), known);
@@ -116,9 +146,21 @@ async fn links_keep_every_parameter_and_pages_fit_together() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     for n in 0..23 {
-        add(&admin, &format!("w{n}"), "https://example.com", &format!("2026-12-{:02}", 1 + n * 7 % 23)).await;
+        add(
+            &admin,
+            &format!("w{n}"),
+            "https://example.com",
+            &format!("2026-12-{:02}", 1 + n * 7 % 23),
+        )
+        .await;
     }
-    for query in ["", "&sort=-created_at", "&sort=deadline", "&sort=-deadline&q=example", "&owner=admin@example.com"] {
+    for query in [
+        "",
+        "&sort=-created_at",
+        "&sort=deadline",
+        "&sort=-deadline&q=example",
+        "&owner=admin@example.com",
+    ] {
         let expected = names(&admin, query).await;
         let mut path = format!("/widgets?per_page=5{query}");
         let mut seen = Vec::new();
@@ -146,14 +188,17 @@ async fn no_text_breaks_a_search() {
     add(&admin, "one", "https://example.com", "2026-12-24").await;
     let mut random: u64 = 7;
     let signs: Vec<char> =
-        "\"'*()^:-+{}[]~!@#$%&|\\/;,.?<>=_ abANDORNEARNOTé漢😀\u{202e}\u{301}\u{0}\t\n".chars().collect();
+        "\"'*()^:-+{}[]~!@#$%&|\\/;,.?<>=_ abANDORNEARNOTé漢😀\u{202e}\u{301}\u{0}\t\n"
+            .chars()
+            .collect();
     for _ in 0..10_000 {
         let mut text = String::new();
         for _ in 0..12 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             text.push(signs[usize::try_from(random >> 33).unwrap() % signs.len()]);
         }
-        let query = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
+        let query =
+            percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
         let status = admin.get(&format!("/widgets?q={query}")).await.status;
         let expected = if text.contains('\0') { Status::BadRequest } else { Status::Ok };
         assert_eq!(status, expected, "{text:?}");

@@ -46,7 +46,8 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
@@ -91,9 +92,13 @@ fn items<'a>(list: &'a Answer, key: &str) -> Vec<&'a str> {
 }
 
 async fn on_widgets(model: &mut Model, random: &mut Random, who: usize, actor: &Actor<'_>) {
-    let (name, new, url) =
-        (random.pick(&NAMES), random.pick(&NAMES), format!("https://example.com/{}", random.below(9)));
-    let (path, found, may) = (format!("/widgets/{name}"), model.find_widget(name), model.is_admin(who));
+    let (name, new, url) = (
+        random.pick(&NAMES),
+        random.pick(&NAMES),
+        format!("https://example.com/{}", random.below(9)),
+    );
+    let (path, found, may) =
+        (format!("/widgets/{name}"), model.find_widget(name), model.is_admin(who));
     let put = [("info_url", url.as_str()), ("deadline", "2026-12-31")];
     match random.below(6) {
         0 => {
@@ -184,7 +189,8 @@ async fn on_tasks(model: &mut Model, random: &mut Random, who: usize, actor: &Ac
     let task = model.tasks.get(at).cloned();
     let absent = "00000000-0000-4000-8000-000000000000";
     let path = format!("/tasks/{}", task.as_ref().map_or(absent, |task| &task.id));
-    let (manages, sees) = (model.is_manager(who), task.as_ref().is_some_and(|task| model.sees(who, task)));
+    let (manages, sees) =
+        (model.is_manager(who), task.as_ref().is_some_and(|task| model.sees(who, task)));
     match random.below(9) {
         0 if model.tasks.len() < 8 => {
             let title = format!("title {}", random.below(100));
@@ -258,15 +264,23 @@ async fn on_tasks(model: &mut Model, random: &mut Random, who: usize, actor: &Ac
             let answer = actor.get(&path).await;
             assert_status(&answer, if sees { 200 } else { 404 }, "read a task");
             if let (true, Some(task)) = (sees, task) {
-                assert_eq!((&answer.body["title"], &answer.body["status"]), (&task.title.into(), &task.status.into()));
+                assert_eq!(
+                    (&answer.body["title"], &answer.body["status"]),
+                    (&task.title.into(), &task.status.into())
+                );
                 let expected = task.assignee.map_or(Value::Null, |who| email(who).into());
-                assert_eq!(answer.body["assignee"].get("email").cloned().unwrap_or_default(), expected);
+                assert_eq!(
+                    answer.body["assignee"].get("email").cloned().unwrap_or_default(),
+                    expected
+                );
             }
         }
         _ => {
             let is_mine = random.below(2) == 0;
-            let expected =
-                model.tasks.iter().filter(|task| model.sees(who, task) && (!is_mine || task.assignee == Some(who)));
+            let expected = model
+                .tasks
+                .iter()
+                .filter(|task| model.sees(who, task) && (!is_mine || task.assignee == Some(who)));
             let expected: Vec<&str> = expected.map(|task| task.id.as_str()).collect();
             let list = actor.get(if is_mine { "/tasks?mine=true" } else { "/tasks" }).await;
             assert_eq!(items(&list, "id"), expected);
@@ -275,7 +289,8 @@ async fn on_tasks(model: &mut Model, random: &mut Random, who: usize, actor: &Ac
 }
 
 async fn on_templates(model: &mut Model, random: &mut Random, who: usize, actor: &Actor<'_>) {
-    let (name, new, body) = (random.pick(&NAMES), random.pick(&NAMES), format!("body {}", random.below(100)));
+    let (name, new, body) =
+        (random.pick(&NAMES), random.pick(&NAMES), format!("body {}", random.below(100)));
     let (path, found) = (format!("/templates/{name}"), model.find_template(who, name));
     match random.below(5) {
         0 => {
@@ -301,7 +316,11 @@ async fn on_templates(model: &mut Model, random: &mut Random, who: usize, actor:
             }
         }
         2 => {
-            assert_status(&actor.delete(&path).await, if found.is_some() { 204 } else { 404 }, "delete a template");
+            assert_status(
+                &actor.delete(&path).await,
+                if found.is_some() { 204 } else { 404 },
+                "delete a template",
+            );
             if let Some(at) = found {
                 model.templates.remove(at);
             }
@@ -330,7 +349,8 @@ async fn the_service_agrees_with_a_plain_model_of_its_rules() {
         for (name, role) in PEOPLE.into_iter().zip(roles) {
             actors.push(app.user_of(name, role).await);
         }
-        let mut model = Model { roles, widgets: Vec::new(), tasks: Vec::new(), templates: Vec::new() };
+        let mut model =
+            Model { roles, widgets: Vec::new(), tasks: Vec::new(), templates: Vec::new() };
         let mut random = Random(seed);
         for _ in 0..1_500 {
             let who = random.below(4);
@@ -339,7 +359,13 @@ async fn the_service_agrees_with_a_plain_model_of_its_rules() {
                     // Somebody but the first gets another role, which holds at once.
                     let (whom, role) = (
                         1 + random.below(3),
-                        random.pick(&[Role::Employee, Role::Employee, Role::Employee, Role::Manager, Role::Admin]),
+                        random.pick(&[
+                            Role::Employee,
+                            Role::Employee,
+                            Role::Employee,
+                            Role::Manager,
+                            Role::Admin,
+                        ]),
                     );
                     app.set_role(&actors[whom], role).await;
                     model.roles[whom] = role;

@@ -16,10 +16,21 @@ type Operations = BTreeMap<String, BTreeSet<u16>>;
 fn documented(document: &Value) -> Operations {
     let mut operations = Operations::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let base = item["servers"][0]["url"].as_str().or(document["servers"][0]["url"].as_str()).unwrap();
-        for (method, operation) in item.as_object().unwrap().iter().filter(|(key, _)| *key != "servers") {
-            let statuses = operation["responses"].as_object().unwrap().keys().map(|s| s.parse().unwrap()).collect();
-            operations.insert(format!("{} {}{path}", method.to_uppercase(), base.trim_end_matches('/')), statuses);
+        let base =
+            item["servers"][0]["url"].as_str().or(document["servers"][0]["url"].as_str()).unwrap();
+        for (method, operation) in
+            item.as_object().unwrap().iter().filter(|(key, _)| *key != "servers")
+        {
+            let statuses = operation["responses"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(|s| s.parse().unwrap())
+                .collect();
+            operations.insert(
+                format!("{} {}{path}", method.to_uppercase(), base.trim_end_matches('/')),
+                statuses,
+            );
         }
     }
     operations
@@ -31,7 +42,9 @@ async fn it_names_the_mounted_routes_and_no_other() {
     let mounted: BTreeSet<String> = app
         .routes()
         .filter(|route| !is_for_people(route))
-        .map(|route| format!("{} {}", route.method, route.uri.path().replace('<', "{").replace('>', "}")))
+        .map(|route| {
+            format!("{} {}", route.method, route.uri.path().replace('<', "{").replace('>', "}"))
+        })
         .collect();
     let documented: BTreeSet<String> = documented(app.document()).into_keys().collect();
     assert_eq!(documented, mounted);
@@ -68,13 +81,21 @@ impl Seen<'_> {
     }
 
     /// What operations of one kind answer alike.
-    async fn provoke_what_is_common(&mut self, admin: &Actor<'_>, nobody: &Actor<'_>, account: &str) {
+    async fn provoke_what_is_common(
+        &mut self,
+        admin: &Actor<'_>,
+        nobody: &Actor<'_>,
+        account: &str,
+    ) {
         // More than any input may have.
         let large = "x".repeat(400_000);
         for operation in documented(self.app.document()).into_keys() {
             let Some((method, path)) = operation.split_once(" /api/v1") else { continue };
             let method: Method = method.parse().unwrap();
-            let path = path.replace("{name}", "one").replace("{public_id}", account).replace("{id}", "none");
+            let path = path
+                .replace("{name}", "one")
+                .replace("{public_id}", account)
+                .replace("{id}", "none");
             if method == Get {
                 self.send_as(admin, method, &path, None, "x").await;
             } else {
@@ -117,7 +138,12 @@ impl Seen<'_> {
     }
 
     /// What a condition does.
-    async fn provoke_conditions(&mut self, admin: &Actor<'_>, reads: &[&str], writes: &[(Method, &str)]) {
+    async fn provoke_conditions(
+        &mut self,
+        admin: &Actor<'_>,
+        reads: &[&str],
+        writes: &[(Method, &str)],
+    ) {
         for path in reads {
             let tag = admin.get(path).await.etag();
             let answer = admin.send_if(Get, path, ("If-None-Match", &tag), &[]).await;
@@ -131,7 +157,8 @@ impl Seen<'_> {
                 _ if path.starts_with("/tasks") => &[("title", "x")],
                 _ => &widget("x")[1..],
             };
-            let answer = admin.send_if(*method, path, ("If-Match", "\"0000000000000000\""), fields).await;
+            let answer =
+                admin.send_if(*method, path, ("If-Match", "\"0000000000000000\""), fields).await;
             let template = self.app.documented_path(path).unwrap();
             self.note(&format!("{method} /api/v1{template}"), answer.status.code);
         }
@@ -141,7 +168,8 @@ impl Seen<'_> {
     async fn provoke_tasks(&mut self, admin: &Actor<'_>, ann: &Actor<'_>) {
         let task = admin.post("/tasks", &[("title", "one"), ("assignee", &ann.email)]).await;
         let task = format!("/tasks/{}", task.body["id"].as_str().unwrap());
-        self.provoke_conditions(admin, &["/tasks", &task], &[(Patch, &task), (Delete, &task)]).await;
+        self.provoke_conditions(admin, &["/tasks", &task], &[(Patch, &task), (Delete, &task)])
+            .await;
         for (actor, method, path, body) in [
             (ann, Get, "/tasks", ""),
             (admin, Post, "/tasks", "title=two"),
@@ -166,14 +194,18 @@ impl Seen<'_> {
         let bob = bob.again().await;
         let reads = bob.key("r", "read").await;
         self.provoke_templates(&bob, &reads).await;
-        let first = async |list: &str| bob.get(list).await.body["items"][0]["id"].as_str().unwrap().to_owned();
+        let first = async |list: &str| {
+            bob.get(list).await.body["items"][0]["id"].as_str().unwrap().to_owned()
+        };
         self.send(&reads, Post, "/auth/logout", "").await;
         self.send(&bob, Delete, &format!("/auth/keys/{}", first("/auth/keys").await), "").await;
-        self.send(&bob, Delete, &format!("/auth/sessions/{}", first("/auth/sessions").await), "").await;
+        self.send(&bob, Delete, &format!("/auth/sessions/{}", first("/auth/sessions").await), "")
+            .await;
         self.send(&bob.again().await, Post, "/auth/logout", "").await;
         self.send(&bob.again().await, Delete, "/auth/sessions", "").await;
         let code = self.send(admin, Post, &path, "").await;
-        let reset = form(&[("code", code.body["code"].as_str().unwrap()), ("new_password", PASSWORD)]);
+        let reset =
+            form(&[("code", code.body["code"].as_str().unwrap()), ("new_password", PASSWORD)]);
         self.send(&self.app.anon(), Post, "/auth/reset", &reset).await;
     }
 
@@ -205,7 +237,8 @@ impl Seen<'_> {
     async fn provoke_pages(&mut self, admin: &Actor<'_>) {
         let leaver = self.app.user("visitor").await.in_a_browser();
         let stranger = self.app.visitor().saying("Sec-Fetch-Site", "cross-site");
-        let code_path = format!("/users/{}/reset-code", self.app.find("visitor@example.com").await.public_id);
+        let code_path =
+            format!("/users/{}/reset-code", self.app.find("visitor@example.com").await.public_id);
         let code = admin.post(&code_path, &[]).await.body["code"].as_str().unwrap().to_owned();
         let account = [("email", "new@example.com"), ("password", PASSWORD)];
         let reset = [("code", code.as_str()), ("new_password", PASSWORD)];
@@ -240,7 +273,8 @@ impl Seen<'_> {
         let app = TestApp::with(&[("throttle", "true")]).await;
         app.user("ann").await;
         let (elsewhere, here) = (app.anon(), app.anon().from("127.0.0.1"));
-        let set_up = |code, email| form(&[("code", code), ("email", email), ("password", PASSWORD)]);
+        let set_up =
+            |code, email| form(&[("code", code), ("email", email), ("password", PASSWORD)]);
         let wrong = set_up("abcd-efgh-ijkl-mnop", "boss@example.com");
         let taken = set_up(app.setup_code.reveal(), "ann@example.com");
         let right = set_up(app.setup_code.reveal(), "boss@example.com");
@@ -254,7 +288,11 @@ impl Seen<'_> {
         ];
         let visited = TestApp::new().await;
         let visitor = visited.anon().from("127.0.0.1").in_a_browser();
-        let setup = [("code", visited.setup_code.reveal()), ("email", "boss@example.com"), ("password", PASSWORD)];
+        let setup = [
+            ("code", visited.setup_code.reveal()),
+            ("email", "boss@example.com"),
+            ("password", PASSWORD),
+        ];
         let status = visitor.submit("/api/v1/auth/setup", &setup).await.status.code;
         self.note("POST /api/v1/auth/setup", status);
         requests.extend((0..51).map(|_| (&here, ContentType::Form, &wrong)));
@@ -271,10 +309,25 @@ impl Seen<'_> {
         let wrong = form(&[("email", &ann.email), ("password", "wrong")]);
         let tries: [(&Actor<'_>, Method, &str, &str); 17] = [
             (&nobody, Post, "/auth/login", &wrong),
-            (&nobody, Post, "/auth/register", &form(&[("email", &ann.email), ("password", PASSWORD)])),
-            (&ann.from("192.0.2.3"), Post, "/auth/password", "current_password=wrong&new_password=tinker+tailor"),
+            (
+                &nobody,
+                Post,
+                "/auth/register",
+                &form(&[("email", &ann.email), ("password", PASSWORD)]),
+            ),
+            (
+                &ann.from("192.0.2.3"),
+                Post,
+                "/auth/password",
+                "current_password=wrong&new_password=tinker+tailor",
+            ),
             (&ann.from("192.0.2.4"), Delete, "/auth/user", "password=wrong"),
-            (&nobody.from("192.0.2.5"), Post, "/auth/reset", "code=abcdefghijklmnop&new_password=tinker+tailor"),
+            (
+                &nobody.from("192.0.2.5"),
+                Post,
+                "/auth/reset",
+                "code=abcdefghijklmnop&new_password=tinker+tailor",
+            ),
             (writer, Patch, "/auth/user", "username=writer"),
             (writer, Post, "/auth/logout", ""),
             (writer, Delete, "/auth/sessions", ""),
@@ -312,9 +365,11 @@ async fn each_documented_status_of_each_operation_can_be_had() {
 
     seen.provoke_what_is_common(&admin, &nobody, &target_id).await;
     // What is particular to one.
-    let account = |name: &str| form(&[("email", &format!("{name}@example.com")), ("password", PASSWORD)]);
+    let account =
+        |name: &str| form(&[("email", &format!("{name}@example.com")), ("password", PASSWORD)]);
     let wrong = form(&[("email", "ann@example.com"), ("password", "wrong")]);
-    let new_password = |current| form(&[("current_password", current), ("new_password", "tinker tailor soldier")]);
+    let new_password =
+        |current| form(&[("current_password", current), ("new_password", "tinker tailor soldier")]);
     let target_path = format!("/users/{target_id}");
     let admin_path = format!("/users/{}", admin.public_id().await);
     let absent = "/users/00000000-0000-4000-8000-000000000000";
@@ -364,8 +419,16 @@ async fn each_documented_status_of_each_operation_can_be_had() {
         (&admin, Get, "/audit", ""),
         (&ann, Get, "/audit", ""),
     ];
-    let reads =
-        ["/auth/user", "/auth/sessions", "/auth/keys", "/users", &target_path, "/audit", "/widgets", "/widgets/one"];
+    let reads = [
+        "/auth/user",
+        "/auth/sessions",
+        "/auth/keys",
+        "/users",
+        &target_path,
+        "/audit",
+        "/widgets",
+        "/widgets/one",
+    ];
     let writes = [(Put, "/widgets/one"), (Patch, "/widgets/one"), (Delete, "/widgets/one")];
     seen.provoke_conditions(&admin, &reads, &writes).await;
     seen.provoke_tasks(&admin, &ann).await;
@@ -385,10 +448,12 @@ async fn each_documented_status_of_each_operation_can_be_had() {
 
     let mut seen = seen.statuses;
     for (operation, statuses) in documented(app.document()) {
-        let expected: BTreeSet<u16> = statuses.iter().copied().filter(|status| *status < 500).collect();
+        let expected: BTreeSet<u16> =
+            statuses.iter().copied().filter(|status| *status < 500).collect();
         assert_eq!(seen.remove(&operation).unwrap_or_default(), expected, "{operation}");
         // Whatever asks the store can find it broken or busy, as `routing` shows.
-        let asks = !["/ui", "json"].iter().any(|end| operation.ends_with(end)) && operation != "GET /";
+        let asks =
+            !["/ui", "json"].iter().any(|end| operation.ends_with(end)) && operation != "GET /";
         assert_eq!((statuses.contains(&500), statuses.contains(&503)), (asks, asks), "{operation}");
     }
     assert!(seen.is_empty(), "{seen:?}");
@@ -425,10 +490,14 @@ async fn every_write_is_documented_as_a_form_and_as_json() {
         ("/tasks", "post"),
         ("/tasks/{id}", "patch"),
     ] {
-        let content = document["paths"][path][method]["requestBody"]["content"].as_object().unwrap();
+        let content =
+            document["paths"][path][method]["requestBody"]["content"].as_object().unwrap();
         let types: Vec<_> = content.keys().map(String::as_str).collect();
         assert_eq!(types, ["application/json", "application/x-www-form-urlencoded"], "{path}");
-        assert_eq!(content["application/json"]["schema"], content["application/x-www-form-urlencoded"]["schema"]);
+        assert_eq!(
+            content["application/json"]["schema"],
+            content["application/x-www-form-urlencoded"]["schema"]
+        );
     }
 }
 
@@ -439,9 +508,15 @@ async fn the_scheme_is_a_bearer_token_and_guards_what_a_token_guards() {
     let scheme = &document["components"]["securitySchemes"]["bearer"];
     assert_eq!((&scheme["type"], &scheme["scheme"]), (&json!("http"), &json!("bearer")));
     for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap().iter().filter(|(key, _)| *key != "servers") {
+        for (method, operation) in
+            item.as_object().unwrap().iter().filter(|(key, _)| *key != "servers")
+        {
             let guarded = operation["responses"].get("401").is_some() && path != "/auth/login";
-            assert_eq!(operation["security"] == json!([{ "bearer": [] }]), guarded, "{method} {path}");
+            assert_eq!(
+                operation["security"] == json!([{ "bearer": [] }]),
+                guarded,
+                "{method} {path}"
+            );
         }
     }
 }
@@ -457,11 +532,15 @@ async fn the_examples_work_as_they_are() {
     assert_eq!(admin.post_json("/templates", &example("CreateTemplate")).await.status.code, 201);
     let path = format!("/templates/{}", example("CreateTemplate")["name"].as_str().unwrap());
     let body = example("UpdateTemplate").to_string();
-    assert_eq!(admin.send(Method::Patch, &path, Some(ContentType::JSON), body).await.status.code, 200);
+    assert_eq!(
+        admin.send(Method::Patch, &path, Some(ContentType::JSON), body).await.status.code,
+        200
+    );
     let name = example("CreateWidget")["name"].as_str().unwrap().to_owned();
     for (method, schema) in [(Method::Put, "PutWidget"), (Method::Patch, "UpdateWidget")] {
         let body = example(schema).to_string();
-        let answer = admin.send(method, &format!("/widgets/{name}"), Some(ContentType::JSON), body).await;
+        let answer =
+            admin.send(method, &format!("/widgets/{name}"), Some(ContentType::JSON), body).await;
         assert_eq!(answer.status.code, 200, "{schema}: {}", answer.text);
     }
     let task = admin.post_json("/tasks", &example("CreateTask")).await;
@@ -476,9 +555,14 @@ async fn each_operation_has_a_title_a_description_and_its_handler_s_name() {
     let app = TestApp::new().await;
     let mut ids = BTreeSet::new();
     for (path, item) in app.document()["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap().iter().filter(|(key, _)| *key != "servers") {
+        for (method, operation) in
+            item.as_object().unwrap().iter().filter(|(key, _)| *key != "servers")
+        {
             for key in ["summary", "description", "operationId"] {
-                assert!(operation[key].as_str().is_some_and(|text| !text.is_empty()), "{method} {path} {key}");
+                assert!(
+                    operation[key].as_str().is_some_and(|text| !text.is_empty()),
+                    "{method} {path} {key}"
+                );
             }
             assert!(ids.insert(operation["operationId"].to_string()), "{method} {path}");
         }
@@ -494,7 +578,8 @@ async fn the_page_loads_only_files_that_are_part_of_the_binary() {
     let visitor = app.visitor();
     let page = visitor.open("/api/v1/ui").await;
     let elements = page.elements();
-    let links: Vec<&str> = elements.iter().filter_map(|element| element.get("src").or(element.get("href"))).collect();
+    let links: Vec<&str> =
+        elements.iter().filter_map(|element| element.get("src").or(element.get("href"))).collect();
     for link in &links {
         let path = resolve("/api/v1/ui", link);
         visitor.open(&path).await.assert(Status::Ok);

@@ -100,7 +100,9 @@ async fn the_path_is_not_part_of_any_route() {
 #[rocket::async_test]
 async fn the_api_s_pages_name_no_path_from_the_root() {
     let app = TestApp::new().await;
-    for (path, marks) in [("/api/v1/ui", ["=\"/", "='/"]), ("/assets/any/swagger-ui/start.js", ["\"/", "'/"])] {
+    for (path, marks) in
+        [("/api/v1/ui", ["=\"/", "='/"]), ("/assets/any/swagger-ui/start.js", ["\"/", "'/"])]
+    {
         let text = app.visitor().open(path).await.text;
         assert!(!text.is_empty() && marks.iter().all(|mark| !text.contains(mark)), "{text}");
     }
@@ -110,7 +112,14 @@ async fn the_api_s_pages_name_no_path_from_the_root() {
 async fn what_the_api_s_pages_name_is_below_any_path_and_with_any_number_of_slashes() {
     let app = TestApp::with(BELOW_A_PATH).await;
     let visitor = app.visitor();
-    for path in ["/api/v1/ui", "/api/v1/ui/", "/api/v1/ui//", "/api/v1/%75i/", "/api/v1//ui", "//api///v1/ui"] {
+    for path in [
+        "/api/v1/ui",
+        "/api/v1/ui/",
+        "/api/v1/ui//",
+        "/api/v1/%75i/",
+        "/api/v1//ui",
+        "//api///v1/ui",
+    ] {
         let page = visitor.open(path).await;
         page.assert(Status::Ok);
         let document = resolve(path, page.element("swagger-ui").get("data-document").unwrap());

@@ -83,9 +83,15 @@ async fn a_wrong_method_is_405_and_told_the_right_ones() {
         ("/api/v1/swagger.json", "GET, HEAD"),
         ("/api/v1/openapi.json", "GET, HEAD"),
     ] {
-        for method in
-            [Method::Get, Method::Put, Method::Post, Method::Delete, Method::Patch, Method::Options, Method::Trace]
-        {
+        for method in [
+            Method::Get,
+            Method::Put,
+            Method::Post,
+            Method::Delete,
+            Method::Patch,
+            Method::Options,
+            Method::Trace,
+        ] {
             if allow.split(", ").any(|allowed| allowed == method.as_str()) {
                 continue;
             }
@@ -138,7 +144,10 @@ async fn a_store_that_takes_no_writes_is_503_with_a_time_to_come_back() {
     let admin = app.admin().await;
     app.store.close().await;
     let answer = admin.add_widget("one").await;
-    answer.assert_message(Status::ServiceUnavailable, "The service is busy. Please try again in a moment.");
+    answer.assert_message(
+        Status::ServiceUnavailable,
+        "The service is busy. Please try again in a moment.",
+    );
     assert_eq!(answer.header("Retry-After"), Some("1"));
     admin.get("/widgets").await.assert(Status::Ok);
 }
@@ -150,7 +159,11 @@ async fn a_broken_database_is_500_with_a_number_and_nothing_else() {
     admin.add_widget("one").await.assert(Status::Created);
     let other_program = rusqlite::Connection::open(app.folder.path().join("widgetd.db")).unwrap();
     other_program.execute_batch("ALTER TABLE widget RENAME TO gone").unwrap();
-    let answers = [admin.get("/widgets/one").await, admin.get("/widgets").await, admin.add_widget("one").await];
+    let answers = [
+        admin.get("/widgets/one").await,
+        admin.get("/widgets").await,
+        admin.add_widget("one").await,
+    ];
     let mut messages = std::collections::BTreeSet::new();
     for answer in answers {
         answer.assert(Status::InternalServerError);
@@ -173,9 +186,16 @@ async fn no_header_names_the_client_s_address() {
 async fn a_body_that_nobody_wants_does_not_change_the_answer() {
     let app = TestApp::new().await;
     let body = "x".repeat(1024 * 1024);
-    let answer = app.anon().send(Method::Post, "/widgets", Some(ContentType::Form), body.clone()).await;
+    let answer =
+        app.anon().send(Method::Post, "/widgets", Some(ContentType::Form), body.clone()).await;
     answer.assert(Status::Unauthorized);
-    let response = app.client.post("/nope").header(Header::new("Expect", "100-continue")).body(body).dispatch().await;
+    let response = app
+        .client
+        .post("/nope")
+        .header(Header::new("Expect", "100-continue"))
+        .body(body)
+        .dispatch()
+        .await;
     assert_eq!(response.status(), Status::NotFound);
     let body: Value = response.into_json().await.unwrap();
     assert_eq!(body["status"], "fail");

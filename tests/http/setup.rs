@@ -10,8 +10,7 @@ use crate::support::{Actor, Answer, PASSWORD, TestApp, form, user_count};
 
 const HERE: &str = "127.0.0.1";
 const WRONG: &str = "abcd-efgh-ijkl-mnop";
-const ELSEWHERE: &str =
-    "The first administrator is made on the machine itself, unless the setting `remote_setup` is true.";
+const ELSEWHERE: &str = "The first administrator is made on the machine itself, unless the setting `remote_setup` is true.";
 const IS_ONE: &str = "There is an administrator already.";
 
 async fn set_up_with(actor: &Actor<'_>, code: &str, email: &str, password: &str) -> Answer {
@@ -46,10 +45,18 @@ async fn whoever_has_the_code_becomes_an_administrator_who_is_logged_in() {
     let app = TestApp::new().await;
     let here = app.anon().from(HERE);
     let code = app.setup_code.reveal().to_uppercase().replace('-', " ");
-    let fields = [("code", &*code), ("email", "Ann@example.com"), ("username", "ann"), ("password", PASSWORD)];
+    let fields = [
+        ("code", &*code),
+        ("email", "Ann@example.com"),
+        ("username", "ann"),
+        ("password", PASSWORD),
+    ];
     let answer = here.post("/auth/setup", &fields).await;
     answer.assert_message(Status::Created, "successfully set up; you are the administrator");
-    assert_eq!((answer.header("Cache-Control"), answer.body["expires_in"].as_u64()), (Some("no-store"), Some(3600)));
+    assert_eq!(
+        (answer.header("Cache-Control"), answer.body["expires_in"].as_u64()),
+        (Some("no-store"), Some(3600))
+    );
     let admin = app.anon().bearing(answer.token());
     let user = admin.get("/auth/user").await.body;
     assert_eq!((&user["email"], &user["username"]), (&"Ann@example.com".into(), &"ann".into()));
@@ -57,9 +64,15 @@ async fn whoever_has_the_code_becomes_an_administrator_who_is_logged_in() {
     admin.add_widget("one").await.assert(Status::Created);
     let audit = admin.get("/audit?action=account.register").await.body["items"].take();
     assert_eq!(audit.as_array().unwrap().len(), 1);
-    assert_eq!((&audit[0]["actor"], &audit[0]["detail"]), (&"Ann@example.com".into(), &"admin, active".into()));
+    assert_eq!(
+        (&audit[0]["actor"], &audit[0]["detail"]),
+        (&"Ann@example.com".into(), &"admin, active".into())
+    );
     assert_eq!((&audit[0]["address"], &audit[0]["result"]), (&HERE.into(), &"ok".into()));
-    app.anon().post("/auth/login", &[("username", "ann"), ("password", PASSWORD)]).await.assert(Status::Ok);
+    app.anon()
+        .post("/auth/login", &[("username", "ann"), ("password", PASSWORD)])
+        .await
+        .assert(Status::Ok);
 }
 
 #[rocket::async_test]
@@ -70,7 +83,10 @@ async fn the_code_dies_with_its_use() {
     set_up(&here, "ann@example.com").await.assert(Status::Created);
     assert!(!is_good(&app).await);
     let used = set_up(&here, "bob@example.com").await;
-    assert_eq!(used.assert_invalid(&["code"]).error_of("code"), "is wrong, has been used, or has expired");
+    assert_eq!(
+        used.assert_invalid(&["code"]).error_of("code"),
+        "is wrong, has been used, or has expired"
+    );
     assert_eq!(user_count(&app).await, 1);
 }
 
@@ -98,9 +114,19 @@ async fn a_wrong_code_is_told_alone_and_noted_without_what_was_typed() {
     let answer = set_up(&here, "ann@example.com").await;
     let audit = app.anon().bearing(answer.token()).get("/audit?sort=at").await;
     let first = &audit.body["items"][0];
-    assert_eq!((&first["action"], &first["result"]), (&"account.register".into(), &"wrong_code".into()));
-    assert_eq!((&first["actor"], &first["target"]), (&"anonymous".into(), &serde_json::Value::Null));
-    assert!(!audit.text.contains(app.setup_code.reveal()) && !audit.text.contains(WRONG), "{}", audit.text);
+    assert_eq!(
+        (&first["action"], &first["result"]),
+        (&"account.register".into(), &"wrong_code".into())
+    );
+    assert_eq!(
+        (&first["actor"], &first["target"]),
+        (&"anonymous".into(), &serde_json::Value::Null)
+    );
+    assert!(
+        !audit.text.contains(app.setup_code.reveal()) && !audit.text.contains(WRONG),
+        "{}",
+        audit.text
+    );
 }
 
 #[rocket::async_test]
@@ -108,7 +134,9 @@ async fn wrong_codes_are_counted_and_right_ones_are_not() {
     let app = TestApp::with(&[("throttle", "true")]).await;
     let here = app.anon().from(HERE);
     for _ in 0..100 {
-        set_up_with(&here, app.setup_code.reveal(), "ann@example.com", "password1").await.assert_invalid(&["password"]);
+        set_up_with(&here, app.setup_code.reveal(), "ann@example.com", "password1")
+            .await
+            .assert_invalid(&["password"]);
     }
     for _ in 0..50 {
         set_up_with(&here, WRONG, "ann@example.com", PASSWORD).await.assert_invalid(&["code"]);
@@ -124,8 +152,18 @@ async fn a_weak_password_and_a_taken_name_leave_the_code_good() {
     let here = app.anon().from(HERE);
     app.user("ann").await;
     // As weak as the account's own name is.
-    let weak = set_up_with(&here, app.setup_code.reveal(), "zygmunt.brz@example.com", "zygmunt.brz@example.com").await;
-    assert!(weak.assert_invalid(&["password"]).error_of("password").starts_with("is too easy to guess."));
+    let weak = set_up_with(
+        &here,
+        app.setup_code.reveal(),
+        "zygmunt.brz@example.com",
+        "zygmunt.brz@example.com",
+    )
+    .await;
+    assert!(
+        weak.assert_invalid(&["password"])
+            .error_of("password")
+            .starts_with("is too easy to guess.")
+    );
     let taken = set_up(&here, "Ann@example.com").await;
     taken.assert_message(Status::Conflict, "Ann@example.com is already registered");
     assert!(is_good(&app).await);
@@ -157,7 +195,10 @@ async fn an_administrator_who_may_not_log_in_is_none() {
 async fn of_64_uses_of_the_code_at_once_one_succeeds() {
     let app = TestApp::new().await;
     let here = app.anon().from(HERE);
-    let answers = join_all((0..64).map(async |n| set_up(&here, &format!("u{n}@example.com")).await.status.code)).await;
+    let answers = join_all(
+        (0..64).map(async |n| set_up(&here, &format!("u{n}@example.com")).await.status.code),
+    )
+    .await;
     assert_eq!(answers.iter().filter(|status| **status == 201).count(), 1, "{answers:?}");
     assert!(answers.iter().all(|status| [201, 400, 409].contains(status)), "{answers:?}");
     assert_eq!(user_count(&app).await, 1);
@@ -168,7 +209,11 @@ async fn who_may_register_does_not_matter() {
     for registration in ["closed", "approval"] {
         let app = TestApp::with(&[("registration", registration)]).await;
         let admin = set_up(&app.anon().from(HERE), "ann@example.com").await;
-        app.anon().bearing(admin.assert(Status::Created).token()).get("/users").await.assert(Status::Ok);
+        app.anon()
+            .bearing(admin.assert(Status::Created).token())
+            .get("/users")
+            .await
+            .assert(Status::Ok);
     }
 }
 
@@ -200,7 +245,8 @@ async fn every_address_of_the_machine_itself_is_here() {
 
 #[rocket::async_test]
 async fn a_setting_allows_it_from_everywhere() {
-    for (address, header) in [("192.0.2.1", None), (HERE, Some(("X-Forwarded-For", "203.0.113.9")))] {
+    for (address, header) in [("192.0.2.1", None), (HERE, Some(("X-Forwarded-For", "203.0.113.9")))]
+    {
         let app = TestApp::with(&[("remote_setup", "true")]).await;
         let there = app.anon().from(address);
         passed_on(&there, header.as_slice()).await.assert(Status::Created);
@@ -264,6 +310,10 @@ async fn a_name_that_is_not_the_machine_s_own_has_come_through_a_proxy_or_was_gi
     ] {
         let app = TestApp::with(&[("address", "192.0.2.7")]).await;
         let answer = passed_on(&app.anon().from(HERE), &[("Host", host)]).await;
-        assert_eq!(answer.status, if is_here { Status::Created } else { Status::Forbidden }, "{host}");
+        assert_eq!(
+            answer.status,
+            if is_here { Status::Created } else { Status::Forbidden },
+            "{host}"
+        );
     }
 }

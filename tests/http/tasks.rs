@@ -77,7 +77,13 @@ async fn a_title_is_enough() {
     let (boss, _) = two(&app).await;
     for fields in [
         &[("title", "one")][..],
-        &[("title", "one"), ("description", ""), ("status", ""), ("deadline", ""), ("assignee", "")],
+        &[
+            ("title", "one"),
+            ("description", ""),
+            ("status", ""),
+            ("deadline", ""),
+            ("assignee", ""),
+        ],
         &[("title", "one"), ("deadline", "none"), ("assignee", "none")],
     ] {
         let task = boss.post("/tasks", fields).await.assert(Status::Created).body.clone();
@@ -108,7 +114,10 @@ async fn every_field_at_fault_is_named_at_once() {
         answer.assert_invalid(&names);
         assert_eq!(answer.error_of("title"), "must have at most 255 characters");
         assert_eq!(answer.error_of("description"), "must have at most 10000 characters");
-        assert_eq!(answer.error_of("status"), "'open' must be one of pending, in_progress, done, cancelled");
+        assert_eq!(
+            answer.error_of("status"),
+            "'open' must be one of pending, in_progress, done, cancelled"
+        );
         assert!(answer.error_of("deadline").starts_with("'2026-11-20' is in the past; "));
         let why = "'first last' is not an account's e-mail address, username or public id";
         assert_eq!(answer.error_of("assignee"), why);
@@ -118,7 +127,9 @@ async fn every_field_at_fault_is_named_at_once() {
     }
     boss.patch(&path, &[]).await.assert_invalid(&["title"]);
     boss.patch(&path, &[("status", ""), ("assignee", "")]).await.assert_invalid(&["title"]);
-    boss.patch(&path, &[("creator", "ann@example.com"), ("status", "done")]).await.assert_invalid(&["creator"]);
+    boss.patch(&path, &[("creator", "ann@example.com"), ("status", "done")])
+        .await
+        .assert_invalid(&["creator"]);
     boss.post("/tasks", &[("title", "a\nb")]).await.assert_invalid(&["title"]);
     assert_eq!(boss.get("/tasks").await.body["total_items"], 1);
 }
@@ -131,12 +142,17 @@ async fn a_description_has_ten_thousand_characters_in_either_format() {
     let path = add(&boss, "form", &[("description", &long)]).await;
     assert_eq!(boss.get(&path).await.body["description"], long);
     boss.patch(&path, &[("description", "short")]).await.assert(Status::Ok);
-    let json = format!("{{\"title\": \"json\", \"description\": \"{}\"}}", "\\ud83c\\udf89".repeat(10_000));
+    let json = format!(
+        "{{\"title\": \"json\", \"description\": \"{}\"}}",
+        "\\ud83c\\udf89".repeat(10_000)
+    );
     let made = boss.send(Post, "/tasks", Some(ContentType::JSON), json).await;
     assert_eq!(made.assert(Status::Created).body["description"], long);
     for (method, path) in [(Post, "/tasks"), (Patch, path.as_str())] {
         let huge = "x".repeat(128 * 1024 + 1);
-        boss.send(method, path, Some(ContentType::Form), huge).await.assert(Status::PayloadTooLarge);
+        boss.send(method, path, Some(ContentType::Form), huge)
+            .await
+            .assert(Status::PayloadTooLarge);
     }
 }
 
@@ -152,7 +168,13 @@ async fn an_assignee_is_somebody_by_any_name() {
     }
     let gone = app.user("gone").await;
     let gone_id = gone.public_id().await.to_string();
-    gone.send(Delete, "/auth/user", Some(ContentType::Form), crate::support::form(&[("password", PASSWORD)])).await;
+    gone.send(
+        Delete,
+        "/auth/user",
+        Some(ContentType::Form),
+        crate::support::form(&[("password", PASSWORD)]),
+    )
+    .await;
     let path = add(&boss, "one", &[]).await;
     for name in ["gone@example.com", gone_id.as_str(), "nobody"] {
         let made = boss.post("/tasks", &[("title", "x"), ("assignee", name)]).await;
@@ -178,7 +200,9 @@ async fn a_deadline_is_the_end_of_a_day_or_a_time_of_day() {
         assert_eq!(task.body["deadline_iso8601"], expected);
     }
     for text in ["2026-11-21T12:00:00Z", "2026-11-20", "soon", "9999-12-31T23:59:59-12:00"] {
-        boss.post("/tasks", &[("title", "x"), ("deadline", text)]).await.assert_invalid(&["deadline"]);
+        boss.post("/tasks", &[("title", "x"), ("deadline", text)])
+            .await
+            .assert_invalid(&["deadline"]);
     }
 }
 
@@ -208,10 +232,12 @@ async fn a_deadline_passes_whatever_becomes_of_the_task() {
 async fn a_change_changes_what_is_given_and_answers_what_it_is_now() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
-    let path = add(&boss, "one", &[("deadline", "2026-12-31"), ("assignee", "ann@example.com")]).await;
+    let path =
+        add(&boss, "one", &[("deadline", "2026-12-31"), ("assignee", "ann@example.com")]).await;
     let before = boss.get(&path).await;
     app.advance(Duration::from_secs(1));
-    let after = boss.patch(&path, &[("title", "two"), ("description", "more"), ("assignee", "")]).await;
+    let after =
+        boss.patch(&path, &[("title", "two"), ("description", "more"), ("assignee", "")]).await;
     let mut expected = before.body.clone();
     for (field, value) in [
         ("title", "two"),
@@ -254,7 +280,9 @@ async fn the_assignee_moves_a_task_on_and_changes_nothing_else() {
     ] {
         ann.patch(&path, &[("status", status)]).await.assert_message(Status::Conflict, message);
     }
-    for field in [("title", "x"), ("description", "x"), ("deadline", "none"), ("assignee", "nobody")] {
+    for field in
+        [("title", "x"), ("description", "x"), ("deadline", "none"), ("assignee", "nobody")]
+    {
         for fields in [&[field][..], &[("status", "in_progress"), field]] {
             let answer = ann.patch(&path, fields).await;
             answer.assert_message(Status::Forbidden, "The assignee may change the status alone");
@@ -264,17 +292,24 @@ async fn the_assignee_moves_a_task_on_and_changes_nothing_else() {
     ann.patch(&path, &[("status", "in_progress"), ("title", "")]).await.assert(Status::Ok);
     boss.patch(&path, &[("status", "cancelled")]).await.assert(Status::Ok);
     let answer = ann.patch(&path, &[("status", "pending")]).await;
-    answer.assert_message(Status::Conflict, "The assignee cannot move a task from cancelled to pending.");
+    answer.assert_message(
+        Status::Conflict,
+        "The assignee cannot move a task from cancelled to pending.",
+    );
     ann.patch(&path, &[("status", "cancelled")]).await.assert(Status::Ok);
     let task = boss.patch(&path, &[("status", "done")]).await;
-    assert_eq!((&task.body["title"], &task.body["assignee"]["email"]), (&json!("one"), &json!(ann.email)));
+    assert_eq!(
+        (&task.body["title"], &task.body["assignee"]["email"]),
+        (&json!("one"), &json!(ann.email))
+    );
 }
 
 #[rocket::async_test]
 async fn a_manager_whom_a_task_is_assigned_to_stays_a_manager() {
     let app = TestApp::new().await;
     let (boss, _) = two(&app).await;
-    let path = add(&boss, "one", &[("assignee", "boss@example.com"), ("status", "cancelled")]).await;
+    let path =
+        add(&boss, "one", &[("assignee", "boss@example.com"), ("status", "cancelled")]).await;
     boss.patch(&path, &[("status", "pending"), ("title", "two")]).await.assert(Status::Ok);
     app.set_role(&boss, Role::Employee).await;
     let refused = boss.patch(&path, &[("title", "three")]).await;
@@ -288,7 +323,10 @@ async fn what_is_not_theirs_is_not_there_for_others() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
     app.user("bob").await;
-    let paths = [add(&boss, "free", &[]).await, add(&boss, "bobs", &[("assignee", "bob@example.com")]).await];
+    let paths = [
+        add(&boss, "free", &[]).await,
+        add(&boss, "bobs", &[("assignee", "bob@example.com")]).await,
+    ];
     let others = [ABSENT, "/tasks/none", "/tasks/%FF"];
     for path in paths.iter().map(String::as_str).chain(others) {
         let mut answers = vec![ann.get(path).await];
@@ -302,7 +340,9 @@ async fn what_is_not_theirs_is_not_there_for_others() {
     }
     for path in others {
         boss.get(path).await.assert_message(Status::NotFound, "There is no such task.");
-        boss.patch(path, &[("title", "x")]).await.assert_message(Status::NotFound, "There is no such task.");
+        boss.patch(path, &[("title", "x")])
+            .await
+            .assert_message(Status::NotFound, "There is no such task.");
         boss.delete(path).await.assert_message(Status::NotFound, "There is no such task.");
     }
     assert_eq!(ann.get("/tasks").await.body["total_items"], 0);
@@ -326,7 +366,10 @@ async fn who_is_no_manager_is_told_so_and_how_to_come_back() {
         );
         let answer = app.anon().send(method, path, None, "").await;
         answer.assert_message(Status::Unauthorized, "Unauthorized");
-        assert_eq!(answer.header("WWW-Authenticate"), Some("Bearer realm=\"manager_users@widgetd\""));
+        assert_eq!(
+            answer.header("WWW-Authenticate"),
+            Some("Bearer realm=\"manager_users@widgetd\"")
+        );
     }
     let reads = boss.key("r", "read").await;
     reads.delete(&path).await.assert_message(Status::Forbidden, "This API key may only read");
@@ -359,8 +402,12 @@ async fn only_what_was_seen_is_changed() {
             let answer = who.send_if(method, &path, ("If-Match", stale), fields).await;
             answer.assert(Status::PreconditionFailed);
         }
-        who.send_if(method, &path, ("If-Match", "not a tag"), fields).await.assert_invalid(&["If-Match"]);
-        who.send_if(method, &path, ("If-None-Match", "*"), fields).await.assert(Status::PreconditionFailed);
+        who.send_if(method, &path, ("If-Match", "not a tag"), fields)
+            .await
+            .assert_invalid(&["If-Match"]);
+        who.send_if(method, &path, ("If-None-Match", "*"), fields)
+            .await
+            .assert(Status::PreconditionFailed);
     }
     let seen = ann.send_if(Get, &path, ("If-None-Match", &new), &[]).await;
     assert_eq!((seen.assert(Status::NotModified).text.as_str(), seen.etag()), ("", new.clone()));
@@ -371,7 +418,8 @@ async fn only_what_was_seen_is_changed() {
 #[rocket::async_test]
 async fn of_two_managers_who_edit_at_once_one_is_told_to_look_again() {
     let app = TestApp::new().await;
-    let (boss, other) = (app.user_of("boss", Role::Manager).await, app.user_of("other", Role::Manager).await);
+    let (boss, other) =
+        (app.user_of("boss", Role::Manager).await, app.user_of("other", Role::Manager).await);
     for round in 0..16 {
         let path = add(&boss, "one", &[]).await;
         let seen = boss.get(&path).await.etag();
@@ -387,7 +435,8 @@ async fn of_two_managers_who_edit_at_once_one_is_told_to_look_again() {
         loser.assert(Status::PreconditionFailed);
         assert_eq!(boss.get(&path).await.body, winner.body, "{round}");
         // Who looks again loses nothing, of the other one's either.
-        let (again, fields) = if one.status == Status::Ok { (&other, &fields[1]) } else { (&boss, &fields[0]) };
+        let (again, fields) =
+            if one.status == Status::Ok { (&other, &fields[1]) } else { (&boss, &fields[0]) };
         let seen = again.get(&path).await.etag();
         let both = again.send_if(Patch, &path, ("If-Match", &seen), fields).await.body;
         assert_eq!((&both["title"], &both["description"]), (&json!("of boss"), &json!("of other")));
@@ -401,7 +450,9 @@ async fn of_64_changes_of_what_was_seen_one_is_made() {
     let path = add(&boss, "one", &[]).await;
     let seen = boss.get(&path).await.etag();
     let names: Vec<_> = (0..64).map(|n| format!("t{n}")).collect();
-    let change = async |name: &String| boss.send_if(Patch, &path, ("If-Match", &seen), &[("title", name)]).await;
+    let change = async |name: &String| {
+        boss.send_if(Patch, &path, ("If-Match", &seen), &[("title", name)]).await
+    };
     let answers = join_all(names.iter().map(change)).await;
     let count = |status| answers.iter().filter(|answer| answer.status == status).count();
     assert_eq!((count(Status::Ok), count(Status::PreconditionFailed)), (1, 63));
@@ -424,7 +475,10 @@ async fn a_list_is_what_is_asked_for() {
     let (boss, ann) = two(&app).await;
     for (title, fields) in [
         ("Plan", &[("assignee", "ann@example.com"), ("deadline", "2026-12-31")][..]),
-        ("Report écrit", &[("assignee", "boss@example.com"), ("status", "done"), ("deadline", "2026-12-01")]),
+        (
+            "Report écrit",
+            &[("assignee", "boss@example.com"), ("status", "done"), ("deadline", "2026-12-01")],
+        ),
         ("Lunch", &[("description", "for the report")]),
     ] {
         add(&boss, title, fields).await;
@@ -475,7 +529,11 @@ async fn a_question_that_is_not_understood_is_bad_input() {
             "sort",
             "'title' must be one of created_at, -created_at, deadline, -deadline, updated_at, -updated_at",
         ),
-        ("assignee=a%20b", "assignee", "'a b' is not an account's e-mail address, username or public id"),
+        (
+            "assignee=a%20b",
+            "assignee",
+            "'a b' is not an account's e-mail address, username or public id",
+        ),
         (
             "owner=x",
             "owner",
@@ -523,7 +581,10 @@ async fn who_has_left_is_told_as_former() {
         let before = other.get("/tasks").await.etag();
         app.store.delete_user(app.find(&who.email).await.public_id, &app.by()).await.unwrap();
         let task = other.get(&path).await;
-        assert_eq!((&task.body[field]["email"], &task.body[field]["former"]), (&json!(who.email), &json!(true)));
+        assert_eq!(
+            (&task.body[field]["email"], &task.body[field]["former"]),
+            (&json!(who.email), &json!(true))
+        );
         assert!(!tags.contains(&task.etag()));
         tags.push(task.etag());
         let list = other.get("/tasks").await;
@@ -531,5 +592,8 @@ async fn who_has_left_is_told_as_former() {
         assert_ne!(list.etag(), before);
     }
     // Such a tag is good for a change.
-    other.send_if(Patch, &path, ("If-Match", &tags[2]), &[("title", "two")]).await.assert(Status::Ok);
+    other
+        .send_if(Patch, &path, ("If-Match", &tags[2]), &[("title", "two")])
+        .await
+        .assert(Status::Ok);
 }

@@ -22,7 +22,12 @@ impl Actor<'_> {
 
 fn names(answer: &Answer) -> Vec<&str> {
     answer.assert(Status::Ok);
-    answer.body["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
+    answer.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["name"].as_str().unwrap())
+        .collect()
 }
 
 #[rocket::async_test]
@@ -31,9 +36,10 @@ async fn a_template_is_added_from_a_form_or_json_and_read() {
     let ann = app.user("ann").await;
     let text = "Dear {name},\n\twelcome & 100% \"ours\"!\r\n";
     let json = json!({ "name": "two", "body": text });
-    for (name, answer) in
-        [("one", ann.add_template("one", text).await), ("two", ann.post_json("/templates", &json).await)]
-    {
+    for (name, answer) in [
+        ("one", ann.add_template("one", text).await),
+        ("two", ann.post_json("/templates", &json).await),
+    ] {
         answer.assert(Status::Created);
         let link = format!("/api/v1/templates/{name}");
         let expected = json!({
@@ -79,7 +85,10 @@ async fn a_key_of_the_owner_reads_and_writes_as_far_as_it_goes() {
     let ann = app.user("ann").await;
     let (reads, writes) = (ann.key("r", "read").await, ann.key("w", "write").await);
     writes.add_template("one", "Text.").await.assert(Status::Created);
-    reads.add_template("two", "Text.").await.assert_message(Status::Forbidden, "This API key may only read");
+    reads
+        .add_template("two", "Text.")
+        .await
+        .assert_message(Status::Forbidden, "This API key may only read");
     for actor in [&reads, &writes, &ann] {
         actor.get("/templates/one").await.assert(Status::Ok);
     }
@@ -128,7 +137,10 @@ async fn a_change_answers_what_is_now_and_where_if_that_is_elsewhere() {
     assert_eq!(ann.get("/templates/a%2Fb%20%C3%A4").await.body, expected);
     // To its own name.
     let same = ann.patch("/templates/a%2Fb%20%C3%A4", &[("name", "a/b ä")]).await;
-    assert_eq!((same.assert(Status::Ok).header("Location"), &same.body["name"]), (None, &json!("a/b ä")));
+    assert_eq!(
+        (same.assert(Status::Ok).header("Location"), &same.body["name"]),
+        (None, &json!("a/b ä"))
+    );
 }
 
 #[rocket::async_test]
@@ -155,15 +167,20 @@ async fn what_somebody_has_not_seen_they_do_not_change() {
     let body = [("body", "Second.")];
     let changed = ann.send_if(Method::Patch, "/templates/one", ("If-Match", &first), &body).await;
     let second = changed.assert(Status::Ok).etag();
-    for condition in [("If-Match", first.as_str()), ("If-None-Match", "*"), ("If-None-Match", &second)] {
-        for (method, fields) in [(Method::Patch, &[("body", "Third.")][..]), (Method::Delete, &[])] {
+    for condition in
+        [("If-Match", first.as_str()), ("If-None-Match", "*"), ("If-None-Match", &second)]
+    {
+        for (method, fields) in [(Method::Patch, &[("body", "Third.")][..]), (Method::Delete, &[])]
+        {
             let answer = ann.send_if(method, "/templates/one", condition, fields).await;
             answer.assert(Status::PreconditionFailed);
         }
     }
     let nonsense = ann.send_if(Method::Delete, "/templates/one", ("If-Match", "first"), &[]).await;
     nonsense.assert_invalid(&["If-Match"]);
-    ann.send_if(Method::Delete, "/templates/none", ("If-Match", "*"), &[]).await.assert(Status::NotFound);
+    ann.send_if(Method::Delete, "/templates/none", ("If-Match", "*"), &[])
+        .await
+        .assert(Status::NotFound);
     assert_eq!(ann.get("/templates/one").await.body["body"], "Second.");
     let deleted = ann.send_if(Method::Delete, "/templates/one", ("If-Match", &second), &[]).await;
     deleted.assert(Status::NoContent);
@@ -175,15 +192,24 @@ async fn every_field_at_fault_is_named_at_once() {
     let ann = app.user("ann").await;
     ann.add_template("one", "Text.").await.assert(Status::Created);
     ann.post("/templates", &[]).await.assert_invalid(&["name", "body"]);
-    ann.post_json("/templates", &json!({ "name": "", "body": "" })).await.assert_invalid(&["name", "body"]);
-    ann.post_json("/templates", &json!({ "name": "a\0", "body": "b\0" })).await.assert_invalid(&["name", "body"]);
+    ann.post_json("/templates", &json!({ "name": "", "body": "" }))
+        .await
+        .assert_invalid(&["name", "body"]);
+    ann.post_json("/templates", &json!({ "name": "a\0", "body": "b\0" }))
+        .await
+        .assert_invalid(&["name", "body"]);
     let extra = [("name", "."), ("body", "x"), ("owner", "bob@example.com")];
     ann.post("/templates", &extra).await.assert_invalid(&["name", "owner"]);
     let answer = ann.patch("/templates/one", &[]).await;
-    assert_eq!(answer.assert_invalid(&["name"]).error_of("name"), "is required, unless body is given");
+    assert_eq!(
+        answer.assert_invalid(&["name"]).error_of("name"),
+        "is required, unless body is given"
+    );
     ann.patch("/templates/one", &[("name", ""), ("body", "")]).await.assert_invalid(&["name"]);
     let body = json!({ "name": "..", "body": "" }).to_string();
-    ann.send(Method::Patch, "/templates/one", Some(ContentType::JSON), body).await.assert_invalid(&["name", "body"]);
+    ann.send(Method::Patch, "/templates/one", Some(ContentType::JSON), body)
+        .await
+        .assert_invalid(&["name", "body"]);
     assert_eq!(ann.get("/templates").await.body["total_items"], 1);
 }
 
@@ -227,15 +253,17 @@ async fn a_body_of_64_kib_is_taken_in_either_format_and_not_a_byte_more() {
         units.concat()
     };
     for (n, letter) in ["x", "ä", "€", "🎉", "\u{1}", "\"", "\n"].into_iter().enumerate() {
-        let most = format!("{}{}", letter.repeat(MAX / letter.len()), "x".repeat(MAX % letter.len()));
+        let most =
+            format!("{}{}", letter.repeat(MAX / letter.len()), "x".repeat(MAX % letter.len()));
         let more = format!("{most}x");
         let write = async |name: &str, text: &str, format: &str| {
             let (content_type, body) = match format {
                 "form" => (ContentType::Form, form(&[("name", name), ("body", text)])),
                 "JSON" => (ContentType::JSON, json!({ "name": name, "body": text }).to_string()),
-                _ => {
-                    (ContentType::JSON, format!("{{\"name\": \"{}\", \"body\": \"{}\"}}", escaped(name), escaped(text)))
-                }
+                _ => (
+                    ContentType::JSON,
+                    format!("{{\"name\": \"{}\", \"body\": \"{}\"}}", escaped(name), escaped(text)),
+                ),
             };
             ann.send(Method::Post, "/templates", Some(content_type), body).await
         };
@@ -246,9 +274,15 @@ async fn a_body_of_64_kib_is_taken_in_either_format_and_not_a_byte_more() {
             assert_eq!(ann.get(&path(&name)).await.body["body"], most.as_str());
             let answer = write("more", &more, format).await;
             let why = "has 65537 bytes in UTF-8; it may have at most 65536";
-            assert_eq!(answer.assert_invalid(&["body"]).error_of("body"), why, "{letter:?} {format}");
+            assert_eq!(
+                answer.assert_invalid(&["body"]).error_of("body"),
+                why,
+                "{letter:?} {format}"
+            );
         }
-        ann.patch(&path(&format!("{n}form{}", "🎉".repeat(95))), &[("body", &most)]).await.assert(Status::Ok);
+        ann.patch(&path(&format!("{n}form{}", "🎉".repeat(95))), &[("body", &most)])
+            .await
+            .assert(Status::Ok);
     }
     assert_eq!(ann.get("/templates?per_page=5&sort=name").await.body["total_items"], 21);
 }
@@ -262,9 +296,15 @@ async fn far_more_than_that_is_413_and_other_inputs_keep_their_limits() {
     let (at, over) = ("x".repeat(limit), "x".repeat(limit + 1));
     for content_type in [ContentType::Form, ContentType::JSON] {
         for (method, path) in [(Method::Post, "/templates"), (Method::Patch, "/templates/one")] {
-            admin.send(method, path, Some(content_type.clone()), &at).await.assert(Status::BadRequest);
+            admin
+                .send(method, path, Some(content_type.clone()), &at)
+                .await
+                .assert(Status::BadRequest);
             let answer = admin.send(method, path, Some(content_type.clone()), &over).await;
-            answer.assert_message(Status::PayloadTooLarge, &format!("The body is larger than {limit} bytes."));
+            answer.assert_message(
+                Status::PayloadTooLarge,
+                &format!("The body is larger than {limit} bytes."),
+            );
         }
     }
     for (method, path) in [(Method::Post, "/widgets"), (Method::Delete, "/templates/one")] {
@@ -272,10 +312,16 @@ async fn far_more_than_that_is_413_and_other_inputs_keep_their_limits() {
             .send(method, path, Some(ContentType::Form), "x".repeat(8 * 1024 + 1))
             .await
             .assert(Status::PayloadTooLarge);
-        admin.send(method, path, Some(ContentType::JSON), "x".repeat(MAX + 1)).await.assert(Status::PayloadTooLarge);
+        admin
+            .send(method, path, Some(ContentType::JSON), "x".repeat(MAX + 1))
+            .await
+            .assert(Status::PayloadTooLarge);
     }
     admin.send(Method::Post, "/templates", None, "x").await.assert(Status::UnsupportedMediaType);
-    admin.send(Method::Post, "/templates", Some(ContentType::Plain), &over).await.assert(Status::UnsupportedMediaType);
+    admin
+        .send(Method::Post, "/templates", Some(ContentType::Plain), &over)
+        .await
+        .assert(Status::UnsupportedMediaType);
 }
 
 #[rocket::async_test]
@@ -286,7 +332,10 @@ async fn an_account_has_a_thousand_templates_at_the_most() {
         ann.add_template(&n.to_string(), "Text.").await.assert(Status::Created);
     }
     let answer = ann.add_template("one more", "Text.").await;
-    answer.assert_message(Status::Conflict, "There are 1000 templates already, the most there may be.");
+    answer.assert_message(
+        Status::Conflict,
+        "There are 1000 templates already, the most there may be.",
+    );
     ann.patch("/templates/1", &[("name", "renamed")]).await.assert(Status::Ok);
     app.user("bob").await.add_template("one", "Text.").await.assert(Status::Created);
     ann.delete("/templates/2").await.assert(Status::NoContent);
@@ -457,7 +506,9 @@ async fn a_deleted_account_leaves_no_template_behind() {
     let ann = app.user("ann").await;
     ann.add_template("one", "Text.").await.assert(Status::Created);
     let password = [("password", crate::support::PASSWORD)];
-    ann.send(Method::Delete, "/auth/user", Some(ContentType::Form), form(&password)).await.assert(Status::NoContent);
+    ann.send(Method::Delete, "/auth/user", Some(ContentType::Form), form(&password))
+        .await
+        .assert(Status::NoContent);
     let again = app.user("ann").await;
     assert_eq!(again.get("/templates").await.body["items"], Value::Array(Vec::new()));
     again.get("/templates/one").await.assert(Status::NotFound);

@@ -16,7 +16,9 @@ fn assert_challenge(answer: &Answer, users: &str, message: &str) {
     let expected = if message == "Unauthorized" {
         format!("Bearer realm=\"{users}@widgetd\"")
     } else {
-        format!("Bearer realm=\"{users}@widgetd\", error=\"invalid_token\", error_description=\"{message}\"")
+        format!(
+            "Bearer realm=\"{users}@widgetd\", error=\"invalid_token\", error_description=\"{message}\""
+        )
     };
     assert_eq!(answer.header("WWW-Authenticate"), Some(expected.as_str()));
 }
@@ -30,14 +32,20 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 fn base64(text: &str) -> Vec<u8> {
     let value = |c: u8| ALPHABET.iter().position(|a| *a == c).unwrap();
-    let bits: Vec<bool> = text.bytes().flat_map(|c| (0..6).rev().map(move |bit| value(c) >> bit & 1 == 1)).collect();
-    bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit))).collect()
+    let bits: Vec<bool> =
+        text.bytes().flat_map(|c| (0..6).rev().map(move |bit| value(c) >> bit & 1 == 1)).collect();
+    bits.chunks_exact(8)
+        .map(|byte| byte.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit)))
+        .collect()
 }
 
 fn to_base64(bytes: &[u8]) -> String {
-    let mut bits: Vec<bool> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1)).collect();
+    let mut bits: Vec<bool> =
+        bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1)).collect();
     bits.resize(bits.len().div_ceil(6) * 6, false);
-    bits.chunks(6).map(|six| char::from(ALPHABET[six.iter().fold(0, |n, bit| n << 1 | usize::from(*bit))])).collect()
+    bits.chunks(6)
+        .map(|six| char::from(ALPHABET[six.iter().fold(0, |n, bit| n << 1 | usize::from(*bit))]))
+        .collect()
 }
 
 #[rocket::async_test]
@@ -46,7 +54,8 @@ async fn without_a_token_there_is_a_challenge_without_an_error() {
     assert_challenge(&app.anon().get("/widgets").await, "registered_users", "Unauthorized");
     assert_challenge(&app.anon().add_widget("one").await, "admin_users", "Unauthorized");
     for header in ["Basic YW5uOnNlY3JldA==", "Token x", "x"] {
-        let answer = app.anon().send_with(Method::Get, "/widgets", &[("Authorization", header)], "").await;
+        let answer =
+            app.anon().send_with(Method::Get, "/widgets", &[("Authorization", header)], "").await;
         assert_challenge(&answer, "registered_users", "Unauthorized");
     }
 }
@@ -55,7 +64,10 @@ async fn without_a_token_there_is_a_challenge_without_an_error() {
 async fn the_realm_is_a_setting() {
     let app = TestApp::with(&[("realm", "example.org")]).await;
     let answer = app.anon().get("/widgets").await;
-    assert_eq!(answer.header("WWW-Authenticate"), Some("Bearer realm=\"registered_users@example.org\""));
+    assert_eq!(
+        answer.header("WWW-Authenticate"),
+        Some("Bearer realm=\"registered_users@example.org\"")
+    );
 }
 
 #[rocket::async_test]
@@ -73,7 +85,10 @@ async fn the_scheme_is_matched_without_regard_to_case() {
     let app = TestApp::new().await;
     let token = app.user("ann").await.token.unwrap();
     for header in [format!("bearer {token}"), format!("BEARER  {token}")] {
-        app.anon().send_with(Method::Get, "/widgets", &[("Authorization", &header)], "").await.assert(Status::Ok);
+        app.anon()
+            .send_with(Method::Get, "/widgets", &[("Authorization", &header)], "")
+            .await
+            .assert(Status::Ok);
     }
 }
 
@@ -82,7 +97,11 @@ async fn two_authorization_headers_are_a_bad_token() {
     let app = TestApp::new().await;
     let header = format!("Bearer {}", app.user("ann").await.token.unwrap());
     let headers = [("Authorization", header.as_str()), ("Authorization", header.as_str())];
-    assert_challenge(&app.anon().send_with(Method::Get, "/widgets", &headers, "").await, "registered_users", INVALID);
+    assert_challenge(
+        &app.anon().send_with(Method::Get, "/widgets", &headers, "").await,
+        "registered_users",
+        INVALID,
+    );
 }
 
 #[rocket::async_test]
@@ -124,12 +143,18 @@ async fn whatever_is_not_one_of_our_tokens_is_refused_alike() {
         ("no algorithm, admin", format!("{none}.{as_admin}.")),
         ("no algorithm, old signature", format!("{none}.{payload}.{signature}")),
         ("another algorithm", format!("{}.{payload}.{signature}", header_with("alg", "HS512"))),
-        ("an asymmetric algorithm", format!("{}.{payload}.{signature}", header_with("alg", "RS256"))),
+        (
+            "an asymmetric algorithm",
+            format!("{}.{payload}.{signature}", header_with("alg", "RS256")),
+        ),
         ("another kid", format!("{}.{payload}.{signature}", header_with("kid", "another"))),
         ("another key", by_stranger),
         ("another installation", of_elsewhere),
         ("a changed payload", format!("{header}.{as_admin}.{signature}")),
-        ("a truncated signature", format!("{header}.{payload}.{}", &signature[..signature.len() - 4])),
+        (
+            "a truncated signature",
+            format!("{header}.{payload}.{}", &signature[..signature.len() - 4]),
+        ),
         ("no signature", format!("{header}.{payload}.")),
         ("two parts", format!("{header}.{payload}")),
         ("four parts", format!("{token}.x")),
@@ -197,7 +222,11 @@ async fn a_lost_key_ends_every_token_and_harms_nothing_else() {
     let token = ann.token.clone().unwrap();
     std::fs::remove_file(app.folder.path().join("widgetd.db.key")).unwrap();
     let app = app.restart().await;
-    assert_challenge(&app.anon().bearing(token).get("/auth/user").await, "registered_users", INVALID);
+    assert_challenge(
+        &app.anon().bearing(token).get("/auth/user").await,
+        "registered_users",
+        INVALID,
+    );
     let fields = [("email", "ann@example.com"), ("password", PASSWORD)];
     app.anon().post("/auth/login", &fields).await.assert(Status::Ok);
 }

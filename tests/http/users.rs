@@ -42,7 +42,10 @@ async fn accounts_are_listed_by_page_status_role_and_name() {
     let admin = app.admin().await;
     for name in ["ann", "bob", "cid", "dee", "eve", "fay"] {
         let actor = app.user(name).await;
-        actor.patch("/auth/user", &[("username", &format!("{name}-Smith"))]).await.assert(Status::Ok);
+        actor
+            .patch("/auth/user", &[("username", &format!("{name}-Smith"))])
+            .await
+            .assert(Status::Ok);
         match name {
             "bob" => app.set_role(&actor, Role::Manager).await,
             "cid" => app.set_status(&actor, AccountStatus::Disabled).await,
@@ -52,7 +55,10 @@ async fn accounts_are_listed_by_page_status_role_and_name() {
     let names = async |query: &str| -> Vec<String> {
         let list = admin.get(&format!("/users{query}")).await;
         let items = list.assert(Status::Ok).body["items"].as_array().unwrap().clone();
-        items.iter().map(|user| user["email"].as_str().unwrap().split('@').next().unwrap().to_owned()).collect()
+        items
+            .iter()
+            .map(|user| user["email"].as_str().unwrap().split('@').next().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(names("").await, ["admin", "ann", "bob", "cid", "dee", "eve", "fay"]);
     assert_eq!(names("?per_page=5&page=2").await, ["eve", "fay"]);
@@ -68,7 +74,11 @@ async fn accounts_are_listed_by_page_status_role_and_name() {
     let page = admin.get("/users?per_page=5&q=smith&status=active").await;
     assert_eq!(page.header("Total-Count"), Some("5"));
     assert_eq!(page.body["links"]["last"], "/api/v1/users?q=smith&status=active&page=1&per_page=5");
-    assert!(page.header("Link").unwrap().contains("</api/v1/users?q=smith&status=active&page=1&per_page=5>"));
+    assert!(
+        page.header("Link")
+            .unwrap()
+            .contains("</api/v1/users?q=smith&status=active&page=1&per_page=5>")
+    );
 }
 
 #[rocket::async_test]
@@ -79,7 +89,10 @@ async fn a_filter_that_cannot_be_is_named_with_what_is_allowed() {
     answer.assert_invalid(&["status", "role", "sort", "color"]);
     assert_eq!(answer.error_of("status"), "'gone' must be one of pending, active, disabled");
     assert_eq!(answer.error_of("role"), "'root' must be one of employee, manager, admin");
-    assert_eq!(answer.error_of("color"), "is not known here; known are page, per_page, status, role, q, sort");
+    assert_eq!(
+        answer.error_of("color"),
+        "is not known here; known are page, per_page, status, role, q, sort"
+    );
 }
 
 #[rocket::async_test]
@@ -113,7 +126,9 @@ async fn a_change_that_cannot_be_is_named() {
     let admin = app.admin().await;
     let path = path_of(&app, &app.user("ann").await).await;
     admin.patch(&path, &[]).await.assert_invalid(&["status"]);
-    let answer = admin.patch(&path, &[("status", "pending"), ("role", "root"), ("email", "x@example.com")]).await;
+    let answer = admin
+        .patch(&path, &[("status", "pending"), ("role", "root"), ("email", "x@example.com")])
+        .await;
     answer.assert_invalid(&["status", "role", "email"]);
     assert_eq!(answer.error_of("status"), "'pending' must be one of active, disabled");
 }
@@ -141,7 +156,9 @@ async fn the_last_administrator_stays_whatever_is_tried() {
     bob.again().await.get("/users").await.assert(Status::Ok);
 }
 
-async fn at_once(requests: impl IntoIterator<Item = (Actor<'_>, Method, String, &'static str)>) -> Vec<Answer> {
+async fn at_once(
+    requests: impl IntoIterator<Item = (Actor<'_>, Method, String, &'static str)>,
+) -> Vec<Answer> {
     let send = async |(actor, method, path, body): (Actor<'_>, Method, String, &'static str)| {
         let form = (!body.is_empty()).then_some(rocket::http::ContentType::Form);
         actor.send(method, &path, form, body).await
@@ -151,17 +168,28 @@ async fn at_once(requests: impl IntoIterator<Item = (Actor<'_>, Method, String, 
 
 #[rocket::async_test]
 async fn of_two_last_administrators_who_demote_each_other_at_once_one_remains() {
-    for (method, body) in [(Method::Patch, "role=employee"), (Method::Patch, "status=disabled"), (Method::Delete, "")] {
+    for (method, body) in
+        [(Method::Patch, "role=employee"), (Method::Patch, "status=disabled"), (Method::Delete, "")]
+    {
         let app = TestApp::new().await;
-        let (ann, bob) = (app.user_of("ann", Role::Admin).await, app.user_of("bob", Role::Admin).await);
+        let (ann, bob) =
+            (app.user_of("ann", Role::Admin).await, app.user_of("bob", Role::Admin).await);
         let (anns, bobs) = (path_of(&app, &ann).await, path_of(&app, &bob).await);
-        let requests = (0..32)
-            .flat_map(|_| [(ann.clone(), method, bobs.clone(), body), (bob.clone(), method, anns.clone(), body)]);
+        let requests = (0..32).flat_map(|_| {
+            [(ann.clone(), method, bobs.clone(), body), (bob.clone(), method, anns.clone(), body)]
+        });
         let answers = at_once(requests).await;
         assert!(answers.iter().any(|answer| answer.status.class().is_success()));
-        let filter =
-            UserFilter { role: Some(Role::Admin), status: Some(AccountStatus::Active), ..UserFilter::default() };
-        assert_eq!(app.store.list_users(filter, PageRequest::DEFAULT).await.unwrap().total, 1, "{method} {body}");
+        let filter = UserFilter {
+            role: Some(Role::Admin),
+            status: Some(AccountStatus::Active),
+            ..UserFilter::default()
+        };
+        assert_eq!(
+            app.store.list_users(filter, PageRequest::DEFAULT).await.unwrap().total,
+            1,
+            "{method} {body}"
+        );
     }
 }
 
@@ -171,8 +199,14 @@ async fn of_64_approvals_at_once_all_agree_and_one_is_told() {
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     app.set_status(&ann, AccountStatus::Pending).await;
     let path = path_of(&app, &ann).await;
-    let answers = at_once((0..64).map(|_| (admin.clone(), Method::Patch, path.clone(), "status=active"))).await;
-    assert!(answers.iter().all(|answer| answer.status == Status::Ok && answer.body["status"] == "active"));
+    let answers =
+        at_once((0..64).map(|_| (admin.clone(), Method::Patch, path.clone(), "status=active")))
+            .await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.status == Status::Ok && answer.body["status"] == "active")
+    );
     assert_eq!(admin.get("/audit?action=account.approve").await.body["total_items"], 1);
 }
 
@@ -213,7 +247,10 @@ async fn an_administrator_logs_somebody_out_everywhere() {
     let app = TestApp::new().await;
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     let other = ann.again().await;
-    admin.delete(&format!("{}/sessions", path_of(&app, &ann).await)).await.assert(Status::NoContent);
+    admin
+        .delete(&format!("{}/sessions", path_of(&app, &ann).await))
+        .await
+        .assert(Status::NoContent);
     for actor in [&ann, &other] {
         actor.get("/auth/user").await.assert(Status::Unauthorized);
     }

@@ -33,7 +33,8 @@ fn imports(text: &str) -> Vec<String> {
 async fn sizes(visitor: &Visitor<'_>, path: &str) -> BTreeMap<String, usize> {
     let page = visitor.open(path).await;
     let mut sizes = BTreeMap::from([(path.to_owned(), page.assert(Status::Ok).text.len())]);
-    let mut wanted: Vec<String> = loads(&page).iter().map(|address| resolve(path, address)).collect();
+    let mut wanted: Vec<String> =
+        loads(&page).iter().map(|address| resolve(path, address)).collect();
     while let Some(address) = wanted.pop() {
         if sizes.contains_key(&address) {
             continue;
@@ -66,14 +67,22 @@ async fn no_page_weighs_more_than_60_kb_with_all_that_it_loads() {
     let mut loaded = BTreeSet::new();
     for (path, sizes) in &all {
         let sum: usize = sizes.values().sum();
-        let parts: Vec<_> =
-            sizes.iter().map(|(name, size)| format!("{} {size}", name.rsplit('/').next().unwrap())).collect();
+        let parts: Vec<_> = sizes
+            .iter()
+            .map(|(name, size)| format!("{} {size}", name.rsplit('/').next().unwrap()))
+            .collect();
         println!("{path}: {sum} bytes ({})", parts.join(", "));
         assert!(sum < MOST, "{path} weighs {sum} bytes: {parts:?}");
-        loaded.extend(sizes.keys().filter_map(|name| name.split_once("/js/")).map(|(_, name)| name.to_owned()));
+        loaded.extend(
+            sizes
+                .keys()
+                .filter_map(|name| name.split_once("/js/"))
+                .map(|(_, name)| name.to_owned()),
+        );
     }
     // Nothing is left out because of how it is loaded.
     let modules = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/static/js")).unwrap();
-    let modules: BTreeSet<_> = modules.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    let modules: BTreeSet<_> =
+        modules.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(loaded, modules);
 }

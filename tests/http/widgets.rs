@@ -12,9 +12,14 @@ async fn a_widget_is_added_from_a_form_or_json() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let json = json!({ "name": "two", "info_url": "https://example.com", "deadline": "12/31/26" });
-    for (name, answer) in [("one", admin.add_widget("one").await), ("two", admin.post_json("/widgets", &json).await)] {
+    for (name, answer) in
+        [("one", admin.add_widget("one").await), ("two", admin.post_json("/widgets", &json).await)]
+    {
         answer.assert(Status::Created);
-        assert_eq!(answer.body, json!({ "status": "success", "message": format!("New widget added: {name}.") }));
+        assert_eq!(
+            answer.body,
+            json!({ "status": "success", "message": format!("New widget added: {name}.") })
+        );
         assert_eq!(answer.header("Location"), Some(format!("/api/v1/widgets/{name}").as_str()));
     }
 }
@@ -49,7 +54,8 @@ async fn a_widget_is_read_by_every_account() {
 async fn a_deadline_passes_with_the_day() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
-    let fields = [("name", "today"), ("info_url", "https://example.com"), ("deadline", "2026-11-21")];
+    let fields =
+        [("name", "today"), ("info_url", "https://example.com"), ("deadline", "2026-11-21")];
     admin.post("/widgets", &fields).await.assert(Status::Created);
     app.advance(Duration::from_secs(12 * 3600 - 1));
     let admin = admin.bearing(admin.log_in(crate::support::PASSWORD).await.token());
@@ -71,7 +77,8 @@ async fn a_taken_name_is_a_conflict_and_changes_nothing() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
-    let fields = [("name", "one"), ("info_url", "https://example.org/other"), ("deadline", "2027-01-01")];
+    let fields =
+        [("name", "one"), ("info_url", "https://example.org/other"), ("deadline", "2027-01-01")];
     let answer = admin.post("/widgets", &fields).await;
     answer.assert_message(Status::Conflict, "Widget name: one already exists, must be unique.");
     assert_eq!(admin.get("/widgets/one").await.body["info_url"], "https://example.com");
@@ -81,10 +88,16 @@ async fn a_taken_name_is_a_conflict_and_changes_nothing() {
 async fn every_field_at_fault_is_named_at_once() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
-    let answer =
-        admin.post("/widgets", &[("name", "No Name"), ("info_url", "ftp://x"), ("deadline", "11/20/2026")]).await;
+    let answer = admin
+        .post(
+            "/widgets",
+            &[("name", "No Name"), ("info_url", "ftp://x"), ("deadline", "11/20/2026")],
+        )
+        .await;
     answer.assert_invalid(&["name", "info_url", "deadline"]);
-    assert!(answer.error_of("name").starts_with("'No Name' contains one or more invalid characters. "));
+    assert!(
+        answer.error_of("name").starts_with("'No Name' contains one or more invalid characters. ")
+    );
     admin.post("/widgets", &[]).await.assert_invalid(&["name", "info_url", "deadline"]);
     admin
         .put("/widgets/one", &[("info_url", ""), ("deadline", "soon")])
@@ -124,9 +137,14 @@ async fn putting_changes_what_exists_and_keeps_its_owner() {
     let bob = app.user("bob").await;
     app.set_role(&bob, widgetd::domain::Role::Admin).await;
 
-    let answer = bob.put("/widgets/One", &[("info_url", "https://example.org"), ("deadline", "Jan 1 2027")]).await;
+    let answer = bob
+        .put("/widgets/One", &[("info_url", "https://example.org"), ("deadline", "Jan 1 2027")])
+        .await;
     answer.assert(Status::Ok);
-    assert_eq!(answer.body, json!({ "status": "success", "message": "'one' was successfully updated" }));
+    assert_eq!(
+        answer.body,
+        json!({ "status": "success", "message": "'one' was successfully updated" })
+    );
     assert_eq!(answer.header("Location"), None);
     let widget = admin.get("/widgets/one").await.body;
     assert_eq!(widget["info_url"], "https://example.org");
@@ -163,7 +181,12 @@ async fn a_list_comes_in_pages_in_the_order_of_creation() {
         admin.add_widget(&format!("w{n:02}")).await.assert(Status::Created);
     }
     let names = |answer: &crate::support::Answer| -> Vec<String> {
-        answer.body["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+        answer.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["name"].as_str().unwrap().to_owned())
+            .collect()
     };
 
     let first = admin.get("/widgets").await;
@@ -208,7 +231,10 @@ async fn past_the_end_is_an_empty_page() {
         let answer = admin.get(&format!("/widgets?page={page}")).await;
         answer.assert(Status::Ok);
         assert_eq!(answer.body["items"], json!([]));
-        assert_eq!((&answer.body["has_prev"], &answer.body["has_next"]), (&json!(true), &json!(false)));
+        assert_eq!(
+            (&answer.body["has_prev"], &answer.body["has_next"]),
+            (&json!(true), &json!(false))
+        );
         assert_eq!(answer.body["links"]["last"], "/api/v1/widgets?page=1&per_page=10");
     }
 }
@@ -281,11 +307,17 @@ async fn renaming_leaves_no_trace_but_the_new_address() {
     let answer = admin.patch("/widgets/one", &[("name", "first")]).await;
     answer.assert(Status::Ok);
     assert_eq!(answer.header("Location"), Some("/api/v1/widgets/first"));
-    assert_eq!((&answer.body["name"], &answer.body["link"]), (&json!("first"), &json!("/api/v1/widgets/first")));
+    assert_eq!(
+        (&answer.body["name"], &answer.body["link"]),
+        (&json!("first"), &json!("/api/v1/widgets/first"))
+    );
     admin.get("/widgets/one").await.assert(Status::NotFound);
     // It keeps its place in the list.
     let list = admin.get("/widgets").await;
-    assert_eq!((&list.body["items"][0]["name"], &list.body["total_items"]), (&json!("first"), &json!(2)));
+    assert_eq!(
+        (&list.body["items"][0]["name"], &list.body["total_items"]),
+        (&json!("first"), &json!(2))
+    );
     admin.add_widget("one").await.assert(Status::Created);
 
     let taken = admin.patch("/widgets/first", &[("name", "two"), ("deadline", "2027-01-31")]).await;
@@ -305,7 +337,10 @@ async fn a_patch_that_cannot_be_is_named() {
     let why = "is required, unless info_url or deadline is given";
     assert_eq!(nothing.assert_invalid(&["name"]).error_of("name"), why);
     let fields = [("name", "A b"), ("info_url", "x"), ("deadline", "2026-11-20"), ("owner", "me")];
-    admin.patch("/widgets/one", &fields).await.assert_invalid(&["name", "info_url", "deadline", "owner"]);
+    admin
+        .patch("/widgets/one", &fields)
+        .await
+        .assert_invalid(&["name", "info_url", "deadline", "owner"]);
     admin
         .patch("/widgets/none", &[("name", "two")])
         .await

@@ -63,7 +63,11 @@ pub fn assert_changed(place: &Place, arguments: &[&str], said: &str) -> String {
 #[track_caller]
 pub fn look(place: &Place, arguments: &[&str]) -> String {
     let output = place.run(arguments, "");
-    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{arguments:?}");
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (Some(0), String::new()),
+        "{arguments:?}"
+    );
     text(&output.stdout)
 }
 
@@ -82,7 +86,8 @@ pub fn json(printed: &str) -> Value {
 /// Runs a command at a terminal of its own, where somebody types. Answers its code and what the
 /// terminal shows.
 fn at_a_terminal(place: &Place, arguments: &[&str], typed: &str) -> (Option<i32>, String) {
-    let command = format!("{} --database {} {}", *BINARY, place.database().display(), arguments.join(" "));
+    let command =
+        format!("{} --database {} {}", *BINARY, place.database().display(), arguments.join(" "));
     let mut child = Command::new("script")
         .args(["--quiet", "--return", "--echo", "never", "--command", &command, "/dev/null"])
         .stdin(Stdio::piped())
@@ -101,7 +106,8 @@ fn adding_an_account_makes_the_database_and_says_where_it_is() {
     let place = Place::new();
     let output = add(&place, &["ann@example.com"], PASSWORD);
     assert_eq!(output.status.code(), Some(0));
-    let said = format!("Added ann@example.com as employee.\nDatabase: {}\n", place.database().display());
+    let said =
+        format!("Added ann@example.com as employee.\nDatabase: {}\n", place.database().display());
     assert_eq!((text(&output.stdout), text(&output.stderr)), (String::new(), said));
 }
 
@@ -114,8 +120,12 @@ fn accounts_are_listed_for_people_and_for_programs() {
     let lines: Vec<&str> = listed.lines().collect();
     assert!(lines[0].starts_with("ann@example.com  employee  active"), "{listed}");
     assert!(lines[1].starts_with("bob@example.com  admin     active"), "{listed}");
-    let json: Value = serde_json::from_slice(&place.run(&["user", "list", "--json"], "").stdout).unwrap();
-    assert_eq!((&json[1]["email"], &json[1]["role"]), (&Value::from("bob@example.com"), &Value::from("admin")));
+    let json: Value =
+        serde_json::from_slice(&place.run(&["user", "list", "--json"], "").stdout).unwrap();
+    assert_eq!(
+        (&json[1]["email"], &json[1]["role"]),
+        (&Value::from("bob@example.com"), &Value::from("admin"))
+    );
     assert_eq!(json.as_array().unwrap().len(), 2);
 }
 
@@ -123,7 +133,8 @@ fn accounts_are_listed_for_people_and_for_programs() {
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let place = Place::new();
     add(&place, &["ann@example.com"], PASSWORD);
-    let mut listing = place.command(&["user", "list"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut listing =
+        place.command(&["user", "list"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(listing.stdout.take());
     assert_eq!(listing.wait().unwrap().code(), Some(0));
 }
@@ -131,13 +142,29 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 #[test]
 fn what_cannot_be_done_is_said_and_changes_nothing() {
     let place = Place::new();
-    assert_failed(&add(&place, &["first last"], PASSWORD), 1, "widgetd: email: first last is not a valid email");
-    assert_failed(&add(&place, &["ann@example.com"], "short"), 1, "password: must have at least 8 characters");
-    assert_failed(&add(&place, &["ann@example.com"], "password1"), 1, "password: is too easy to guess.");
+    assert_failed(
+        &add(&place, &["first last"], PASSWORD),
+        1,
+        "widgetd: email: first last is not a valid email",
+    );
+    assert_failed(
+        &add(&place, &["ann@example.com"], "short"),
+        1,
+        "password: must have at least 8 characters",
+    );
+    assert_failed(
+        &add(&place, &["ann@example.com"], "password1"),
+        1,
+        "password: is too easy to guess.",
+    );
     assert_failed(&add(&place, &["ann@example.com"], ""), 1, "password: is required");
     assert!(!place.database().exists());
     add(&place, &["ann@example.com"], PASSWORD);
-    assert_failed(&add(&place, &["ANN@example.com"], PASSWORD), 1, "ANN@example.com is already registered");
+    assert_failed(
+        &add(&place, &["ANN@example.com"], PASSWORD),
+        1,
+        "ANN@example.com is already registered",
+    );
     let passwd = place.run(&["user", "passwd", "bob@example.com", "--password-stdin"], PASSWORD);
     assert_failed(&passwd, 1, "there is no account bob@example.com");
     assert_failed(&place.run(&["user", "add", "bob@example.com"], ""), 1, "use --password-stdin");
@@ -192,7 +219,10 @@ fn a_word_that_is_none_of_a_few_is_2_and_those_are_named() {
         (&["user", "role", "ann@example.com", "boss"], roles),
         (&["user", "list", "--role", "boss"], roles),
         (&["user", "list", "--status", "gone"], "[possible values: pending, active, disabled]"),
-        (&["key", "add", "ann@example.com", "--name", "k", "--scope", "all"], "[possible values: read, write]"),
+        (
+            &["key", "add", "ann@example.com", "--name", "k", "--scope", "all"],
+            "[possible values: read, write]",
+        ),
         (&["audit", "--action", "login"], "[possible values: account.register, session.start, "),
     ] {
         assert_failed(&place.run(arguments, ""), 2, said);
@@ -207,15 +237,26 @@ fn an_account_goes_by_its_address_its_username_and_its_public_id() {
     let place = Place::new();
     place.add_admin();
     add_user(&place, &["ann@example.com", "--username", "Ann.A"]);
-    let id_of = |email| look_at_json(&place, &["user", "show", email])["public_id"].as_str().unwrap().to_owned();
+    let id_of = |email| {
+        look_at_json(&place, &["user", "show", email])["public_id"].as_str().unwrap().to_owned()
+    };
     let id = id_of("ann@example.com");
     for name in ["ann@example.com", "ANN@Example.com", "Ann.A", "ann.a", &id, &id.to_uppercase()] {
         for command in ABOUT_AN_ACCOUNT.iter().filter(|command| command[1] != "delete") {
             let output = place.run(&about(command, name), PASSWORD);
             if command[1] == "approve" {
-                assert_failed(&output, 1, "widgetd: ann@example.com is active; nothing was changed\n");
+                assert_failed(
+                    &output,
+                    1,
+                    "widgetd: ann@example.com is active; nothing was changed\n",
+                );
             } else {
-                assert_eq!(output.status.code(), Some(0), "{command:?} {name}: {}", text(&output.stderr));
+                assert_eq!(
+                    output.status.code(),
+                    Some(0),
+                    "{command:?} {name}: {}",
+                    text(&output.stderr)
+                );
             }
             if command[1] == "role" {
                 place.run(&["user", "role", name, "employee"], "");
@@ -316,16 +357,24 @@ fn what_is_done_to_one_account_leaves_the_others_alone() {
         place.run(&about(command, "ann@example.com"), PASSWORD);
     }
     assert_eq!(bob(), before);
-    assert_eq!(look_at_json(&place, &["audit", "--account", "bob@example.com"]).as_array().unwrap().len(), 1);
+    assert_eq!(
+        look_at_json(&place, &["audit", "--account", "bob@example.com"]).as_array().unwrap().len(),
+        1
+    );
 }
 
 #[test]
 fn help_teaches_and_the_version_is_told() {
     let place = Place::new();
     let help = text(&place.run(&["--help"], "").stdout);
-    for words in
-        ["  key ", "  audit ", "widgetd user add ann@example.org --admin", "/api/v1/ui", "--database", "Exit codes"]
-    {
+    for words in [
+        "  key ",
+        "  audit ",
+        "widgetd user add ann@example.org --admin",
+        "/api/v1/ui",
+        "--database",
+        "Exit codes",
+    ] {
         assert!(help.contains(words), "{help}");
     }
     let version = text(&place.run(&["--version"], "").stdout);
@@ -340,12 +389,18 @@ fn commands_work_while_the_service_runs() {
     let admin = server.log_in("admin@example.com");
     assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
 
-    let passwd = place.run(&["user", "passwd", "Admin@example.com", "--password-stdin"], "tinker tailor soldier spy");
+    let passwd = place.run(
+        &["user", "passwd", "Admin@example.com", "--password-stdin"],
+        "tinker tailor soldier spy",
+    );
     assert_eq!(passwd.status.code(), Some(0), "{}", text(&passwd.stderr));
     assert!(text(&passwd.stderr).contains("all its sessions have ended"));
     assert_eq!(admin.get("/widgets").status, 401);
-    let log_in =
-        |password| server.client().post("/auth/login", &[("email", "admin@example.com"), ("password", password)]);
+    let log_in = |password| {
+        server
+            .client()
+            .post("/auth/login", &[("email", "admin@example.com"), ("password", password)])
+    };
     assert_eq!(log_in(PASSWORD).status, 401);
     assert_eq!(log_in("tinker tailor soldier spy").status, 200);
 }

@@ -32,7 +32,9 @@ fn every_acknowledged_widget_survives_a_kill_amid_64_writers_again_and_again() {
                         }
                         let name = format!("r{round}-w{writer}-{n}");
                         match admin.try_add_widget(&name) {
-                            Ok(answer) if answer.status == 201 => acknowledged.lock().unwrap().push(name),
+                            Ok(answer) if answer.status == 201 => {
+                                acknowledged.lock().unwrap().push(name)
+                            }
                             Ok(answer) => panic!("{}: {}", answer.status, answer.text),
                             // The connection died with the service; nothing was promised.
                             Err(_) => return,
@@ -51,12 +53,16 @@ fn every_acknowledged_widget_survives_a_kill_amid_64_writers_again_and_again() {
     // Opened by the program, which recovers what the last kill left.
     place.serve().terminate();
     let database = Connection::open(place.database()).unwrap();
-    let verdict: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let verdict: String =
+        database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
-    let mut find = database.prepare("SELECT EXISTS (SELECT 1 FROM widget WHERE name = ?1)").unwrap();
+    let mut find =
+        database.prepare("SELECT EXISTS (SELECT 1 FROM widget WHERE name = ?1)").unwrap();
     let acknowledged = acknowledged.into_inner().unwrap();
-    let lost: Vec<_> =
-        acknowledged.iter().filter(|name| !find.query_row([name], |row| row.get::<_, bool>(0)).unwrap()).collect();
+    let lost: Vec<_> = acknowledged
+        .iter()
+        .filter(|name| !find.query_row([name], |row| row.get::<_, bool>(0)).unwrap())
+        .collect();
     assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), acknowledged.len());
     assert!(rounds_with_writes > ROUNDS / 2, "only {rounds_with_writes} rounds wrote anything");
 }

@@ -21,7 +21,8 @@ fn code() -> Vec<(String, String)> {
     let read = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-        let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let code: Vec<&str> =
+            code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         (path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned(), code.join("\n"))
     };
     let files: Vec<_> = sources(&src).into_iter().map(read).collect();
@@ -49,7 +50,10 @@ fn only_the_engine_knows_sqlite() {
 
 #[test]
 fn only_the_outside_knows_rocket() {
-    assert_named_only_in(&["rocket::", "rocket_okapi", "schemars"], &["http/", "app.rs", "config.rs", "cli/serve.rs"]);
+    assert_named_only_in(
+        &["rocket::", "rocket_okapi", "schemars"],
+        &["http/", "app.rs", "config.rs", "cli/serve.rs"],
+    );
 }
 
 #[test]
@@ -79,10 +83,14 @@ fn each_layer_calls_only_those_below_it() {
         ("lib.rs", &[]),
     ];
     for (path, code) in code() {
-        let (_, below) =
-            layers.iter().find(|(layer, _)| path.starts_with(layer)).unwrap_or_else(|| panic!("{path} is in no layer"));
+        let (_, below) = layers
+            .iter()
+            .find(|(layer, _)| path.starts_with(layer))
+            .unwrap_or_else(|| panic!("{path} is in no layer"));
         let own = path.split(['/', '.']).next().unwrap();
-        for called in code.split("crate::").skip(1).filter_map(|rest| rest.split([':', ';', '{', ' ']).next()) {
+        for called in
+            code.split("crate::").skip(1).filter_map(|rest| rest.split([':', ';', '{', ' ']).next())
+        {
             assert!(below.contains(&called) || called == own, "{path} calls {called}");
         }
     }

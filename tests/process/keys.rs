@@ -17,7 +17,10 @@ pub fn make_key(place: &Place, account: &str, arguments: &[&str]) -> String {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let printed = text(&output.stdout);
     let key = printed.strip_suffix('\n').unwrap();
-    assert!(key.starts_with("wgt_") && key.len() == 36 && !key.contains(char::is_whitespace), "{key}");
+    assert!(
+        key.starts_with("wgt_") && key.len() == 36 && !key.contains(char::is_whitespace),
+        "{key}"
+    );
     key.to_owned()
 }
 
@@ -31,9 +34,23 @@ fn a_key_is_printed_once_and_works_at_the_next_request() {
     let reader = server.client().bearing(printed.trim_end_matches('\n'));
     assert_eq!(reader.get("/widgets").status, 200);
     let refused = reader.try_add_widget("one").unwrap();
-    assert_eq!((refused.status, &refused.body["message"]), (403, &"This API key may only read".into()));
+    assert_eq!(
+        (refused.status, &refused.body["message"]),
+        (403, &"This API key may only read".into())
+    );
 
-    let add = ["key", "add", ADMIN, "--name", "deploy", "--scope", "write", "--expires", "2099-12-31", "--json"];
+    let add = [
+        "key",
+        "add",
+        ADMIN,
+        "--name",
+        "deploy",
+        "--scope",
+        "write",
+        "--expires",
+        "2099-12-31",
+        "--json",
+    ];
     let said = "Made the key deploy of admin@example.com. It is not shown again.";
     let mut made = read_json(&assert_changed(&place, &add, said));
     let key = made["key"].take();
@@ -66,15 +83,28 @@ fn a_key_that_cannot_be_made_is_refused() {
         (&["--name", "ci"][..], "widgetd: There is a key named ci already.\n"),
         (&["--name", ""], "widgetd: name: is required\n"),
         (&["--name", "a\nb"], "widgetd: name: must not contain control characters\n"),
-        (&["--name", "old", "--expires", "2020-01-01"], "widgetd: expires: '2020-01-01' is in the past\n"),
-        (&["--name", "old", "--expires", "soon"], "widgetd: expires: 'soon' is not a date that is understood; "),
+        (
+            &["--name", "old", "--expires", "2020-01-01"],
+            "widgetd: expires: '2020-01-01' is in the past\n",
+        ),
+        (
+            &["--name", "old", "--expires", "soon"],
+            "widgetd: expires: 'soon' is not a date that is understood; ",
+        ),
     ] {
         for json in [&[][..], &["--json"]] {
-            assert_failed(&place.run(&[&["key", "add", ANN], arguments, json].concat(), ""), 1, said);
+            assert_failed(
+                &place.run(&[&["key", "add", ANN], arguments, json].concat(), ""),
+                1,
+                said,
+            );
         }
     }
     assert_eq!(look_at_json(&place, &["key", "list"]).as_array().unwrap().len(), 1);
-    assert_eq!(look_at_json(&place, &["audit", "--action", "key.create"]).as_array().unwrap().len(), 1);
+    assert_eq!(
+        look_at_json(&place, &["audit", "--action", "key.create"]).as_array().unwrap().len(),
+        1
+    );
 }
 
 #[test]
@@ -89,7 +119,11 @@ fn keys_are_listed_of_one_account_or_of_all() {
     assert_eq!(look_at_json(&place, &["key", "list"]), json!([]));
 
     let used = server.client().bearing(&make_key(&place, ANN, &["--name", "ci"]));
-    make_key(&place, ADMIN, &["--name", "deploy", "--scope", "write", "--expires", "2099-12-31T12:00:00+02:00"]);
+    make_key(
+        &place,
+        ADMIN,
+        &["--name", "deploy", "--scope", "write", "--expires", "2099-12-31T12:00:00+02:00"],
+    );
     let expected = "ann@example.com    ci      read   expires never                      used never\n\
                     admin@example.com  deploy  write  expires 2099-12-31T10:00:00+00:00  used never\n";
     assert_eq!(look(&place, &["key", "list"]), expected);
@@ -101,7 +135,9 @@ fn keys_are_listed_of_one_account_or_of_all() {
     // The use is noted after the answer.
     let deadline = Instant::now() + PATIENCE;
     let used_at = loop {
-        if let Value::String(at) = look_at_json(&place, &["key", "list", ANN])[0]["last_used_at"].take() {
+        if let Value::String(at) =
+            look_at_json(&place, &["key", "list", ANN])[0]["last_used_at"].take()
+        {
             break at;
         }
         assert!(Instant::now() < deadline, "the use of a key is never noted");
@@ -139,7 +175,9 @@ fn a_revoked_key_is_refused_at_the_next_request() {
 /// What the audit's entries tell of, and with which result.
 fn actions(entries: &Value) -> Vec<(&str, &str)> {
     let entries = entries.as_array().unwrap().iter();
-    entries.map(|entry| (entry["action"].as_str().unwrap(), entry["result"].as_str().unwrap())).collect()
+    entries
+        .map(|entry| (entry["action"].as_str().unwrap(), entry["result"].as_str().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -212,7 +250,12 @@ fn the_audit_tells_what_came_over_the_network_with_its_address_and_request() {
     let request = |answer: Answer| answer.headers["X-Request-Id"].to_str().unwrap().to_owned();
     let attempts = [
         (request(client.attempt(ANN, "not the password")), "wrong_password", "anonymous", ANN),
-        (request(client.attempt("Nobody@example.com", PASSWORD)), "unknown_account", "anonymous", "Nobody@example.com"),
+        (
+            request(client.attempt("Nobody@example.com", PASSWORD)),
+            "unknown_account",
+            "anonymous",
+            "Nobody@example.com",
+        ),
         (request(client.attempt(ANN, PASSWORD)), "ok", ANN, ANN),
     ];
     let entries = look_at_json(&place, &["audit", "--action", "session.start"]);
@@ -238,7 +281,8 @@ fn the_audit_tells_what_came_over_the_network_with_its_address_and_request() {
     }
     let printed = look(&place, &["audit", "--account", "nobody@example.com"]);
     let at = entries[1]["at"].as_str().unwrap();
-    let line = format!("{at}  session.start  unknown_account  anonymous  127.0.0.1  Nobody@example.com\n");
+    let line =
+        format!("{at}  session.start  unknown_account  anonymous  127.0.0.1  Nobody@example.com\n");
     assert_eq!(printed, line);
 }
 
@@ -262,7 +306,10 @@ fn the_audit_is_filtered_by_time_account_and_action() {
     for (filter, expected) in [
         (&[][..], &[register, register, started, failed, disabled][..]),
         (&["--since", "2020-02-29"], &[register, register, started, failed, disabled]),
-        (&["--since", "2020-02-29T13:00:00+01:00"], &[register, register, started, failed, disabled]),
+        (
+            &["--since", "2020-02-29T13:00:00+01:00"],
+            &[register, register, started, failed, disabled],
+        ),
         (&["--since", "2020-02-29T12:00:01Z"], &[register, started, failed, disabled]),
         (&["--since", "Mar 1 2020"], &[register, started, failed, disabled]),
         (&["--since", "9999-12-31"], &[]),
@@ -281,7 +328,11 @@ fn the_audit_is_filtered_by_time_account_and_action() {
         let output = place.run(&arguments, "");
         assert_eq!(text(&output.stdout).lines().count(), expected.len(), "{filter:?}");
         let said = if expected.is_empty() { "There are no such entries.\n" } else { "" };
-        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), said), "{filter:?}");
+        assert_eq!(
+            (output.status.code(), text(&output.stderr).as_str()),
+            (Some(0), said),
+            "{filter:?}"
+        );
     }
     let wrong = place.run(&["audit", "--since", "yesterday"], "");
     assert_failed(&wrong, 1, "widgetd: since: 'yesterday' is not a date that is understood; ");
@@ -310,14 +361,20 @@ fn no_secret_is_told_by_the_audit_the_log_or_the_database() {
     .into();
 
     let mut token = |answer: Answer| {
-        let token = answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text)).to_owned();
+        let token = answer.body["access_token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{}", answer.text))
+            .to_owned();
         secrets.push(token.clone());
         client.bearing(&token)
     };
     token(client.attempt(ADMIN, "sailor soldier beggar thief"));
     add_user(&place, &[ANN]);
     let ann = token(client.attempt(ANN, PASSWORD));
-    token(client.post("/auth/register", &[("email", "bob@example.com"), ("password", "tinker tailor butcher baker")]));
+    token(client.post(
+        "/auth/register",
+        &[("email", "bob@example.com"), ("password", "tinker tailor butcher baker")],
+    ));
 
     for key in ["first", "second"] {
         let key = make_key(&place, ANN, &["--name", key]);
@@ -333,7 +390,10 @@ fn no_secret_is_told_by_the_audit_the_log_or_the_database() {
     assert_eq!(client.attempt("nobody@example.com", "a password that is wrong").status, 401);
     let wrong_field = [("username", "password-in-the-wrong-field"), ("password", PASSWORD)];
     assert_eq!(client.post("/auth/login", &wrong_field).status, 401);
-    assert_eq!(client.bearing("wgt_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").get("/auth/user").status, 401);
+    assert_eq!(
+        client.bearing("wgt_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").get("/auth/user").status,
+        401
+    );
     let wrong_code = [("code", "aaaa-bbbb-cccc-dddd"), ("new_password", PASSWORD)];
     assert_eq!(client.post("/auth/reset", &wrong_code).status, 400);
     let change = [("current_password", "a password that is wrong"), ("new_password", PASSWORD)];
@@ -342,7 +402,8 @@ fn no_secret_is_told_by_the_audit_the_log_or_the_database() {
     for uses in [true, false] {
         let code = text(&place.run(&["user", "reset-code", ANN], "").stdout).trim_end().to_owned();
         if uses {
-            let reset = [("code", code.as_str()), ("new_password", "a new password nobody guesses")];
+            let reset =
+                [("code", code.as_str()), ("new_password", "a new password nobody guesses")];
             assert_eq!(client.post("/auth/reset", &reset).status, 200);
         }
         secrets.push(code.replace('-', ""));
@@ -353,7 +414,8 @@ fn no_secret_is_told_by_the_audit_the_log_or_the_database() {
     let database = || {
         // With what SQLite keeps beside the file while it is in use.
         let files = std::fs::read_dir(place.path()).unwrap().map(|file| file.unwrap().path());
-        let files = files.filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with("widgetd.db"));
+        let files = files
+            .filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with("widgetd.db"));
         files.map(|file| text(&std::fs::read(file).unwrap())).collect::<String>()
     };
     let mut told = vec![database()];
@@ -362,7 +424,11 @@ fn no_secret_is_told_by_the_audit_the_log_or_the_database() {
     told.extend([database(), said.join("\n")]);
     told.extend(audit());
     // Each of these holds what it holds in the clear.
-    assert!(told.iter().all(|text| text.contains(ANN)), "{}", told.iter().map(String::len).min().unwrap());
+    assert!(
+        told.iter().all(|text| text.contains(ANN)),
+        "{}",
+        told.iter().map(String::len).min().unwrap()
+    );
     for secret in &secrets {
         for (n, text) in told.iter().enumerate() {
             assert!(!text.contains(secret.as_str()), "{secret} is in {n}");

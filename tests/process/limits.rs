@@ -22,7 +22,11 @@ fn guess_until_refused(mut guess: impl FnMut(usize) -> Answer) -> Answer {
 
 /// What the log tells of failures, behind the time, the level and the module of each line.
 fn failures(said: &[String]) -> Vec<&str> {
-    said.iter().filter_map(|line| Some(line.strip_prefix('[')?.split_once("Z WARN  widgetd::accounts] ")?.1)).collect()
+    said.iter()
+        .filter_map(|line| {
+            Some(line.strip_prefix('[')?.split_once("Z WARN  widgetd::accounts] ")?.1)
+        })
+        .collect()
 }
 
 #[test]
@@ -36,7 +40,9 @@ fn a_failed_login_is_a_line_of_the_log_that_other_programs_can_match() {
     }
     place.run(&["user", "disable", "off@example.com"], "");
     let client = server.client();
-    let log_in = |field, name, password| client.post("/auth/login", &[(field, name), ("password", password)]).status;
+    let log_in = |field, name, password| {
+        client.post("/auth/login", &[(field, name), ("password", password)]).status
+    };
     let statuses = [
         log_in("email", "Ann@Example.com", WRONG),
         log_in("username", "ANN", WRONG),
@@ -47,9 +53,13 @@ fn a_failed_login_is_a_line_of_the_log_that_other_programs_can_match() {
         log_in("email", "P@ssw0rd", WRONG),
         log_in("email", "off@example.com", WRONG),
         log_in("email", "off@example.com", PASSWORD),
-        client.post("/auth/register", &[("email", "new@example.com"), ("password", PASSWORD)]).status,
+        client
+            .post("/auth/register", &[("email", "new@example.com"), ("password", PASSWORD)])
+            .status,
         log_in("email", "new@example.com", PASSWORD),
-        client.post("/auth/reset", &[("code", "aaaa-bbbb-cccc-dddd"), ("new_password", PASSWORD)]).status,
+        client
+            .post("/auth/reset", &[("code", "aaaa-bbbb-cccc-dddd"), ("new_password", PASSWORD)])
+            .status,
     ];
     assert_eq!(statuses, [401, 401, 200, 401, 401, 401, 401, 403, 201, 403, 400]);
     let (_, said) = server.terminate();
@@ -87,7 +97,10 @@ fn guesses_on_one_account_end_whatever_the_guesser_says_of_where_they_are_from()
     let seconds: u64 = refused.headers["Retry-After"].to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");
     let message = format!("Too many attempts. Please try again in {seconds} seconds.");
-    assert_eq!((&refused.body["status"], &refused.body["message"]), (&"fail".into(), &message.into()));
+    assert_eq!(
+        (&refused.body["status"], &refused.body["message"]),
+        (&"fail".into(), &message.into())
+    );
     // The right password is a guess like any other.
     assert_eq!(from(5).attempt(ANN, PASSWORD).status, 429);
     assert_eq!(server.log_in("bob@example.com").get("/auth/user").status, 200);
@@ -113,7 +126,8 @@ fn guesses_on_names_that_nobody_has_end_in_the_same_way() {
     let refused = guess_until_refused(|_| server.client().post("/auth/login", &unknown));
     assert!(refused.headers.contains_key("Retry-After"));
     let (_, said) = server.terminate();
-    let throttled: Vec<&str> = failures(&said).into_iter().filter(|line| line.ends_with("throttled")).collect();
+    let throttled: Vec<&str> =
+        failures(&said).into_iter().filter(|line| line.ends_with("throttled")).collect();
     let expected = [
         "auth.fail ip=127.0.0.1 account=nobody@example.com reason=throttled",
         "auth.fail ip=127.0.0.1 account=- reason=throttled",
@@ -129,7 +143,8 @@ fn registrations_from_one_address_end() {
         let email = format!("{n}@example.com");
         server.client().post("/auth/register", &[("email", &email), ("password", PASSWORD)])
     };
-    let (n, refused) = (0..80).map(|n| (n, register(n))).find(|(_, answer)| answer.status != 201).unwrap();
+    let (n, refused) =
+        (0..80).map(|n| (n, register(n))).find(|(_, answer)| answer.status != 201).unwrap();
     assert_eq!(refused.status, 429, "{}", refused.text);
     let seconds: u64 = refused.headers["Retry-After"].to_str().unwrap().parse().unwrap();
     assert!(n >= 60 && (1..=120).contains(&seconds), "{n} {seconds}");
@@ -152,7 +167,8 @@ fn without_limits_nobody_is_refused_and_the_audit_has_it_all() {
     assert_eq!(client.attempt(ANN, PASSWORD).status, 200);
     // More than one page of what the command reads them by.
     let entries = look_at_json(&place, &["audit"]);
-    let ids: Vec<u64> = entries.as_array().unwrap().iter().map(|entry| entry["id"].as_u64().unwrap()).collect();
+    let ids: Vec<u64> =
+        entries.as_array().unwrap().iter().map(|entry| entry["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, (1..=GUESSES as u64 + 2).collect::<Vec<_>>());
     assert_eq!(look(&place, &["audit"]).lines().count(), GUESSES + 2);
 }
@@ -168,13 +184,15 @@ fn behind_a_proxy_that_is_trusted_the_address_that_it_names_counts() {
     // What a client claims stands before what the proxy has seen.
     assert_eq!(from("198.51.100.1, 203.0.113.7").attempt(ANN, WRONG).status, 429);
     assert_eq!(from("203.0.113.8").attempt(ANN, WRONG).status, 401);
-    let elsewhere = from("203.0.113.9").with("X-Real-IP", "198.51.100.2").with("Forwarded", "for=198.51.100.3");
+    let elsewhere =
+        from("203.0.113.9").with("X-Real-IP", "198.51.100.2").with("Forwarded", "for=198.51.100.3");
     assert_eq!(elsewhere.attempt(ANN, PASSWORD).status, 200);
     assert_eq!(server.client().attempt(ANN, WRONG).status, 401);
 
     let entries = look_at_json(&place, &["audit", "--action", "session.start"]);
     let entries = entries.as_array().unwrap();
-    let addresses: Vec<&str> = entries.iter().map(|entry| entry["address"].as_str().unwrap()).collect();
+    let addresses: Vec<&str> =
+        entries.iter().map(|entry| entry["address"].as_str().unwrap()).collect();
     let (guessed, others) = addresses.split_at(addresses.len() - 3);
     assert!(guessed.iter().all(|address| *address == "203.0.113.7"), "{addresses:?}");
     assert_eq!(others, ["203.0.113.8", "203.0.113.9", "127.0.0.1"]);

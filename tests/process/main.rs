@@ -1,7 +1,12 @@
 //! The real program: started on a free port, used over the network and the command line,
 //! stopped, killed and started again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "../support/browser.rs"]
 mod browser_support;

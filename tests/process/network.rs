@@ -42,7 +42,10 @@ fn megabytes_that_nobody_wants_still_get_their_answer() {
         ("POST", "/nope", "", 404),
     ] {
         let answer = exchange(&server, &request(method, path, headers, &large));
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {path}: {answer:.200}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{method} {path}: {answer:.200}"
+        );
         assert!(answer.contains("\"status\":\"fail\""), "{method} {path}: {answer:.200}");
     }
 }
@@ -67,10 +70,16 @@ fn a_request_that_is_held_back_until_its_token_has_ended_does_nothing() {
         (stream, rest.to_vec())
     };
     let key = held("/api/v1/auth/keys", b"name=kept&scope=write");
-    let widget = held("/api/v1/widgets", b"name=one&info_url=https%3A%2F%2Fexample.com&deadline=2099-12-31");
+    let widget =
+        held("/api/v1/widgets", b"name=one&info_url=https%3A%2F%2Fexample.com&deadline=2099-12-31");
     // Time for the guards to let them in. Where that takes longer, this proves nothing, and fails for nothing.
     std::thread::sleep(std::time::Duration::from_millis(300));
-    assert!(place.run(&["user", "sessions", "admin@example.com", "--end", "--yes"], "").status.success());
+    assert!(
+        place
+            .run(&["user", "sessions", "admin@example.com", "--end", "--yes"], "")
+            .status
+            .success()
+    );
     for (mut stream, rest) in [key, widget] {
         stream.write_all(&rest).unwrap();
         let mut answer = String::new();
@@ -118,7 +127,12 @@ fn of_64_registrations_of_one_address_at_once_one_succeeds() {
             .map(|_| {
                 let client = server.client();
                 scope.spawn(move || {
-                    client.post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]).status
+                    client
+                        .post(
+                            "/auth/register",
+                            &[("email", "ann@example.com"), ("password", PASSWORD)],
+                        )
+                        .status
                 })
             })
             .collect();
@@ -130,12 +144,18 @@ fn of_64_registrations_of_one_address_at_once_one_succeeds() {
 
 #[test]
 fn a_token_of_two_seconds_says_so_and_dies() {
-    let place = Place::with(&[("WIDGETD_ACCESS_TOKEN_SECONDS", "2"), ("WIDGETD_ARGON2_MEMORY_KIB", "64")]);
+    let place =
+        Place::with(&[("WIDGETD_ACCESS_TOKEN_SECONDS", "2"), ("WIDGETD_ARGON2_MEMORY_KIB", "64")]);
     let server = place.serve();
-    let answer = server.client().post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]);
+    let answer = server
+        .client()
+        .post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]);
     assert_eq!(answer.body["expires_in"], 2);
     let ann = server.client().bearing(answer.body["access_token"].as_str().unwrap());
     std::thread::sleep(std::time::Duration::from_secs(2));
     let answer = ann.get("/auth/user");
-    assert_eq!((answer.status, &answer.body["message"]), (401, &"Access token expired. Please log in again.".into()));
+    assert_eq!(
+        (answer.status, &answer.body["message"]),
+        (401, &"Access token expired. Please log in again.".into())
+    );
 }

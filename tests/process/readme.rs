@@ -26,7 +26,9 @@ fn blocks() -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut inside = false;
     // Those in a list are indented.
-    for line in std::fs::read_to_string(root().join("README.md")).unwrap().lines().map(str::trim_start) {
+    for line in
+        std::fs::read_to_string(root().join("README.md")).unwrap().lines().map(str::trim_start)
+    {
         match (line.strip_prefix("```"), inside) {
             (Some(kind), false) => blocks.push(Block { kind: kind.to_owned(), lines: Vec::new() }),
             (None, true) => blocks.last_mut().unwrap().lines.push(line.to_owned()),
@@ -45,7 +47,15 @@ fn at_a_terminal(script: &str, folder: &Path) -> Command {
     std::fs::write(&file, format!("set -e\n{script}\n")).unwrap();
     let mut command = Command::new("script");
     command
-        .args(["--quiet", "--return", "--echo", "never", "--command", &format!("bash {}", file.display()), "/dev/null"])
+        .args([
+            "--quiet",
+            "--return",
+            "--echo",
+            "never",
+            "--command",
+            &format!("bash {}", file.display()),
+            "/dev/null",
+        ])
         .current_dir(root())
         .env("WIDGETD_DATABASE", folder.join("widgetd.db"))
         .env("TERM", "dumb")
@@ -114,11 +124,17 @@ fn each_command_of_the_readme_does_what_it_says() {
         let asks = script.contains("user add") || script.contains("user passwd");
         let typed = if asks { TYPED.repeat(2) } else { String::new() };
         let variables: Vec<&str> = block.lines.iter().filter_map(|line| assigned(line)).collect();
-        let shown: Vec<_> = variables.iter().map(|name| format!("echo \"<{name}=${name}>\"")).collect();
+        let shown: Vec<_> =
+            variables.iter().map(|name| format!("echo \"<{name}=${name}>\"")).collect();
         // The variables of earlier blocks are those of the same terminal.
-        let said = run(&format!("{session}\n{script}\n{}", shown.join("\n")), folder.path(), &typed);
+        let said =
+            run(&format!("{session}\n{script}\n{}", shown.join("\n")), folder.path(), &typed);
         for name in variables {
-            let value = said.split_once(&format!("<{name}=")).and_then(|(_, rest)| rest.split_once('>')).unwrap().0;
+            let value = said
+                .split_once(&format!("<{name}="))
+                .and_then(|(_, rest)| rest.split_once('>'))
+                .unwrap()
+                .0;
             assert!(value.len() > 30, "{name}={value}");
             session = format!("{session}{name}='{value}'\n");
         }
@@ -140,7 +156,15 @@ fn assigned(line: &str) -> Option<&str> {
 #[track_caller]
 fn assert_said(said: &str, expected: &[String]) {
     for line in expected.iter().map(|line| line.trim()) {
-        let changes = ["access_token", "created_at", "registered_on", "public_id", "remaining", "expires_in", "..."];
+        let changes = [
+            "access_token",
+            "created_at",
+            "registered_on",
+            "public_id",
+            "remaining",
+            "expires_in",
+            "...",
+        ];
         if !changes.iter().any(|word| line.contains(word)) {
             assert!(said.contains(line.trim_end_matches(',')), "{line}\n{said}");
         }
@@ -168,7 +192,8 @@ fn start(folder: &Path) -> Service {
 #[ignore = "needs script(1), for a terminal; .ci/run installs it"]
 fn an_interrupt_at_the_password_prompt_leaves_the_terminal_as_it_was() {
     let folder = TempDir::new().unwrap();
-    let script = format!("stty echo\n{} user add ann@example.com || echo \"code $?\"\nstty -a", *BINARY);
+    let script =
+        format!("stty echo\n{} user add ann@example.com || echo \"code $?\"\nstty -a", *BINARY);
     let said = run(&script, folder.path(), "\u{3}");
     assert!(said.contains("interrupted; nothing was changed"), "{said}");
     assert!(said.contains("code 1"), "{said}");
@@ -183,8 +208,10 @@ fn the_openapi_document_is_valid() {
     let server = place.serve();
     let file = place.path().join("openapi.json");
     std::fs::write(&file, server.client().get("/openapi.json").text).unwrap();
-    let output =
-        Command::new("openapi-spec-validator").arg(&file).output().expect("openapi-spec-validator is installed");
+    let output = Command::new("openapi-spec-validator")
+        .arg(&file)
+        .output()
+        .expect("openapi-spec-validator is installed");
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
@@ -205,8 +232,11 @@ fn the_filter_for_fail2ban_finds_who_failed() {
     }
     let (_, said) = server.terminate();
     std::fs::write(&log, said.join("\n")).unwrap();
-    let output =
-        Command::new("fail2ban-regex").arg(&log).arg(&filter_file).output().expect("fail2ban-regex is installed");
+    let output = Command::new("fail2ban-regex")
+        .arg(&log)
+        .arg(&filter_file)
+        .output()
+        .expect("fail2ban-regex is installed");
     let said = text(&output.stdout);
     assert!(said.contains("Failregex: 2 total"), "{said}");
 }

@@ -43,7 +43,8 @@ fn it_says_where_browsers_reach_it_beside_where_it_listens() {
 
 #[test]
 fn the_command_it_prints_makes_an_administrator_and_is_not_printed_again() {
-    let place = Place::with(&[("WIDGETD_DATABASE", "other.db"), ("WIDGETD_ARGON2_MEMORY_KIB", "64")]);
+    let place =
+        Place::with(&[("WIDGETD_DATABASE", "other.db"), ("WIDGETD_ARGON2_MEMORY_KIB", "64")]);
     let server = place.serve();
     let line = server.said.iter().find(|line| line.contains("user add")).unwrap();
     let arguments: Vec<&str> = line.split_whitespace().skip(1).collect();
@@ -59,7 +60,9 @@ fn the_command_it_prints_makes_an_administrator_and_is_not_printed_again() {
 
 /// The setup link that a start has printed.
 fn setup_link(said: &[String]) -> Option<&str> {
-    said.iter().map(|line| line.trim()).find(|line| line.starts_with("http") && line.contains("/setup/"))
+    said.iter()
+        .map(|line| line.trim())
+        .find(|line| line.starts_with("http") && line.contains("/setup/"))
 }
 
 /// Makes an administrator with the code in a link.
@@ -75,17 +78,31 @@ fn the_link_it_prints_makes_an_administrator_once_and_is_not_printed_again() {
     let server = place.serve();
     let link = setup_link(&server.said).unwrap();
     assert!(link.starts_with(&format!("{}/setup/", server.url)), "{link}");
-    assert!(server.said.iter().any(|line| line.contains("Open this link on this machine")), "{:?}", server.said);
+    assert!(
+        server.said.iter().any(|line| line.contains("Open this link on this machine")),
+        "{:?}",
+        server.said
+    );
     // Each start has a code of its own.
     let refused = set_up(&server, &unused, "you@example.org");
-    assert_eq!((refused.status, refused.body["errors"]["code"].is_string()), (400, true), "{}", refused.text);
+    assert_eq!(
+        (refused.status, refused.body["errors"]["code"].is_string()),
+        (400, true),
+        "{}",
+        refused.text
+    );
     let made = set_up(&server, link, "you@example.org");
     assert_eq!(made.status, 201, "{}", made.text);
     let admin = server.client().bearing(made.body["access_token"].as_str().unwrap());
     assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
     assert_eq!(server.log_in("you@example.org").get("/users").status, 200);
     let refused = set_up(&server, link, "other@example.org");
-    assert_eq!((refused.status, refused.body["errors"]["code"].is_string()), (400, true), "{}", refused.text);
+    assert_eq!(
+        (refused.status, refused.body["errors"]["code"].is_string()),
+        (400, true),
+        "{}",
+        refused.text
+    );
     server.terminate();
     assert!(setup_link(&place.serve().said).is_none());
 }
@@ -113,7 +130,11 @@ fn it_listens_on_this_machine_alone_unless_told_otherwise() {
 
 #[test]
 fn plain_widgetd_serves_with_the_settings_of_the_environment() {
-    let place = Place::with(&[("WIDGETD_PORT", "0"), ("WIDGETD_REALM", "example.org"), ("WIDGETD_THROTTLE", "false")]);
+    let place = Place::with(&[
+        ("WIDGETD_PORT", "0"),
+        ("WIDGETD_REALM", "example.org"),
+        ("WIDGETD_THROTTLE", "false"),
+    ]);
     let server = place.serve_with(&[]);
     assert_eq!(server.client().get("/widgets").status, 401);
     // And with the flags of `serve`.
@@ -151,7 +172,11 @@ fn a_setting_it_does_not_know_keeps_it_from_starting() {
     let place = Place::with(&[("WIDGETD_DATABSE", "x.db")]);
     let output = place.run(&["serve", "--port", "0"], "");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).starts_with("widgetd: there is no setting `databse`"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).starts_with("widgetd: there is no setting `databse`"),
+        "{}",
+        text(&output.stderr)
+    );
     assert!(!place.database().exists());
 }
 
@@ -168,8 +193,10 @@ fn a_signal_ends_it_well_and_leaves_one_file_and_its_key() {
         assert_eq!(code, Some(0), "{said:?}");
         assert!(!said.join("\n").contains("panicked"), "{said:?}");
     }
-    let mut files: Vec<_> =
-        std::fs::read_dir(place.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(place.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
     files.sort();
     assert_eq!(files, ["widgetd.db", "widgetd.db.key"]);
 }
@@ -217,14 +244,21 @@ fn a_token_and_a_logout_survive_a_restart() {
 #[test]
 fn the_settings_make_the_first_administrator_and_only_while_there_is_none() {
     // The file's first line is the password, however that ends.
-    let mut place = with_first_administrator("boss@example.com", &format!("{PASSWORD}\r\nnot this\n"));
+    let mut place =
+        with_first_administrator("boss@example.com", &format!("{PASSWORD}\r\nnot this\n"));
     let server = place.serve();
     let said = server.said.join("\n");
     assert!(said.contains("Added boss@example.com as admin, as the settings say.\n"), "{said}");
-    assert!(!said.contains("There is no administrator yet.") && !said.contains("/setup/"), "{said}");
+    assert!(
+        !said.contains("There is no administrator yet.") && !said.contains("/setup/"),
+        "{said}"
+    );
     assert_eq!(server.log_in("boss@example.com").try_add_widget("one").unwrap().status, 201);
     let entry = look_at_json(&place, &["audit"])[0].take();
-    assert_eq!((&entry["actor"], &entry["target"]), (&"service".into(), &"boss@example.com".into()));
+    assert_eq!(
+        (&entry["actor"], &entry["target"]),
+        (&"service".into(), &"boss@example.com".into())
+    );
     server.terminate();
 
     place.set("WIDGETD_ADMIN_EMAIL", "other@example.com");
@@ -294,7 +328,9 @@ fn a_first_administrator_that_cannot_be_made_keeps_it_from_starting() {
 /// The commands that help are told as they can be typed.
 #[track_caller]
 fn assert_told(place: &Place, refused: &Output, commands: &[&str]) {
-    let full = |command: &&str| format!("`{} {command} --database {}`", *BINARY, place.database().display());
+    let full = |command: &&str| {
+        format!("`{} {command} --database {}`", *BINARY, place.database().display())
+    };
     let said = commands.iter().map(full).collect::<Vec<_>>().join(", ");
     assert_failed(refused, 1, &format!("; to make it one: {said}\n"));
 }
@@ -317,7 +353,9 @@ fn an_address_that_is_registered_and_may_not_log_in_is_told_to_be_let_in_as_well
     let place = with_first_administrator("boss@example.com", PASSWORD);
     add_user(&place, &["boss@example.com"]);
     place.run(&["user", "disable", "boss@example.com"], "");
-    let assert_told = |commands: &[&str]| assert_told(&place, &place.run(&["serve", "--port", "0"], ""), commands);
+    let assert_told = |commands: &[&str]| {
+        assert_told(&place, &place.run(&["serve", "--port", "0"], ""), commands)
+    };
     assert_told(&["user enable boss@example.com", "user role boss@example.com admin"]);
     place.run(&["user", "role", "boss@example.com", "admin"], "");
     assert_told(&["user enable boss@example.com"]);
@@ -330,7 +368,9 @@ fn where_registration_is_closed_accounts_are_made_at_the_command_line() {
     let mut place = Place::new();
     place.set("WIDGETD_REGISTRATION", "closed");
     let server = place.serve();
-    let answer = server.client().post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]);
+    let answer = server
+        .client()
+        .post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]);
     assert_eq!(answer.status, 403, "{}", answer.text);
     assert_eq!(look_at_json(&place, &["user", "list"]).as_array().unwrap().len(), 0);
     add_user(&place, &["ann@example.com"]);
@@ -344,7 +384,10 @@ fn pages_of_the_origins_in_the_settings_may_call_it() {
     let server = place.serve();
     let allowed = |origin| {
         let answer = server.client().with("Origin", origin).get("/openapi.json");
-        answer.headers.get("Access-Control-Allow-Origin").map(|value| value.to_str().unwrap().to_owned())
+        answer
+            .headers
+            .get("Access-Control-Allow-Origin")
+            .map(|value| value.to_str().unwrap().to_owned())
     };
     assert_eq!(allowed("https://app.example.org").as_deref(), Some("https://app.example.org"));
     assert_eq!(allowed("https://evil.example.org"), None);
@@ -388,16 +431,22 @@ fn a_database_of_version_0_1_0_is_served_as_it_was() {
     assert!(!server.said.join("\n").contains("administrator"), "{:?}", server.said);
     let admin = server.log_in("ada@example.com");
     let widgets = admin.get("/widgets").body;
-    let names: Vec<_> = widgets["items"].as_array().unwrap().iter().map(|widget| widget["name"].clone()).collect();
+    let names: Vec<_> =
+        widgets["items"].as_array().unwrap().iter().map(|widget| widget["name"].clone()).collect();
     assert_eq!(names, ["one", "two"]);
     assert_eq!(admin.try_add_widget("three").unwrap().status, 201);
     let bob = server.client().post("/auth/login", &[("username", "bob.b"), ("password", PASSWORD)]);
     assert_eq!(bob.status, 200, "{}", bob.text);
     assert_eq!(server.log_in("CID@example.com").try_add_widget("four").unwrap().status, 403);
     let listed = look_at_json(&place, &["user", "list"]);
-    let known: Vec<_> = listed.as_array().unwrap().iter().map(|user| (&user["email"], &user["role"])).collect();
-    let expected = [("Ada@example.com", "admin"), ("Bob@example.com", "employee"), ("cid@example.com", "employee")]
-        .map(|(email, role)| (email.into(), role.into()));
+    let known: Vec<_> =
+        listed.as_array().unwrap().iter().map(|user| (&user["email"], &user["role"])).collect();
+    let expected = [
+        ("Ada@example.com", "admin"),
+        ("Bob@example.com", "employee"),
+        ("cid@example.com", "employee"),
+    ]
+    .map(|(email, role)| (email.into(), role.into()));
     assert_eq!(known, expected.iter().map(|(email, role)| (email, role)).collect::<Vec<_>>());
 }
 
@@ -407,7 +456,10 @@ fn a_command_brings_a_database_of_version_0_1_0_up_to_date_as_well() {
     let database = Connection::open(place.database()).unwrap();
     database.execute_batch(include_str!("../store/fixtures/schema_1.sql")).unwrap();
     drop(database);
-    assert_eq!(look_at_json(&place, &["user", "show", "Bob.B"])["public_id"], "6cfbbcd7-43a3-42fb-a9d4-5f6e31a7ce37");
+    assert_eq!(
+        look_at_json(&place, &["user", "show", "Bob.B"])["public_id"],
+        "6cfbbcd7-43a3-42fb-a9d4-5f6e31a7ce37"
+    );
     let server = place.serve();
     server.log_in("ada@example.com");
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::{add, add_user, assert_changed, assert_failed, json as read_json, look, look_at_json};
+use crate::cli::{
+    add, add_user, assert_changed, assert_failed, json as read_json, look, look_at_json,
+};
 use crate::keys::make_key;
 use crate::program::{PASSWORD, Place, Server};
 
@@ -23,7 +25,8 @@ fn emails(list: &Value) -> Vec<&str> {
 /// Somebody who has just registered, where the service asks for approval.
 #[track_caller]
 fn register_and_wait(server: &Server, email: &str) {
-    let answer = server.client().post("/auth/register", &[("email", email), ("password", PASSWORD)]);
+    let answer =
+        server.client().post("/auth/register", &[("email", email), ("password", PASSWORD)]);
     assert_eq!(answer.status, 201, "{}", answer.text);
     assert!(answer.body.get("access_token").is_none(), "{}", answer.text);
 }
@@ -38,7 +41,8 @@ fn an_account_is_added_with_the_username_and_the_role_that_are_given() {
         (&["dan@example.com", "--admin"], "admin"),
     ] {
         let arguments = [&["user", "add"], arguments, &["--password-stdin"]].concat();
-        let printed = assert_changed(&place, &arguments, &format!("Added {} as {role}.", arguments[2]));
+        let printed =
+            assert_changed(&place, &arguments, &format!("Added {} as {role}.", arguments[2]));
         assert_eq!(printed, "");
         assert_eq!(shown(&place, arguments[2])["role"], role);
     }
@@ -58,7 +62,8 @@ fn an_account_is_shown_for_people_and_for_programs() {
     add_user(&place, &[ANN, "--username", "Ann.A", "--role", "manager"]);
     add_user(&place, &["bob@example.com"]);
     let ann = shown(&place, ANN);
-    let (id, registered_on) = (ann["public_id"].as_str().unwrap(), ann["registered_on"].as_str().unwrap());
+    let (id, registered_on) =
+        (ann["public_id"].as_str().unwrap(), ann["registered_on"].as_str().unwrap());
     let expected = json!({
         "public_id": id,
         "email": "ann@example.com",
@@ -100,9 +105,13 @@ fn a_list_holds_what_is_asked_for_oldest_first() {
         let arguments = [&["user", "list"], filter].concat();
         assert_eq!(emails(&look_at_json(&place, &arguments)), expected, "{filter:?}");
         let listed = look(&place, &arguments);
-        assert_eq!(listed.lines().map(|line| line.split("  ").next().unwrap().trim()).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            listed.lines().map(|line| line.split("  ").next().unwrap().trim()).collect::<Vec<_>>(),
+            expected
+        );
     }
-    let registered_on = |account| shown(&place, account)["registered_on"].as_str().unwrap().to_owned();
+    let registered_on =
+        |account| shown(&place, account)["registered_on"].as_str().unwrap().to_owned();
     let expected = format!(
         "admin@example.com  admin     active    {}\n\
          bob@example.com    employee  active    {}  Zoe\n\
@@ -137,8 +146,10 @@ fn a_list_does_not_end_after_its_first_hundred() {
                          'employee', 'active', '', 0, 0 FROM n";
     database.execute(copies, []).unwrap();
     let listed = look_at_json(&place, &["user", "list"]);
-    let expected: Vec<String> =
-        [ADMIN.to_owned()].into_iter().chain((1..=250).map(|n| format!("{n}@example.com"))).collect();
+    let expected: Vec<String> = [ADMIN.to_owned()]
+        .into_iter()
+        .chain((1..=250).map(|n| format!("{n}@example.com")))
+        .collect();
     assert_eq!(emails(&listed), expected);
     assert_eq!(look(&place, &["user", "list"]).lines().count(), 251);
 }
@@ -157,7 +168,8 @@ fn a_change_says_what_the_account_is_now() {
         (&["disable", ANN, "--json"], "Disabled", "employee", "disabled"),
         (&["enable", ANN, "--json"], "Enabled", "employee", "active"),
     ] {
-        let said = format!("{done} ann@example.com: it is an account of role {role}, and {status}.");
+        let said =
+            format!("{done} ann@example.com: it is an account of role {role}, and {status}.");
         let printed = assert_changed(&place, &[&["user"], command].concat(), &said);
         let now = shown(&place, ANN);
         assert_eq!((&now["role"], &now["status"]), (&role.into(), &status.into()));
@@ -195,7 +207,9 @@ fn what_an_account_is_already_or_cannot_become_is_refused() {
     let refused = |verb: &str, account: &str, status: &str| {
         let before = (look(&place, &["audit"]), shown(&place, account));
         let said = format!("widgetd: {account} is {status}");
-        for output in [&["--json"][..], &[]].map(|flag| place.run(&[&["user", verb, account], flag].concat(), "")) {
+        for output in [&["--json"][..], &[]]
+            .map(|flag| place.run(&[&["user", verb, account], flag].concat(), ""))
+        {
             assert_failed(&output, 1, &said);
             assert_failed(&output, 1, "; nothing was changed\n");
         }
@@ -228,7 +242,8 @@ fn the_last_administrator_stays_one() {
     ] {
         for json in [&[][..], &["--json"]] {
             let output = place.run(&[&["user"], command, json].concat(), "");
-            let said = "widgetd: The last administrator can be neither demoted, disabled nor deleted.\n";
+            let said =
+                "widgetd: The last administrator can be neither demoted, disabled nor deleted.\n";
             assert_failed(&output, 1, said);
         }
     }
@@ -280,7 +295,10 @@ fn whoever_registers_waits_until_they_are_approved() {
     let server = place.serve();
     register_and_wait(&server, ANN);
     let answer = server.client().attempt(ANN, PASSWORD);
-    assert_eq!((answer.status, &answer.body["message"]), (403, &"Your account is waiting for approval".into()));
+    assert_eq!(
+        (answer.status, &answer.body["message"]),
+        (403, &"Your account is waiting for approval".into())
+    );
     assert_eq!(emails(&look_at_json(&place, &["user", "list", "--status", "pending"])), [ANN]);
 
     let said = "Approved ann@example.com: it is an account of role employee, and active.";
@@ -306,12 +324,15 @@ fn a_reset_code_sets_a_password_once() {
         let said = String::from_utf8(output.stderr).unwrap();
         let until = said
             .strip_prefix("Made a reset code for ann@example.com. It works once, until ")
-            .and_then(|rest| rest.strip_suffix(&format!(".\nDatabase: {}\n", place.database().display())))
+            .and_then(|rest| {
+                rest.strip_suffix(&format!(".\nDatabase: {}\n", place.database().display()))
+            })
             .unwrap_or_else(|| panic!("{said}"));
         (String::from_utf8(output.stdout).unwrap(), until.to_owned())
     };
-    let reset =
-        |code: &str, password| server.client().post("/auth/reset", &[("code", code), ("new_password", password)]);
+    let reset = |code: &str, password| {
+        server.client().post("/auth/reset", &[("code", code), ("new_password", password)])
+    };
 
     let (replaced, _) = make(&[]);
     let (printed, until) = make(&["--json"]);
@@ -348,8 +369,8 @@ fn sessions_are_listed_for_people_and_for_programs_and_ended() {
     let laptop = server.client().with("User-Agent", "laptop/1.0").attempt(ANN, PASSWORD);
     let phone = server.client().with("User-Agent", "phone (blue)").attempt(ANN, PASSWORD);
     let admin = server.log_in(ADMIN);
-    let [laptop, phone] =
-        [laptop, phone].map(|answer| server.client().bearing(answer.body["access_token"].as_str().unwrap()));
+    let [laptop, phone] = [laptop, phone]
+        .map(|answer| server.client().bearing(answer.body["access_token"].as_str().unwrap()));
     let listed = look_at_json(&place, &["user", "sessions", ANN]);
     let known = laptop.get("/auth/sessions").body;
     let mut lines = Vec::new();
@@ -363,15 +384,19 @@ fn sessions_are_listed_for_people_and_for_programs_and_ended() {
             "client": client,
         });
         assert_eq!(*session, expected);
-        let [started_at, expires_at] = ["started_at", "expires_at"].map(|field| session[field].as_str().unwrap());
+        let [started_at, expires_at] =
+            ["started_at", "expires_at"].map(|field| session[field].as_str().unwrap());
         lines.push(format!("{started_at}  {expires_at}  127.0.0.1  {client}\n"));
     }
     assert_eq!(listed.as_array().unwrap().len(), 2);
     assert_eq!(look(&place, &["user", "sessions", ANN]), lines.concat());
 
     let end = ["user", "sessions", ANN, "--end", "--yes"];
-    let printed =
-        assert_changed(&place, &[&end[..], &["--json"]].concat(), "Ended the sessions of ann@example.com: 2.");
+    let printed = assert_changed(
+        &place,
+        &[&end[..], &["--json"]].concat(),
+        "Ended the sessions of ann@example.com: 2.",
+    );
     assert_eq!(read_json(&printed), json!({ "ended": 2 }));
     assert_eq!((laptop.get("/auth/user").status, phone.get("/auth/user").status), (401, 401));
     assert_eq!(admin.get("/auth/user").status, 200);
@@ -401,7 +426,11 @@ fn a_deleted_account_is_gone_with_its_token_and_its_key_and_its_name_is_free() {
     let ann = server.log_in(ANN);
     let key = server.client().bearing(&make_key(&place, ANN, &["--name", "ci"]));
     let was = shown(&place, ANN);
-    let printed = assert_changed(&place, &["user", "delete", ANN, "--yes", "--json"], "Deleted ann@example.com.");
+    let printed = assert_changed(
+        &place,
+        &["user", "delete", ANN, "--yes", "--json"],
+        "Deleted ann@example.com.",
+    );
     assert_eq!(read_json(&printed), was);
     assert_eq!((ann.get("/auth/user").status, key.get("/auth/user").status), (401, 401));
     assert_eq!(server.client().attempt(ANN, PASSWORD).status, 401);
@@ -409,7 +438,10 @@ fn a_deleted_account_is_gone_with_its_token_and_its_key_and_its_name_is_free() {
     assert_eq!(look_at_json(&place, &["key", "list"]), json!([]));
 
     add_user(&place, &[ANN, "--username", "Ann.A"]);
-    assert_eq!(assert_changed(&place, &["user", "delete", ANN, "--yes"], "Deleted ann@example.com."), "");
+    assert_eq!(
+        assert_changed(&place, &["user", "delete", ANN, "--yes"], "Deleted ann@example.com."),
+        ""
+    );
     assert_failed(
         &place.run(&["user", "delete", ANN, "--yes"], ""),
         1,

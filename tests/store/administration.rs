@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Authority, NewSession, NewUser, PageRequest, PublicId, Role, Search, Status, User, UserChange, UserFilter,
-    WidgetFilter, keeps_an_administrator,
+    Authority, NewSession, NewUser, PageRequest, PublicId, Role, Search, Status, User, UserChange,
+    UserFilter, WidgetFilter, keeps_an_administrator,
 };
 use widgetd::error::Error;
 use widgetd::store::Store;
 
 use crate::users::assert_absent;
 use crate::{
-    ALL, NOW, Subject, account, assert_conflict, assert_credentials, assert_not_found, block_on, by, by_at, by_owner,
-    email, later, new_key, new_session, new_user, new_widget, secret, to_role, to_status, username, widget_name,
+    ALL, NOW, Subject, account, assert_conflict, assert_credentials, assert_not_found, block_on,
+    by, by_at, by_owner, email, later, new_key, new_session, new_user, new_widget, secret, to_role,
+    to_status, username, widget_name,
 };
 
 #[test]
@@ -90,7 +91,8 @@ fn a_first_administrator_whose_name_is_taken_is_not_made() {
         let subject = Subject::new();
         subject.add_user("Ann").await;
         let (ann, session) = first("ann");
-        let (refused, noted) = subject.noting(subject.store.create_first_administrator(ann, session, &by())).await;
+        let (refused, noted) =
+            subject.noting(subject.store.create_first_administrator(ann, session, &by())).await;
         assert_conflict(refused, "ann@example.com is already registered");
         assert!(noted.is_empty());
         assert!(!subject.store.has_administrator().await.unwrap());
@@ -104,7 +106,9 @@ fn of_64_first_administrators_at_once_one_is_made() {
         let making: Vec<_> = (0..64)
             .map(|n| {
                 let (store, (new, session)) = (Arc::clone(&subject.store), first(&format!("u{n}")));
-                tokio::spawn(async move { store.create_first_administrator(new, session, &by()).await })
+                tokio::spawn(
+                    async move { store.create_first_administrator(new, session, &by()).await },
+                )
             })
             .collect();
         let mut made = Vec::new();
@@ -126,7 +130,8 @@ fn a_role_changes_without_ending_sessions_and_holds_at_once() {
         let (store, ann) = (&subject.store, subject.add_user("ann").await);
         let (id, session) = (ann.public_id, subject.log_in(ann.public_id).await);
         store.create_key(new_key(id, "ci", 1), &by()).await.unwrap();
-        let (changed, noted) = subject.noting(store.change_user(id, to_role(Role::Manager), &by())).await;
+        let (changed, noted) =
+            subject.noting(store.change_user(id, to_role(Role::Manager), &by())).await;
         let changed = changed.unwrap();
         assert_ne!(changed.version, ann.version);
         let expected = User { role: Role::Manager, version: changed.version, ..ann };
@@ -153,7 +158,12 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
 
             let shut_out = store.change_user(id, to_status(status), &by()).await.unwrap();
             assert_ne!(shut_out.version, user.version);
-            let expected = User { status, token_epoch: user.token_epoch + 1, version: shut_out.version, ..user };
+            let expected = User {
+                status,
+                token_epoch: user.token_epoch + 1,
+                version: shut_out.version,
+                ..user
+            };
             assert_eq!((&shut_out, &store.get_user(id).await.unwrap()), (&expected, &expected));
             assert!(!subject.is_live(id, session).await);
             assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
@@ -164,7 +174,10 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
             assert_eq!(back, User { status: Status::Active, version: back.version, ..expected });
             assert!(!subject.is_live(id, session).await);
             assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
-            assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner.unwrap().user, id);
+            assert_eq!(
+                store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner.unwrap().user,
+                id
+            );
             store.delete_user(id, &by()).await.unwrap();
         }
         assert!(subject.is_live(bob.public_id, bobs).await);
@@ -176,7 +189,8 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
 fn each_change_has_its_name_in_the_audit_and_no_change_has_none() {
     block_on(async {
         let subject = Subject::new();
-        let ann = subject.add(NewUser { status: Status::Pending, ..new_user("ann") }).await.public_id;
+        let ann =
+            subject.add(NewUser { status: Status::Pending, ..new_user("ann") }).await.public_id;
         for (status, role, expected) in [
             (None, None, &[][..]),
             (Some(Status::Pending), Some(Role::Employee), &[]),
@@ -190,7 +204,8 @@ fn each_change_has_its_name_in_the_audit_and_no_change_has_none() {
         ] {
             let change = UserChange { status, role };
             let before = subject.store.get_user(ann).await.unwrap();
-            let (changed, noted) = subject.noting(subject.store.change_user(ann, change, &by())).await;
+            let (changed, noted) =
+                subject.noting(subject.store.change_user(ann, change, &by())).await;
             assert_eq!(noted, expected, "{change:?}");
             let (status, role) = (status.unwrap_or(before.status), role.unwrap_or(before.role));
             let changed = changed.unwrap();
@@ -223,7 +238,11 @@ const DEPARTURES: [Option<UserChange>; 5] = [
     None,
 ];
 
-async fn depart(store: &dyn Store, id: PublicId, departure: Option<UserChange>) -> Result<(), Error> {
+async fn depart(
+    store: &dyn Store,
+    id: PublicId,
+    departure: Option<UserChange>,
+) -> Result<(), Error> {
     match departure {
         Some(change) => store.change_user(id, change, &by()).await.map(drop),
         None => store.delete_user(id, &by()).await,
@@ -232,7 +251,9 @@ async fn depart(store: &dyn Store, id: PublicId, departure: Option<UserChange>) 
 
 /// What the last administrator is told.
 fn refusal() -> String {
-    keeps_an_administrator((Role::Admin, Status::Active), None, || Ok::<_, Error>(0)).unwrap_err().to_string()
+    keeps_an_administrator((Role::Admin, Status::Active), None, || Ok::<_, Error>(0))
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -241,10 +262,13 @@ fn the_last_active_administrator_is_neither_demoted_nor_disabled_nor_deleted() {
         let subject = Subject::new();
         let ann = subject.add_admin("ann").await;
         let session = subject.log_in(ann.public_id).await;
-        subject.add(NewUser { role: Role::Admin, status: Status::Disabled, ..new_user("bob") }).await;
+        subject
+            .add(NewUser { role: Role::Admin, status: Status::Disabled, ..new_user("bob") })
+            .await;
         subject.add_user("cid").await;
         for departure in DEPARTURES {
-            let (refused, noted) = subject.noting(depart(&*subject.store, ann.public_id, departure)).await;
+            let (refused, noted) =
+                subject.noting(depart(&*subject.store, ann.public_id, departure)).await;
             assert_conflict(refused, &refusal());
             assert!(noted.is_empty(), "{departure:?}");
         }
@@ -274,7 +298,10 @@ fn of_the_two_last_administrators_who_go_at_once_one_stays() {
         // Often enough for those who look before they leap to meet.
         for departure in DEPARTURES.into_iter().cycle().take(50) {
             let subject = Subject::new();
-            let ids = [subject.add_admin("ann").await.public_id, subject.add_admin("bob").await.public_id];
+            let ids = [
+                subject.add_admin("ann").await.public_id,
+                subject.add_admin("bob").await.public_id,
+            ];
             let going = ids.map(|id| {
                 let store = Arc::clone(&subject.store);
                 tokio::spawn(async move { depart(&*store, id, departure).await })
@@ -287,7 +314,11 @@ fn of_the_two_last_administrators_who_go_at_once_one_stays() {
                 }
             }
             assert_eq!(gone, 1, "{departure:?}");
-            let left = UserFilter { role: Some(Role::Admin), status: Some(Status::Active), ..UserFilter::default() };
+            let left = UserFilter {
+                role: Some(Role::Admin),
+                status: Some(Status::Active),
+                ..UserFilter::default()
+            };
             assert_eq!(subject.store.list_users(left, ALL).await.unwrap().total, 1);
         }
     });
@@ -297,7 +328,8 @@ fn of_the_two_last_administrators_who_go_at_once_one_stays() {
 fn a_deleted_account_is_gone_with_all_that_was_its_own() {
     block_on(async {
         let subject = Subject::new();
-        let ann = subject.add(NewUser { username: Some(username("Ann.O")), ..new_user("ann") }).await;
+        let ann =
+            subject.add(NewUser { username: Some(username("Ann.O")), ..new_user("ann") }).await;
         let (bob, store) = (subject.add_user("bob").await, &subject.store);
         let mut sessions = Vec::new();
         for (id, byte) in [(ann.public_id, 1), (bob.public_id, 2)] {
@@ -351,10 +383,17 @@ fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made(
             assert_eq!(store.get_user_by_name(&account(name)).await.unwrap(), namesake);
         }
         assert_absent(&subject, former.public_id).await;
-        let listed = store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().items;
+        let listed = store
+            .list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW)
+            .await
+            .unwrap()
+            .items;
         for (widget, user, is_former) in [("one", former, true), ("two", namesake, false)] {
             let widget = store.get_widget(&widget_name(widget)).await.unwrap();
-            assert_eq!((&widget.owner.email, widget.owner.public_id), (&email("Ann"), user.public_id));
+            assert_eq!(
+                (&widget.owner.email, widget.owner.public_id),
+                (&email("Ann"), user.public_id)
+            );
             assert_eq!(widget.owner.is_former, is_former);
             assert!(listed.contains(&widget));
         }
@@ -370,7 +409,10 @@ fn the_audit_keeps_the_names_of_a_deleted_account() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("Ann").await, &subject.store);
-        store.set_username(ann.public_id, username("ann"), &by_owner(ann.public_id, "192.0.2.7")).await.unwrap();
+        store
+            .set_username(ann.public_id, username("ann"), &by_owner(ann.public_id, "192.0.2.7"))
+            .await
+            .unwrap();
         let before = subject.audit().await;
         store.delete_user(ann.public_id, &by_at(later(1))).await.unwrap();
         let after = subject.audit().await;

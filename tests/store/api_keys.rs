@@ -3,8 +3,8 @@
 use widgetd::domain::{ApiKey, Authority, KeyAuthority, KeyId, KeyScope, NewApiKey, Role};
 
 use crate::{
-    ALL, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by, by_owner, later, new_key, secret,
-    to_role,
+    ALL, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by, by_owner,
+    later, new_key, secret, to_role,
 };
 
 #[test]
@@ -12,8 +12,11 @@ fn a_key_is_what_was_stored_also_after_reopening() {
     block_on(async {
         let subject = Subject::new();
         let (ann, mut keys) = (subject.add_user("Ann").await, Vec::new());
-        for (scope, expires_at, byte) in [(KeyScope::Read, None, 1), (KeyScope::Write, Some(later(1_000)), 2)] {
-            let new = NewApiKey { scope, expires_at, ..new_key(ann.public_id, scope.as_str(), byte) };
+        for (scope, expires_at, byte) in
+            [(KeyScope::Read, None, 1), (KeyScope::Write, Some(later(1_000)), 2)]
+        {
+            let new =
+                NewApiKey { scope, expires_at, ..new_key(ann.public_id, scope.as_str(), byte) };
             let by = by_owner(ann.public_id, "192.0.2.7");
             let (created, noted) = subject.noting(subject.store.create_key(new.clone(), &by)).await;
             let expected = ApiKey {
@@ -39,7 +42,10 @@ fn a_key_is_what_was_stored_also_after_reopening() {
                 last_used_at: None,
                 owner: Some(Authority { user: ann.public_id, role: Role::Employee }),
             };
-            assert_eq!(subject.store.find_key_authority(&secret(byte)).await.unwrap(), Some(authority));
+            assert_eq!(
+                subject.store.find_key_authority(&secret(byte)).await.unwrap(),
+                Some(authority)
+            );
         }
         assert_eq!(subject.store.find_key_authority(&secret(3)).await.unwrap(), None);
     });
@@ -64,7 +70,8 @@ fn a_key_may_do_what_its_owner_may_at_this_moment() {
 fn a_key_s_name_is_unique_among_its_owner_s() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let store = &subject.store;
         let first = store.create_key(new_key(ann, "ci", 1), &by()).await.unwrap();
         let (refused, noted) = subject.noting(store.create_key(new_key(ann, "ci", 2), &by())).await;
@@ -85,11 +92,15 @@ fn a_key_s_name_is_unique_among_its_owner_s() {
 fn keys_are_listed_in_pages_in_the_order_of_creation_for_one_owner_or_for_all() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let (store, mut all, mut anns) = (&subject.store, Vec::new(), Vec::new());
         for byte in (0..14).rev() {
             let owner = if byte % 2 == 0 { ann } else { bob };
-            let key = store.create_key(new_key(owner, &format!("key {byte}"), byte), &by()).await.unwrap();
+            let key = store
+                .create_key(new_key(owner, &format!("key {byte}"), byte), &by())
+                .await
+                .unwrap();
             all.push(key.clone());
             if owner == ann {
                 anns.push(key);
@@ -122,9 +133,11 @@ fn a_revoked_key_is_dead_after_reopening() {
 fn a_key_is_revoked_once_and_only_by_its_own_account() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let key = subject.store.create_key(new_key(ann, "ci", 1), &by()).await.unwrap().id;
-        let revoke = async |owner, id| subject.noting(subject.store.revoke_key(owner, id, &by())).await;
+        let revoke =
+            async |owner, id| subject.noting(subject.store.revoke_key(owner, id, &by())).await;
         for (owner, id) in [(bob, key), (ann, KeyId::generate())] {
             let (refused, noted) = revoke(owner, id).await;
             assert_not_found(refused);
@@ -160,7 +173,8 @@ fn the_last_use_of_a_key_never_goes_back() {
 fn an_account_has_a_hundred_keys_and_no_more() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let store = &subject.store;
         let key = |n: u8| new_key(ann, &n.to_string(), n);
         for n in 0..100 {
@@ -170,7 +184,10 @@ fn an_account_has_a_hundred_keys_and_no_more() {
         assert_conflict(refused, "There are 100 keys already, the most there may be.");
         assert!(noted.is_empty());
         store.create_key(new_key(bob, "one", 200), &by()).await.unwrap();
-        store.revoke_key(ann, store.list_keys(Some(ann), ALL).await.unwrap().items[0].id, &by()).await.unwrap();
+        store
+            .revoke_key(ann, store.list_keys(Some(ann), ALL).await.unwrap().items[0].id, &by())
+            .await
+            .unwrap();
         store.create_key(key(100), &by()).await.unwrap();
     });
 }

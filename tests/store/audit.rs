@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 
 use widgetd::domain::{
-    Action, Actor, AuditEntry, AuditFilter, By, Failure, KeyId, NewUser, PublicId, Role, Search, SessionId, Status,
-    Target, User,
+    Action, Actor, AuditEntry, AuditFilter, By, Failure, KeyId, NewUser, PublicId, Role, Search,
+    SessionId, Status, Target, User,
 };
 use widgetd::error::Error;
 
 use widgetd::store::Retention;
 
 use crate::{
-    ALL, NOW, Subject, account, assert_pages, block_on, by, by_at, by_owner, email, hash, later, new_key, new_session,
-    new_user, secret, to_role, to_status, username,
+    ALL, NOW, Subject, account, assert_pages, block_on, by, by_at, by_owner, email, hash, later,
+    new_key, new_session, new_user, secret, to_role, to_status, username,
 };
 
 /// What the audit keeps of something that a boss, whose address is `Boss@example.com`, did to Ann.
@@ -50,7 +50,10 @@ async fn check<T>(
     assert!(before.iter().all(|earlier| earlier.id < noted.id));
     assert!(noted.detail.as_deref().unwrap_or_default().contains(detail), "{noted:?}");
     let action = action.as_str().to_owned();
-    assert_eq!(*noted, AuditEntry { id: noted.id, action, detail: noted.detail.clone(), ..expected.clone() });
+    assert_eq!(
+        *noted,
+        AuditEntry { id: noted.id, action, detail: noted.detail.clone(), ..expected.clone() }
+    );
 }
 
 #[test]
@@ -65,7 +68,8 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
         let s = &subject;
 
         check(s, is, Action::Register, "employee", store.create_user(new, None, by)).await;
-        check(s, is, Action::Approve, "", store.change_user(ann, to_status(Status::Active), by)).await;
+        check(s, is, Action::Approve, "", store.change_user(ann, to_status(Status::Active), by))
+            .await;
         let sessions = [new_session(ann), new_session(ann)];
         for new in sessions.clone() {
             check(s, is, Action::LogIn, "", store.start_session(new, 0, by)).await;
@@ -74,14 +78,38 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
             check(s, is, action, "", store.end_session(ann, session.id, action, by)).await;
         }
         check(s, is, Action::EndSessions, "", store.end_sessions(ann, by)).await;
-        check(s, is, Action::ChangePassword, "", store.set_password(ann, hash("second"), None, by)).await;
+        check(s, is, Action::ChangePassword, "", store.set_password(ann, hash("second"), None, by))
+            .await;
         let code = store.create_reset_code(ann, secret(1), later(1_000), by);
         check(s, is, Action::CreateResetCode, "", code).await;
-        check(s, is, Action::ResetPassword, "", store.redeem_reset_code(secret(1), hash("third"), by)).await;
-        check(s, is, Action::ChangeUsername, "Ann.O", store.set_username(ann, username("Ann.O"), by)).await;
-        check(s, is, Action::Disable, "", store.change_user(ann, to_status(Status::Disabled), by)).await;
-        check(s, is, Action::Enable, "", store.change_user(ann, to_status(Status::Active), by)).await;
-        check(s, is, Action::ChangeRole, "manager", store.change_user(ann, to_role(Role::Manager), by)).await;
+        check(
+            s,
+            is,
+            Action::ResetPassword,
+            "",
+            store.redeem_reset_code(secret(1), hash("third"), by),
+        )
+        .await;
+        check(
+            s,
+            is,
+            Action::ChangeUsername,
+            "Ann.O",
+            store.set_username(ann, username("Ann.O"), by),
+        )
+        .await;
+        check(s, is, Action::Disable, "", store.change_user(ann, to_status(Status::Disabled), by))
+            .await;
+        check(s, is, Action::Enable, "", store.change_user(ann, to_status(Status::Active), by))
+            .await;
+        check(
+            s,
+            is,
+            Action::ChangeRole,
+            "manager",
+            store.change_user(ann, to_role(Role::Manager), by),
+        )
+        .await;
         let key = new_key(ann, "nightly report", 1);
         check(s, is, Action::CreateKey, "nightly report", store.create_key(key.clone(), by)).await;
         check(s, is, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, by)).await;
@@ -114,7 +142,10 @@ fn who_is_no_account_has_a_name_of_its_own() {
         let (id, by) = (new.public_id, by_owner(new.public_id, "192.0.2.7"));
         subject.store.create_user(new, None, &by).await.unwrap();
         let noted = subject.audit().await.remove(0);
-        assert_eq!((noted.actor.as_str(), noted.actor_id), ("Dan@example.com", Some(id.to_string())));
+        assert_eq!(
+            (noted.actor.as_str(), noted.actor_id),
+            ("Dan@example.com", Some(id.to_string()))
+        );
     });
 }
 
@@ -158,7 +189,8 @@ fn a_refusal_is_noted_with_its_reason_and_as_much_of_its_target_as_is_known() {
 fn what_was_not_done_leaves_no_entry() {
     block_on(async {
         let subject = Subject::new();
-        let (boss, ann) = (subject.add_admin("boss").await.public_id, subject.add_user("ann").await.public_id);
+        let (boss, ann) =
+            (subject.add_admin("boss").await.public_id, subject.add_user("ann").await.public_id);
         let (store, by) = (&subject.store, &by());
         store.set_username(boss, username("boss"), by).await.unwrap();
         store.create_key(new_key(ann, "ci", 1), by).await.unwrap();
@@ -188,20 +220,29 @@ fn entries_are_listed_in_pages_latest_first() {
         let subject = Subject::new();
         let mut expected = Vec::new();
         for n in 0..12 {
-            let user = subject.store.create_user(new_user(&format!("u{n}")), None, &by_at(later(n))).await.unwrap();
+            let user = subject
+                .store
+                .create_user(new_user(&format!("u{n}")), None, &by_at(later(n)))
+                .await
+                .unwrap();
             expected.insert(0, (later(n), user.email.into_string()));
         }
         let entries = subject.audit().await;
-        let found: Vec<_> = entries.iter().map(|entry| (entry.at, entry.target.clone().unwrap())).collect();
+        let found: Vec<_> =
+            entries.iter().map(|entry| (entry.at, entry.target.clone().unwrap())).collect();
         assert_eq!(found, expected);
-        assert_pages(&entries, async |request| subject.store.list_audit(AuditFilter::default(), request).await).await;
+        assert_pages(&entries, async |request| {
+            subject.store.list_audit(AuditFilter::default(), request).await
+        })
+        .await;
     });
 }
 
 /// Asserts at how many milliseconds from now the entries are that a filter lets through.
 async fn assert_filtered(subject: &Subject, filter: AuditFilter, expected: &[i64]) {
     let page = subject.store.list_audit(filter.clone(), ALL).await.unwrap();
-    let found: Vec<_> = page.items.iter().map(|entry| entry.at.as_millis() - NOW.as_millis()).collect();
+    let found: Vec<_> =
+        page.items.iter().map(|entry| entry.at.as_millis() - NOW.as_millis()).collect();
     assert_eq!((found.as_slice(), page.total), (expected, expected.len() as u64), "{filter:?}");
 }
 
@@ -215,7 +256,9 @@ async fn subject_with_a_history() -> (Subject, User, User) {
     let by_ann = |n| By { actor: Actor::Account(ann.public_id), ..at(n) };
     store.start_session(new_session(ann.public_id), 0, &by_ann(3)).await.unwrap();
     store.change_user(bob.public_id, to_role(Role::Manager), &by_ann(4)).await.unwrap();
-    for (target, n) in [(Target::UnknownEmail(email("Eve")), 5), (Target::Account(bob.public_id), 6)] {
+    for (target, n) in
+        [(Target::UnknownEmail(email("Eve")), 5), (Target::Account(bob.public_id), 6)]
+    {
         let failure = Failure { action: Action::LogIn, target, reason: "wrong_password" };
         store.record_failure(failure, &By { actor: Actor::Nobody, ..at(n) }).await.unwrap();
     }
@@ -243,14 +286,28 @@ fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
             let filter = AuditFilter { account: Some(account(name)), ..AuditFilter::default() };
             assert_filtered(&subject, filter, expected).await;
         }
-        for (action, expected) in
-            [(Action::LogIn, &[6, 5, 3][..]), (Action::Register, &[2, 1]), (Action::LogOut, &[]), (Action::Delete, &[])]
-        {
-            assert_filtered(&subject, AuditFilter { action: Some(action), ..AuditFilter::default() }, expected).await;
+        for (action, expected) in [
+            (Action::LogIn, &[6, 5, 3][..]),
+            (Action::Register, &[2, 1]),
+            (Action::LogOut, &[]),
+            (Action::Delete, &[]),
+        ] {
+            assert_filtered(
+                &subject,
+                AuditFilter { action: Some(action), ..AuditFilter::default() },
+                expected,
+            )
+            .await;
         }
-        for (since, expected) in [(1, &[6, 5, 4, 3, 2, 1][..]), (4, &[6, 5, 4]), (6, &[6]), (7, &[])] {
-            assert_filtered(&subject, AuditFilter { since: Some(later(since)), ..AuditFilter::default() }, expected)
-                .await;
+        for (since, expected) in
+            [(1, &[6, 5, 4, 3, 2, 1][..]), (4, &[6, 5, 4]), (6, &[6]), (7, &[])]
+        {
+            assert_filtered(
+                &subject,
+                AuditFilter { since: Some(later(since)), ..AuditFilter::default() },
+                expected,
+            )
+            .await;
         }
         let all_three = AuditFilter {
             account: Some(account(&bobs_id)),
@@ -283,7 +340,11 @@ fn entries_are_found_by_the_beginnings_of_words_from_either_end() {
         }
         let store = &subject.store;
         let targets = async |search: Option<&str>, oldest_first| {
-            let filter = AuditFilter { search: search.map(Search::new), oldest_first, ..AuditFilter::default() };
+            let filter = AuditFilter {
+                search: search.map(Search::new),
+                oldest_first,
+                ..AuditFilter::default()
+            };
             let page = store.list_audit(filter, ALL).await.unwrap();
             assert_eq!(page.total, page.items.len() as u64);
             page.items

@@ -1,7 +1,12 @@
 //! The store's contract, in the words of `trait Store`: what any engine has to keep.
 //! What is said of files and of SQLite itself is in `sqlite`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
 
 mod administration;
 mod api_keys;
@@ -22,10 +27,11 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use widgetd::domain::{
-    AccountRef, Actor, AuditEntry, AuditFilter, By, Credentials, Deadline, Description, Email, InfoUrl, KeyId, KeyName,
-    KeyScope, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest, PasswordHash,
-    Precondition, PublicId, RequestId, Role, SecretHash, SessionId, Status, TaskId, TaskStatus, TemplateBody,
-    TemplateName, Timestamp, Title, User, UserChange, UserFilter, Username, WidgetFilter, WidgetName,
+    AccountRef, Actor, AuditEntry, AuditFilter, By, Credentials, Deadline, Description, Email,
+    InfoUrl, KeyId, KeyName, KeyScope, NewApiKey, NewSession, NewTask, NewTemplate, NewUser,
+    NewWidget, Page, PageRequest, PasswordHash, Precondition, PublicId, RequestId, Role,
+    SecretHash, SessionId, Status, TaskId, TaskStatus, TemplateBody, TemplateName, Timestamp,
+    Title, User, UserChange, UserFilter, Username, WidgetFilter, WidgetName,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Retention, Store};
@@ -81,7 +87,10 @@ impl Subject {
     /// Starts a session of the account as it is at this moment.
     async fn log_in(&self, id: PublicId) -> SessionId {
         let (user, session) = (self.store.get_user(id).await.unwrap(), new_session(id));
-        self.store.start_session(session.clone(), user.token_epoch, &by_owner(id, "192.0.2.7")).await.unwrap();
+        self.store
+            .start_session(session.clone(), user.token_epoch, &by_owner(id, "192.0.2.7"))
+            .await
+            .unwrap();
         session.id
     }
 
@@ -107,7 +116,8 @@ impl Subject {
     async fn noting<T>(&self, work: impl Future<Output = T>) -> (T, Vec<String>) {
         let before = self.audit().await.len();
         let answer = work.await;
-        let mut noted: Vec<_> = self.audit().await.into_iter().rev().skip(before).map(|entry| entry.action).collect();
+        let mut noted: Vec<_> =
+            self.audit().await.into_iter().rev().skip(before).map(|entry| entry.action).collect();
         noted.sort();
         (answer, noted)
     }
@@ -247,14 +257,20 @@ fn assert_credentials<T: Debug>(result: Result<T, Error>) {
 }
 
 /// Asserts that a list is made of these items, which fill more than a page of five.
-async fn assert_pages<T: Debug + PartialEq>(expected: &[T], list: impl AsyncFn(PageRequest) -> Result<Page<T>, Error>) {
+async fn assert_pages<T: Debug + PartialEq>(
+    expected: &[T],
+    list: impl AsyncFn(PageRequest) -> Result<Page<T>, Error>,
+) {
     assert!(expected.len() > 5);
     let past_the_end: [&[T]; 2] = [&[], &[]];
     let numbers = (1..=expected.len().div_ceil(5) as u64 + 1).chain([u64::MAX]);
     for (number, items) in numbers.zip(expected.chunks(5).chain(past_the_end)) {
         let request = PageRequest::new(number, 5);
         let page = list(request).await.unwrap();
-        assert_eq!((page.request, page.items.as_slice(), page.total), (request, items, expected.len() as u64));
+        assert_eq!(
+            (page.request, page.items.as_slice(), page.total),
+            (request, items, expected.len() as u64)
+        );
     }
 }
 
@@ -286,10 +302,16 @@ fn a_store_answers_until_it_is_closed() {
         assert_busy(store.create_widget(new_widget("one", &ann), &by()).await);
         assert_busy(store.create_task(new_task("one", &ann), &by()).await);
         assert_busy(store.create_user(new_user("bob"), None, &by()).await);
-        assert_busy(store.create_first_administrator(new_user("bob"), new_session(ann.public_id), &by()).await);
+        assert_busy(
+            store
+                .create_first_administrator(new_user("bob"), new_session(ann.public_id), &by())
+                .await,
+        );
         assert_busy(store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await);
         assert_busy(store.note_key_use(KeyId::generate(), NOW).await);
-        assert_busy(store.forget(Retention { now: NOW, networks_since: NOW, audit_since: NOW }).await);
+        assert_busy(
+            store.forget(Retention { now: NOW, networks_since: NOW, audit_since: NOW }).await,
+        );
         assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);
     });
 }
@@ -318,7 +340,12 @@ fn closing_finishes_what_is_queued() {
         closing.await.unwrap();
         let subject = subject.reopen().await;
         assert_eq!(
-            subject.store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().total,
+            subject
+                .store
+                .list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW)
+                .await
+                .unwrap()
+                .total,
             acknowledged
         );
     });

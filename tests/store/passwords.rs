@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use widgetd::domain::User;
 
-use crate::{NOW, Subject, assert_credentials, block_on, by, by_at, by_owner, hash, later, new_session, secret};
+use crate::{
+    NOW, Subject, assert_credentials, block_on, by, by_at, by_owner, hash, later, new_session,
+    secret,
+};
 
 #[test]
 fn a_new_password_ends_every_session_but_the_one_that_is_kept() {
@@ -15,7 +18,8 @@ fn a_new_password_ends_every_session_but_the_one_that_is_kept() {
         let bobs = subject.log_in(bob.public_id).await;
         let (kept, ended) = (subject.log_in(id).await, subject.log_in(id).await);
         let by = by_owner(id, "192.0.2.7");
-        let (changed, noted) = subject.noting(store.set_password(id, hash("second"), Some(kept), &by)).await;
+        let (changed, noted) =
+            subject.noting(store.set_password(id, hash("second"), Some(kept), &by)).await;
         let expected = User { token_epoch: ann.token_epoch + 1, ..ann };
         assert_eq!(changed.unwrap(), expected);
         assert_eq!(noted, ["password.change"]);
@@ -52,7 +56,10 @@ fn a_new_password_makes_an_older_reset_code_useless() {
         let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
         let store = &subject.store;
         for (user, byte) in [(&ann, 1), (&bob, 2)] {
-            store.create_reset_code(user.public_id, secret(byte), later(1_000), &by()).await.unwrap();
+            store
+                .create_reset_code(user.public_id, secret(byte), later(1_000), &by())
+                .await
+                .unwrap();
         }
         store.set_password(ann.public_id, hash("second"), None, &by()).await.unwrap();
         assert_eq!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap(), None);
@@ -70,13 +77,18 @@ fn a_hash_is_upgraded_only_while_it_is_the_one_that_was_read() {
         subject.add_user("bob").await;
         let session = subject.log_in(ann.public_id).await;
         store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()).await.unwrap();
-        let upgrade = async |old, new| store.upgrade_password_hash(ann.public_id, hash(old), hash(new)).await.unwrap();
+        let upgrade = async |old, new| {
+            store.upgrade_password_hash(ann.public_id, hash(old), hash(new)).await.unwrap()
+        };
         let ((), noted) = subject.noting(upgrade("first", "dearer")).await;
         assert!(noted.is_empty());
         let found = subject.credentials("ann@example.com").await;
         assert_eq!((found.user, found.password_hash), (ann.clone(), hash("dearer")));
         assert!(subject.is_live(ann.public_id, session).await);
-        assert_eq!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().as_ref(), Some(&ann));
+        assert_eq!(
+            store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().as_ref(),
+            Some(&ann)
+        );
 
         upgrade("first", "lost race").await;
         assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("dearer"));
@@ -89,24 +101,33 @@ fn a_reset_code_sets_a_password_once_and_ends_the_sessions() {
     block_on(async {
         let subject = Subject::new();
         let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
-        let (sessions, store) =
-            ([subject.log_in(ann.public_id).await, subject.log_in(bob.public_id).await], &subject.store);
-        let (made, noted) =
-            subject.noting(store.create_reset_code(ann.public_id, secret(1), later(1_000), &by())).await;
+        let (sessions, store) = (
+            [subject.log_in(ann.public_id).await, subject.log_in(bob.public_id).await],
+            &subject.store,
+        );
+        let (made, noted) = subject
+            .noting(store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()))
+            .await;
         assert_eq!((made.unwrap(), noted), (ann.clone(), vec!["password.reset_code".to_owned()]));
         store.create_reset_code(bob.public_id, secret(2), later(1_000), &by()).await.unwrap();
 
         let subject = subject.reopen().await;
         let store = &subject.store;
-        assert_eq!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap(), Some(ann.clone()));
-        let (redeemed, noted) = subject.noting(store.redeem_reset_code(secret(1), hash("second"), &by())).await;
+        assert_eq!(
+            store.find_user_by_reset_code(&secret(1), NOW).await.unwrap(),
+            Some(ann.clone())
+        );
+        let (redeemed, noted) =
+            subject.noting(store.redeem_reset_code(secret(1), hash("second"), &by())).await;
         let expected = User { token_epoch: ann.token_epoch + 1, ..ann.clone() };
         assert_eq!(redeemed.unwrap(), Some(expected.clone()));
         assert_eq!(noted, ["password.reset"]);
         let found = subject.credentials("ann@example.com").await;
         assert_eq!((found.user, found.password_hash), (expected, hash("second")));
         assert!(!subject.is_live(ann.public_id, sessions[0]).await);
-        assert_credentials(store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await);
+        assert_credentials(
+            store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await,
+        );
 
         assert_eq!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap(), None);
         assert_eq!(store.redeem_reset_code(secret(1), hash("third"), &by()).await.unwrap(), None);
@@ -126,7 +147,8 @@ fn a_wrong_reset_code_changes_nothing() {
         let session = subject.log_in(ann.public_id).await;
         store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()).await.unwrap();
         assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), None);
-        let (refused, noted) = subject.noting(store.redeem_reset_code(secret(2), hash("second"), &by())).await;
+        let (refused, noted) =
+            subject.noting(store.redeem_reset_code(secret(2), hash("second"), &by())).await;
         assert_eq!((refused.unwrap(), noted), (None, vec![]));
         let found = subject.credentials("ann@example.com").await;
         assert_eq!((found.user, found.password_hash), (ann.clone(), hash("first")));
@@ -155,9 +177,14 @@ fn a_reset_code_is_good_until_the_moment_it_expires() {
         let (ann, store) = (subject.add_user("ann").await, &subject.store);
         store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()).await.unwrap();
         for (at, is_good) in [(later(999), true), (later(1_000), false), (later(1_001), false)] {
-            assert_eq!(store.find_user_by_reset_code(&secret(1), at).await.unwrap().is_some(), is_good);
+            assert_eq!(
+                store.find_user_by_reset_code(&secret(1), at).await.unwrap().is_some(),
+                is_good
+            );
         }
-        let redeem = async |at| store.redeem_reset_code(secret(1), hash("second"), &by_at(at)).await.unwrap();
+        let redeem = async |at| {
+            store.redeem_reset_code(secret(1), hash("second"), &by_at(at)).await.unwrap()
+        };
         assert_eq!(redeem(later(1_000)).await, None);
         assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("first"));
         assert!(redeem(later(999)).await.is_some());
@@ -169,11 +196,17 @@ fn of_many_who_redeem_a_code_at_once_one_does() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
-        subject.store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()).await.unwrap();
+        subject
+            .store
+            .create_reset_code(ann.public_id, secret(1), later(1_000), &by())
+            .await
+            .unwrap();
         let redeeming: Vec<_> = (0..64)
             .map(|n| {
                 let store = Arc::clone(&subject.store);
-                tokio::spawn(async move { store.redeem_reset_code(secret(1), hash(&format!("new {n}")), &by()).await })
+                tokio::spawn(async move {
+                    store.redeem_reset_code(secret(1), hash(&format!("new {n}")), &by()).await
+                })
             })
             .collect();
         let mut redeemed = Vec::new();
@@ -183,7 +216,8 @@ fn of_many_who_redeem_a_code_at_once_one_does() {
             }
         }
         assert_eq!(redeemed, [subject.credentials("ann@example.com").await.password_hash]);
-        let resets = subject.audit().await.into_iter().filter(|entry| entry.action == "password.reset");
+        let resets =
+            subject.audit().await.into_iter().filter(|entry| entry.action == "password.reset");
         assert_eq!(resets.count(), 1);
     });
 }

@@ -1,14 +1,16 @@
 //! What somebody proved who they are with is asked about once more by whatever they write.
 
 use widgetd::domain::{
-    Action, By, Credential, KeyScope, PasswordHash, Proof, PublicId, Role, SessionId, Status, TaskChange, TaskFilter,
-    TaskId, TaskStatus, TemplateBody, TemplateChange, TemplateFilter, Viewer, WidgetFilter,
+    Action, By, Credential, KeyScope, PasswordHash, Proof, PublicId, Role, SessionId, Status,
+    TaskChange, TaskFilter, TaskId, TaskStatus, TemplateBody, TemplateChange, TemplateFilter,
+    Viewer, WidgetFilter,
 };
 use widgetd::error::{Error, TokenProblem};
 
 use crate::{
-    ALL, ANYHOW, NOW, Subject, account, block_on, by, by_owner, later, new_key, new_task, new_template, new_user,
-    new_widget, secret, template_name, to_role, to_status, username, widget_name,
+    ALL, ANYHOW, NOW, Subject, account, block_on, by, by_owner, later, new_key, new_task,
+    new_template, new_user, new_widget, secret, template_name, to_role, to_status, username,
+    widget_name,
 };
 
 /// An administrator who was let in, and somebody to do things to.
@@ -53,19 +55,46 @@ impl Scene {
         vec![
             ("create_user", store.create_user(new_user("new"), None, by).await.map(drop)),
             ("set_username", store.set_username(ann, username("ann"), by).await.map(drop)),
-            ("change_user", store.change_user(ann, to_status(Status::Disabled), by).await.map(drop)),
-            ("create_reset_code", store.create_reset_code(ann, secret(9), later(1_000), by).await.map(drop)),
-            ("set_password", store.set_password(ann, PasswordHash::from_phc("new".into()), None, by).await.map(drop)),
+            (
+                "change_user",
+                store.change_user(ann, to_status(Status::Disabled), by).await.map(drop),
+            ),
+            (
+                "create_reset_code",
+                store.create_reset_code(ann, secret(9), later(1_000), by).await.map(drop),
+            ),
+            (
+                "set_password",
+                store
+                    .set_password(ann, PasswordHash::from_phc("new".into()), None, by)
+                    .await
+                    .map(drop),
+            ),
             ("end_session", store.end_session(ann, self.anns, Action::EndSession, by).await),
             ("end_sessions", store.end_sessions(ann, by).await.map(drop)),
             ("create_key", store.create_key(key.clone(), by).await.map(drop)),
             ("revoke_key", store.revoke_key(ann, key.id, by).await),
             ("create_widget", store.create_widget(new_widget("new", &owner), by).await),
-            ("put_widget", store.put_widget(new_widget("newer", &owner), ANYHOW, by).await.map(drop)),
+            (
+                "put_widget",
+                store.put_widget(new_widget("newer", &owner), ANYHOW, by).await.map(drop),
+            ),
             ("delete_widget", store.delete_widget(&widget_name("old"), ANYHOW, by).await),
-            ("create_template", store.create_template(new_template("new", owner.public_id), by).await.map(drop)),
-            ("update_template", store.update_template(owner.public_id, &template, change, ANYHOW, by).await.map(drop)),
-            ("delete_template", store.delete_template(owner.public_id, &template, ANYHOW, by).await),
+            (
+                "create_template",
+                store.create_template(new_template("new", owner.public_id), by).await.map(drop),
+            ),
+            (
+                "update_template",
+                store
+                    .update_template(owner.public_id, &template, change, ANYHOW, by)
+                    .await
+                    .map(drop),
+            ),
+            (
+                "delete_template",
+                store.delete_template(owner.public_id, &template, ANYHOW, by).await,
+            ),
             ("create_task", store.create_task(new_task("new", &owner), by).await.map(drop)),
             ("update_task", store.update_task(self.task, done, viewer, ANYHOW, by).await.map(drop)),
             ("delete_task", store.delete_task(self.task, ANYHOW, by).await),
@@ -83,10 +112,15 @@ impl Scene {
         assert!(noted.is_empty(), "{what}: {noted:?}");
         assert_eq!(store.list_widgets(WidgetFilter::default(), ALL, NOW).await.unwrap().total, 1);
         let other = store.get_user_by_name(&account("other@example.com")).await.unwrap().public_id;
-        let templates = store.list_templates(other, TemplateFilter::default(), ALL).await.unwrap().items;
+        let templates =
+            store.list_templates(other, TemplateFilter::default(), ALL).await.unwrap().items;
         assert_eq!((templates.len(), templates[0].body.as_str()), (1, "A text."));
-        let tasks = store.list_tasks(TaskFilter::default(), Viewer::Manager(self.ann), NOW, ALL).await.unwrap();
-        let tasks: Vec<_> = tasks.items.iter().map(|task| (task.title.as_str(), task.status)).collect();
+        let tasks = store
+            .list_tasks(TaskFilter::default(), Viewer::Manager(self.ann), NOW, ALL)
+            .await
+            .unwrap();
+        let tasks: Vec<_> =
+            tasks.items.iter().map(|task| (task.title.as_str(), task.status)).collect();
         assert_eq!(tasks, [("old", TaskStatus::Pending)], "{what}");
         assert!(self.subject.is_live(self.ann, self.anns).await);
     }
@@ -125,7 +159,9 @@ fn nothing_is_written_for_a_session_that_has_ended_since_it_was_let_in() {
                     let hash = PasswordHash::from_phc("new".into());
                     drop(store.set_password(boss, hash, None, &by()).await.unwrap());
                 }
-                "disabled" => drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap()),
+                "disabled" => {
+                    drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap())
+                }
                 _ => store.delete_user(boss, &by()).await.unwrap(),
             }
             scene.assert_refused(&scene.by(credential, Role::Admin), is_revoked, what).await;
@@ -144,7 +180,9 @@ fn nothing_is_written_for_a_key_that_has_died_since_it_was_let_in() {
             let (store, boss) = (&scene.subject.store, scene.boss);
             match what {
                 "revoked" => store.revoke_key(boss, id, &by()).await.unwrap(),
-                "disabled" => drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap()),
+                "disabled" => {
+                    drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap())
+                }
                 _ => store.delete_user(boss, &by()).await.unwrap(),
             }
             scene.assert_refused(&scene.by(credential, Role::Admin), is_revoked, what).await;
@@ -159,7 +197,9 @@ fn nothing_that_takes_an_administrator_is_written_for_who_is_none_any_more() {
         let credentials = [a_session(&scene).await, a_key(&scene).await];
         scene.subject.store.change_user(scene.boss, to_role(Role::Manager), &by()).await.unwrap();
         for credential in credentials {
-            scene.assert_refused(&scene.by(credential, Role::Admin), is_forbidden, "demotion").await;
+            scene
+                .assert_refused(&scene.by(credential, Role::Admin), is_forbidden, "demotion")
+                .await;
         }
     });
 }
@@ -174,7 +214,9 @@ fn nothing_that_takes_a_manager_is_written_for_who_is_none_any_more() {
         let credentials = [a_session(&scene).await, a_key(&scene).await];
         scene.subject.store.change_user(scene.boss, to_role(Role::Employee), &by()).await.unwrap();
         for credential in credentials {
-            scene.assert_refused(&scene.by(credential, Role::Manager), is_forbidden, "demotion").await;
+            scene
+                .assert_refused(&scene.by(credential, Role::Manager), is_forbidden, "demotion")
+                .await;
         }
     });
 }
@@ -197,7 +239,13 @@ fn nothing_is_written_for_somebody_with_the_proof_of_somebody_else() {
     block_on(async {
         let scene = Scene::new().await;
         let credential = Credential::Session { id: scene.anns, expires_at: later(1_000) };
-        scene.assert_refused(&scene.by(credential, Role::Admin), is_revoked, "a session of another account").await;
+        scene
+            .assert_refused(
+                &scene.by(credential, Role::Admin),
+                is_revoked,
+                "a session of another account",
+            )
+            .await;
     });
 }
 

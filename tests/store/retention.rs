@@ -5,13 +5,16 @@ use widgetd::store::Retention;
 
 use crate::sessions::knows;
 use crate::{
-    ALL, NOW, Subject, block_on, by, by_at, by_owner, later, new_key, new_session, new_user, new_widget, secret,
-    widget_name,
+    ALL, NOW, Subject, block_on, by, by_at, by_owner, later, new_key, new_session, new_user,
+    new_widget, secret, widget_name,
 };
 
 /// At which nothing of these tests is due.
-const NOTHING: Retention =
-    Retention { now: NOW, networks_since: Timestamp::from_millis(0), audit_since: Timestamp::from_millis(0) };
+const NOTHING: Retention = Retention {
+    now: NOW,
+    networks_since: Timestamp::from_millis(0),
+    audit_since: Timestamp::from_millis(0),
+};
 
 #[test]
 fn a_session_is_forgotten_from_the_moment_it_expires() {
@@ -34,7 +37,10 @@ fn a_reset_code_is_forgotten_from_the_moment_it_expires() {
         store.create_reset_code(ann, secret(1), later(1_000), &by()).await.unwrap();
         for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
             store.forget(Retention { now, ..NOTHING }).await.unwrap();
-            assert_eq!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_some(), is_kept);
+            assert_eq!(
+                store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_some(),
+                is_kept
+            );
         }
     });
 }
@@ -48,9 +54,14 @@ fn a_network_is_forgotten_when_the_last_login_from_there_is_too_old() {
             let by = By { at: later(at), ..by_owner(ann, address) };
             store.start_session(new_session(ann), 0, &by).await.unwrap();
         }
-        for (since, renewed_is_known, other_is_known) in [(2, true, true), (3, true, false), (4, false, false)] {
+        for (since, renewed_is_known, other_is_known) in
+            [(2, true, true), (3, true, false), (4, false, false)]
+        {
             store.forget(Retention { networks_since: later(since), ..NOTHING }).await.unwrap();
-            assert_eq!(knows(&subject, "ann@example.com", Some("192.0.2.7")).await, renewed_is_known);
+            assert_eq!(
+                knows(&subject, "ann@example.com", Some("192.0.2.7")).await,
+                renewed_is_known
+            );
             assert_eq!(knows(&subject, "ann@example.com", Some("192.0.2.8")).await, other_is_known);
         }
     });
@@ -68,7 +79,10 @@ fn an_entry_of_the_audit_is_forgotten_when_it_is_too_old() {
         for (since, left) in [(1, 3), (2, 2), (3, 1), (4, 0)] {
             store.forget(Retention { audit_since: later(since), ..NOTHING }).await.unwrap();
             assert_eq!(subject.audit().await, all[..left]);
-            assert_eq!(store.list_audit(AuditFilter::default(), ALL).await.unwrap().total, left as u64);
+            assert_eq!(
+                store.list_audit(AuditFilter::default(), ALL).await.unwrap().total,
+                left as u64
+            );
         }
     });
 }
@@ -84,7 +98,10 @@ fn accounts_keys_and_widgets_are_never_forgotten() {
         let far = later(100_000_000_000_000);
         store.forget(Retention { now: far, networks_since: far, audit_since: far }).await.unwrap();
         assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);
-        assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().expires_at, Some(later(1)));
+        assert_eq!(
+            store.find_key_authority(&secret(1)).await.unwrap().unwrap().expires_at,
+            Some(later(1))
+        );
         assert!(store.get_widget(&widget_name("one")).await.is_ok());
     });
 }
@@ -97,7 +114,11 @@ fn however_much_is_too_old_all_of_it_is_forgotten() {
         let notes: Vec<_> = (0..2_500)
             .map(|n| {
                 let (store, by) = (std::sync::Arc::clone(store), by_at(later(n)));
-                let failure = Failure { action: Action::LogIn, target: Target::Unknown, reason: "wrong_password" };
+                let failure = Failure {
+                    action: Action::LogIn,
+                    target: Target::Unknown,
+                    reason: "wrong_password",
+                };
                 tokio::spawn(async move {
                     // The queue is full now and then.
                     while store.record_failure(failure.clone(), &by).await.is_err() {}

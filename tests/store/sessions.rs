@@ -3,15 +3,16 @@
 use widgetd::domain::{Action, By, Network, NewUser, Session, SessionId, Status};
 
 use crate::{
-    ALL, NOW, Subject, account, assert_credentials, assert_not_found, assert_pages, block_on, by, by_at, by_owner,
-    later, new_session, new_user, to_status,
+    ALL, NOW, Subject, account, assert_credentials, assert_not_found, assert_pages, block_on, by,
+    by_at, by_owner, later, new_session, new_user, to_status,
 };
 
 #[test]
 fn a_session_speaks_for_its_own_account_alone() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let (anns, bobs) = (subject.log_in(ann).await, subject.log_in(bob).await);
         let subject = subject.reopen().await;
         for (user, session, is_live) in [
@@ -36,7 +37,8 @@ fn a_session_starts_only_for_an_active_account_whose_sessions_were_not_ended_mea
         for (user, epoch) in [(&pending, 0), (&disabled, 0), (&ann, -1), (&ann, 1)] {
             let (id, session) = (user.public_id, new_session(user.public_id));
             let from_there = by_owner(id, "192.0.2.7");
-            let (refused, noted) = subject.noting(store.start_session(session.clone(), epoch, &from_there)).await;
+            let (refused, noted) =
+                subject.noting(store.start_session(session.clone(), epoch, &from_there)).await;
             assert_credentials(refused);
             assert!(noted.is_empty());
             store.change_user(id, to_status(Status::Active), &by()).await.unwrap();
@@ -44,7 +46,8 @@ fn a_session_starts_only_for_an_active_account_whose_sessions_were_not_ended_mea
             assert!(!knows(&subject, user.email.as_str(), Some("192.0.2.7")).await);
         }
         let session = new_session(ann.public_id);
-        let (started, noted) = subject.noting(store.start_session(session, ann.token_epoch, &by())).await;
+        let (started, noted) =
+            subject.noting(store.start_session(session, ann.token_epoch, &by())).await;
         started.unwrap();
         assert_eq!(noted, ["session.start"]);
     });
@@ -54,7 +57,8 @@ fn a_session_starts_only_for_an_active_account_whose_sessions_were_not_ended_mea
 fn sessions_are_listed_in_pages_oldest_first() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         subject.log_in(bob).await;
         let mut expected = Vec::new();
         for n in [3, 1, 11, 5, 0, 7, 2, 10, 4, 9, 6, 8] {
@@ -71,7 +75,10 @@ fn sessions_are_listed_in_pages_oldest_first() {
         }
         expected.sort_by_key(|session| session.started_at);
         let subject = subject.reopen().await;
-        assert_pages(&expected, async |request| subject.store.list_sessions(ann, NOW, request).await).await;
+        assert_pages(&expected, async |request| {
+            subject.store.list_sessions(ann, NOW, request).await
+        })
+        .await;
     });
 }
 
@@ -103,7 +110,8 @@ fn a_session_is_listed_until_the_moment_it_expires() {
 fn of_more_sessions_than_an_account_may_have_the_oldest_end() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let bobs = subject.log_in(bob).await;
         let mut sessions = Vec::new();
         for n in 0..103 {
@@ -126,7 +134,9 @@ fn a_session_that_has_expired_is_not_there_to_be_ended() {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
         let session = subject.log_in(ann).await;
-        assert_not_found(store.end_session(ann, session, Action::EndSession, &by_at(later(1_000))).await);
+        assert_not_found(
+            store.end_session(ann, session, Action::EndSession, &by_at(later(1_000))).await,
+        );
         subject.log_in(ann).await;
         assert_eq!(store.end_sessions(ann, &by_at(later(1_000))).await.unwrap(), 0);
     });
@@ -137,9 +147,12 @@ fn an_ended_session_is_over_also_after_reopening_and_no_other_is() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
-        let sessions = [subject.log_in(ann).await, subject.log_in(ann).await, subject.log_in(ann).await];
-        for (session, action) in [(sessions[0], Action::LogOut), (sessions[1], Action::EndSession)] {
-            let (ended, noted) = subject.noting(subject.store.end_session(ann, session, action, &by())).await;
+        let sessions =
+            [subject.log_in(ann).await, subject.log_in(ann).await, subject.log_in(ann).await];
+        for (session, action) in [(sessions[0], Action::LogOut), (sessions[1], Action::EndSession)]
+        {
+            let (ended, noted) =
+                subject.noting(subject.store.end_session(ann, session, action, &by())).await;
             ended.unwrap();
             assert_eq!(noted, [action.as_str()]);
             assert!(!subject.is_live(ann, session).await);
@@ -159,9 +172,12 @@ fn an_ended_session_is_over_also_after_reopening_and_no_other_is() {
 fn a_session_is_ended_once_and_only_by_its_own_account() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let session = subject.log_in(ann).await;
-        let end = async |user, id| subject.noting(subject.store.end_session(user, id, Action::EndSession, &by())).await;
+        let end = async |user, id| {
+            subject.noting(subject.store.end_session(user, id, Action::EndSession, &by())).await
+        };
         for (user, id) in [(bob, session), (ann, SessionId::generate())] {
             let (refused, noted) = end(user, id).await;
             assert_not_found(refused);
@@ -193,7 +209,9 @@ fn all_sessions_of_an_account_end_together_with_the_logins_under_way() {
         for session in sessions {
             assert!(!subject.is_live(id, session).await);
         }
-        assert_credentials(subject.store.start_session(new_session(id), ann.token_epoch, &by()).await);
+        assert_credentials(
+            subject.store.start_session(new_session(id), ann.token_epoch, &by()).await,
+        );
         assert_eq!(subject.store.end_sessions(id, &by()).await.unwrap(), 0);
         assert!(subject.is_live(bob, bobs).await);
         let session = subject.log_in(id).await;

@@ -6,15 +6,15 @@ use std::path::Path;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use widgetd::domain::{
-    Deadline, Email, InfoUrl, Owner, PageRequest, PasswordHash, PublicId, Role, Status, Timestamp, User, UserFilter,
-    Username, Version, Widget, WidgetFilter,
+    Deadline, Email, InfoUrl, Owner, PageRequest, PasswordHash, PublicId, Role, Status, Timestamp,
+    User, UserFilter, Username, Version, Widget, WidgetFilter,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent};
 
 use crate::{
-    ALL, NOW, Subject, block_on, by, by_owner, database, hash, later, new_key, new_session, new_template, new_widget,
-    secret, widget_name,
+    ALL, NOW, Subject, block_on, by, by_owner, database, hash, later, new_key, new_session,
+    new_template, new_widget, secret, widget_name,
 };
 
 /// Another program, which looks at the database or writes to it.
@@ -33,7 +33,10 @@ fn refusal(path: &Path, if_absent: IfAbsent) -> String {
 fn an_absent_database_is_made_only_where_that_is_allowed() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
-    assert!(refusal(&path, IfAbsent::Fail).starts_with(&format!("there is no database at {}", path.display())));
+    assert!(
+        refusal(&path, IfAbsent::Fail)
+            .starts_with(&format!("there is no database at {}", path.display()))
+    );
     assert!(!path.exists());
     assert!(store::open(&path, IfAbsent::Create).is_ok());
     assert!(store::open(&path, IfAbsent::Fail).is_ok());
@@ -57,7 +60,12 @@ fn nobody_but_its_owner_can_read_the_database_and_its_side_files() {
         let mut files = 0;
         for file in std::fs::read_dir(subject.folder.path()).unwrap() {
             let file = file.unwrap();
-            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+            assert_eq!(
+                file.metadata().unwrap().permissions().mode() & 0o777,
+                0o600,
+                "{:?}",
+                file.file_name()
+            );
             files += 1;
         }
         assert_eq!(files, 3);
@@ -70,7 +78,8 @@ fn a_newer_database_is_refused_by_both_versions_and_left_alone() {
     let path = database(&folder);
     drop(store::open(&path, IfAbsent::Create).unwrap());
     let connection = Connection::open(&path).unwrap();
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let version: i64 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     connection.pragma_update(None, "user_version", version + 41).unwrap();
     let refusal = refusal(&path, IfAbsent::Create);
     assert!(refusal.contains(&format!("schema version {}", version + 41)), "{refusal}");
@@ -100,8 +109,11 @@ fn two_openings_of_a_new_database_at_once_agree() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
     let ids: Vec<String> = std::thread::scope(|scope| {
-        let open =
-            || block_on(async { store::open(&path, IfAbsent::Create).unwrap().get_installation_id().await.unwrap() });
+        let open = || {
+            block_on(async {
+                store::open(&path, IfAbsent::Create).unwrap().get_installation_id().await.unwrap()
+            })
+        };
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
@@ -140,7 +152,9 @@ fn a_value_that_this_program_does_not_write_is_an_error_not_a_guess() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
         let other = other(&subject);
-        other.execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE user SET role = 'root'").unwrap();
+        other
+            .execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE user SET role = 'root'")
+            .unwrap();
         assert!(matches!(subject.store.get_user(ann.public_id).await, Err(Error::Internal(_))));
     });
 }
@@ -152,9 +166,11 @@ fn the_database_has_a_write_ahead_log() {
         let ann = subject.add_user("ann").await;
         subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
         let other = other(&subject);
-        let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        let mode: String =
+            other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         assert_eq!(mode, "wal");
-        let count: i64 = other.query_row("SELECT count(*) FROM widget", [], |row| row.get(0)).unwrap();
+        let count: i64 =
+            other.query_row("SELECT count(*) FROM widget", [], |row| row.get(0)).unwrap();
         assert_eq!(count, 1);
     });
 }
@@ -170,13 +186,18 @@ fn a_deleted_account_leaves_nothing_behind_but_its_own_row() {
         let other = other(&subject);
         let rows = || {
             ["session", "api_key", "reset_code", "known_network"].map(|table| {
-                other.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap()
+                other
+                    .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+                        row.get::<_, i64>(0)
+                    })
+                    .unwrap()
             })
         };
         assert_eq!(rows(), [1; 4]);
         store.delete_user(ann, &by()).await.unwrap();
         assert_eq!(rows(), [0; 4]);
-        let hash: String = other.query_row("SELECT password_hash FROM user", [], |row| row.get(0)).unwrap();
+        let hash: String =
+            other.query_row("SELECT password_hash FROM user", [], |row| row.get(0)).unwrap();
         assert_eq!(hash, "");
     });
 }
@@ -201,7 +222,13 @@ fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
     };
     [
         (
-            user("82d30184-4619-41c6-9ea7-b5e609e179bf", "Ada@example.com", None, Role::Admin, 1_795_231_488_934),
+            user(
+                "82d30184-4619-41c6-9ea7-b5e609e179bf",
+                "Ada@example.com",
+                None,
+                Role::Admin,
+                1_795_231_488_934,
+            ),
             "H81hjH5xBbcKjrQkQHYmdA$jz3Pu+patAeUrEipbaHT1TkTl2NOAYJ2r+YslWlfJ0A",
         ),
         (
@@ -215,7 +242,13 @@ fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
             "u2Jr3loKRbqZ5wbhopZrNg$HeWQEKlVL6p3bVyZ3RIJvXVsfuEDAD9nAmLpczKyvNo",
         ),
         (
-            user("b8efa9e5-bde4-477e-ac1d-32a8d337ed88", "cid@example.com", None, Role::Employee, 1_795_231_489_529),
+            user(
+                "b8efa9e5-bde4-477e-ac1d-32a8d337ed88",
+                "cid@example.com",
+                None,
+                Role::Employee,
+                1_795_231_489_529,
+            ),
             "47ZgrtakcL8dPCIecsDaYQ$szAUjD13dkzV5Mk59S+vlT9Jaen90HGDm2XgU1Geq+k",
         ),
     ]
@@ -229,28 +262,48 @@ fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
         Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
         let subject = Subject::open(folder, IfAbsent::Fail);
         let store = &subject.store;
-        assert_eq!(store.get_installation_id().await.unwrap(), "3f7c8edc-b045-4f67-9a46-6cc3e7960a3d");
+        assert_eq!(
+            store.get_installation_id().await.unwrap(),
+            "3f7c8edc-b045-4f67-9a46-6cc3e7960a3d"
+        );
 
         let accounts = accounts_of_0_1_0();
         let listed = store.list_users(UserFilter::default(), ALL).await.unwrap().items;
-        let listed: Vec<_> = listed.into_iter().map(|user| User { version: ANY_VERSION, ..user }).collect();
+        let listed: Vec<_> =
+            listed.into_iter().map(|user| User { version: ANY_VERSION, ..user }).collect();
         assert_eq!(listed, accounts.clone().map(|(user, _)| user));
         for (user, password_hash) in &accounts {
-            assert_eq!(subject.credentials(user.email.as_str()).await.password_hash, *password_hash);
+            assert_eq!(
+                subject.credentials(user.email.as_str()).await.password_hash,
+                *password_hash
+            );
         }
         assert_eq!(subject.credentials("bob.b").await.user.public_id, accounts[1].0.public_id);
-        let widgets = store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().items;
-        let versions: BTreeSet<_> = widgets.iter().map(|widget| widget.version.to_string()).collect();
+        let widgets = store
+            .list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW)
+            .await
+            .unwrap()
+            .items;
+        let versions: BTreeSet<_> =
+            widgets.iter().map(|widget| widget.version.to_string()).collect();
         assert_eq!(versions.len(), 2);
-        let widgets: Vec<_> = widgets.into_iter().map(|widget| Widget { version: ANY_VERSION, ..widget }).collect();
-        let expected = [("one", 1_795_231_490_448), ("two", 1_795_231_490_747)].map(|(name, created_at)| Widget {
-            version: ANY_VERSION,
-            name: widget_name(name),
-            info_url: InfoUrl::parse(&format!("https://example.com/{name}")).unwrap(),
-            deadline: Deadline::from_stored(Timestamp::from_millis(4_102_444_799_999)),
-            created_at: Timestamp::from_millis(created_at),
-            owner: Owner { email: accounts[0].0.email.clone(), public_id: accounts[0].0.public_id, is_former: false },
-        });
+        let widgets: Vec<_> =
+            widgets.into_iter().map(|widget| Widget { version: ANY_VERSION, ..widget }).collect();
+        let expected =
+            [("one", 1_795_231_490_448), ("two", 1_795_231_490_747)].map(|(name, created_at)| {
+                Widget {
+                    version: ANY_VERSION,
+                    name: widget_name(name),
+                    info_url: InfoUrl::parse(&format!("https://example.com/{name}")).unwrap(),
+                    deadline: Deadline::from_stored(Timestamp::from_millis(4_102_444_799_999)),
+                    created_at: Timestamp::from_millis(created_at),
+                    owner: Owner {
+                        email: accounts[0].0.email.clone(),
+                        public_id: accounts[0].0.public_id,
+                        is_former: false,
+                    },
+                }
+            });
         assert_eq!(widgets, expected);
 
         // What is new works on what is old.
@@ -272,9 +325,11 @@ fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
 fn schema(subject: &Subject) -> (i64, Vec<String>) {
     let other = other(subject);
     let version = other.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    let mut statement =
-        other.prepare("SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema").unwrap();
-    let mut schema: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let mut statement = other
+        .prepare("SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema")
+        .unwrap();
+    let mut schema: Vec<String> =
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
     schema.sort();
     (version, schema)
 }
@@ -304,7 +359,8 @@ fn an_upgraded_database_is_like_a_new_one_and_is_upgraded_once() {
 fn no_word_of_a_deleted_account_s_templates_is_found_any_more() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         for owner in [ann, bob] {
             subject.store.create_template(new_template("one", owner), &by()).await.unwrap();
         }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Authority, Deadline, Description, NewTask, Owner, Page, PageRequest, Precondition, PublicId, Role, Search, Sort,
-    Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, User, Version, Versions, Viewer,
+    Authority, Deadline, Description, NewTask, Owner, Page, PageRequest, Precondition, PublicId,
+    Role, Search, Sort, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp,
+    Title, User, Version, Versions, Viewer,
 };
 use widgetd::error::Error;
 
 use crate::{
-    ALL, ANYHOW, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on, by, by_at, later,
-    new_task, new_user, to_role,
+    ALL, ANYHOW, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on,
+    by, by_at, later, new_task, new_user, to_role,
 };
 
 fn owner(user: &User) -> Owner {
@@ -48,7 +49,8 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let subject = Subject::new();
-        let boss = subject.add(widgetd::domain::NewUser { role: Role::Manager, ..new_user("boss") }).await;
+        let boss =
+            subject.add(widgetd::domain::NewUser { role: Role::Manager, ..new_user("boss") }).await;
         let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
         Self { subject, boss, ann, bob }
     }
@@ -65,7 +67,12 @@ impl Scene {
         self.subject.store.update_task(id, change, viewer, ANYHOW, &by_at(later(1))).await
     }
 
-    async fn list(&self, filter: TaskFilter, viewer: Viewer, request: PageRequest) -> Result<Page<Task>, Error> {
+    async fn list(
+        &self,
+        filter: TaskFilter,
+        viewer: Viewer,
+        request: PageRequest,
+    ) -> Result<Page<Task>, Error> {
         self.subject.store.list_tasks(filter, viewer, NOW, request).await
     }
 
@@ -92,7 +99,10 @@ fn a_task_is_what_was_stored_also_after_reopening() {
         };
         let made = scene.add(new.clone()).await;
         let plain = scene.add(new_task("two", &scene.boss)).await;
-        assert_eq!((plain.deadline, &plain.assignee, plain.description.as_str()), (None, &None, ""));
+        assert_eq!(
+            (plain.deadline, &plain.assignee, plain.description.as_str()),
+            (None, &None, "")
+        );
         assert_ne!(plain.version, made.version);
         let viewer = scene.manager();
         let subject = scene.subject.reopen().await;
@@ -138,14 +148,22 @@ fn an_assignee_is_an_account_that_is_there_by_any_of_its_names() {
         for name in [ann.to_string().as_str(), "ANN@example.com", "ann.o"] {
             let new = NewTask { assignee: Some(account(name)), ..new_task(name, &scene.boss) };
             assert_eq!(scene.add(new).await.assignee.unwrap().public_id, ann);
-            let change = |assignee| TaskChange { assignee: Some(assignee), ..TaskChange::default() };
-            let task = scene.update(id, change(Some(account(name))), scene.manager()).await.unwrap();
+            let change =
+                |assignee| TaskChange { assignee: Some(assignee), ..TaskChange::default() };
+            let task =
+                scene.update(id, change(Some(account(name))), scene.manager()).await.unwrap();
             assert_eq!(task.assignee.unwrap().public_id, ann);
-            assert_eq!(scene.update(id, change(None), scene.manager()).await.unwrap().assignee, None);
+            assert_eq!(
+                scene.update(id, change(None), scene.manager()).await.unwrap().assignee,
+                None
+            );
         }
-        for name in
-            [gone.public_id.to_string().as_str(), "gone@example.com", "nobody", &PublicId::generate().to_string()]
-        {
+        for name in [
+            gone.public_id.to_string().as_str(),
+            "gone@example.com",
+            "nobody",
+            &PublicId::generate().to_string(),
+        ] {
             let is_named = |result: Result<Task, Error>| {
                 let message = format!("assignee: there is no account {name}");
                 assert!(
@@ -169,7 +187,9 @@ fn an_assignee_is_an_account_that_is_there_by_any_of_its_names() {
 fn a_change_changes_what_is_given_and_is_another_version() {
     block_on(async {
         let scene = Scene::new().await;
-        let old = scene.add(NewTask { deadline: Some(due(5)), ..assigned("one", &scene.boss, &scene.ann) }).await;
+        let old = scene
+            .add(NewTask { deadline: Some(due(5)), ..assigned("one", &scene.boss, &scene.ann) })
+            .await;
         let change = TaskChange {
             title: Some(Title::parse("two").unwrap()),
             description: Some(Description::parse("more").unwrap()),
@@ -193,11 +213,17 @@ fn a_change_changes_what_is_given_and_is_another_version() {
         let store = &scene.subject.store;
         // What is the same already is no change, and neither is nothing.
         for change in [change, TaskChange::default()] {
-            let same = store.update_task(old.id, change, scene.manager(), ANYHOW, &by_at(later(2))).await.unwrap();
+            let same = store
+                .update_task(old.id, change, scene.manager(), ANYHOW, &by_at(later(2)))
+                .await
+                .unwrap();
             assert_eq!(same, new);
         }
         let newer = scene.update(old.id, title("three"), scene.manager()).await.unwrap();
-        assert_eq!(newer, Task { title: newer.title.clone(), version: newer.version, ..new.clone() });
+        assert_eq!(
+            newer,
+            Task { title: newer.title.clone(), version: newer.version, ..new.clone() }
+        );
         assert_ne!(newer.version, new.version);
         assert_eq!(store.get_task(old.id, scene.manager()).await.unwrap(), newer);
     });
@@ -222,21 +248,33 @@ fn others_see_what_is_assigned_to_them_and_move_it_on() {
         let bad = TaskChange { assignee: Some(Some(account("nobody"))), ..title("x") };
         for change in [status(TaskStatus::Done), bad] {
             assert_not_found(scene.update(anns.id, change.clone(), bob).await);
-            assert_not_found(store.update_task(anns.id, change, bob, only(free.version), &by()).await);
+            assert_not_found(
+                store.update_task(anns.id, change, bob, only(free.version), &by()).await,
+            );
         }
-        assert_eq!(scene.update(anns.id, status(TaskStatus::Done), ann).await.unwrap().status, TaskStatus::Done);
+        assert_eq!(
+            scene.update(anns.id, status(TaskStatus::Done), ann).await.unwrap().status,
+            TaskStatus::Done
+        );
         let cancelled = scene.update(anns.id, status(TaskStatus::Cancelled), ann).await;
         assert_conflict(cancelled, "The assignee cannot move a task from done to cancelled.");
-        for change in [title("x"), TaskChange { status: Some(TaskStatus::InProgress), ..title("x") }] {
+        for change in
+            [title("x"), TaskChange { status: Some(TaskStatus::InProgress), ..title("x") }]
+        {
             let refused = scene.update(anns.id, change, ann).await;
             assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
         }
         let task = store.get_task(anns.id, ann).await.unwrap();
         assert_eq!((task.title.as_str(), task.status), ("anns", TaskStatus::Done));
-        assert!(scene.update(anns.id, status(TaskStatus::Cancelled), scene.manager()).await.is_ok());
+        assert!(
+            scene.update(anns.id, status(TaskStatus::Cancelled), scene.manager()).await.is_ok()
+        );
         assert!(scene.update(anns.id, status(TaskStatus::Pending), scene.manager()).await.is_ok());
         // Given to somebody else, it is seen no more.
-        let to_bob = TaskChange { assignee: Some(Some(account("bob@example.com"))), ..TaskChange::default() };
+        let to_bob = TaskChange {
+            assignee: Some(Some(account("bob@example.com"))),
+            ..TaskChange::default()
+        };
         scene.update(anns.id, to_bob, scene.manager()).await.unwrap();
         assert_not_found(store.get_task(anns.id, ann).await);
         assert!(store.get_task(anns.id, bob).await.is_ok());
@@ -259,7 +297,9 @@ fn only_the_version_that_was_seen_is_changed_or_deleted() {
         assert!(matches!(result, Err(Error::Changed)), "{result:?}");
         assert_eq!(store.get_task(old.id, scene.manager()).await.unwrap(), new);
         // What is stale stays so where nothing would change.
-        let same = store.update_task(old.id, title("two"), scene.manager(), only(old.version), &by()).await;
+        let same = store
+            .update_task(old.id, title("two"), scene.manager(), only(old.version), &by())
+            .await;
         assert!(matches!(same, Err(Error::Changed)), "{same:?}");
         store.delete_task(old.id, only(new.version), &by()).await.unwrap();
         assert_not_found(store.get_task(old.id, scene.manager()).await);
@@ -276,7 +316,9 @@ fn of_64_changes_of_what_was_seen_one_is_made() {
             .map(|n| {
                 let (store, viewer) = (Arc::clone(&scene.subject.store), scene.manager());
                 let change = title(&format!("t{n}"));
-                tokio::spawn(async move { store.update_task(old.id, change, viewer, only(old.version), &by()).await })
+                tokio::spawn(async move {
+                    store.update_task(old.id, change, viewer, only(old.version), &by()).await
+                })
             })
             .collect();
         let (mut made, mut refused) = (Vec::new(), 0);
@@ -305,14 +347,33 @@ fn a_list_is_filtered_by_each_of_what_is_asked_for() {
     block_on(async {
         let scene = Scene::new().await;
         let (boss, ann, bob) = (&scene.boss, &scene.ann, &scene.bob);
-        scene.subject.store.set_username(ann.public_id, crate::username("ann.o"), &by()).await.unwrap();
-        scene.add(NewTask { deadline: Some(due(-1)), ..assigned("late", boss, ann) }).await;
-        scene.add(NewTask { deadline: Some(due(-1)), status: TaskStatus::Done, ..assigned("done", boss, ann) }).await;
         scene
-            .add(NewTask { deadline: Some(due(-1)), status: TaskStatus::Cancelled, ..assigned("off", boss, bob) })
+            .subject
+            .store
+            .set_username(ann.public_id, crate::username("ann.o"), &by())
+            .await
+            .unwrap();
+        scene.add(NewTask { deadline: Some(due(-1)), ..assigned("late", boss, ann) }).await;
+        scene
+            .add(NewTask {
+                deadline: Some(due(-1)),
+                status: TaskStatus::Done,
+                ..assigned("done", boss, ann)
+            })
             .await;
         scene
-            .add(NewTask { deadline: Some(due(0)), status: TaskStatus::InProgress, ..assigned("now", boss, bob) })
+            .add(NewTask {
+                deadline: Some(due(-1)),
+                status: TaskStatus::Cancelled,
+                ..assigned("off", boss, bob)
+            })
+            .await;
+        scene
+            .add(NewTask {
+                deadline: Some(due(0)),
+                status: TaskStatus::InProgress,
+                ..assigned("now", boss, bob)
+            })
             .await;
         scene.add(NewTask { deadline: Some(due(1)), ..assigned("soon", boss, boss) }).await;
         scene.add(new_task("free", boss)).await;
@@ -325,15 +386,27 @@ fn a_list_is_filtered_by_each_of_what_is_asked_for() {
             (TaskFilter { status: Some(TaskStatus::InProgress), ..all() }, &["now"]),
             (TaskFilter { assignee: Some(account("ANN@example.com")), ..all() }, &["late", "done"]),
             (TaskFilter { assignee: Some(account("Ann.O")), ..all() }, &["late", "done"]),
-            (TaskFilter { assignee: Some(account(&bob.public_id.to_string())), ..all() }, &["off", "now"]),
+            (
+                TaskFilter { assignee: Some(account(&bob.public_id.to_string())), ..all() },
+                &["off", "now"],
+            ),
             (TaskFilter { assignee: Some(account("nobody")), ..all() }, &[]),
             (TaskFilter { assignee: Some(account("nobody@example.com")), ..all() }, &[]),
-            (TaskFilter { assignee: Some(account(&PublicId::generate().to_string())), ..all() }, &[]),
+            (
+                TaskFilter { assignee: Some(account(&PublicId::generate().to_string())), ..all() },
+                &[],
+            ),
             (TaskFilter { deadline_before: Some(NOW), ..all() }, &["late", "done", "off"]),
             (TaskFilter { deadline_after: Some(NOW), ..all() }, &["now", "soon"]),
-            (TaskFilter { deadline_after: Some(NOW), deadline_before: Some(later(1)), ..all() }, &["now"]),
+            (
+                TaskFilter { deadline_after: Some(NOW), deadline_before: Some(later(1)), ..all() },
+                &["now"],
+            ),
             (TaskFilter { is_overdue: Some(true), ..all() }, &["late"]),
-            (TaskFilter { is_overdue: Some(false), ..all() }, &["done", "off", "now", "soon", "free"]),
+            (
+                TaskFilter { is_overdue: Some(false), ..all() },
+                &["done", "off", "now", "soon", "free"],
+            ),
             (TaskFilter { is_overdue: Some(false), is_mine: Some(false), ..search("o") }, &["off"]),
         ];
         for (filter, expected) in cases {
@@ -341,8 +414,13 @@ fn a_list_is_filtered_by_each_of_what_is_asked_for() {
             assert_eq!(scene.titles(filter, scene.manager()).await, expected, "{what}");
         }
         // Whose who see little is, is mine.
-        let anns = async |is_mine| scene.titles(TaskFilter { is_mine: Some(is_mine), ..all() }, viewer(ann)).await;
-        assert_eq!((anns(true).await, anns(false).await), (vec!["late".to_owned(), "done".to_owned()], vec![]));
+        let anns = async |is_mine| {
+            scene.titles(TaskFilter { is_mine: Some(is_mine), ..all() }, viewer(ann)).await
+        };
+        assert_eq!(
+            (anns(true).await, anns(false).await),
+            (vec!["late".to_owned(), "done".to_owned()], vec![])
+        );
         let of_another = TaskFilter { assignee: Some(account("bob@example.com")), ..all() };
         assert_eq!(scene.titles(of_another, viewer(ann)).await, [""; 0]);
     });
@@ -384,13 +462,20 @@ fn a_list_is_sorted_from_either_end_and_what_has_no_deadline_comes_last() {
         let scene = Scene::new().await;
         let store = &scene.subject.store;
         let mut ids = Vec::new();
-        for (name, deadline, made) in
-            [("a", Some(due(9)), 3), ("b", None, 1), ("c", Some(due(5)), 2), ("d", Some(due(9)), 3), ("e", None, 2)]
-        {
+        for (name, deadline, made) in [
+            ("a", Some(due(9)), 3),
+            ("b", None, 1),
+            ("c", Some(due(5)), 2),
+            ("d", Some(due(9)), 3),
+            ("e", None, 2),
+        ] {
             let new = NewTask { deadline, ..new_task(name, &scene.boss) };
             ids.push(store.create_task(new, &by_at(later(made))).await.unwrap().id);
         }
-        let touch = TaskChange { description: Some(Description::parse("x").unwrap()), ..TaskChange::default() };
+        let touch = TaskChange {
+            description: Some(Description::parse("x").unwrap()),
+            ..TaskChange::default()
+        };
         store.update_task(ids[1], touch, scene.manager(), ANYHOW, &by_at(later(9))).await.unwrap();
         for (order, expected) in [
             // Which came first is known, also where a clock was set back.
@@ -401,7 +486,11 @@ fn a_list_is_sorted_from_either_end_and_what_has_no_deadline_comes_last() {
             ("updated_at", "ceadb"),
             ("-updated_at", "bdaec"),
         ] {
-            assert_eq!(scene.titles(sorted(order), scene.manager()).await.concat(), expected, "{order}");
+            assert_eq!(
+                scene.titles(sorted(order), scene.manager()).await.concat(),
+                expected,
+                "{order}"
+            );
         }
         assert_eq!(scene.titles(TaskFilter::default(), scene.manager()).await.concat(), "abcde");
     });
@@ -413,15 +502,27 @@ fn pages_follow_the_order_that_is_asked_for() {
         let scene = Scene::new().await;
         let mut tasks = Vec::new();
         for n in 0..12 {
-            let deadline = (n % 3 > 0).then(|| Deadline::from_stored(Timestamp::from_millis(n % 4)));
-            tasks.push(scene.add(NewTask { deadline, ..assigned(&format!("t{n}"), &scene.boss, &scene.ann) }).await);
+            let deadline =
+                (n % 3 > 0).then(|| Deadline::from_stored(Timestamp::from_millis(n % 4)));
+            tasks.push(
+                scene
+                    .add(NewTask {
+                        deadline,
+                        ..assigned(&format!("t{n}"), &scene.boss, &scene.ann)
+                    })
+                    .await,
+            );
             scene.add(NewTask { deadline, ..new_task("other", &scene.boss) }).await;
         }
         let ann = viewer(&scene.ann);
-        assert_pages(&tasks, async |request| scene.list(TaskFilter::default(), ann, request).await).await;
+        assert_pages(&tasks, async |request| scene.list(TaskFilter::default(), ann, request).await)
+            .await;
         // Tasks are in the order of creation, and a stable sort keeps that.
-        tasks.sort_by_key(|task| task.deadline.map_or(i64::MAX, |deadline| deadline.timestamp().as_millis()));
-        assert_pages(&tasks, async |request| scene.list(sorted("deadline"), ann, request).await).await;
+        tasks.sort_by_key(|task| {
+            task.deadline.map_or(i64::MAX, |deadline| deadline.timestamp().as_millis())
+        });
+        assert_pages(&tasks, async |request| scene.list(sorted("deadline"), ann, request).await)
+            .await;
     });
 }
 
@@ -435,11 +536,19 @@ fn a_deleted_account_stays_what_it_was_to_its_tasks() {
             store.delete_user(id, &by()).await.unwrap();
         }
         let former = |user: &User| Owner { is_former: true, ..owner(user) };
-        let expected = Task { assignee: Some(former(&scene.ann)), creator: former(&scene.boss), ..old.clone() };
+        let expected = Task {
+            assignee: Some(former(&scene.ann)),
+            creator: former(&scene.boss),
+            ..old.clone()
+        };
         let bob = Viewer::Manager(scene.bob.public_id);
         assert_eq!(store.get_task(old.id, bob).await.unwrap(), expected);
-        let by_id = TaskFilter { assignee: Some(account(&scene.ann.public_id.to_string())), ..TaskFilter::default() };
-        let by_name = TaskFilter { assignee: Some(account("ann@example.com")), ..TaskFilter::default() };
+        let by_id = TaskFilter {
+            assignee: Some(account(&scene.ann.public_id.to_string())),
+            ..TaskFilter::default()
+        };
+        let by_name =
+            TaskFilter { assignee: Some(account("ann@example.com")), ..TaskFilter::default() };
         assert_eq!(scene.titles(TaskFilter::default(), bob).await, ["one"]);
         assert_eq!(scene.titles(by_id, bob).await, ["one"]);
         assert_eq!(scene.titles(by_name, bob).await, [""; 0]);
@@ -460,7 +569,8 @@ fn who_was_a_manager_sees_what_an_employee_does() {
         let scene = Scene::new().await;
         scene.add(new_task("one", &scene.boss)).await;
         let store = &scene.subject.store;
-        let boss = store.change_user(scene.boss.public_id, to_role(Role::Employee), &by()).await.unwrap();
+        let boss =
+            store.change_user(scene.boss.public_id, to_role(Role::Employee), &by()).await.unwrap();
         assert_eq!(scene.titles(TaskFilter::default(), viewer(&boss)).await, [""; 0]);
     });
 }

@@ -1,14 +1,15 @@
 //! Templates.
 
 use widgetd::domain::{
-    NewTemplate, PublicId, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter, Timestamp,
+    NewTemplate, PublicId, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
+    Timestamp,
 };
 use widgetd::domain::{Precondition, Version, Versions};
 use widgetd::error::Error;
 
 use crate::{
-    ALL, ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by, by_at, later,
-    new_template, template_name,
+    ALL, ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by,
+    by_at, later, new_template, template_name,
 };
 
 fn body(text: &str) -> TemplateBody {
@@ -55,7 +56,10 @@ fn a_template_is_what_was_stored_also_after_reopening() {
         assert_eq!((made.created_at, made.updated_at), (NOW, NOW));
         let subject = subject.reopen().await;
         assert_eq!(subject.store.get_template(ann, &made.name).await.unwrap(), made);
-        assert_eq!(subject.store.list_templates(ann, searched("off"), ALL).await.unwrap().items, [made]);
+        assert_eq!(
+            subject.store.list_templates(ann, searched("off"), ALL).await.unwrap().items,
+            [made]
+        );
     });
 }
 
@@ -63,14 +67,19 @@ fn a_template_is_what_was_stored_also_after_reopening() {
 fn a_template_is_its_owner_s_alone() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, boss) = (subject.add_user("ann").await.public_id, subject.add_admin("boss").await.public_id);
+        let (ann, boss) =
+            (subject.add_user("ann").await.public_id, subject.add_admin("boss").await.public_id);
         let (store, name) = (&subject.store, template_name("one"));
         let anns = subject.add_template("one", ann).await;
         for stranger in [boss, PublicId::generate()] {
             assert_not_found(store.get_template(stranger, &name).await);
-            assert_not_found(store.update_template(stranger, &name, to_body("x"), ANYHOW, &by()).await);
+            assert_not_found(
+                store.update_template(stranger, &name, to_body("x"), ANYHOW, &by()).await,
+            );
             assert_not_found(store.delete_template(stranger, &name, ANYHOW, &by()).await);
-            for filter in [TemplateFilter::default(), searched("one"), searched("of"), sorted("-name")] {
+            for filter in
+                [TemplateFilter::default(), searched("one"), searched("of"), sorted("-name")]
+            {
                 assert!(subject.template_names(stranger, filter).await.is_empty());
             }
         }
@@ -88,12 +97,16 @@ fn a_taken_name_is_a_conflict_and_changes_nothing() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
-        let (one, two) = (subject.add_template("one", ann).await, subject.add_template("two", ann).await);
+        let (one, two) =
+            (subject.add_template("one", ann).await, subject.add_template("two", ann).await);
         let taken = "Template name: one already exists, must be unique.";
         let again = NewTemplate { body: body("other"), ..new_template("one", ann) };
         assert_conflict(subject.store.create_template(again, &by_at(later(1))).await, taken);
         let both = TemplateChange { body: Some(body("other")), ..to_name("one") };
-        assert_conflict(subject.store.update_template(ann, &two.name, both, ANYHOW, &by_at(later(1))).await, taken);
+        assert_conflict(
+            subject.store.update_template(ann, &two.name, both, ANYHOW, &by_at(later(1))).await,
+            taken,
+        );
         for template in [one, two] {
             assert_eq!(subject.store.get_template(ann, &template.name).await.unwrap(), template);
         }
@@ -109,7 +122,9 @@ fn a_template_needs_an_owner() {
         let gone = subject.add_user("gone").await.public_id;
         subject.store.delete_user(gone, &by()).await.unwrap();
         for owner in [PublicId::generate(), gone] {
-            assert_not_found(subject.store.create_template(new_template("one", owner), &by()).await);
+            assert_not_found(
+                subject.store.create_template(new_template("one", owner), &by()).await,
+            );
         }
     });
 }
@@ -121,16 +136,28 @@ fn a_change_changes_what_it_names_and_the_version() {
         let ann = subject.add_user("ann").await.public_id;
         let (store, made) = (&subject.store, subject.add_template("one", ann).await);
         let update = async |name: &str, change, at| {
-            store.update_template(ann, &template_name(name), change, ANYHOW, &by_at(at)).await.unwrap()
+            store
+                .update_template(ann, &template_name(name), change, ANYHOW, &by_at(at))
+                .await
+                .unwrap()
         };
         let changed = update("one", to_body("other"), later(1)).await;
-        let expected = Template { body: body("other"), updated_at: later(1), version: changed.version, ..made.clone() };
+        let expected = Template {
+            body: body("other"),
+            updated_at: later(1),
+            version: changed.version,
+            ..made.clone()
+        };
         assert_eq!(changed, expected);
         assert_ne!(changed.version, made.version);
 
         let renamed = update("one", to_name("ONE"), later(2)).await;
-        let expected =
-            Template { name: template_name("ONE"), updated_at: later(2), version: renamed.version, ..changed.clone() };
+        let expected = Template {
+            name: template_name("ONE"),
+            updated_at: later(2),
+            version: renamed.version,
+            ..changed.clone()
+        };
         assert_eq!(renamed, expected);
         assert_ne!(renamed.version, changed.version);
         assert_not_found(store.get_template(ann, &made.name).await);
@@ -168,8 +195,11 @@ fn a_search_finds_beginnings_of_words_in_names_and_bodies() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
-        for (name, text) in [("Welcome", "Dear {name}, écrivez-nous"), ("Good-bye", "Dear all"), ("🎉", "a \"b\" 100%")]
-        {
+        for (name, text) in [
+            ("Welcome", "Dear {name}, écrivez-nous"),
+            ("Good-bye", "Dear all"),
+            ("🎉", "a \"b\" 100%"),
+        ] {
             let new = NewTemplate { body: body(text), ..new_template(name, ann) };
             subject.store.create_template(new, &by()).await.unwrap();
         }
@@ -207,15 +237,28 @@ fn each_order_has_two_ends_and_ties_are_in_the_order_of_creation() {
         }
         for name in ["a", "b"] {
             let name = template_name(name);
-            subject.store.update_template(ann, &name, to_body("x"), ANYHOW, &by_at(later(9))).await.unwrap();
+            subject
+                .store
+                .update_template(ann, &name, to_body("x"), ANYHOW, &by_at(later(9)))
+                .await
+                .unwrap();
         }
-        assert_eq!(subject.template_names(ann, TemplateFilter::default()).await, ["ä", "a", "B", "b"]);
-        for (order, expected) in
-            [("name", ["B", "a", "b", "ä"]), ("created_at", ["ä", "a", "B", "b"]), ("updated_at", ["ä", "B", "b", "a"])]
-        {
+        assert_eq!(
+            subject.template_names(ann, TemplateFilter::default()).await,
+            ["ä", "a", "B", "b"]
+        );
+        for (order, expected) in [
+            ("name", ["B", "a", "b", "ä"]),
+            ("created_at", ["ä", "a", "B", "b"]),
+            ("updated_at", ["ä", "B", "b", "a"]),
+        ] {
             assert_eq!(subject.template_names(ann, sorted(order)).await, expected, "{order}");
             let reversed: Vec<_> = expected.into_iter().rev().collect();
-            assert_eq!(subject.template_names(ann, sorted(&format!("-{order}"))).await, reversed, "-{order}");
+            assert_eq!(
+                subject.template_names(ann, sorted(&format!("-{order}"))).await,
+                reversed,
+                "-{order}"
+            );
         }
     });
 }
@@ -224,14 +267,16 @@ fn each_order_has_two_ends_and_ties_are_in_the_order_of_creation() {
 fn pages_follow_the_order_that_is_asked_for() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let mut templates = Vec::new();
         for n in (0..12).rev() {
             subject.add_template(&format!("bobs {n}"), bob).await;
             templates.push(subject.add_template(&format!("t{n:02}"), ann).await);
         }
         let list = async |filter, request| subject.store.list_templates(ann, filter, request).await;
-        assert_pages(&templates, async |request| list(TemplateFilter::default(), request).await).await;
+        assert_pages(&templates, async |request| list(TemplateFilter::default(), request).await)
+            .await;
         assert_pages(&templates, async |request| list(sorted("-name"), request).await).await;
         assert_pages(&templates, async |request| list(searched("t"), request).await).await;
         templates.reverse();
@@ -245,18 +290,27 @@ fn a_precondition_is_asked_of_the_version_that_is_there() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
         let (store, made) = (&subject.store, subject.add_template("one", ann).await);
-        let is = |version: Version| Precondition { is: Some(Versions::These(vec![version])), is_not: None };
-        let changed = store.update_template(ann, &made.name, to_body("x"), is(made.version), &by()).await.unwrap();
+        let is = |version: Version| Precondition {
+            is: Some(Versions::These(vec![version])),
+            is_not: None,
+        };
+        let changed = store
+            .update_template(ann, &made.name, to_body("x"), is(made.version), &by())
+            .await
+            .unwrap();
         let is_not_there = Precondition { is: None, is_not: Some(Versions::Any) };
         for stale in [is(made.version), is_not_there] {
-            let update = store.update_template(ann, &made.name, to_body("y"), stale.clone(), &by()).await;
+            let update =
+                store.update_template(ann, &made.name, to_body("y"), stale.clone(), &by()).await;
             assert!(matches!(update, Err(Error::Changed)), "{update:?}");
             let delete = store.delete_template(ann, &made.name, stale, &by()).await;
             assert!(matches!(delete, Err(Error::Changed)), "{delete:?}");
         }
         assert_eq!(store.get_template(ann, &made.name).await.unwrap(), changed);
         // What is not there is not found, whatever is asked of it.
-        assert_not_found(store.delete_template(ann, &template_name("two"), is(made.version), &by()).await);
+        assert_not_found(
+            store.delete_template(ann, &template_name("two"), is(made.version), &by()).await,
+        );
         store.delete_template(ann, &made.name, is(changed.version), &by()).await.unwrap();
         assert_not_found(store.get_template(ann, &made.name).await);
     });
@@ -273,7 +327,9 @@ fn of_many_changes_to_what_all_have_seen_one_is_made() {
             .map(|n| {
                 let (store, name, seen) = (subject.store.clone(), made.name.clone(), seen.clone());
                 let change = to_body(&format!("{n}"));
-                tokio::spawn(async move { store.update_template(ann, &name, change, seen, &by()).await })
+                tokio::spawn(
+                    async move { store.update_template(ann, &name, change, seen, &by()).await },
+                )
             })
             .collect();
         let mut made = 0;
@@ -300,7 +356,8 @@ fn a_deleted_name_is_free_again() {
 fn an_account_has_a_thousand_templates_at_the_most() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let writes: Vec<_> = (0..1_010)
             .map(|n| {
                 let (store, new) = (subject.store.clone(), new_template(&format!("t{n}"), ann));
@@ -323,7 +380,10 @@ fn an_account_has_a_thousand_templates_at_the_most() {
             }
         }
         assert_eq!(refused, 10);
-        assert_eq!(subject.store.list_templates(ann, TemplateFilter::default(), ALL).await.unwrap().total, 1_000);
+        assert_eq!(
+            subject.store.list_templates(ann, TemplateFilter::default(), ALL).await.unwrap().total,
+            1_000
+        );
         subject.add_template("one", bob).await;
         let first = subject.template_first(ann).await;
         subject.store.delete_template(ann, &first.name, ANYHOW, &by()).await.unwrap();
@@ -342,7 +402,8 @@ impl Subject {
 fn a_deleted_account_takes_its_templates_with_it() {
     block_on(async {
         let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
+        let (ann, bob) =
+            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         for owner in [ann, bob] {
             subject.add_template("one", owner).await;
             subject.add_template("two", owner).await;
@@ -388,7 +449,10 @@ fn any_text_is_kept_to_the_byte_and_found_by_itself() {
             let name = format!("n{n}");
             let new = NewTemplate { body: body(&text), ..new_template(&name, ann) };
             let made = subject.store.create_template(new, &by()).await.unwrap();
-            assert_eq!(subject.store.get_template(ann, &made.name).await.unwrap().body.as_str(), text);
+            assert_eq!(
+                subject.store.get_template(ann, &made.name).await.unwrap().body.as_str(),
+                text
+            );
             assert_eq!(subject.template_names(ann, searched(&text)).await, [name], "{text:?}");
         }
     });
@@ -400,7 +464,8 @@ fn times_are_those_of_whoever_writes() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
         let at = Timestamp::from_millis(1);
-        let made = subject.store.create_template(new_template("one", ann), &by_at(at)).await.unwrap();
+        let made =
+            subject.store.create_template(new_template("one", ann), &by_at(at)).await.unwrap();
         assert_eq!((made.created_at, made.updated_at), (at, at));
     });
 }

@@ -1,12 +1,13 @@
 //! Accounts: how they are made, found, listed and renamed.
 
 use widgetd::domain::{
-    Action, Authority, KeyId, NewUser, PublicId, Role, Search, Session, SessionId, Status, User, UserChange, UserFilter,
+    Action, Authority, KeyId, NewUser, PublicId, Role, Search, Session, SessionId, Status, User,
+    UserChange, UserFilter,
 };
 
 use crate::{
-    ALL, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on, by, by_owner, email, hash,
-    later, new_key, new_session, new_user, secret, to_status, username,
+    ALL, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on, by,
+    by_owner, email, hash, later, new_key, new_session, new_user, secret, to_status, username,
 };
 
 fn with_username(name: &str, text: &str) -> NewUser {
@@ -17,7 +18,11 @@ fn with_username(name: &str, text: &str) -> NewUser {
 fn an_account_is_what_was_stored_also_after_reopening() {
     block_on(async {
         let subject = Subject::new();
-        let new = NewUser { role: Role::Manager, status: Status::Pending, ..with_username("Ann", "Ann.O") };
+        let new = NewUser {
+            role: Role::Manager,
+            status: Status::Pending,
+            ..with_username("Ann", "Ann.O")
+        };
         let created = subject.add(new.clone()).await;
         let expected = User {
             public_id: new.public_id,
@@ -33,7 +38,10 @@ fn an_account_is_what_was_stored_also_after_reopening() {
 
         let subject = subject.reopen().await;
         assert_eq!(subject.store.get_user(new.public_id).await.unwrap(), expected);
-        assert_eq!(subject.store.list_users(UserFilter::default(), ALL).await.unwrap().items, [expected]);
+        assert_eq!(
+            subject.store.list_users(UserFilter::default(), ALL).await.unwrap().items,
+            [expected]
+        );
         assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("first"));
     });
 }
@@ -44,11 +52,15 @@ fn an_account_may_start_with_a_session() {
         let subject = Subject::new();
         let (new, store) = (new_user("ann"), &subject.store);
         let (session, by) = (new_session(new.public_id), by_owner(new.public_id, "192.0.2.7"));
-        let (created, noted) = subject.noting(store.create_user(new, Some(session.clone()), &by)).await;
+        let (created, noted) =
+            subject.noting(store.create_user(new, Some(session.clone()), &by)).await;
         let ann = created.unwrap();
         assert_eq!(noted, ["account.register", "session.start"]);
         let authority = Authority { user: ann.public_id, role: Role::Employee };
-        assert_eq!(store.find_session_authority(ann.public_id, session.id).await.unwrap(), Some(authority));
+        assert_eq!(
+            store.find_session_authority(ann.public_id, session.id).await.unwrap(),
+            Some(authority)
+        );
         let listed = Session {
             id: session.id,
             started_at: NOW,
@@ -66,7 +78,8 @@ fn an_account_whose_session_is_refused_is_not_made() {
         let subject = Subject::new();
         let new = NewUser { status: Status::Pending, ..new_user("ann") };
         let session = new_session(new.public_id);
-        let (refused, noted) = subject.noting(subject.store.create_user(new.clone(), Some(session), &by())).await;
+        let (refused, noted) =
+            subject.noting(subject.store.create_user(new.clone(), Some(session), &by())).await;
         assert!(refused.is_err());
         assert!(noted.is_empty());
         assert_not_found(subject.store.get_user(new.public_id).await);
@@ -86,7 +99,8 @@ fn a_taken_name_is_told_and_nothing_is_stored() {
         ] {
             let (id, session) = (new.public_id, new_session(new.public_id));
             let by = by_owner(id, "192.0.2.7");
-            let refused = subject.noting(subject.store.create_user(new, Some(session.clone()), &by));
+            let refused =
+                subject.noting(subject.store.create_user(new, Some(session.clone()), &by));
             let (refused, noted) = refused.await;
             assert_conflict(refused, &format!("{name} is already registered"));
             assert!(noted.is_empty());
@@ -146,10 +160,16 @@ fn an_account_is_found_by_each_of_its_names_in_any_letter_case() {
         let ann = subject.add(with_username("Ann", "Ann.O")).await;
         let bob = subject.add(NewUser { password_hash: hash("of bob"), ..new_user("bob") }).await;
         let id = ann.public_id.to_string();
-        for name in ["ann@example.com", "ANN@EXAMPLE.COM", "ann.o", "ANN.O", &id, &id.to_uppercase()] {
+        for name in
+            ["ann@example.com", "ANN@EXAMPLE.COM", "ann.o", "ANN.O", &id, &id.to_uppercase()]
+        {
             let found = subject.credentials(name).await;
             assert_eq!((found.user, found.password_hash), (ann.clone(), hash("first")), "{name}");
-            assert_eq!(subject.store.get_user_by_name(&account(name)).await.unwrap(), ann, "{name}");
+            assert_eq!(
+                subject.store.get_user_by_name(&account(name)).await.unwrap(),
+                ann,
+                "{name}"
+            );
         }
         assert_eq!(subject.credentials("bob@example.com").await.user, bob);
         assert_eq!(subject.credentials("bob@example.com").await.password_hash, hash("of bob"));
@@ -165,10 +185,15 @@ fn accounts_are_listed_in_pages_in_the_order_of_registration() {
     block_on(async {
         let subject = Subject::new();
         let mut users = Vec::new();
-        for name in ["leo", "kim", "joe", "ida", "hal", "gil", "fay", "eve", "dan", "cid", "bob", "ann"] {
+        for name in
+            ["leo", "kim", "joe", "ida", "hal", "gil", "fay", "eve", "dan", "cid", "bob", "ann"]
+        {
             users.push(subject.add_user(name).await);
         }
-        assert_pages(&users, async |request| subject.store.list_users(UserFilter::default(), request).await).await;
+        assert_pages(&users, async |request| {
+            subject.store.list_users(UserFilter::default(), request).await
+        })
+        .await;
     });
 }
 
@@ -208,7 +233,8 @@ fn accounts_are_searched_by_the_beginnings_of_words_from_either_end() {
         let ann = subject.add(with_username("Ann_O'Hara", "boss")).await;
         subject.add(NewUser { status: Status::Pending, ..new_user("annxo%hara") }).await;
         subject.add(with_username("bob*", "Ann.B")).await;
-        let [first, second, third] = ["Ann_O'Hara@example.com", "annxo%hara@example.com", "bob*@example.com"];
+        let [first, second, third] =
+            ["Ann_O'Hara@example.com", "annxo%hara@example.com", "bob*@example.com"];
         for (search, expected) in [
             ("ann", &[first, second, third][..]),
             ("ANN example", &[first, second, third]),
@@ -225,19 +251,32 @@ fn accounts_are_searched_by_the_beginnings_of_words_from_either_end() {
             let filter = UserFilter { search: Some(Search::new(search)), ..UserFilter::default() };
             assert_eq!(subject.emails(filter).await, expected, "{search}");
         }
-        let filter = UserFilter { search: Some(Search::new("ann")), latest_first: true, ..UserFilter::default() };
+        let filter = UserFilter {
+            search: Some(Search::new("ann")),
+            latest_first: true,
+            ..UserFilter::default()
+        };
         assert_eq!(subject.emails(filter).await, [third, second, first]);
         assert_eq!(
             subject.emails(UserFilter { latest_first: true, ..UserFilter::default() }).await,
             [third, second, first]
         );
-        let filter =
-            UserFilter { status: Some(Status::Pending), search: Some(Search::new("ann")), ..UserFilter::default() };
+        let filter = UserFilter {
+            status: Some(Status::Pending),
+            search: Some(Search::new("ann")),
+            ..UserFilter::default()
+        };
         assert_eq!(subject.emails(filter).await, [second]);
         subject.store.set_username(ann.public_id, username("chief"), &by()).await.unwrap();
-        let found =
-            async |word| subject.emails(UserFilter { search: Some(Search::new(word)), ..UserFilter::default() }).await;
-        assert_eq!((found("chief").await, found("boss").await), (vec![first.to_owned()], Vec::new()));
+        let found = async |word| {
+            subject
+                .emails(UserFilter { search: Some(Search::new(word)), ..UserFilter::default() })
+                .await
+        };
+        assert_eq!(
+            (found("chief").await, found("boss").await),
+            (vec![first.to_owned()], Vec::new())
+        );
     });
 }
 
@@ -247,7 +286,8 @@ fn a_new_username_takes_the_place_of_the_old_one() {
         let subject = Subject::new();
         let (ann, store) = (subject.add(with_username("ann", "ann")).await, &subject.store);
         let by = by_owner(ann.public_id, "192.0.2.7");
-        let (changed, noted) = subject.noting(store.set_username(ann.public_id, username("Ann.O"), &by)).await;
+        let (changed, noted) =
+            subject.noting(store.set_username(ann.public_id, username("Ann.O"), &by)).await;
         let changed = changed.unwrap();
         assert_ne!(changed.version, ann.version);
         let expected = User { username: Some(username("Ann.O")), version: changed.version, ..ann };
@@ -257,7 +297,8 @@ fn a_new_username_takes_the_place_of_the_old_one() {
         assert_not_found(store.get_user_by_name(&account("ann")).await);
         subject.add(with_username("bob", "ANN")).await;
         // The same once more is no change.
-        let (same, noted) = subject.noting(store.set_username(ann.public_id, username("Ann.O"), &by)).await;
+        let (same, noted) =
+            subject.noting(store.set_username(ann.public_id, username("Ann.O"), &by)).await;
         assert_eq!((same.unwrap(), noted), (expected, Vec::new()));
     });
 }
@@ -267,7 +308,8 @@ fn a_username_may_change_its_letter_case() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add(with_username("ann", "ann")).await;
-        let changed = subject.store.set_username(ann.public_id, username("ANN"), &by()).await.unwrap();
+        let changed =
+            subject.store.set_username(ann.public_id, username("ANN"), &by()).await.unwrap();
         assert_eq!(changed.username, Some(username("ANN")));
         assert_eq!(subject.store.get_user(ann.public_id).await.unwrap(), changed);
     });
@@ -279,7 +321,8 @@ fn a_username_that_is_taken_is_told_and_nothing_is_changed() {
         let subject = Subject::new();
         subject.add(with_username("ann", "ann")).await;
         let (bob, store) = (subject.add(with_username("bob", "bob")).await, &subject.store);
-        let (refused, noted) = subject.noting(store.set_username(bob.public_id, username("Ann"), &by())).await;
+        let (refused, noted) =
+            subject.noting(store.set_username(bob.public_id, username("Ann"), &by())).await;
         assert_conflict(refused, "Ann is already registered");
         assert!(noted.is_empty());
         assert_eq!(store.get_user(bob.public_id).await.unwrap(), bob);

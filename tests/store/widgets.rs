@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use widgetd::domain::{Deadline, InfoUrl, NewWidget, Owner, PageRequest, PublicId, Put, WidgetFilter};
+use widgetd::domain::{
+    Deadline, InfoUrl, NewWidget, Owner, PageRequest, PublicId, Put, WidgetFilter,
+};
 use widgetd::error::Error;
 
 use crate::{
-    ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by, by_at, later, new_widget,
-    widget_name,
+    ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by, by_at,
+    later, new_widget, widget_name,
 };
 
 #[test]
@@ -19,9 +21,15 @@ fn a_widget_is_what_was_stored_also_after_reopening() {
         subject.store.create_widget(new.clone(), &by()).await.unwrap();
         let subject = subject.reopen().await;
         let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
-        assert_eq!((widget.name, widget.info_url, widget.deadline), (new.name, new.info_url, new.deadline));
+        assert_eq!(
+            (widget.name, widget.info_url, widget.deadline),
+            (new.name, new.info_url, new.deadline)
+        );
         assert_eq!(widget.created_at, NOW);
-        assert_eq!(widget.owner, Owner { email: ann.email, public_id: ann.public_id, is_former: false });
+        assert_eq!(
+            widget.owner,
+            Owner { email: ann.email, public_id: ann.public_id, is_former: false }
+        );
     });
 }
 
@@ -60,7 +68,10 @@ fn a_new_widget_needs_an_owner_and_one_that_exists_has_one() {
             assert_not_found(subject.store.get_widget(&widget_name("one")).await);
 
             subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
-            assert_eq!(subject.store.put_widget(orphan, ANYHOW, &by()).await.unwrap(), Put::Updated);
+            assert_eq!(
+                subject.store.put_widget(orphan, ANYHOW, &by()).await.unwrap(),
+                Put::Updated
+            );
             let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
             assert_eq!(widget.owner.public_id, ann.public_id);
             subject.store.delete_widget(&widget_name("one"), ANYHOW, &by()).await.unwrap();
@@ -73,13 +84,19 @@ fn putting_adds_what_is_new_and_changes_what_exists() {
     block_on(async {
         let subject = Subject::new();
         let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
-        assert_eq!(subject.store.put_widget(new_widget("one", &ann), ANYHOW, &by()).await.unwrap(), Put::Created);
+        assert_eq!(
+            subject.store.put_widget(new_widget("one", &ann), ANYHOW, &by()).await.unwrap(),
+            Put::Created
+        );
         let changed = NewWidget {
             info_url: InfoUrl::parse("https://example.org").unwrap(),
             deadline: Deadline::parse("2027-01-01", NOW).unwrap(),
             ..new_widget("one", &bob)
         };
-        assert_eq!(subject.store.put_widget(changed.clone(), ANYHOW, &by_at(later(1))).await.unwrap(), Put::Updated);
+        assert_eq!(
+            subject.store.put_widget(changed.clone(), ANYHOW, &by_at(later(1))).await.unwrap(),
+            Put::Updated
+        );
         let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
         assert_eq!((widget.info_url, widget.deadline), (changed.info_url, changed.deadline));
         assert_eq!((widget.owner.public_id, widget.created_at), (ann.public_id, NOW));
@@ -109,8 +126,10 @@ fn pages_follow_the_order_of_creation() {
             subject.store.create_widget(new.clone(), &by()).await.unwrap();
             widgets.push(subject.store.get_widget(&new.name).await.unwrap());
         }
-        assert_pages(&widgets, async |request| subject.store.list_widgets(WidgetFilter::default(), request, NOW).await)
-            .await;
+        assert_pages(&widgets, async |request| {
+            subject.store.list_widgets(WidgetFilter::default(), request, NOW).await
+        })
+        .await;
     });
 }
 
@@ -122,7 +141,8 @@ fn of_many_writes_at_once_each_is_answered_by_its_own_result() {
         // Half of the names are used twice; every batch holds winners and losers.
         let writes: Vec<_> = (0..600)
             .map(|n| {
-                let (store, new) = (Arc::clone(&subject.store), new_widget(&format!("w{}", n % 400), &ann));
+                let (store, new) =
+                    (Arc::clone(&subject.store), new_widget(&format!("w{}", n % 400), &ann));
                 tokio::spawn(async move { store.create_widget(new, &by()).await })
             })
             .collect();
@@ -136,7 +156,12 @@ fn of_many_writes_at_once_each_is_answered_by_its_own_result() {
         }
         assert_eq!((created, refused), (400, 200));
         assert_eq!(
-            subject.store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().total,
+            subject
+                .store
+                .list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW)
+                .await
+                .unwrap()
+                .total,
             400
         );
     });

@@ -106,14 +106,19 @@ impl Browser {
         let url = format!("http://127.0.0.1:{port}");
         let mut attempts = 0;
         let page = loop {
-            match ClientBuilder::new(hyper_util_connector()).capabilities(capabilities.clone()).connect(&url).await {
+            match ClientBuilder::new(hyper_util_connector())
+                .capabilities(capabilities.clone())
+                .connect(&url)
+                .await
+            {
                 Ok(client) => break client,
                 Err(error) if attempts >= 50 => panic!("no browser: {error}"),
                 Err(_) => attempts += 1,
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
-        let timeouts = TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), Some(Duration::ZERO));
+        let timeouts =
+            TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), Some(Duration::ZERO));
         page.update_timeouts(timeouts).await.unwrap();
         let browser = Self { page, driver, _profile: profile };
         browser.watch().await;
@@ -123,7 +128,10 @@ impl Browser {
     /// A command of Chromium's own protocol, to the tab that is driven.
     pub async fn devtools(&self, method: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": method, "params": parameters });
-        self.page.issue_cmd(Own("goog/cdp/execute", body)).await.unwrap_or_else(|e| panic!("{method}: {e}"))
+        self.page
+            .issue_cmd(Own("goog/cdp/execute", body))
+            .await
+            .unwrap_or_else(|e| panic!("{method}: {e}"))
     }
 
     async fn watch(&self) {
@@ -190,7 +198,10 @@ impl Browser {
     }
 
     pub async fn run(&self, script: &str, arguments: &[Value]) -> Value {
-        self.page.execute(script, arguments.to_vec()).await.unwrap_or_else(|e| panic!("{script}: {e}"))
+        self.page
+            .execute(script, arguments.to_vec())
+            .await
+            .unwrap_or_else(|e| panic!("{script}: {e}"))
     }
 
     /// Runs the body of an async function, and waits for what it answers.
@@ -199,7 +210,10 @@ impl Browser {
             "const done = arguments[arguments.length - 1];
              (async () => {{ {script} }})().then(done, (error) => done(`failed: ${{error}}`));"
         );
-        self.page.execute_async(&body, arguments.to_vec()).await.unwrap_or_else(|e| panic!("{script}: {e}"))
+        self.page
+            .execute_async(&body, arguments.to_vec())
+            .await
+            .unwrap_or_else(|e| panic!("{script}: {e}"))
     }
 
     /// Waits until an expression is true in the page.
@@ -208,8 +222,12 @@ impl Browser {
         let script = format!("return Boolean({expression})");
         while self.run(&script, arguments).await != true {
             if Instant::now() > deadline {
-                let shown = self.run("return location.href + '\\n' + document.body.innerText", &[]).await;
-                panic!("{expression} {arguments:?} is not so on {}", shown.as_str().unwrap_or_default());
+                let shown =
+                    self.run("return location.href + '\\n' + document.body.innerText", &[]).await;
+                panic!(
+                    "{expression} {arguments:?} is not so on {}",
+                    shown.as_str().unwrap_or_default()
+                );
             }
             tokio::time::sleep(POLL).await;
         }
@@ -217,7 +235,8 @@ impl Browser {
 
     /// A picture of the whole page, in the build folder.
     pub async fn take_picture(&self, name: &str) {
-        let answer = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        let answer =
+            self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
         let picture = BASE64.decode(answer["data"].as_str().unwrap().as_bytes()).unwrap();
         std::fs::write(pictures().join(format!("{name}.png")), picture).unwrap();
     }
@@ -233,7 +252,12 @@ impl Browser {
             return violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(place)].join("\n")).join("\n");
         "#;
         let found = self.run_async(script, &[]).await;
-        assert!(found == "", "{}: {}", self.page.current_url().await.unwrap(), found.as_str().unwrap_or_default());
+        assert!(
+            found == "",
+            "{}: {}",
+            self.page.current_url().await.unwrap(),
+            found.as_str().unwrap_or_default()
+        );
     }
 
     /// Fails where one would have to scroll to and fro to read a line.
@@ -257,7 +281,9 @@ impl Browser {
     /// The addresses of all requests that pages have made since this was asked last.
     pub async fn requests(&self) -> Vec<String> {
         let entries = self.log("performance").await;
-        let message = |entry: &Value| serde_json::from_str::<Value>(entry["message"].as_str().unwrap()).unwrap();
+        let message = |entry: &Value| {
+            serde_json::from_str::<Value>(entry["message"].as_str().unwrap()).unwrap()
+        };
         let events = entries.iter().map(message).map(|event| event["message"].clone());
         let sent = events.filter(|event| event["method"] == "Network.requestWillBeSent");
         sent.map(|event| event["params"]["request"]["url"].as_str().unwrap().to_owned()).collect()
@@ -269,13 +295,20 @@ impl Browser {
     }
 
     async fn log(&self, kind: &str) -> Vec<Value> {
-        self.page.issue_cmd(Own("se/log", json!({ "type": kind }))).await.unwrap().as_array().unwrap().clone()
+        self.page
+            .issue_cmd(Own("se/log", json!({ "type": kind })))
+            .await
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .clone()
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.driver.id())]).status();
+        let _ =
+            Command::new("kill").args(["-KILL", "--", &format!("-{}", self.driver.id())]).status();
         let _ = self.driver.wait();
     }
 }
@@ -299,7 +332,11 @@ fn hyper_util_connector() -> hyper_util::client::legacy::connect::HttpConnector 
 struct Own(&'static str, Value);
 
 impl WebDriverCompatibleCommand for Own {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
     }
 

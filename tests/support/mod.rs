@@ -20,8 +20,8 @@ use widgetd::app;
 use widgetd::clock::Clock;
 use widgetd::config::Config;
 use widgetd::domain::{
-    AccountRef, Actor as Doer, By, PageRequest, PublicId, Role, Status as AccountStatus, Timestamp, User, UserChange,
-    UserFilter,
+    AccountRef, Actor as Doer, By, PageRequest, PublicId, Role, Status as AccountStatus, Timestamp,
+    User, UserChange, UserFilter,
 };
 use widgetd::store::{self, IfAbsent, Store};
 
@@ -93,9 +93,12 @@ impl TestApp {
         let config = Config::from_figment(figment).unwrap();
         let store = store::open(&database, IfAbsent::Create).unwrap();
         let setup_code = SetupCode::generate().unwrap();
-        let rocket = app::build(&config, Arc::clone(&store), clock.clone(), Some(&setup_code)).await.unwrap();
+        let rocket = app::build(&config, Arc::clone(&store), clock.clone(), Some(&setup_code))
+            .await
+            .unwrap();
         let client = Client::untracked(rocket).await.unwrap();
-        let document = client.get("/api/v1/openapi.json").dispatch().await.into_json().await.unwrap();
+        let document =
+            client.get("/api/v1/openapi.json").dispatch().await.into_json().await.unwrap();
         let cookie_name = format!("widgetd-{}", &store.get_installation_id().await.unwrap()[..8]);
         Self { client, store, clock, folder, setup_code, cookie_name, document }
     }
@@ -111,7 +114,8 @@ impl TestApp {
     /// Registers `name@example.com`.
     pub async fn user(&self, name: &str) -> Actor<'_> {
         let email = format!("{name}@example.com");
-        let answer = self.anon().post("/auth/register", &[("email", &email), ("password", PASSWORD)]).await;
+        let answer =
+            self.anon().post("/auth/register", &[("email", &email), ("password", PASSWORD)]).await;
         answer.assert(Status::Created);
         Actor { token: Some(answer.token()), email, ..self.anon() }
     }
@@ -126,10 +130,12 @@ impl TestApp {
     /// Makes an active account of that role, whoever may register, and logs it in.
     pub async fn user_of(&self, name: &str, role: Role) -> Actor<'_> {
         let email = format!("{name}@example.com");
-        let register = self.anon().post("/auth/register", &[("email", &email), ("password", PASSWORD)]).await;
+        let register =
+            self.anon().post("/auth/register", &[("email", &email), ("password", PASSWORD)]).await;
         register.assert(Status::Created);
         let actor = Actor { email, ..self.anon() };
-        self.change(&actor, UserChange { status: Some(AccountStatus::Active), role: Some(role) }).await;
+        self.change(&actor, UserChange { status: Some(AccountStatus::Active), role: Some(role) })
+            .await;
         actor.again().await
     }
 
@@ -156,7 +162,8 @@ impl TestApp {
         let database = rusqlite::Connection::open(self.folder.path().join("widgetd.db")).unwrap();
         let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%\\_text%' ESCAPE '\\'";
         let mut names = database.prepare(names).unwrap();
-        let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let names: Vec<String> =
+            names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         let mut rows = Vec::new();
         for name in names {
             let mut table = database.prepare(&format!("SELECT * FROM {name}")).unwrap();
@@ -198,8 +205,12 @@ impl TestApp {
 
     /// The path of every page. That of the one which makes the first administrator has the right code.
     pub fn pages(&self) -> Vec<String> {
-        let pages = self.routes().filter(|route| is_for_people(route) && route.name.as_deref() != Some("get_asset"));
-        let pages: Vec<_> = pages.map(|route| route.uri.path().replace("<code>", self.setup_code.reveal())).collect();
+        let pages = self
+            .routes()
+            .filter(|route| is_for_people(route) && route.name.as_deref() != Some("get_asset"));
+        let pages: Vec<_> = pages
+            .map(|route| route.uri.path().replace("<code>", self.setup_code.reveal()))
+            .collect();
         assert!(pages.iter().all(|path| !path.contains('<')) && pages.len() > 10, "{pages:?}");
         pages
     }
@@ -214,14 +225,19 @@ impl TestApp {
         let documented = &operation["responses"][answer.status.code.to_string()];
         assert!(documented.is_object(), "{method} {template} does not document {}", answer.status);
         for name in documented["headers"].as_object().into_iter().flat_map(serde_json::Map::keys) {
-            assert!(answer.header(name).is_some(), "{method} {template}: {} without {name}", answer.status);
+            assert!(
+                answer.header(name).is_some(),
+                "{method} {template}: {} without {name}",
+                answer.status
+            );
         }
     }
 }
 
 /// Whether a route is for people: a page, or what pages load. Such are not part of the document.
 pub fn is_for_people(route: &Route) -> bool {
-    !route.uri.path().starts_with("/api/") && !matches!(route.name.as_deref(), Some("greet" | "check_health"))
+    !route.uri.path().starts_with("/api/")
+        && !matches!(route.name.as_deref(), Some("greet" | "check_health"))
 }
 
 /// Somebody who sends requests below `/api/v1`.
@@ -301,8 +317,10 @@ impl<'a> Actor<'a> {
         content_type: Option<ContentType>,
         body: impl AsRef<[u8]>,
     ) -> Answer {
-        let headers: Vec<_> = self.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))).collect();
-        let mut all: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers: Vec<_> =
+            self.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))).collect();
+        let mut all: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let content_type = content_type.map(|content_type| content_type.to_string());
         all.extend(content_type.iter().map(|value| ("Content-Type", value.as_str())));
         self.send_with(method, path, &all, body).await
@@ -316,7 +334,8 @@ impl<'a> Actor<'a> {
         condition: (&str, &str),
         fields: &[(&str, &str)],
     ) -> Answer {
-        let authorization = self.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))).next();
+        let authorization =
+            self.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))).next();
         let mut headers: Vec<(&str, &str)> =
             authorization.iter().map(|(name, value)| (*name, value.as_str())).collect();
         headers.push(condition);
@@ -333,7 +352,8 @@ impl<'a> Actor<'a> {
         headers: &[(&str, &str)],
         body: impl AsRef<[u8]>,
     ) -> Answer {
-        let mut request = self.app.client.req(method, format!("/api/v1{path}")).header(Accept::JSON).body(body);
+        let mut request =
+            self.app.client.req(method, format!("/api/v1{path}")).header(Accept::JSON).body(body);
         request.set_remote((self.address, 50_000).into());
         for (name, value) in headers {
             request.add_header(Header::new((*name).to_owned(), (*value).to_owned()));
@@ -352,9 +372,11 @@ pub fn widget(name: &str) -> [(&'static str, &str); 3] {
 }
 
 pub fn form(fields: &[(&str, &str)]) -> String {
-    let encode =
-        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let encode = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    let pairs: Vec<_> =
+        fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     pairs.join("&")
 }
 
@@ -374,8 +396,11 @@ pub struct Answer {
 impl Answer {
     pub async fn read(response: LocalResponse<'_>) -> Self {
         let status = response.status();
-        let headers =
-            response.headers().iter().map(|header| (header.name().to_string(), header.value().to_owned())).collect();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|header| (header.name().to_string(), header.value().to_owned()))
+            .collect();
         let text = response.into_string().await.unwrap_or_default();
         Self { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
     }
@@ -402,7 +427,8 @@ impl Answer {
     #[track_caller]
     pub fn assert_invalid(&self, fields: &[&str]) -> &Self {
         self.assert_message(Status::BadRequest, "Input payload validation failed");
-        let named: Vec<_> = self.body["errors"].as_object().expect("errors").keys().map(String::as_str).collect();
+        let named: Vec<_> =
+            self.body["errors"].as_object().expect("errors").keys().map(String::as_str).collect();
         let mut fields = fields.to_vec();
         fields.sort_unstable();
         assert_eq!(named, fields, "{}", self.text);
@@ -412,13 +438,25 @@ impl Answer {
     /// The one shape of every refusal and failure.
     #[track_caller]
     pub fn assert_error_shape(&self) {
-        let body = self.body.as_object().unwrap_or_else(|| panic!("{}: {:?}", self.status, self.text));
+        let body =
+            self.body.as_object().unwrap_or_else(|| panic!("{}: {:?}", self.status, self.text));
         let class = if self.status.code < 500 { "fail" } else { "error" };
         assert_eq!(body["status"], class, "{}", self.text);
-        assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{}", self.text);
-        assert!(body.keys().all(|key| ["status", "message", "errors"].contains(&key.as_str())), "{}", self.text);
+        assert!(
+            body["message"].as_str().is_some_and(|message| !message.is_empty()),
+            "{}",
+            self.text
+        );
+        assert!(
+            body.keys().all(|key| ["status", "message", "errors"].contains(&key.as_str())),
+            "{}",
+            self.text
+        );
         assert_eq!(self.header("Content-Type"), Some("application/json"));
-        assert_eq!(self.status == Status::Unauthorized, self.is_challenge() && self.status != Status::Forbidden);
+        assert_eq!(
+            self.status == Status::Unauthorized,
+            self.is_challenge() && self.status != Status::Forbidden
+        );
     }
 
     fn is_challenge(&self) -> bool {

@@ -28,7 +28,8 @@ pub fn elements(html: &str) -> Vec<Element> {
             continue;
         }
         let (inner, after) = split_tag(rest);
-        let (tag, attributes) = inner.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((inner, ""));
+        let (tag, attributes) =
+            inner.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((inner, ""));
         let text = after.split('<').next().unwrap_or_default();
         found.push(Element {
             tag: tag.to_ascii_lowercase(),
@@ -63,7 +64,10 @@ fn read_attributes(mut text: &str) -> Vec<(String, String)> {
             return found;
         }
         let name = text[..end].to_ascii_lowercase();
-        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "no attribute's name: {name}");
+        assert!(
+            name.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+            "no attribute's name: {name}"
+        );
         text = &text[end..];
         let value = match text.strip_prefix("=\"") {
             None => "",
@@ -80,13 +84,18 @@ fn read_attributes(mut text: &str) -> Vec<(String, String)> {
 
 fn unescape(text: &str) -> String {
     let Some((before, rest)) = text.split_once('&') else { return text.to_owned() };
-    let (entity, after) = rest.split_once(';').unwrap_or_else(|| panic!("a bare ampersand: {text}"));
+    let (entity, after) =
+        rest.split_once(';').unwrap_or_else(|| panic!("a bare ampersand: {text}"));
     let c = match entity {
         "amp" => '&',
         "lt" => '<',
         "gt" => '>',
         "quot" => '"',
-        number => number.strip_prefix('#').and_then(|n| n.parse().ok()).and_then(char::from_u32).expect(number),
+        number => number
+            .strip_prefix('#')
+            .and_then(|n| n.parse().ok())
+            .and_then(char::from_u32)
+            .expect(number),
     };
     format!("{before}{c}{}", unescape(after))
 }

@@ -14,8 +14,9 @@ use tempfile::TempDir;
 pub const PASSWORD: &str = "correct horse battery staple";
 
 /// The program that is tested: the one at `TEST_BINARY` (a whole path), or else the one that is built with the tests.
-pub static BINARY: LazyLock<String> =
-    LazyLock::new(|| std::env::var("TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_widgetd").to_owned()));
+pub static BINARY: LazyLock<String> = LazyLock::new(|| {
+    std::env::var("TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_widgetd").to_owned())
+});
 
 /// How long anything may take before a test gives up on it. No test measures time with this.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -33,7 +34,8 @@ impl Place {
     }
 
     pub fn with(environment: &[(&str, &str)]) -> Self {
-        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let environment =
+            environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Self { folder: TempDir::new().unwrap(), environment }
     }
 
@@ -52,12 +54,15 @@ impl Place {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&*BINARY);
-        for (name, _) in
-            std::env::vars().filter(|(name, _)| name.starts_with("WIDGETD_") || name.starts_with("ROCKET_"))
+        for (name, _) in std::env::vars()
+            .filter(|(name, _)| name.starts_with("WIDGETD_") || name.starts_with("ROCKET_"))
         {
             command.env_remove(name);
         }
-        command.args(arguments).current_dir(self.path()).envs(self.environment.iter().map(|(k, v)| (k, v)));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .envs(self.environment.iter().map(|(k, v)| (k, v)));
         command
     }
 
@@ -78,7 +83,8 @@ impl Place {
     }
 
     pub fn add_admin(&self) {
-        let output = self.run(&["user", "add", "admin@example.com", "--admin", "--password-stdin"], PASSWORD);
+        let output = self
+            .run(&["user", "add", "admin@example.com", "--admin", "--password-stdin"], PASSWORD);
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
 
@@ -91,10 +97,15 @@ impl Place {
         let mut child = self.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         let mut server = Server { child, url: String::new(), lines, said: Vec::new() };
         while !server.said.iter().any(|line| line.contains("Ctrl-C")) {
-            let line = server.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("not ready: {:?}", server.said));
+            let line = server
+                .lines
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("not ready: {:?}", server.said));
             server.said.push(line);
         }
         let address = |line: &String| line.strip_prefix("  Address    ").map(str::to_owned);
@@ -146,7 +157,10 @@ impl Server {
     pub fn log_in(&self, email: &str) -> Client {
         let answer = self.client().attempt(email, PASSWORD);
         assert_eq!(answer.status, 200, "{}", answer.text);
-        Client { token: Some(answer.body["access_token"].as_str().unwrap().to_owned()), ..self.client() }
+        Client {
+            token: Some(answer.body["access_token"].as_str().unwrap().to_owned()),
+            ..self.client()
+        }
     }
 }
 
@@ -158,12 +172,17 @@ impl Drop for Server {
 }
 
 pub fn signal(process: u32, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap();
+    let status =
+        Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap();
     assert!(status.success());
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into()
 }
 
 /// Somebody who sends requests below `/api/v1` over the network.
@@ -208,7 +227,10 @@ impl Client {
 
     /// Fails where the connection does.
     pub fn try_post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
-        read(self.dressed(self.agent.post(format!("{}/api/v1{path}", self.url))).send_form(fields.iter().copied()))
+        read(
+            self.dressed(self.agent.post(format!("{}/api/v1{path}", self.url)))
+                .send_form(fields.iter().copied()),
+        )
     }
 
     /// With fields, or without any where the method has none.
@@ -234,16 +256,24 @@ impl Client {
     }
 
     pub fn try_add_widget(&self, name: &str) -> Result<Answer, ureq::Error> {
-        let fields = [("name", name), ("info_url", "https://example.com"), ("deadline", "2099-12-31")];
+        let fields =
+            [("name", name), ("info_url", "https://example.com"), ("deadline", "2099-12-31")];
         self.try_post("/widgets", &fields)
     }
 }
 
-fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, ureq::Error> {
+fn read(
+    response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<Answer, ureq::Error> {
     let mut response = response?;
     let text = response.body_mut().read_to_string()?;
     let body = serde_json::from_str(&text).unwrap_or_default();
-    Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), text, body })
+    Ok(Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        text,
+        body,
+    })
 }
 
 pub fn text(bytes: &[u8]) -> String {

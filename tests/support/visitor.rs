@@ -95,7 +95,13 @@ impl<'a> Visitor<'a> {
         self.open(&answer.leads_to(path)).await
     }
 
-    pub async fn send(&self, method: Method, path: &str, content_type: Option<&str>, body: &str) -> Answer {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: Option<&str>,
+        body: &str,
+    ) -> Answer {
         let mut request = self.app.client.req(method, path.to_owned()).body(body);
         request.set_remote((self.address, 50_000).into());
         for (name, value) in &self.headers {
@@ -170,7 +176,10 @@ impl Answer {
 pub fn resolve(path: &str, address: &str) -> String {
     let resolve = |root: &str| {
         let found = Url::parse(&format!("{root}{path}")).unwrap().join(address).unwrap();
-        let below = found.as_str().strip_prefix(root).unwrap_or_else(|| panic!("{address} on {path} leads to {found}"));
+        let below = found
+            .as_str()
+            .strip_prefix(root)
+            .unwrap_or_else(|| panic!("{address} on {path} leads to {found}"));
         below.to_owned()
     };
     let found = resolve("https://example.org");

@@ -22,7 +22,11 @@ struct AccountPage {
 
 /// One's own account. What is known of it stands there at once; its sessions and keys are lists.
 #[get("/account")]
-pub async fn show_account(account: Account, frame: Frame, services: &State<Services>) -> Result<Html, Problem> {
+pub async fn show_account(
+    account: Account,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Html, Problem> {
     let frame = frame.shown_to(&account.0, services).await?;
     let user = services.store.get_user(account.id()).await?;
     Html::of(&AccountPage {

@@ -33,13 +33,22 @@ impl Told {
     const fn of(action: Action) -> Self {
         const TRIED: &str = "tried something on {}";
         let (label, own, other, tried) = match action {
-            Action::Register => ("registered", "registered", "made the account {}", "tried to register"),
-            Action::LogIn => ("signed in", "signed in", "signed in as {}", "tried to sign in as {}"),
-            Action::LogOut => ("signed out", "signed out", "signed out {}", TRIED),
-            Action::EndSession => ("session ended", "ended a session", "ended a session of {}", TRIED),
-            Action::EndSessions => {
-                ("signed out everywhere", "signed out everywhere", "signed {} out everywhere", TRIED)
+            Action::Register => {
+                ("registered", "registered", "made the account {}", "tried to register")
             }
+            Action::LogIn => {
+                ("signed in", "signed in", "signed in as {}", "tried to sign in as {}")
+            }
+            Action::LogOut => ("signed out", "signed out", "signed out {}", TRIED),
+            Action::EndSession => {
+                ("session ended", "ended a session", "ended a session of {}", TRIED)
+            }
+            Action::EndSessions => (
+                "signed out everywhere",
+                "signed out everywhere",
+                "signed {} out everywhere",
+                TRIED,
+            ),
             Action::ChangePassword => (
                 "password changed",
                 "changed their password",
@@ -52,19 +61,33 @@ impl Told {
                 "set a new password for {} with a reset code",
                 "tried a reset code",
             ),
-            Action::CreateResetCode => {
-                ("reset code made", "made a reset code for themselves", "made a reset code for {}", TRIED)
+            Action::CreateResetCode => (
+                "reset code made",
+                "made a reset code for themselves",
+                "made a reset code for {}",
+                TRIED,
+            ),
+            Action::ChangeUsername => {
+                ("username chosen", "chose a username", "chose a username for {}", TRIED)
             }
-            Action::ChangeUsername => ("username chosen", "chose a username", "chose a username for {}", TRIED),
             Action::Approve => ("approved", "approved themselves", "approved {}", TRIED),
             Action::Disable => ("disabled", "disabled themselves", "disabled {}", TRIED),
             Action::Enable => ("enabled", "enabled themselves", "enabled {}", TRIED),
-            Action::ChangeRole => ("role changed", "changed their own role", "changed the role of {}", TRIED),
-            Action::Delete => {
-                ("account deleted", "deleted their account", "deleted the account {}", "tried to delete their account")
+            Action::ChangeRole => {
+                ("role changed", "changed their own role", "changed the role of {}", TRIED)
             }
-            Action::CreateKey => ("API key made", "made an API key", "made an API key for {}", TRIED),
-            Action::RevokeKey => ("API key revoked", "revoked an API key", "revoked an API key of {}", TRIED),
+            Action::Delete => (
+                "account deleted",
+                "deleted their account",
+                "deleted the account {}",
+                "tried to delete their account",
+            ),
+            Action::CreateKey => {
+                ("API key made", "made an API key", "made an API key for {}", TRIED)
+            }
+            Action::RevokeKey => {
+                ("API key revoked", "revoked an API key", "revoked an API key of {}", TRIED)
+            }
         };
         Self { name: action.as_str(), label, own, other, tried }
     }
@@ -72,7 +95,11 @@ impl Told {
 
 /// What has happened.
 #[get("/audit")]
-pub async fn show_audit(admin: Admin, frame: Frame, services: &State<Services>) -> Result<Html, Problem> {
+pub async fn show_audit(
+    admin: Admin,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Html, Problem> {
     let frame = frame.shown_to(&admin.0, services).await?;
     Html::of(&AuditPage { frame, actions: Action::ALL.iter().copied().map(Told::of).collect() })
 }

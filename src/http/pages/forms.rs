@@ -31,7 +31,9 @@ pub fn keep_typed(request: &Request<'_>, fields: &Fields) {
         return;
     }
     request.local_cache(|| {
-        let typed = SHOWN_AGAIN.iter().filter_map(|name| fields.text(name).map(|text| ((*name).to_owned(), text)));
+        let typed = SHOWN_AGAIN
+            .iter()
+            .filter_map(|name| fields.text(name).map(|text| ((*name).to_owned(), text)));
         Typed(typed.map(|(name, text)| (name, text.to_owned())).collect())
     });
 }
@@ -53,7 +55,12 @@ pub struct Form {
 
 impl Form {
     /// A form that was refused.
-    fn refused(request: &Request<'_>, target: Option<Target>, message: &str, errors: &FieldErrors) -> Self {
+    fn refused(
+        request: &Request<'_>,
+        target: Option<Target>,
+        message: &str,
+        errors: &FieldErrors,
+    ) -> Self {
         let typed = request.local_cache(Typed::default).0.clone();
         let fields = target.map_or(&[][..], Target::fields);
         // Where fields are at fault, they tell of it themselves, but for those that the form does not have.
@@ -64,13 +71,21 @@ impl Form {
             "code" => "The link",
             _ => "A field",
         };
-        let unseen: Vec<String> = unseen.map(|(name, why)| format!("{} {why}", called(name))).collect();
+        let unseen: Vec<String> =
+            unseen.map(|(name, why)| format!("{} {why}", called(name))).collect();
         let message = match (errors.is_empty(), unseen.is_empty()) {
             (true, _) => Some(message.to_owned()),
             (false, true) => None,
             (false, false) => Some(unseen.join("; ")),
         };
-        Self { typed, errors: errors.clone(), fields, message, wanted: Page::wanted(request), may_set_up: false }
+        Self {
+            typed,
+            errors: errors.clone(),
+            fields,
+            message,
+            wanted: Page::wanted(request),
+            may_set_up: false,
+        }
     }
 
     /// What was typed into a field.
@@ -179,11 +194,18 @@ pub async fn show_login(
     if visitor.0.is_some() {
         return Ok(Shown::elsewhere(&frame, &form.wanted.unwrap_or(Page::Home).address()));
     }
-    let notice = Notice::ALL.into_iter().find(|known| Some(known.name()) == notice).map(Notice::text);
+    let notice =
+        Notice::ALL.into_iter().find(|known| Some(known.name()) == notice).map(Notice::text);
     // Nobody else need know.
     let lacks_administrator = form.may_set_up && !services.store.has_administrator().await?;
     let may_register = may_register(services);
-    Ok(Shown::Here(Html::of(&LogInPage { frame, form, notice, may_register, lacks_administrator })?))
+    Ok(Shown::Here(Html::of(&LogInPage {
+        frame,
+        form,
+        notice,
+        may_register,
+        lacks_administrator,
+    })?))
 }
 
 /// To register.
@@ -203,7 +225,11 @@ pub async fn show_registration(
 
 /// To set a new password, with a code.
 #[get("/reset")]
-pub async fn show_reset(frame: Frame, form: Form, services: &State<Services>) -> Result<Html, Problem> {
+pub async fn show_reset(
+    frame: Frame,
+    form: Form,
+    services: &State<Services>,
+) -> Result<Html, Problem> {
     Html::of(&ResetPage { frame, form, password_hint: password_hint(services) })
 }
 
@@ -219,7 +245,10 @@ pub async fn show_setup(
     let is_good = services.accounts.is_good_setup_code(code).await?;
     let form = Form { typed: vec![("code".to_owned(), code.to_owned())], ..form };
     let status = if is_good { Status::Ok } else { Status::NotFound };
-    Ok(Html::with(status, &SetupPage { frame, form, is_good, password_hint: password_hint(services) })?)
+    Ok(Html::with(
+        status,
+        &SetupPage { frame, form, is_good, password_hint: password_hint(services) },
+    )?)
 }
 
 /// Which of the forms is sent to an address.
@@ -234,7 +263,8 @@ enum Target {
 
 impl Target {
     fn of(request: &Request<'_>) -> Option<Self> {
-        let path: Vec<&str> = request.uri().path().segments().filter(|segment| !segment.is_empty()).collect();
+        let path: Vec<&str> =
+            request.uri().path().segments().filter(|segment| !segment.is_empty()).collect();
         match path.as_slice() {
             ["api", "v1", "auth", "setup"] => Some(Self::SetUp),
             ["api", "v1", "auth", "register"] => Some(Self::Register),
@@ -259,7 +289,12 @@ impl Target {
 
 /// What a browser that navigates is answered instead of a problem: the form once more, the way to log in, or
 /// a page that says what is wrong. `None` below the API, where there is no form.
-pub fn answer(request: &Request<'_>, status: Status, message: &str, errors: &FieldErrors) -> Option<Response<'static>> {
+pub fn answer(
+    request: &Request<'_>,
+    status: Status,
+    message: &str,
+    errors: &FieldErrors,
+) -> Option<Response<'static>> {
     let target = Target::of(request);
     let is_api = request.uri().path().segments().find(|segment| !segment.is_empty()) == Some("api");
     match (target, status.code) {
@@ -300,7 +335,8 @@ fn render(
         }
         Some(Target::LogIn) => {
             let may_register = may_register(services);
-            let page = LogInPage { frame, form, notice: None, may_register, lacks_administrator: false };
+            let page =
+                LogInPage { frame, form, notice: None, may_register, lacks_administrator: false };
             Html::with(status, &page)
         }
         Some(Target::Register) => {
@@ -309,7 +345,12 @@ fn render(
         }
         Some(Target::Reset) => Html::with(status, &ResetPage { frame, form, password_hint }),
         Some(Target::LogOut | Target::SetUp) | None => {
-            let page = ProblemPage { frame, status: status.code, title: title(status), message: message.to_owned() };
+            let page = ProblemPage {
+                frame,
+                status: status.code,
+                title: title(status),
+                message: message.to_owned(),
+            };
             Html::with(status, &page)
         }
     }

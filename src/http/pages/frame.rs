@@ -86,7 +86,8 @@ impl Frame {
     pub fn menu(&self) -> Vec<Entry> {
         let Some(viewer) = &self.viewer else { return Vec::new() };
         let seen = MENU.iter().filter(|(.., at_least)| viewer.role >= *at_least);
-        seen.map(|&(address, label, _)| Entry { address, label, is_here: address == self.here }).collect()
+        seen.map(|&(address, label, _)| Entry { address, label, is_here: address == self.here })
+            .collect()
     }
 }
 
@@ -100,7 +101,11 @@ impl<'r> FromRequest<'r> for Frame {
 }
 
 impl OpenApiFromRequest<'_> for Frame {
-    fn from_request_input(_: &mut OpenApiGenerator, _: String, _: bool) -> rocket_okapi::Result<RequestHeaderInput> {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
         Ok(RequestHeaderInput::None)
     }
 }
@@ -128,7 +133,11 @@ impl Html {
         let Self { status, text } = self;
         let body = std::io::Cursor::new(text.into_bytes());
         let length = body.get_ref().len();
-        Response::build().status(status).header(ContentType::HTML).sized_body(length, body).finalize()
+        Response::build()
+            .status(status)
+            .header(ContentType::HTML)
+            .sized_body(length, body)
+            .finalize()
     }
 }
 

@@ -63,7 +63,8 @@ const MENU: [(&str, &str, Role); 7] = [
 ];
 
 impl Notice {
-    const ALL: [Self; 5] = [Self::LoggedOut, Self::Registered, Self::Waiting, Self::Reset, Self::Deleted];
+    const ALL: [Self; 5] =
+        [Self::LoggedOut, Self::Registered, Self::Waiting, Self::Reset, Self::Deleted];
 
     /// How the query of the page names it.
     fn name(self) -> &'static str {
@@ -104,14 +105,17 @@ impl Page {
     pub fn wanted(request: &Request<'_>) -> Option<Self> {
         let next = query_value(request, "next")?;
         let name = next.split_once('?').map_or(&*next, |(name, _)| name);
-        let is_ours = MENU.iter().any(|(address, ..)| *address == name) && next.chars().all(|c| c.is_ascii_graphic());
+        let is_ours = MENU.iter().any(|(address, ..)| *address == name)
+            && next.chars().all(|c| c.is_ascii_graphic());
         (is_ours && !name.is_empty()).then_some(Self::Wanted(next))
     }
 }
 
 fn query_value(request: &Request<'_>, name: &str) -> Option<String> {
     let query = request.uri().query()?.as_str();
-    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 /// The way from a request's address to the root of the service. A path before that, which a proxy has
@@ -132,7 +136,8 @@ fn login_address(request: &Request<'_>) -> String {
         _ => return format!("{}login", root(request)),
     };
     let query = request.uri().query().map_or(String::new(), |query| format!("?{query}"));
-    let next: String = url::form_urlencoded::byte_serialize(format!("{page}{query}").as_bytes()).collect();
+    let next: String =
+        url::form_urlencoded::byte_serialize(format!("{page}{query}").as_bytes()).collect();
     format!("{}login?next={next}", root(request))
 }
 
@@ -161,7 +166,11 @@ impl<'r> FromRequest<'r> for Navigation {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        if wants_page(request) { Outcome::Success(Self) } else { Outcome::Forward(Status::NotFound) }
+        if wants_page(request) {
+            Outcome::Success(Self)
+        } else {
+            Outcome::Forward(Status::NotFound)
+        }
     }
 }
 
@@ -220,21 +229,37 @@ async fn show_home(
 }
 
 #[get("/widgets")]
-async fn show_widgets(account: Account, frame: Frame, services: &State<Services>) -> Result<Html, Problem> {
+async fn show_widgets(
+    account: Account,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Html, Problem> {
     Html::of(&WidgetsPage { frame: frame.shown_to(&account.0, services).await? })
 }
 
 #[get("/tasks")]
-async fn show_tasks(account: Account, frame: Frame, services: &State<Services>) -> Result<Html, Problem> {
+async fn show_tasks(
+    account: Account,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Html, Problem> {
     Html::of(&TasksPage { frame: frame.shown_to(&account.0, services).await? })
 }
 
 #[get("/templates")]
-async fn show_templates(account: Account, frame: Frame, services: &State<Services>) -> Result<Html, Problem> {
+async fn show_templates(
+    account: Account,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Html, Problem> {
     Html::of(&TemplatesPage { frame: frame.shown_to(&account.0, services).await? })
 }
 
 #[get("/people")]
-async fn show_people(admin: Admin, frame: Frame, services: &State<Services>) -> Result<Html, Problem> {
+async fn show_people(
+    admin: Admin,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Html, Problem> {
     Html::of(&PeoplePage { frame: frame.shown_to(&admin.0, services).await? })
 }

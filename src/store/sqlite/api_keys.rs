@@ -6,8 +6,8 @@ use super::users::parsed;
 use super::writer::JobError;
 use super::{Conditions, audit, page, users};
 use crate::domain::{
-    Action, ApiKey, Authority, By, Email, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey, Page, PageRequest,
-    PublicId, Role, SecretHash, Status, Timestamp,
+    Action, ApiKey, Authority, By, Email, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey, Page,
+    PageRequest, PublicId, Role, SecretHash, Status, Timestamp,
 };
 use crate::error::Error;
 
@@ -18,7 +18,10 @@ pub fn create(connection: &Connection, new: NewApiKey, by: &By) -> Result<ApiKey
         .prepare_cached("SELECT count(*) FROM api_key WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)")?
         .query_row([new.owner.encode(&mut [0; 36])], |row| row.get(0))?;
     if present >= MOST {
-        return Err(Error::Conflict(format!("There are {MOST} keys already, the most there may be.")).into());
+        return Err(Error::Conflict(format!(
+            "There are {MOST} keys already, the most there may be."
+        ))
+        .into());
     }
     let created = connection
         .prepare_cached(
@@ -36,9 +39,19 @@ pub fn create(connection: &Connection, new: NewApiKey, by: &By) -> Result<ApiKey
             new.expires_at.map(Timestamp::as_millis),
         ])?;
     if created == 0 {
-        return Err(Error::Conflict(format!("There is a key named {} already.", new.name.as_str())).into());
+        return Err(Error::Conflict(format!(
+            "There is a key named {} already.",
+            new.name.as_str()
+        ))
+        .into());
     }
-    audit::done(connection, by, Action::CreateKey, new.owner, Some(&described(new.name.as_str(), new.scope)))?;
+    audit::done(
+        connection,
+        by,
+        Action::CreateKey,
+        new.owner,
+        Some(&described(new.name.as_str(), new.scope)),
+    )?;
     Ok(ApiKey {
         id: new.id,
         owner: owner.email,
@@ -59,7 +72,10 @@ fn described(name: &str, scope: KeyScope) -> String {
 }
 
 /// Whose key? Good for what? One statement.
-pub fn find_authority(connection: &Connection, hash: &SecretHash) -> rusqlite::Result<Option<KeyAuthority>> {
+pub fn find_authority(
+    connection: &Connection,
+    hash: &SecretHash,
+) -> rusqlite::Result<Option<KeyAuthority>> {
     connection
         .prepare_cached(
             "SELECT k.public_id, k.scope, k.expires_at, k.last_used_at, u.public_id, u.role, u.status
@@ -79,7 +95,11 @@ pub fn find_authority(connection: &Connection, hash: &SecretHash) -> rusqlite::R
 }
 
 /// What the bearer of a key of this account may do; `None` where the key or the account is no more.
-pub fn find_owner(connection: &Connection, owner: PublicId, key: KeyId) -> rusqlite::Result<Option<Authority>> {
+pub fn find_owner(
+    connection: &Connection,
+    owner: PublicId,
+    key: KeyId,
+) -> rusqlite::Result<Option<Authority>> {
     connection
         .prepare_cached(
             "SELECT u.role FROM api_key AS k JOIN user AS u ON u.id = k.user_id
@@ -92,14 +112,21 @@ pub fn find_owner(connection: &Connection, owner: PublicId, key: KeyId) -> rusql
 }
 
 /// A page of an account's keys, or of everybody's, oldest first.
-pub fn list(connection: &Connection, owner: Option<PublicId>, request: PageRequest) -> rusqlite::Result<Page<ApiKey>> {
+pub fn list(
+    connection: &Connection,
+    owner: Option<PublicId>,
+    request: PageRequest,
+) -> rusqlite::Result<Page<ApiKey>> {
     let owner = owner.map(|id| id.to_string());
     let conditions = Conditions::default().and("u.public_id = ?", owner.as_ref());
     page(
         connection,
         request,
         "k.public_id, u.email, k.name, k.scope, k.created_at, k.expires_at, k.last_used_at",
-        &format!("api_key AS k JOIN user AS u ON u.id = k.user_id WHERE {}", conditions.to_sql("TRUE")),
+        &format!(
+            "api_key AS k JOIN user AS u ON u.id = k.user_id WHERE {}",
+            conditions.to_sql("TRUE")
+        ),
         "k.id",
         &conditions.values(),
         from_row,
@@ -107,7 +134,12 @@ pub fn list(connection: &Connection, owner: Option<PublicId>, request: PageReque
 }
 
 /// Revokes a key of an account.
-pub fn revoke(connection: &Connection, owner: PublicId, key: KeyId, by: &By) -> Result<(), JobError> {
+pub fn revoke(
+    connection: &Connection,
+    owner: PublicId,
+    key: KeyId,
+    by: &By,
+) -> Result<(), JobError> {
     let revoked = connection
         .prepare_cached(
             "DELETE FROM api_key WHERE public_id = ?1 AND user_id = (SELECT id FROM user WHERE public_id = ?2)

@@ -6,8 +6,8 @@ use super::places::{Order, Place};
 use super::writer::JobError;
 use super::{Conditions, page, page_by_place, places, search, users};
 use crate::domain::{
-    AccountRef, Action, Actor, AuditEntry, AuditFilter, By, Failure, Login, Page, PageRequest, PublicId, RequestId,
-    Target, Timestamp,
+    AccountRef, Action, Actor, AuditEntry, AuditFilter, By, Failure, Login, Page, PageRequest,
+    PublicId, RequestId, Target, Timestamp,
 };
 
 /// What [`from_row`] reads, in its order.
@@ -18,7 +18,8 @@ macro_rules! columns {
 }
 
 /// The order of creation.
-pub const BY_CREATION: Order = Order { list: "audit.created", table: "audit", column: "id", only: "TRUE" };
+pub const BY_CREATION: Order =
+    Order { list: "audit.created", table: "audit", column: "id", only: "TRUE" };
 
 /// The result of what was done, and not refused.
 const OK: &str = "ok";
@@ -84,18 +85,27 @@ fn insert(
 }
 
 /// A page of entries, latest first.
-pub fn list(connection: &Connection, filter: &AuditFilter, request: PageRequest) -> rusqlite::Result<Page<AuditEntry>> {
+pub fn list(
+    connection: &Connection,
+    filter: &AuditFilter,
+    request: PageRequest,
+) -> rusqlite::Result<Page<AuditEntry>> {
     let (id, email) = match &filter.account {
         None => (None, None),
         Some(AccountRef::Id(id)) => (Some(id.to_string()), None),
         Some(AccountRef::Login(Login::Email(email))) => (None, Some(email.as_str())),
         // A username is an account's, or nobody's; then no entry has this id.
-        Some(account) => {
-            (Some(users::find(connection, account)?.map_or_else(String::new, |user| user.public_id.to_string())), None)
-        }
+        Some(account) => (
+            Some(
+                users::find(connection, account)?
+                    .map_or_else(String::new, |user| user.public_id.to_string()),
+            ),
+            None,
+        ),
     };
     let words = filter.search.as_ref().map(search::expression);
-    let (action, since) = (filter.action.map(Action::as_str), filter.since.map(Timestamp::as_millis));
+    let (action, since) =
+        (filter.action.map(Action::as_str), filter.since.map(Timestamp::as_millis));
     let conditions = Conditions::default()
         .and("(actor_id = ? OR target_id = ?)", id.as_ref())
         .and("(actor = ? COLLATE NOCASE OR target = ? COLLATE NOCASE)", email.as_ref())

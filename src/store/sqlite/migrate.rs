@@ -24,18 +24,27 @@ const MIGRATIONS: &[&str] = &[
 /// than there are here belongs to a newer program, and is left alone.
 pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     let step = |cause: rusqlite::Error| match translate(&cause) {
-        Error::Internal(_) => Error::internal(&format!("cannot read the database {}", path.display()), cause),
+        Error::Internal(_) => {
+            Error::internal(&format!("cannot read the database {}", path.display()), cause)
+        }
         other => other,
     };
     // The lock is taken before the version is read, so that two programs starting at once agree.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(step)?;
-    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(step)?;
-    let application: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(step)?;
-    let tables: i64 =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(step)?;
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(step)?;
+    let version: usize =
+        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(step)?;
+    let application: i32 =
+        transaction.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(step)?;
+    let tables: i64 = transaction
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(step)?;
 
     if application != APPLICATION_ID && (tables > 0 || version > 0 || application != 0) {
-        return Err(Error::Conflict(format!("{} is an SQLite database of another program", path.display())));
+        return Err(Error::Conflict(format!(
+            "{} is an SQLite database of another program",
+            path.display()
+        )));
     }
     if version > MIGRATIONS.len() {
         return Err(Error::Conflict(format!(
@@ -54,7 +63,10 @@ pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     }
     if version == 0 {
         transaction
-            .execute("INSERT INTO installation (id, public_id) VALUES (1, ?1)", [Uuid::new_v4().to_string()])
+            .execute(
+                "INSERT INTO installation (id, public_id) VALUES (1, ?1)",
+                [Uuid::new_v4().to_string()],
+            )
             .map_err(step)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(step)?;
     }

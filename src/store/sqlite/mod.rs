@@ -23,11 +23,12 @@ use self::readers::Readers;
 use self::writer::{JobError, Writer};
 use super::{IfAbsent, Retention, Store};
 use crate::domain::{
-    AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure, KeyAuthority, KeyId,
-    Network, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest, PasswordHash,
-    Precondition, PublicId, Put, SecretHash, Session, SessionId, Task, TaskChange, TaskFilter, TaskId, Template,
-    TemplateChange, TemplateFilter, TemplateName, Timestamp, User, UserChange, UserFilter, Username, Viewer, Widget,
-    WidgetChange, WidgetFilter, WidgetName,
+    AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure,
+    KeyAuthority, KeyId, Network, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget,
+    Page, PageRequest, PasswordHash, Precondition, PublicId, Put, SecretHash, Session, SessionId,
+    Task, TaskChange, TaskFilter, TaskId, Template, TemplateChange, TemplateFilter, TemplateName,
+    Timestamp, User, UserChange, UserFilter, Username, Viewer, Widget, WidgetChange, WidgetFilter,
+    WidgetName,
 };
 use crate::error::Error;
 
@@ -41,14 +42,19 @@ impl SqliteStore {
     /// See [`super::open`].
     pub fn open(path: &Path, if_absent: IfAbsent) -> Result<Self, Error> {
         prepare_file(path, if_absent)?;
-        let mut connection = writer::connect(path)
-            .map_err(|cause| Error::internal(&format!("cannot open the database {}", path.display()), cause))?;
+        let mut connection = writer::connect(path).map_err(|cause| {
+            Error::internal(&format!("cannot open the database {}", path.display()), cause)
+        })?;
         // Only when the file is known to be ours is anything about it changed.
         migrate::migrate(&mut connection, path)?;
         writer::use_write_ahead_log(&connection)?;
-        for order in
-            [widgets::BY_CREATION, widgets::BY_DEADLINE, tasks::BY_CREATION, users::BY_CREATION, audit::BY_CREATION]
-        {
+        for order in [
+            widgets::BY_CREATION,
+            widgets::BY_DEADLINE,
+            tasks::BY_CREATION,
+            users::BY_CREATION,
+            audit::BY_CREATION,
+        ] {
             places::mend(&mut connection, order).map_err(|cause| translate(&cause))?;
         }
         Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path)? })
@@ -91,7 +97,9 @@ fn prepare_file(path: &Path, if_absent: IfAbsent) -> Result<(), Error> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop).map_err(|cause| {
         let hint = match path.parent() {
-            Some(folder) if !folder.is_dir() => format!(" (there is no folder {})", folder.display()),
+            Some(folder) if !folder.is_dir() => {
+                format!(" (there is no folder {})", folder.display())
+            }
             _ => String::new(),
         };
         Error::internal(&format!("cannot make the database {}{hint}", path.display()), cause)
@@ -129,7 +137,8 @@ impl<'a> Conditions<'a> {
     /// The conditions as SQL, behind one that always holds or `always` does. Each has a number.
     fn to_sql(&self, always: &str) -> String {
         let numbered = self.0.iter().enumerate();
-        let conditions = numbered.map(|(n, (condition, _))| condition.replace('?', &format!("?{}", n + 1)));
+        let conditions =
+            numbered.map(|(n, (condition, _))| condition.replace('?', &format!("?{}", n + 1)));
         [always.to_owned()].into_iter().chain(conditions).collect::<Vec<_>>().join(" AND ")
     }
 
@@ -154,8 +163,9 @@ fn page<T>(
     from_row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Page<T>> {
     let moment = connection.unchecked_transaction()?;
-    let total: u64 =
-        moment.prepare_cached(&format!("SELECT count(*) FROM {from}"))?.query_row(filters, |row| row.get(0))?;
+    let total: u64 = moment
+        .prepare_cached(&format!("SELECT count(*) FROM {from}"))?
+        .query_row(filters, |row| row.get(0))?;
     let offset = i64::try_from(request.offset()).unwrap_or(i64::MAX);
     let items = moment
         // What has no number takes the next one.
@@ -203,22 +213,39 @@ fn page_by_place<T>(
 impl Store for SqliteStore {
     async fn get_installation_id(&self) -> Result<String, Error> {
         self.readers.inline(|connection| {
-            connection.prepare_cached("SELECT public_id FROM installation")?.query_row([], |row| row.get(0))
+            connection
+                .prepare_cached("SELECT public_id FROM installation")?
+                .query_row([], |row| row.get(0))
         })
     }
 
     async fn ping(&self) -> Result<(), Error> {
         self.writer.check_alive()?;
-        self.readers
-            .inline(|connection| connection.prepare_cached("SELECT 1 FROM installation")?.query_row([], |_| Ok(())))
+        self.readers.inline(|connection| {
+            connection.prepare_cached("SELECT 1 FROM installation")?.query_row([], |_| Ok(()))
+        })
     }
 
-    async fn create_user(&self, new: NewUser, session: Option<NewSession>, by: &By) -> Result<User, Error> {
-        self.write(by, move |connection, by| users::create(connection, new, session.as_ref(), by)).await
+    async fn create_user(
+        &self,
+        new: NewUser,
+        session: Option<NewSession>,
+        by: &By,
+    ) -> Result<User, Error> {
+        self.write(by, move |connection, by| users::create(connection, new, session.as_ref(), by))
+            .await
     }
 
-    async fn create_first_administrator(&self, new: NewUser, session: NewSession, by: &By) -> Result<User, Error> {
-        self.write(by, move |connection, by| users::create_first_administrator(connection, new, &session, by)).await
+    async fn create_first_administrator(
+        &self,
+        new: NewUser,
+        session: NewSession,
+        by: &By,
+    ) -> Result<User, Error> {
+        self.write(by, move |connection, by| {
+            users::create_first_administrator(connection, new, &session, by)
+        })
+        .await
     }
 
     async fn find_credentials(
@@ -230,15 +257,25 @@ impl Store for SqliteStore {
     }
 
     async fn get_user(&self, id: PublicId) -> Result<User, Error> {
-        self.readers.inline(|connection| users::find_by_id(connection, id))?.ok_or_else(users::not_found)
+        self.readers
+            .inline(|connection| users::find_by_id(connection, id))?
+            .ok_or_else(users::not_found)
     }
 
     async fn get_user_by_name(&self, account: &AccountRef) -> Result<User, Error> {
-        self.readers.inline(|connection| users::find(connection, account))?.ok_or_else(users::not_found)
+        self.readers
+            .inline(|connection| users::find(connection, account))?
+            .ok_or_else(users::not_found)
     }
 
-    async fn list_users(&self, filter: UserFilter, request: PageRequest) -> Result<Page<User>, Error> {
-        self.readers.on_blocking_thread(move |connection| users::list(connection, &filter, request)).await
+    async fn list_users(
+        &self,
+        filter: UserFilter,
+        request: PageRequest,
+    ) -> Result<Page<User>, Error> {
+        self.readers
+            .on_blocking_thread(move |connection| users::list(connection, &filter, request))
+            .await
     }
 
     async fn has_administrator(&self) -> Result<bool, Error> {
@@ -258,12 +295,20 @@ impl Store for SqliteStore {
         .await
     }
 
-    async fn upgrade_password_hash(&self, id: PublicId, old: PasswordHash, new: PasswordHash) -> Result<(), Error> {
-        self.writer.run(move |connection| users::upgrade_password_hash(connection, id, &old, &new)).await
+    async fn upgrade_password_hash(
+        &self,
+        id: PublicId,
+        old: PasswordHash,
+        new: PasswordHash,
+    ) -> Result<(), Error> {
+        self.writer
+            .run(move |connection| users::upgrade_password_hash(connection, id, &old, &new))
+            .await
     }
 
     async fn set_username(&self, id: PublicId, username: Username, by: &By) -> Result<User, Error> {
-        self.write(by, move |connection, by| users::set_username(connection, id, username, by)).await
+        self.write(by, move |connection, by| users::set_username(connection, id, username, by))
+            .await
     }
 
     async fn change_user(&self, id: PublicId, change: UserChange, by: &By) -> Result<User, Error> {
@@ -281,18 +326,35 @@ impl Store for SqliteStore {
         expires_at: Timestamp,
         by: &By,
     ) -> Result<User, Error> {
-        self.write(by, move |connection, by| users::create_reset_code(connection, id, &code, expires_at, by)).await
+        self.write(by, move |connection, by| {
+            users::create_reset_code(connection, id, &code, expires_at, by)
+        })
+        .await
     }
 
-    async fn find_user_by_reset_code(&self, code: &SecretHash, now: Timestamp) -> Result<Option<User>, Error> {
+    async fn find_user_by_reset_code(
+        &self,
+        code: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<User>, Error> {
         self.readers.inline(|connection| users::find_by_reset_code(connection, code, now))
     }
 
-    async fn redeem_reset_code(&self, code: SecretHash, hash: PasswordHash, by: &By) -> Result<Option<User>, Error> {
-        self.write(by, move |connection, by| users::redeem_reset_code(connection, &code, &hash, by)).await
+    async fn redeem_reset_code(
+        &self,
+        code: SecretHash,
+        hash: PasswordHash,
+        by: &By,
+    ) -> Result<Option<User>, Error> {
+        self.write(by, move |connection, by| users::redeem_reset_code(connection, &code, &hash, by))
+            .await
     }
 
-    async fn find_session_authority(&self, subject: PublicId, id: SessionId) -> Result<Option<Authority>, Error> {
+    async fn find_session_authority(
+        &self,
+        subject: PublicId,
+        id: SessionId,
+    ) -> Result<Option<Authority>, Error> {
         self.readers.inline(|connection| sessions::find_authority(connection, subject, id))
     }
 
@@ -306,10 +368,18 @@ impl Store for SqliteStore {
         now: Timestamp,
         request: PageRequest,
     ) -> Result<Page<Session>, Error> {
-        self.readers.on_blocking_thread(move |connection| sessions::list(connection, user, now, request)).await
+        self.readers
+            .on_blocking_thread(move |connection| sessions::list(connection, user, now, request))
+            .await
     }
 
-    async fn end_session(&self, user: PublicId, id: SessionId, action: Action, by: &By) -> Result<(), Error> {
+    async fn end_session(
+        &self,
+        user: PublicId,
+        id: SessionId,
+        action: Action,
+        by: &By,
+    ) -> Result<(), Error> {
         self.write(by, move |connection, by| sessions::end(connection, user, id, action, by)).await
     }
 
@@ -325,8 +395,14 @@ impl Store for SqliteStore {
         self.readers.inline(|connection| api_keys::find_authority(connection, hash))
     }
 
-    async fn list_keys(&self, owner: Option<PublicId>, request: PageRequest) -> Result<Page<ApiKey>, Error> {
-        self.readers.on_blocking_thread(move |connection| api_keys::list(connection, owner, request)).await
+    async fn list_keys(
+        &self,
+        owner: Option<PublicId>,
+        request: PageRequest,
+    ) -> Result<Page<ApiKey>, Error> {
+        self.readers
+            .on_blocking_thread(move |connection| api_keys::list(connection, owner, request))
+            .await
     }
 
     async fn revoke_key(&self, owner: PublicId, id: KeyId, by: &By) -> Result<(), Error> {
@@ -343,8 +419,14 @@ impl Store for SqliteStore {
         self.writer.run(move |connection| audit::refused(connection, &failure, &by)).await
     }
 
-    async fn list_audit(&self, filter: AuditFilter, request: PageRequest) -> Result<Page<AuditEntry>, Error> {
-        self.readers.on_blocking_thread(move |connection| audit::list(connection, &filter, request)).await
+    async fn list_audit(
+        &self,
+        filter: AuditFilter,
+        request: PageRequest,
+    ) -> Result<Page<AuditEntry>, Error> {
+        self.readers
+            .on_blocking_thread(move |connection| audit::list(connection, &filter, request))
+            .await
     }
 
     async fn forget(&self, retention: Retention) -> Result<(), Error> {
@@ -356,7 +438,11 @@ impl Store for SqliteStore {
             })
             .await?;
         // Part by part, so that other writes get their turn.
-        while self.writer.run(move |connection| audit::forget_some(connection, retention.audit_since)).await? {}
+        while self
+            .writer
+            .run(move |connection| audit::forget_some(connection, retention.audit_since))
+            .await?
+        {}
         Ok(())
     }
 
@@ -365,7 +451,9 @@ impl Store for SqliteStore {
     }
 
     async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error> {
-        self.readers.inline(|connection| widgets::find(connection, name))?.ok_or_else(|| widgets::not_found(name))
+        self.readers
+            .inline(|connection| widgets::find(connection, name))?
+            .ok_or_else(|| widgets::not_found(name))
     }
 
     async fn list_widgets(
@@ -374,11 +462,21 @@ impl Store for SqliteStore {
         request: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Widget>, Error> {
-        self.readers.on_blocking_thread(move |connection| widgets::list(connection, &filter, request, now)).await
+        self.readers
+            .on_blocking_thread(move |connection| widgets::list(connection, &filter, request, now))
+            .await
     }
 
-    async fn put_widget(&self, widget: NewWidget, precondition: Precondition, by: &By) -> Result<Put, Error> {
-        self.write(by, move |connection, by| widgets::put(connection, &widget, &precondition, by.at)).await
+    async fn put_widget(
+        &self,
+        widget: NewWidget,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<Put, Error> {
+        self.write(by, move |connection, by| {
+            widgets::put(connection, &widget, &precondition, by.at)
+        })
+        .await
     }
 
     async fn update_widget(
@@ -389,10 +487,18 @@ impl Store for SqliteStore {
         by: &By,
     ) -> Result<Widget, Error> {
         let name = name.clone();
-        self.write(by, move |connection, by| widgets::update(connection, &name, &change, &precondition, by.at)).await
+        self.write(by, move |connection, by| {
+            widgets::update(connection, &name, &change, &precondition, by.at)
+        })
+        .await
     }
 
-    async fn delete_widget(&self, name: &WidgetName, precondition: Precondition, by: &By) -> Result<(), Error> {
+    async fn delete_widget(
+        &self,
+        name: &WidgetName,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<(), Error> {
         let name = name.clone();
         self.write(by, move |connection, _| widgets::delete(connection, &name, &precondition)).await
     }
@@ -413,7 +519,11 @@ impl Store for SqliteStore {
         filter: TemplateFilter,
         request: PageRequest,
     ) -> Result<Page<Template>, Error> {
-        self.readers.on_blocking_thread(move |connection| templates::list(connection, owner, &filter, request)).await
+        self.readers
+            .on_blocking_thread(move |connection| {
+                templates::list(connection, owner, &filter, request)
+            })
+            .await
     }
 
     async fn update_template(
@@ -425,8 +535,10 @@ impl Store for SqliteStore {
         by: &By,
     ) -> Result<Template, Error> {
         let name = name.clone();
-        self.write(by, move |connection, by| templates::update(connection, owner, &name, &change, &precondition, by.at))
-            .await
+        self.write(by, move |connection, by| {
+            templates::update(connection, owner, &name, &change, &precondition, by.at)
+        })
+        .await
     }
 
     async fn delete_template(
@@ -437,7 +549,10 @@ impl Store for SqliteStore {
         by: &By,
     ) -> Result<(), Error> {
         let name = name.clone();
-        self.write(by, move |connection, _| templates::delete(connection, owner, &name, &precondition)).await
+        self.write(by, move |connection, _| {
+            templates::delete(connection, owner, &name, &precondition)
+        })
+        .await
     }
 
     async fn create_task(&self, new: NewTask, by: &By) -> Result<Task, Error> {
@@ -445,7 +560,9 @@ impl Store for SqliteStore {
     }
 
     async fn get_task(&self, id: TaskId, viewer: Viewer) -> Result<Task, Error> {
-        self.readers.inline(|connection| tasks::find(connection, id, viewer))?.ok_or_else(tasks::not_found)
+        self.readers
+            .inline(|connection| tasks::find(connection, id, viewer))?
+            .ok_or_else(tasks::not_found)
     }
 
     async fn list_tasks(
@@ -455,7 +572,11 @@ impl Store for SqliteStore {
         now: Timestamp,
         request: PageRequest,
     ) -> Result<Page<Task>, Error> {
-        self.readers.on_blocking_thread(move |connection| tasks::list(connection, &filter, viewer, now, request)).await
+        self.readers
+            .on_blocking_thread(move |connection| {
+                tasks::list(connection, &filter, viewer, now, request)
+            })
+            .await
     }
 
     async fn update_task(
@@ -466,10 +587,18 @@ impl Store for SqliteStore {
         precondition: Precondition,
         by: &By,
     ) -> Result<Task, Error> {
-        self.write(by, move |connection, by| tasks::update(connection, id, &change, viewer, &precondition, by)).await
+        self.write(by, move |connection, by| {
+            tasks::update(connection, id, &change, viewer, &precondition, by)
+        })
+        .await
     }
 
-    async fn delete_task(&self, id: TaskId, precondition: Precondition, by: &By) -> Result<(), Error> {
+    async fn delete_task(
+        &self,
+        id: TaskId,
+        precondition: Precondition,
+        by: &By,
+    ) -> Result<(), Error> {
         self.write(by, move |connection, _| tasks::delete(connection, id, &precondition)).await
     }
 

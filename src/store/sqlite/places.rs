@@ -52,7 +52,9 @@ impl Window {
     /// The condition and the order of the walk, for a statement whose first two values are the place.
     pub fn walk(self, Order { column, only, .. }: Order) -> String {
         let (comparison, direction) = if self.goes_down { ("<", "DESC") } else { (">=", "ASC") };
-        format!("({column}, id) {comparison} (?1, ?2) AND {only} ORDER BY {column} {direction}, id {direction}")
+        format!(
+            "({column}, id) {comparison} (?1, ?2) AND {only} ORDER BY {column} {direction}, id {direction}"
+        )
     }
 }
 
@@ -144,13 +146,16 @@ pub fn window(
     // next one starts.
     let from_the_end = first > size / 2;
     let direction = if from_the_end { "DESC" } else { "ASC" };
-    let sql = format!("SELECT key, id, count FROM place WHERE list = ?1 ORDER BY key {direction}, id {direction}");
+    let sql = format!(
+        "SELECT key, id, count FROM place WHERE list = ?1 ORDER BY key {direction}, id {direction}"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut blocks = statement.query([order.list])?;
     let mut before = if from_the_end { size } else { 0 };
     let mut next = Place { key: i64::MAX, id: i64::MAX };
     while let Some(block) = blocks.next()? {
-        let (start, count) = (Place { key: block.get(0)?, id: block.get(1)? }, block.get::<_, i64>(2)?);
+        let (start, count) =
+            (Place { key: block.get(0)?, id: block.get(1)? }, block.get::<_, i64>(2)?);
         if from_the_end {
             before -= count;
         }
@@ -195,7 +200,9 @@ fn block_of(connection: &Connection, order: Order, row: Place) -> rusqlite::Resu
 fn begin_at(connection: &Connection, order: Order, row: Place) -> rusqlite::Result<Place> {
     let moved = match first_block(connection, order)? {
         Some(first) => connection
-            .prepare_cached("UPDATE place SET key = ?4, id = ?5 WHERE list = ?1 AND key = ?2 AND id = ?3")?
+            .prepare_cached(
+                "UPDATE place SET key = ?4, id = ?5 WHERE list = ?1 AND key = ?2 AND id = ?3",
+            )?
             .execute(params![order.list, first.key, first.id, row.key, row.id])?,
         None => 0,
     };
@@ -230,7 +237,9 @@ fn split(connection: &Connection, order: Order, block: Place) -> rusqlite::Resul
             "SELECT {column}, id FROM {table} WHERE ({column}, id) >= (?1, ?2) AND {only}
              ORDER BY {column}, id LIMIT 1 OFFSET ?3"
         ))?
-        .query_row(params![block.key, block.id, half], |row| Ok(Place { key: row.get(0)?, id: row.get(1)? }))?;
+        .query_row(params![block.key, block.id, half], |row| {
+            Ok(Place { key: row.get(0)?, id: row.get(1)? })
+        })?;
     let left = count(connection, order, block, 0)? - half;
     connection
         .prepare_cached("INSERT INTO place (list, key, id, count) VALUES (?1, ?2, ?3, ?4)")?
@@ -276,7 +285,9 @@ mod tests {
     }
 
     fn remove(connection: &Connection, id: i64) {
-        let key = connection.query_row("DELETE FROM t WHERE id = ?1 RETURNING key", [id], |row| row.get(0)).unwrap();
+        let key = connection
+            .query_row("DELETE FROM t WHERE id = ?1 RETURNING key", [id], |row| row.get(0))
+            .unwrap();
         for order in [BY_KEY, BY_ID].into_iter().filter(|order| is_in(*order, id)) {
             removed(connection, order, places(order, key, id)).unwrap();
         }
@@ -285,17 +296,26 @@ mod tests {
     fn all(connection: &Connection, order: Order, is_descending: bool) -> Vec<i64> {
         let direction = if is_descending { "DESC" } else { "ASC" };
         let Order { column, only, .. } = order;
-        let sql = format!("SELECT id FROM t WHERE {only} ORDER BY {column} {direction}, id {direction}");
+        let sql =
+            format!("SELECT id FROM t WHERE {only} ORDER BY {column} {direction}, id {direction}");
         let mut statement = connection.prepare(&sql).unwrap();
         let ids = statement.query_map([], |row| row.get(0)).unwrap();
         ids.map(Result::unwrap).collect()
     }
 
-    fn page(connection: &Connection, order: Order, request: PageRequest, is_descending: bool) -> Vec<i64> {
-        let Some(window) = window(connection, order, request, is_descending).unwrap() else { return Vec::new() };
+    fn page(
+        connection: &Connection,
+        order: Order,
+        request: PageRequest,
+        is_descending: bool,
+    ) -> Vec<i64> {
+        let Some(window) = window(connection, order, request, is_descending).unwrap() else {
+            return Vec::new();
+        };
         assert!(window.skip < MOST);
-        let mut statement =
-            connection.prepare(&format!("SELECT id FROM t WHERE {} LIMIT ?3 OFFSET ?4", window.walk(order))).unwrap();
+        let mut statement = connection
+            .prepare(&format!("SELECT id FROM t WHERE {} LIMIT ?3 OFFSET ?4", window.walk(order)))
+            .unwrap();
         let Window { start, skip, take, .. } = window;
         let ids = statement.query_map([start.key, start.id, take, skip], |row| row.get(0)).unwrap();
         let mut ids: Vec<i64> = ids.map(Result::unwrap).collect();
@@ -307,7 +327,9 @@ mod tests {
 
     /// Fails unless some pages of each order are those of a plain walk.
     fn assert_right(connection: &Connection) {
-        for (order, is_descending) in [(BY_KEY, false), (BY_KEY, true), (BY_ID, false), (BY_ID, true)] {
+        for (order, is_descending) in
+            [(BY_KEY, false), (BY_KEY, true), (BY_ID, false), (BY_ID, true)]
+        {
             let all = all(connection, order, is_descending);
             assert_eq!(size(connection, order).unwrap(), i64::try_from(all.len()).unwrap());
             let last = u64::try_from(all.len().div_ceil(100)).unwrap();
@@ -315,7 +337,11 @@ mod tests {
                 let request = PageRequest::new(number.max(1), 100);
                 let from = usize::try_from(request.offset()).unwrap().min(all.len());
                 let expected = &all[from..all.len().min(from + 100)];
-                assert_eq!(page(connection, order, request, is_descending), expected, "{order:?} {number}");
+                assert_eq!(
+                    page(connection, order, request, is_descending),
+                    expected,
+                    "{order:?} {number}"
+                );
             }
         }
     }
@@ -326,7 +352,11 @@ mod tests {
         for n in 0..5_000 {
             add(&connection, n % 13);
         }
-        for change in ["INSERT INTO t (key) SELECT key + 3 FROM t", "DELETE FROM t WHERE id % 3 = 0", "DELETE FROM t"] {
+        for change in [
+            "INSERT INTO t (key) SELECT key + 3 FROM t",
+            "DELETE FROM t WHERE id % 3 = 0",
+            "DELETE FROM t",
+        ] {
             connection.execute(change, []).unwrap();
             for order in [BY_KEY, BY_ID] {
                 mend(&mut connection, order).unwrap();
@@ -351,7 +381,8 @@ mod tests {
                 // Few keys or many, in the middle, at the end, before the first one.
                 add(
                     &connection,
-                    [next(5), next(1_000_000), round * 10, -next(100) - round][usize::try_from(round).unwrap()],
+                    [next(5), next(1_000_000), round * 10, -next(100) - round]
+                        [usize::try_from(round).unwrap()],
                 );
             }
             assert_right(&connection);
@@ -363,7 +394,8 @@ mod tests {
             assert_right(&connection);
         }
         assert_eq!(size(&connection, BY_ID).unwrap(), 0);
-        let blocks: i64 = connection.query_row("SELECT count(*) FROM place", [], |row| row.get(0)).unwrap();
+        let blocks: i64 =
+            connection.query_row("SELECT count(*) FROM place", [], |row| row.get(0)).unwrap();
         assert_eq!(blocks, 0);
     }
 }

@@ -54,7 +54,10 @@ impl Readers {
     }
 
     /// Reads on this thread, with the connection that it keeps. For reads by key only.
-    pub fn inline<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+    pub fn inline<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         KEPT.with_borrow_mut(|kept| {
             let connection = match kept {
                 Some((pool, connection)) if *pool == self.id => connection,

@@ -5,7 +5,8 @@ use crate::domain::Search;
 /// An expression of FTS5 that asks for every word as a prefix. Each word is a string of FTS5, in
 /// which nothing but a quote has a meaning; a word of which no token is left asks for nothing.
 pub fn expression(search: &Search) -> String {
-    let words: Vec<_> = search.words().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
+    let words: Vec<_> =
+        search.words().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
     // An empty expression is an error, and an empty string finds nothing.
     if words.is_empty() { "\"\"".to_owned() } else { words.join(" ") }
 }
@@ -23,16 +24,21 @@ mod tests {
             )
             .unwrap();
         for (n, text) in texts.iter().enumerate() {
-            connection.execute("INSERT INTO t (rowid, text) VALUES (?1, ?2)", rusqlite::params![n, text]).unwrap();
+            connection
+                .execute("INSERT INTO t (rowid, text) VALUES (?1, ?2)", rusqlite::params![n, text])
+                .unwrap();
         }
-        let mut statement = connection.prepare("SELECT rowid FROM t WHERE t MATCH ?1 ORDER BY rowid").unwrap();
-        let rows = statement.query_map([expression(&Search::new(query))], |row| row.get(0)).unwrap();
+        let mut statement =
+            connection.prepare("SELECT rowid FROM t WHERE t MATCH ?1 ORDER BY rowid").unwrap();
+        let rows =
+            statement.query_map([expression(&Search::new(query))], |row| row.get(0)).unwrap();
         rows.map(Result::unwrap).collect()
     }
 
     #[test]
     fn words_are_found_by_their_beginnings_in_any_order() {
-        let texts = ["first-widget_2 of Ann", "Écrire à Zoë", "right مرحبا left", "party 🎉🎂 tonight"];
+        let texts =
+            ["first-widget_2 of Ann", "Écrire à Zoë", "right مرحبا left", "party 🎉🎂 tonight"];
         for (query, expected) in [
             ("wid FIR", &[0][..]),
             ("first-widget_2", &[0]),
@@ -50,9 +56,21 @@ mod tests {
 
     #[test]
     fn no_input_is_syntax() {
-        for query in
-            ["\"", "a\"b", "a OR b", "NEAR(a b)", "text:a", "-a", "^a", "a*", "(", "{", "'", "!!!", "\u{202e}a"]
-        {
+        for query in [
+            "\"",
+            "a\"b",
+            "a OR b",
+            "NEAR(a b)",
+            "text:a",
+            "-a",
+            "^a",
+            "a*",
+            "(",
+            "{",
+            "'",
+            "!!!",
+            "\u{202e}a",
+        ] {
             found(&["a b"], query);
         }
         assert_eq!(found(&["a or b", "b"], "OR"), [0]);

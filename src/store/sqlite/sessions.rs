@@ -6,8 +6,8 @@ use super::users::parsed;
 use super::writer::JobError;
 use super::{api_keys, audit, page, users};
 use crate::domain::{
-    Action, Actor, Authority, By, Credential, Network, NewSession, Page, PageRequest, PublicId, Role, Session,
-    SessionId, Timestamp,
+    Action, Actor, Authority, By, Credential, Network, NewSession, Page, PageRequest, PublicId,
+    Role, Session, SessionId, Timestamp,
 };
 use crate::error::{Error, TokenProblem};
 
@@ -46,7 +46,12 @@ pub fn confirm(connection: &Connection, by: &By) -> Result<(), JobError> {
 }
 
 /// Starts a session, unless something has ended the account's sessions since `epoch` was read.
-pub fn start(connection: &Connection, new: &NewSession, epoch: i64, by: &By) -> Result<(), JobError> {
+pub fn start(
+    connection: &Connection,
+    new: &NewSession,
+    epoch: i64,
+    by: &By,
+) -> Result<(), JobError> {
     forget_expired(connection, by.at)?;
     let started = connection
         .prepare_cached(
@@ -80,7 +85,11 @@ pub fn start(connection: &Connection, new: &NewSession, epoch: i64, by: &By) -> 
                  SELECT id, ?2, ?3 FROM user WHERE public_id = ?1
                  ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at",
             )?
-            .execute(params![new.user.encode(&mut [0; 36]), Network::of(address).to_string(), by.at.as_millis()])?;
+            .execute(params![
+                new.user.encode(&mut [0; 36]),
+                Network::of(address).to_string(),
+                by.at.as_millis()
+            ])?;
     }
     Ok(audit::done(connection, by, Action::LogIn, new.user, None)?)
 }
@@ -137,7 +146,11 @@ pub fn end_all(connection: &Connection, user: PublicId, by: &By) -> Result<usize
 }
 
 /// Ends the sessions of an account, but for the one that is kept.
-pub fn end_all_but(connection: &Connection, user: PublicId, kept: Option<SessionId>) -> rusqlite::Result<usize> {
+pub fn end_all_but(
+    connection: &Connection,
+    user: PublicId,
+    kept: Option<SessionId>,
+) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
             "DELETE FROM session WHERE user_id = (SELECT id FROM user WHERE public_id = ?1) AND id IS NOT ?2",
@@ -147,12 +160,16 @@ pub fn end_all_but(connection: &Connection, user: PublicId, kept: Option<Session
 
 /// Forgets what has expired: such a token is refused for its `exp`.
 pub fn forget_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
-    connection.prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?.execute([now.as_millis()])
+    connection
+        .prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?
+        .execute([now.as_millis()])
 }
 
 /// Forgets where nobody has logged in from since `before`.
 pub fn forget_networks(connection: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
-    connection.prepare_cached("DELETE FROM known_network WHERE last_seen_at < ?1")?.execute([before.as_millis()])
+    connection
+        .prepare_cached("DELETE FROM known_network WHERE last_seen_at < ?1")?
+        .execute([before.as_millis()])
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Session> {

@@ -7,8 +7,9 @@ use super::users::parsed;
 use super::writer::JobError;
 use super::{Conditions, page, page_by_place, places, search, users};
 use crate::domain::{
-    AccountRef, By, Deadline, Description, NewTask, Page, PageRequest, Precondition, PublicId, Sort, Task, TaskChange,
-    TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, Version, Viewer, check_move,
+    AccountRef, By, Deadline, Description, NewTask, Page, PageRequest, Precondition, PublicId,
+    Sort, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, Version,
+    Viewer, check_move,
 };
 use crate::error::Error;
 
@@ -18,13 +19,15 @@ const COLUMNS: &str =
      c.email, c.public_id, c.deleted_at IS NOT NULL, a.email, a.public_id, a.deleted_at IS NOT NULL";
 
 /// Where they come from.
-const TABLES: &str = "task AS t JOIN user AS c ON c.id = t.creator_id LEFT JOIN user AS a ON a.id = t.assignee_id";
+const TABLES: &str =
+    "task AS t JOIN user AS c ON c.id = t.creator_id LEFT JOIN user AS a ON a.id = t.assignee_id";
 
 /// The condition of who sees some tasks alone.
 const IS_THEIRS: &str = "t.assignee_id = (SELECT id FROM user WHERE public_id = ?)";
 
 /// The order of creation.
-pub const BY_CREATION: Order = Order { list: "task.created", table: "task", column: "id", only: "TRUE" };
+pub const BY_CREATION: Order =
+    Order { list: "task.created", table: "task", column: "id", only: "TRUE" };
 
 /// What is answered where a task is asked for that is not there, or not seen.
 pub fn not_found() -> Error {
@@ -60,7 +63,10 @@ pub fn create(connection: &Connection, new: &NewTask, by: &By) -> Result<Task, J
 }
 
 /// The account that a task is to be assigned to, if it is to be.
-fn find_assignee(connection: &Connection, account: Option<&AccountRef>) -> Result<Option<PublicId>, JobError> {
+fn find_assignee(
+    connection: &Connection,
+    account: Option<&AccountRef>,
+) -> Result<Option<PublicId>, JobError> {
     let Some(account) = account else { return Ok(None) };
     let why = || Error::invalid("assignee", format!("there is no account {}", account.folded()));
     Ok(Some(users::find(connection, account)?.ok_or_else(why)?.public_id))
@@ -69,9 +75,13 @@ fn find_assignee(connection: &Connection, account: Option<&AccountRef>) -> Resul
 /// A task, if it is there and may be seen.
 pub fn find(connection: &Connection, id: TaskId, viewer: Viewer) -> rusqlite::Result<Option<Task>> {
     let (id, only) = (id.to_string(), viewer.sees_only().map(|account| account.to_string()));
-    let conditions = Conditions::default().and("t.public_id = ?", Some(&id)).and(IS_THEIRS, only.as_ref());
+    let conditions =
+        Conditions::default().and("t.public_id = ?", Some(&id)).and(IS_THEIRS, only.as_ref());
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM {TABLES} WHERE {}", conditions.to_sql("TRUE")))?
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM {TABLES} WHERE {}",
+            conditions.to_sql("TRUE")
+        ))?
         .query_row(conditions.values().as_slice(), from_row)
         .optional()
 }
@@ -90,13 +100,17 @@ pub fn list(
     request: PageRequest,
 ) -> rusqlite::Result<Page<Task>> {
     const IS_OVERDUE: &str = "(t.deadline < ? AND t.status NOT IN ('done', 'cancelled')) IS TRUE";
-    const IS_NOT_OVERDUE: &str = "(t.deadline < ? AND t.status NOT IN ('done', 'cancelled')) IS NOT TRUE";
+    const IS_NOT_OVERDUE: &str =
+        "(t.deadline < ? AND t.status NOT IN ('done', 'cancelled')) IS NOT TRUE";
     const IS_NOT_THEIRS: &str = "t.assignee_id IS NOT (SELECT id FROM user WHERE public_id = ?)";
-    let (only, me) = (viewer.sees_only().map(|account| account.to_string()), viewer.account().to_string());
+    let (only, me) =
+        (viewer.sees_only().map(|account| account.to_string()), viewer.account().to_string());
     let me_if = |wanted| (filter.is_mine == Some(wanted)).then_some(&me);
     let status = filter.status.map(TaskStatus::as_str);
-    let assignee = filter.assignee.as_ref().map(|account| users::find_row(connection, account)).transpose()?;
-    let [before, after] = [filter.deadline_before, filter.deadline_after].map(|at| at.map(Timestamp::as_millis));
+    let assignee =
+        filter.assignee.as_ref().map(|account| users::find_row(connection, account)).transpose()?;
+    let [before, after] =
+        [filter.deadline_before, filter.deadline_after].map(|at| at.map(Timestamp::as_millis));
     let now = now.as_millis();
     let now_if = |wanted| (filter.is_overdue == Some(wanted)).then_some(&now);
     let words = filter.search.as_ref().map(search::expression);
@@ -114,7 +128,15 @@ pub fn list(
     let is_by_creation = filter.sort.is_none_or(|sort| sort.by == TaskSort::CreatedAt);
     if conditions.is_empty() && is_by_creation {
         let is_descending = filter.sort.is_some_and(|sort| sort.is_descending);
-        return page_by_place(connection, request, BY_CREATION, is_descending, COLUMNS, (TABLES, "t"), from_row);
+        return page_by_place(
+            connection,
+            request,
+            BY_CREATION,
+            is_descending,
+            COLUMNS,
+            (TABLES, "t"),
+            from_row,
+        );
     }
     let from = format!("{TABLES} WHERE {}", conditions.to_sql("TRUE"));
     page(connection, request, COLUMNS, &from, order(filter.sort), &conditions.values(), from_row)
@@ -178,10 +200,16 @@ pub fn update(
 }
 
 /// Deletes a task.
-pub fn delete(connection: &Connection, id: TaskId, precondition: &Precondition) -> Result<(), JobError> {
+pub fn delete(
+    connection: &Connection,
+    id: TaskId,
+    precondition: &Precondition,
+) -> Result<(), JobError> {
     let found = connection
         .prepare_cached("SELECT id, version FROM task WHERE public_id = ?1")?
-        .query_row([id.encode(&mut [0; 36])], |row| Ok((row.get::<_, i64>(0)?, Version::from_stored(row.get(1)?))))
+        .query_row([id.encode(&mut [0; 36])], |row| {
+            Ok((row.get::<_, i64>(0)?, Version::from_stored(row.get(1)?)))
+        })
         .optional()?;
     let (row, version) = found.ok_or_else(not_found)?;
     precondition.check(Some(version))?;
@@ -197,7 +225,9 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Task> {
         title: Title::from_stored(row.get(2)?),
         description: Description::from_stored(row.get(3)?),
         status: parsed(row, 4, TaskStatus::parse)?,
-        deadline: row.get::<_, Option<i64>>(5)?.map(|at| Deadline::from_stored(Timestamp::from_millis(at))),
+        deadline: row
+            .get::<_, Option<i64>>(5)?
+            .map(|at| Deadline::from_stored(Timestamp::from_millis(at))),
         created_at: Timestamp::from_millis(row.get(6)?),
         updated_at: Timestamp::from_millis(row.get(7)?),
         creator: users::owner(row, 8)?,

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::writer::JobError;
 use super::{Conditions, page, search, users};
 use crate::domain::{
-    NewTemplate, Page, PageRequest, Precondition, PublicId, Template, TemplateBody, TemplateChange, TemplateFilter,
-    TemplateName, TemplateSort, Timestamp, Version,
+    NewTemplate, Page, PageRequest, Precondition, PublicId, Template, TemplateBody, TemplateChange,
+    TemplateFilter, TemplateName, TemplateSort, Timestamp, Version,
 };
 use crate::error::Error;
 
@@ -31,12 +31,19 @@ fn is_taken(name: &TemplateName) -> Error {
 }
 
 /// Makes a template.
-pub fn create(connection: &Connection, new: &NewTemplate, now: Timestamp) -> Result<Template, JobError> {
+pub fn create(
+    connection: &Connection,
+    new: &NewTemplate,
+    now: Timestamp,
+) -> Result<Template, JobError> {
     let present: u32 = connection
         .prepare_cached("SELECT count(*) FROM template WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1)")?
         .query_row([new.owner.encode(&mut [0; 36])], |row| row.get(0))?;
     if present >= MOST {
-        return Err(Error::Conflict(format!("There are {MOST} templates already, the most there may be.")).into());
+        return Err(Error::Conflict(format!(
+            "There are {MOST} templates already, the most there may be."
+        ))
+        .into());
     }
     let inserted = connection
         .prepare_cached(
@@ -82,7 +89,11 @@ fn confirm(
 }
 
 /// Somebody's template by its name.
-pub fn find(connection: &Connection, owner: PublicId, name: &TemplateName) -> rusqlite::Result<Option<Template>> {
+pub fn find(
+    connection: &Connection,
+    owner: PublicId,
+    name: &TemplateName,
+) -> rusqlite::Result<Option<Template>> {
     connection
         .prepare_cached(concat!(
             "SELECT ",

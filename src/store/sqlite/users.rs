@@ -10,9 +10,9 @@ use super::places::{Order, Place};
 use super::writer::JobError;
 use super::{Conditions, audit, page, page_by_place, places, search, sessions};
 use crate::domain::{
-    AccountRef, Action, By, Credentials, Email, Login, Network, NewSession, NewUser, Owner, Page, PageRequest,
-    PasswordHash, PublicId, Role, SecretHash, SessionId, Status, Timestamp, User, UserChange, UserFilter, Username,
-    Version, check_no_administrator, keeps_an_administrator,
+    AccountRef, Action, By, Credentials, Email, Login, Network, NewSession, NewUser, Owner, Page,
+    PageRequest, PasswordHash, PublicId, Role, SecretHash, SessionId, Status, Timestamp, User,
+    UserChange, UserFilter, Username, Version, check_no_administrator, keeps_an_administrator,
 };
 use crate::error::Error;
 
@@ -24,7 +24,8 @@ macro_rules! columns {
 }
 
 /// The order of creation.
-pub const BY_CREATION: Order = Order { list: "user.created", table: "user", column: "id", only: "deleted_at IS NULL" };
+pub const BY_CREATION: Order =
+    Order { list: "user.created", table: "user", column: "id", only: "deleted_at IS NULL" };
 
 /// What is answered where an account is asked for that is not there.
 pub fn not_found() -> Error {
@@ -36,7 +37,12 @@ fn already_registered(name: &str) -> JobError {
 }
 
 /// Makes an account, and its first session where it has one.
-pub fn create(connection: &Connection, new: NewUser, session: Option<&NewSession>, by: &By) -> Result<User, JobError> {
+pub fn create(
+    connection: &Connection,
+    new: NewUser,
+    session: Option<&NewSession>,
+    by: &By,
+) -> Result<User, JobError> {
     let created = connection
         .prepare_cached(
             "INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status,
@@ -154,7 +160,11 @@ pub fn find_row(connection: &Connection, account: &AccountRef) -> rusqlite::Resu
 }
 
 /// A page of accounts, oldest first.
-pub fn list(connection: &Connection, filter: &UserFilter, request: PageRequest) -> rusqlite::Result<Page<User>> {
+pub fn list(
+    connection: &Connection,
+    filter: &UserFilter,
+    request: PageRequest,
+) -> rusqlite::Result<Page<User>> {
     let (status, role) = (filter.status.map(Status::as_str), filter.role.map(Role::as_str));
     let words = filter.search.as_ref().map(search::expression);
     let conditions = Conditions::default()
@@ -183,12 +193,18 @@ pub fn has_administrator(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// How many active administrators there are, beside this account.
-fn count_administrators_but(connection: &Connection, id: Option<PublicId>) -> rusqlite::Result<u64> {
+fn count_administrators_but(
+    connection: &Connection,
+    id: Option<PublicId>,
+) -> rusqlite::Result<u64> {
     connection
-        .prepare_cached("SELECT count(*) FROM user WHERE role = ?1 AND status = ?2 AND public_id IS NOT ?3")?
-        .query_row(params![Role::Admin.as_str(), Status::Active.as_str(), id.map(|id| id.to_string())], |row| {
-            row.get(0)
-        })
+        .prepare_cached(
+            "SELECT count(*) FROM user WHERE role = ?1 AND status = ?2 AND public_id IS NOT ?3",
+        )?
+        .query_row(
+            params![Role::Admin.as_str(), Status::Active.as_str(), id.map(|id| id.to_string())],
+            |row| row.get(0),
+        )
 }
 
 /// Sets a new password and ends the account's sessions, but for the one that is kept.
@@ -231,7 +247,12 @@ pub fn upgrade_password_hash(
 }
 
 /// Gives another username.
-pub fn set_username(connection: &Connection, id: PublicId, username: Username, by: &By) -> Result<User, JobError> {
+pub fn set_username(
+    connection: &Connection,
+    id: PublicId,
+    username: Username,
+    by: &By,
+) -> Result<User, JobError> {
     let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
     if user.username.as_ref() == Some(&username) {
         return Ok(user);
@@ -254,7 +275,12 @@ pub fn set_username(connection: &Connection, id: PublicId, username: Username, b
 }
 
 /// Gives another status, another role, or both.
-pub fn change(connection: &Connection, id: PublicId, change: UserChange, by: &By) -> Result<User, JobError> {
+pub fn change(
+    connection: &Connection,
+    id: PublicId,
+    change: UserChange,
+    by: &By,
+) -> Result<User, JobError> {
     let before = find_by_id(connection, id)?.ok_or_else(not_found)?;
     let role = change.role.unwrap_or(before.role);
     let status = change.status.unwrap_or(before.status);
@@ -308,7 +334,9 @@ pub fn delete(connection: &Connection, id: PublicId, by: &By) -> Result<(), JobE
         ("template", "owner_id"),
     ] {
         connection
-            .prepare_cached(&format!("DELETE FROM {table} WHERE {owner} = (SELECT id FROM user WHERE public_id = ?1)"))?
+            .prepare_cached(&format!(
+                "DELETE FROM {table} WHERE {owner} = (SELECT id FROM user WHERE public_id = ?1)"
+            ))?
             .execute([&id])?;
     }
     connection
@@ -364,20 +392,27 @@ pub fn redeem_reset_code(
     by: &By,
 ) -> Result<Option<User>, JobError> {
     match find_by_reset_code(connection, code, by.at)? {
-        Some(user) => set_password(connection, user.public_id, hash, None, Action::ResetPassword, by).map(Some),
+        Some(user) => {
+            set_password(connection, user.public_id, hash, None, Action::ResetPassword, by)
+                .map(Some)
+        }
         None => Ok(None),
     }
 }
 
 fn forget_reset_code(connection: &Connection, id: PublicId) -> rusqlite::Result<usize> {
     connection
-        .prepare_cached("DELETE FROM reset_code WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)")?
+        .prepare_cached(
+            "DELETE FROM reset_code WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)",
+        )?
         .execute([id.encode(&mut [0; 36])])
 }
 
 /// Forgets the reset codes that have expired.
 pub fn forget_expired_codes(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
-    connection.prepare_cached("DELETE FROM reset_code WHERE expires_at <= ?1")?.execute([now.as_millis()])
+    connection
+        .prepare_cached("DELETE FROM reset_code WHERE expires_at <= ?1")?
+        .execute([now.as_millis()])
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
@@ -403,7 +438,11 @@ pub fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
 }
 
 /// Reads a column that holds one of the domain's values as text.
-pub fn parsed<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+pub fn parsed<T>(
+    row: &Row<'_>,
+    column: usize,
+    parse: impl Fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;
     parse(text).ok_or_else(|| {
         let what = format!("'{text}' is not a value this program writes");

@@ -6,8 +6,8 @@ use super::places::{Order, Place};
 use super::writer::JobError;
 use super::{Conditions, page, page_by_place, places, search, users};
 use crate::domain::{
-    Deadline, InfoUrl, NewWidget, Page, PageRequest, Precondition, Put, Timestamp, Version, Widget, WidgetChange,
-    WidgetFilter, WidgetName, WidgetSort,
+    Deadline, InfoUrl, NewWidget, Page, PageRequest, Precondition, Put, Timestamp, Version, Widget,
+    WidgetChange, WidgetFilter, WidgetName, WidgetSort,
 };
 use crate::error::Error;
 
@@ -26,9 +26,11 @@ macro_rules! tables {
 }
 
 /// The order of creation.
-pub const BY_CREATION: Order = Order { list: "widget.created", table: "widget", column: "id", only: "TRUE" };
+pub const BY_CREATION: Order =
+    Order { list: "widget.created", table: "widget", column: "id", only: "TRUE" };
 /// The order of deadlines.
-pub const BY_DEADLINE: Order = Order { list: "widget.deadline", table: "widget", column: "deadline", only: "TRUE" };
+pub const BY_DEADLINE: Order =
+    Order { list: "widget.deadline", table: "widget", column: "deadline", only: "TRUE" };
 
 /// What is answered where a widget is asked for that is not there.
 pub fn not_found(name: &WidgetName) -> Error {
@@ -40,7 +42,12 @@ pub fn create(connection: &Connection, new: &NewWidget, now: Timestamp) -> Resul
     if insert(connection, new, now)? {
         return Ok(());
     }
-    Err(if find_row(connection, &new.name)?.is_some() { is_taken(&new.name) } else { users::not_found() }.into())
+    Err(if find_row(connection, &new.name)?.is_some() {
+        is_taken(&new.name)
+    } else {
+        users::not_found()
+    }
+    .into())
 }
 
 fn is_taken(name: &WidgetName) -> Error {
@@ -63,7 +70,9 @@ fn insert(connection: &Connection, new: &NewWidget, now: Timestamp) -> rusqlite:
             now.as_millis(),
         ])?;
     if inserted == 1 {
-        for (order, place) in places(connection.last_insert_rowid(), new.deadline.timestamp().as_millis()) {
+        for (order, place) in
+            places(connection.last_insert_rowid(), new.deadline.timestamp().as_millis())
+        {
             places::added(connection, order, place)?;
         }
     }
@@ -82,13 +91,21 @@ fn find_row(connection: &Connection, name: &WidgetName) -> rusqlite::Result<Opti
     connection
         .prepare_cached("SELECT id, deadline, version FROM widget WHERE name = ?1")?
         .query_row([name.as_str()], |row| {
-            Ok(Found { id: row.get(0)?, deadline: row.get(1)?, version: Version::from_stored(row.get(2)?) })
+            Ok(Found {
+                id: row.get(0)?,
+                deadline: row.get(1)?,
+                version: Version::from_stored(row.get(2)?),
+            })
         })
         .optional()
 }
 
 /// The widget of that name, which has to be there and may be changed.
-fn get_row(connection: &Connection, name: &WidgetName, precondition: &Precondition) -> Result<Found, JobError> {
+fn get_row(
+    connection: &Connection,
+    name: &WidgetName,
+    precondition: &Precondition,
+) -> Result<Found, JobError> {
     let found = find_row(connection, name)?.ok_or_else(|| not_found(name))?;
     precondition.check(Some(found.version))?;
     Ok(found)
@@ -109,10 +126,14 @@ pub fn list(
     request: PageRequest,
     now: Timestamp,
 ) -> rusqlite::Result<Page<Widget>> {
-    let owner = filter.owner.as_ref().map(|owner| users::find_row(connection, owner)).transpose()?;
-    let (before, after) =
-        (filter.deadline_before.map(Timestamp::as_millis), filter.deadline_after.map(Timestamp::as_millis));
-    let (overdue, in_time, now) = (filter.overdue == Some(true), filter.overdue == Some(false), now.as_millis());
+    let owner =
+        filter.owner.as_ref().map(|owner| users::find_row(connection, owner)).transpose()?;
+    let (before, after) = (
+        filter.deadline_before.map(Timestamp::as_millis),
+        filter.deadline_after.map(Timestamp::as_millis),
+    );
+    let (overdue, in_time, now) =
+        (filter.overdue == Some(true), filter.overdue == Some(false), now.as_millis());
     let words = filter.search.as_ref().map(search::expression);
     let conditions = Conditions::default()
         .and("w.owner_id = ?", owner.as_ref())
@@ -123,7 +144,15 @@ pub fn list(
         .and("w.id IN (SELECT rowid FROM widget_text WHERE widget_text MATCH ?)", words.as_ref());
     let (order, is_descending) = (order_of(filter.sort.by), filter.sort.is_descending);
     if conditions.is_empty() {
-        return page_by_place(connection, request, order, is_descending, columns!(), (tables!(), "w"), from_row);
+        return page_by_place(
+            connection,
+            request,
+            order,
+            is_descending,
+            columns!(),
+            (tables!(), "w"),
+            from_row,
+        );
     }
     let direction = if is_descending { "DESC" } else { "ASC" };
     page(
@@ -150,7 +179,11 @@ fn places(id: i64, deadline: i64) -> [(Order, Place); 2] {
 }
 
 /// Puts a widget where its new deadline belongs.
-fn move_to(connection: &Connection, Found { id, deadline, .. }: Found, new: i64) -> rusqlite::Result<()> {
+fn move_to(
+    connection: &Connection,
+    Found { id, deadline, .. }: Found,
+    new: i64,
+) -> rusqlite::Result<()> {
     if deadline == new {
         return Ok(());
     }
@@ -217,7 +250,11 @@ pub fn update(
 }
 
 /// Deletes a widget.
-pub fn delete(connection: &Connection, name: &WidgetName, precondition: &Precondition) -> Result<(), JobError> {
+pub fn delete(
+    connection: &Connection,
+    name: &WidgetName,
+    precondition: &Precondition,
+) -> Result<(), JobError> {
     let Found { id, deadline, .. } = get_row(connection, name, precondition)?;
     connection.prepare_cached("DELETE FROM widget WHERE id = ?1")?.execute([id])?;
     for (order, place) in places(id, deadline) {

@@ -37,7 +37,9 @@ pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     super::initialise(&connection)?;
-    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;")?;
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
+    )?;
     Ok(connection)
 }
 
@@ -47,9 +49,16 @@ pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
 pub fn use_write_ahead_log(connection: &Connection) -> Result<(), Error> {
     const ATTEMPTS: usize = 250;
     for _ in 0..ATTEMPTS {
-        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+        match connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
+        {
             Ok(mode) if mode == "wal" => return Ok(()),
-            Ok(mode) => return Err(Error::internal("SQLite offers no write-ahead log here, but only", mode)),
+            Ok(mode) => {
+                return Err(Error::internal(
+                    "SQLite offers no write-ahead log here, but only",
+                    mode,
+                ));
+            }
             Err(error) => match translate(&error) {
                 Error::Busy => std::thread::sleep(Duration::from_millis(20)),
                 other => return Err(other),
@@ -84,7 +93,9 @@ impl Writer {
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Box::new(Pending { work: Some(work), result: None, reply }))?;
-        answer.await.map_err(|_| Error::internal("the writing thread", "it ended without an answer"))?
+        answer
+            .await
+            .map_err(|_| Error::internal("the writing thread", "it ended without an answer"))?
     }
 
     fn enqueue(&self, job: Box<dyn Job>) -> Result<(), Error> {
@@ -291,7 +302,9 @@ mod tests {
             work: impl FnOnce(&Connection) -> Result<T, JobError> + Send + 'static,
         ) -> oneshot::Receiver<Result<T, Error>> {
             let (reply, answer) = oneshot::channel();
-            self.writer.enqueue(Box::new(Pending { work: Some(work), result: None, reply })).unwrap();
+            self.writer
+                .enqueue(Box::new(Pending { work: Some(work), result: None, reply }))
+                .unwrap();
             answer
         }
     }
@@ -367,7 +380,11 @@ mod tests {
             queued.push(subject.queue(insert(i64::try_from(x).unwrap())));
         }
         let (reply, _) = oneshot::channel();
-        let refused = subject.writer.enqueue(Box::new(Pending { work: Some(insert(-1)), result: None, reply }));
+        let refused = subject.writer.enqueue(Box::new(Pending {
+            work: Some(insert(-1)),
+            result: None,
+            reply,
+        }));
         assert!(matches!(refused, Err(Error::Busy)));
         release.send(()).unwrap();
         wait(held).unwrap();
@@ -392,10 +409,9 @@ mod tests {
     fn every_commit_is_synchronised() {
         const FULL: i64 = 2;
         let subject = Subject::new();
-        let level =
-            wait(subject.queue(|connection| {
-                Ok(connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)
-            }));
+        let level = wait(subject.queue(|connection| {
+            Ok(connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)
+        }));
         assert_eq!(level.unwrap(), FULL);
     }
 }

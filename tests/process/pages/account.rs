@@ -36,7 +36,12 @@ fn somebody_chooses_a_username_and_a_password() {
         page.see("#told", "Your password is changed. Every other session has ended.").await;
         assert_eq!(page.value("#current").await, "");
         assert_eq!(elsewhere.get("/auth/user").status, 401);
-        assert_eq!(site.anybody().post("/auth/login", &[("username", "emmy"), ("password", new_password)]).status, 200);
+        assert_eq!(
+            site.anybody()
+                .post("/auth/login", &[("username", "emmy"), ("password", new_password)])
+                .status,
+            200
+        );
         page.go("account").await;
         page.see(".who", "emmy").await;
     });
@@ -91,7 +96,8 @@ fn somebody_sees_where_they_are_signed_in_and_ends_it() {
     let site = Site::new();
     let telephone = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0";
     let login = || {
-        let answer = site.anybody().with("User-Agent", telephone).attempt("employee@example.com", PASSWORD);
+        let answer =
+            site.anybody().with("User-Agent", telephone).attempt("employee@example.com", PASSWORD);
         site.anybody().bearing(answer.body["access_token"].as_str().unwrap())
     };
     let (lost, found) = (login(), site.api("manager"));

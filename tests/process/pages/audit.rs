@@ -6,7 +6,10 @@ use super::Site;
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn an_administrator_reads_what_has_happened() {
     let site = Site::new();
-    let person = site.api("admin").get("/users?q=employee").body["items"][0]["public_id"].as_str().unwrap().to_owned();
+    let person = site.api("admin").get("/users?q=employee").body["items"][0]["public_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let role = site.api("admin").send("PATCH", &format!("/users/{person}"), &[("role", "manager")]);
     assert_eq!(role.status, 200);
     assert_eq!(site.anybody().attempt("employee@example.com", "not the password").status, 401);

@@ -25,7 +25,11 @@ fn serve_another_site() -> u16 {
 fn answer(mut stream: TcpStream) {
     let mut request = [0; 4096];
     let length = stream.read(&mut request).unwrap_or(0);
-    let policy = if request[..length].starts_with(b"GET /silent") { "Referrer-Policy: no-referrer\r\n" } else { "" };
+    let policy = if request[..length].starts_with(b"GET /silent") {
+        "Referrer-Policy: no-referrer\r\n"
+    } else {
+        ""
+    };
     let page = "<!DOCTYPE html><title>Another site</title>";
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n";
     let _ = write!(stream, "{head}{policy}Content-Length: {}\r\n\r\n{page}", page.len());
@@ -45,7 +49,8 @@ fn writes(site: &Site) -> Vec<Attempt> {
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.body[id].as_str().unwrap_or_default().to_owned()
     };
-    let widget = [("name", "ours"), ("info_url", "https://example.com"), ("deadline", "2099-12-31")];
+    let widget =
+        [("name", "ours"), ("info_url", "https://example.com"), ("deadline", "2099-12-31")];
     made("/widgets", &widget, "");
     let task = made("/tasks", &[("title", "ours")], "id");
     made("/templates", &[("name", "ours"), ("body", "ours")], "");
@@ -54,10 +59,15 @@ fn writes(site: &Site) -> Vec<Attempt> {
     let people = admin.get("/users?q=employee").body;
     let person = people["items"][0]["public_id"].as_str().unwrap().to_owned();
     let code = site.command(&["user", "reset-code", "manager@example.com"]);
-    let code = code.split_whitespace().find(|word| word.matches('-').count() == 3).unwrap().to_owned();
+    let code =
+        code.split_whitespace().find(|word| word.matches('-').count() == 3).unwrap().to_owned();
 
     let theirs = |name: &'static str| {
-        fields(&[(name, "theirs"), ("info_url", "https://example.com/theirs"), ("deadline", "2098-12-31")])
+        fields(&[
+            (name, "theirs"),
+            ("info_url", "https://example.com/theirs"),
+            ("deadline", "2098-12-31"),
+        ])
     };
     let credentials = fields(&[("email", "manager@example.com"), ("password", PASSWORD)]);
     let newcomer = fields(&[("email", "theirs@example.com"), ("password", PASSWORD)]);
@@ -84,7 +94,11 @@ fn writes(site: &Site) -> Vec<Attempt> {
         ("POST", "/auth/register".to_owned(), newcomer.clone()),
         ("POST", "/auth/setup".to_owned(), [newcomer, fields(&[("code", &code)])].concat()),
         ("POST", "/auth/login".to_owned(), credentials),
-        ("POST", "/auth/reset".to_owned(), fields(&[("code", &code), ("new_password", new_password)])),
+        (
+            "POST",
+            "/auth/reset".to_owned(),
+            fields(&[("code", &code), ("new_password", new_password)]),
+        ),
         (
             "POST",
             "/auth/password".to_owned(),
@@ -105,8 +119,13 @@ fn assert_complete(site: &Site, writes: &[Attempt]) {
             expected.clone().count() == given.clone().count()
                 && expected.zip(given).all(|(e, g)| e == g || e.starts_with('{'))
         };
-        for method in ["post", "put", "patch", "delete"].into_iter().filter(|method| operations.get(method).is_some()) {
-            let is_tried = writes.iter().any(|(known, path, _)| known.eq_ignore_ascii_case(method) && fits(path));
+        for method in ["post", "put", "patch", "delete"]
+            .into_iter()
+            .filter(|method| operations.get(method).is_some())
+        {
+            let is_tried = writes
+                .iter()
+                .any(|(known, path, _)| known.eq_ignore_ascii_case(method) && fits(path));
             assert!(is_tried, "{method} {template}");
         }
     }
@@ -114,8 +133,18 @@ fn assert_complete(site: &Site, writes: &[Attempt]) {
 
 /// All that there is, without what tells the time.
 fn look_at_everything(api: &crate::program::Client, site: &Site) -> Vec<Value> {
-    let lists = ["/auth/user", "/auth/keys", "/auth/sessions", "/users", "/widgets", "/tasks", "/templates", "/audit"];
-    let mut seen: Vec<Value> = lists.iter().map(|path| api.get(&format!("{path}?per_page=100")).body).collect();
+    let lists = [
+        "/auth/user",
+        "/auth/keys",
+        "/auth/sessions",
+        "/users",
+        "/widgets",
+        "/tasks",
+        "/templates",
+        "/audit",
+    ];
+    let mut seen: Vec<Value> =
+        lists.iter().map(|path| api.get(&format!("{path}?per_page=100")).body).collect();
     seen.push(api.get("/auth/user").body);
     for account in ["employee", "manager"] {
         seen.push(json!(site.command(&["user", "sessions", &format!("{account}@example.com")])));
@@ -129,7 +158,9 @@ fn look_at_everything(api: &crate::program::Client, site: &Site) -> Vec<Value> {
 fn forget_times(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|name, _| !["time_remaining", "token_expires_in", "last_used_at"].contains(&&**name));
+            fields.retain(|name, _| {
+                !["time_remaining", "token_expires_in", "last_used_at"].contains(&&**name)
+            });
             fields.values_mut().for_each(forget_times);
         }
         Value::Array(items) => items.iter_mut().for_each(forget_times),
@@ -221,14 +252,18 @@ fn pages_of_other_origins_change_nothing() {
             page.browser.page.goto(&elsewhere).await.unwrap();
             let api = format!("{}/api/v1", page.origin);
             // Without the cookie, to register and to log in is what everybody may, from anywhere.
-            let is_anybodys = |path: &str| path.starts_with("/auth/") && path.matches('/').count() == 2;
-            let sent: Vec<_> = writes.iter().filter(|(_, path, _)| has_cookie || !is_anybodys(path)).collect();
+            let is_anybodys =
+                |path: &str| path.starts_with("/auth/") && path.matches('/').count() == 2;
+            let sent: Vec<_> =
+                writes.iter().filter(|(_, path, _)| has_cookie || !is_anybodys(path)).collect();
             assert_eq!(page.run_async(ATTACK, &[json!(api), json!(sent)]).await, sent.len() * 11);
 
             for path in ["/auth/login", "/auth/logout", "/auth/user", "/widgets/ours"] {
-                let (method, _, fields) = writes.iter().rfind(|(_, known, _)| known == path).unwrap();
+                let (method, _, fields) =
+                    writes.iter().rfind(|(_, known, _)| known == path).unwrap();
                 let overriding = ("_method", (*method).to_owned());
-                let fields: Vec<_> = (*method != "POST").then_some(&overriding).into_iter().chain(fields).collect();
+                let fields: Vec<_> =
+                    (*method != "POST").then_some(&overriding).into_iter().chain(fields).collect();
                 page.browser.page.goto(&elsewhere).await.unwrap();
                 page.run(LEAVE, &[json!(format!("{api}{path}")), json!(fields)]).await;
                 page.wait_until("location.origin === arguments[0]", &[json!(page.origin)]).await;
@@ -236,7 +271,11 @@ fn pages_of_other_origins_change_nothing() {
 
             assert_eq!(look_at_everything(&observer, &site), before, "{theirs}");
             page.go("").await;
-            assert_eq!(page.find(".who").await.attr("title").await.unwrap().unwrap(), "admin@example.com", "{theirs}");
+            assert_eq!(
+                page.find(".who").await.attr("title").await.unwrap().unwrap(),
+                "admin@example.com",
+                "{theirs}"
+            );
         }
 
         // The same requests are done where a page of the service sends them.
@@ -250,8 +289,12 @@ fn pages_of_other_origins_change_nothing() {
                 return status;";
             let url = format!("{}/api/v1{path}", site.origin);
             let status = page.run_async(script, &[json!(url), json!(method), json!(fields)]).await;
-            let is_over = ["/auth/setup", "/auth/sessions", "/auth/user"].contains(&&**path) && *method != "PATCH";
-            assert!(status.as_u64().is_some_and(|status| status < 300) || is_over, "{method} {path}: {status}");
+            let is_over = ["/auth/setup", "/auth/sessions", "/auth/user"].contains(&&**path)
+                && *method != "PATCH";
+            assert!(
+                status.as_u64().is_some_and(|status| status < 300) || is_over,
+                "{method} {path}: {status}"
+            );
         }
     });
 }

@@ -73,7 +73,11 @@ fn who_is_signed_out_behind_a_dialog_is_not_taken_away_from_it() {
         begin(page, "kept").await;
         page.devtools("Network.clearBrowserCookies", json!({})).await;
         page.set_offline(false).await;
-        page.wait_until("document.querySelector('#widgets .failed p').innerText.includes('Unauthorized')", &[]).await;
+        page.wait_until(
+            "document.querySelector('#widgets .failed p').innerText.includes('Unauthorized')",
+            &[],
+        )
+        .await;
         assert_eq!(page.value("#editor-name").await, "kept");
         page.press_button("Save").await;
         page.see("#editor .summary", "You are signed out by now.").await;

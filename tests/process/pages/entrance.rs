@@ -8,7 +8,10 @@ async fn assert_registration_refused(page: &Page) {
     page.see("#email-error", "new is not a valid email").await;
     page.see("#username-error", "must have 3 to 32 characters").await;
     page.see("#password-error", "must have at least 8 characters").await;
-    assert_eq!((page.value("#email").await, page.value("#username").await), ("new".to_owned(), "x".to_owned()));
+    assert_eq!(
+        (page.value("#email").await, page.value("#username").await),
+        ("new".to_owned(), "x".to_owned())
+    );
     page.see_focus("email").await;
 }
 
@@ -136,16 +139,23 @@ fn with_a_code_somebody_sets_a_new_password() {
     let new_password = "a quiet place by the river";
     let reset = async |page: &Page, account: &str| {
         let code = site.command(&["user", "reset-code", &format!("{account}@example.com")]);
-        let code = code.split_whitespace().find(|word| word.matches('-').count() == 3).unwrap().to_owned();
+        let code =
+            code.split_whitespace().find(|word| word.matches('-').count() == 3).unwrap().to_owned();
         page.go("login").await;
         page.follow("Forgot your password?").await;
-        for (code, password) in [("abcd-efgh-ijkl-mnop", new_password), (&*code, "short"), (&*code, new_password)] {
+        for (code, password) in
+            [("abcd-efgh-ijkl-mnop", new_password), (&*code, "short"), (&*code, new_password)]
+        {
             page.fill("#code", code).await;
             page.fill("#new_password", password).await;
             page.press_button("Set the password").await;
             match (code, password) {
-                (_, "short") => page.see("#new_password-error", "must have at least 8 characters").await,
-                ("abcd-efgh-ijkl-mnop", _) => page.see("#code-error", "is wrong, has been used").await,
+                (_, "short") => {
+                    page.see("#new_password-error", "must have at least 8 characters").await
+                }
+                ("abcd-efgh-ijkl-mnop", _) => {
+                    page.see("#code-error", "is wrong, has been used").await
+                }
                 _ => page.arrive("login?notice=reset").await,
             }
         }
@@ -172,7 +182,10 @@ fn with_scripts_what_is_wrong_is_shown_without_leaving_the_page() {
 
         send_registration(page, "employee@example.com", "", PASSWORD).await;
         page.see("main .error", "employee@example.com is already registered").await;
-        assert!(page.texts("#password-error, #username-error").await.is_empty(), "what was wrong before");
+        assert!(
+            page.texts("#password-error, #username-error").await.is_empty(),
+            "what was wrong before"
+        );
         assert_eq!(page.run("return window.isStill", &[]).await, true);
         send_registration(page, "new@example.com", "", PASSWORD).await;
         page.arrive("").await;

@@ -20,7 +20,11 @@ fn what_is_due_comes_first_and_is_moved_on() {
     let site = Site::new();
     hand_out(&site, "at some time", &[]);
     hand_out(&site, "later", &[("deadline", "2099-12-31")]);
-    let sooner = hand_out(&site, "sooner", &[("deadline", "2099-01-01"), ("description", "It is written here.")]);
+    let sooner = hand_out(
+        &site,
+        "sooner",
+        &[("deadline", "2099-01-01"), ("description", "It is written here.")],
+    );
     assert_eq!(site.api("manager").post("/tasks", &[("title", "a manager's own")]).status, 201);
     site.visit(&["404"], async |page| {
         page.sign_in("employee").await;
@@ -51,9 +55,14 @@ fn what_is_due_comes_first_and_is_moved_on() {
         assert_eq!(site.api("employee").get(&format!("/tasks/{sooner}")).body["status"], "done");
 
         // Somebody else was faster.
-        let later = site.api("manager").get("/tasks?q=later").body["items"][0]["id"].as_str().unwrap().to_owned();
+        let later = site.api("manager").get("/tasks?q=later").body["items"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert_eq!(
-            site.api("manager").send("PATCH", &format!("/tasks/{later}"), &[("status", "cancelled")]).status,
+            site.api("manager")
+                .send("PATCH", &format!("/tasks/{later}"), &[("status", "cancelled")])
+                .status,
             200
         );
         page.press_in_record("later", "Start").await;
@@ -61,7 +70,10 @@ fn what_is_due_comes_first_and_is_moved_on() {
         page.assert_without_barriers().await;
         page.press_button("Close").await;
         assert_eq!(titles(page, "#pending").await, ["at some time"]);
-        let gone = site.api("manager").get("/tasks?q=some+time").body["items"][0]["id"].as_str().unwrap().to_owned();
+        let gone = site.api("manager").get("/tasks?q=some+time").body["items"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert_eq!(site.api("manager").send("DELETE", &format!("/tasks/{gone}"), &[]).status, 204);
         page.press_in_record("at some time", "Start").await;
         page.see("#trouble .summary", "There is no such task.").await;
@@ -86,11 +98,20 @@ fn what_does_not_fit_and_what_is_missing_leads_on() {
 
         for n in 1..=6 {
             hand_out(&site, &format!("task {n}"), &[("deadline", &format!("2099-01-0{n}"))]);
-            assert_eq!(site.api("admin").try_add_widget(&format!("widget-{n}")).unwrap().status, 201);
+            assert_eq!(
+                site.api("admin").try_add_widget(&format!("widget-{n}")).unwrap().status,
+                201
+            );
         }
         page.sign_in("employee").await;
-        assert_eq!(titles(page, "#deadlines").await, ["widget-1", "widget-2", "widget-3", "widget-4", "widget-5"]);
-        assert_eq!(titles(page, "#pending").await, ["task 1", "task 2", "task 3", "task 4", "task 5"]);
+        assert_eq!(
+            titles(page, "#deadlines").await,
+            ["widget-1", "widget-2", "widget-3", "widget-4", "widget-5"]
+        );
+        assert_eq!(
+            titles(page, "#pending").await,
+            ["task 1", "task 2", "task 3", "task 4", "task 5"]
+        );
         page.click("#pending .whole a").await;
         page.arrive("tasks?mine=true&status=pending&sort=deadline").await;
         assert_eq!(titles(page, "#tasks").await.len(), 6);
@@ -99,7 +120,10 @@ fn what_does_not_fit_and_what_is_missing_leads_on() {
         page.sign_in("admin").await;
         page.see_none("#waiting").await;
         for (name, said) in [("one", "One account waits"), ("two", "2 accounts wait")] {
-            let fields = [("email", &*format!("{name}@example.com")), ("password", crate::program::PASSWORD)];
+            let fields = [
+                ("email", &*format!("{name}@example.com")),
+                ("password", crate::program::PASSWORD),
+            ];
             assert_eq!(site.anybody().post("/auth/register", &fields).status, 201);
             page.go("").await;
             page.see("#waiting", said).await;

@@ -69,7 +69,8 @@ fn payloads() -> Vec<String> {
 fn lines(payloads: &[String], most: usize) -> Vec<String> {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let line = |(n, text): (usize, &String)| {
-        let line: String = text.chars().filter(|c| !c.is_control() && !turns(*c)).take(most - 4).collect();
+        let line: String =
+            text.chars().filter(|c| !c.is_control() && !turns(*c)).take(most - 4).collect();
         format!("{} {n}", line.trim())
     };
     payloads.iter().enumerate().map(line).collect()
@@ -96,13 +97,17 @@ async fn turn_all_pages(page: &Page, css: &str) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     loop {
         page.assert_nothing_is_too_wide().await;
-        let script = "return [...document.querySelectorAll(arguments[0])].map((part) => part.textContent)";
-        let texts: Vec<String> = serde_json::from_value(page.run(script, &[json!(css)]).await).unwrap();
+        let script =
+            "return [...document.querySelectorAll(arguments[0])].map((part) => part.textContent)";
+        let texts: Vec<String> =
+            serde_json::from_value(page.run(script, &[json!(css)]).await).unwrap();
         assert!(!texts.is_empty(), "{css}");
         seen.extend(texts);
         let next = "const [next] = document.querySelectorAll('.pages .next'); return next?.checkVisibility() ? next.href : null";
         match page.run(next, &[]).await {
-            Value::String(next) => page.go(next.trim_start_matches(&page.origin).trim_start_matches('/')).await,
+            Value::String(next) => {
+                page.go(next.trim_start_matches(&page.origin).trim_start_matches('/')).await
+            }
             _ => return seen,
         }
         page.look_at_logs().await;
@@ -122,7 +127,11 @@ fn whatever_is_in_a_record_is_shown_as_text() {
     let (titles, names) = (lines(&payloads, 255), lines(&payloads, 100));
     let manager = site.api("manager");
     for (title, description) in titles.iter().zip(&payloads) {
-        let fields = [("title", &**title), ("description", description), ("assignee", "manager@example.com")];
+        let fields = [
+            ("title", &**title),
+            ("description", description),
+            ("assignee", "manager@example.com"),
+        ];
         assert_created(&manager.post("/tasks", &fields));
     }
     for (name, body) in names.iter().zip(&payloads) {
@@ -173,12 +182,19 @@ fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
     let (names, addresses) = (lines(&payloads, 100), addresses(&payloads));
     let urls: Vec<String> = names
         .iter()
-        .map(|name| format!("https://example.com/{name}").replace([' ', '\\'], "").chars().take(255).collect())
+        .map(|name| {
+            format!("https://example.com/{name}")
+                .replace([' ', '\\'], "")
+                .chars()
+                .take(255)
+                .collect()
+        })
         .filter(|url: &String| !url.contains(char::is_whitespace))
         .collect();
     let (admin, employee) = (site.api("admin"), site.api("employee"));
     for (n, url) in urls.iter().enumerate() {
-        let fields = [("name", &*format!("widget-{n}")), ("info_url", url), ("deadline", "2099-12-31")];
+        let fields =
+            [("name", &*format!("widget-{n}")), ("info_url", url), ("deadline", "2099-12-31")];
         assert_created(&admin.post("/widgets", &fields));
     }
     assert!(urls.len() > 150);
@@ -187,7 +203,9 @@ fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
         assert_created(&api.post("/auth/keys", &[("name", name), ("scope", "read")]));
     }
     for address in addresses.iter().step_by(8) {
-        assert_created(&site.anybody().post("/auth/register", &[("email", address), ("password", PASSWORD)]));
+        assert_created(
+            &site.anybody().post("/auth/register", &[("email", address), ("password", PASSWORD)]),
+        );
     }
     // Those who fail to come in are in the audit, and those who do are in the list of sessions.
     for address in addresses.iter().skip(1).step_by(4) {
@@ -196,7 +214,13 @@ fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
     }
     for name in names.iter().step_by(4) {
         let client: String = name.chars().filter(|c| ('\x20'..'\x7f').contains(c)).collect();
-        assert_eq!(site.anybody().with("User-Agent", &client).attempt("admin@example.com", PASSWORD).status, 200);
+        assert_eq!(
+            site.anybody()
+                .with("User-Agent", &client)
+                .attempt("admin@example.com", PASSWORD)
+                .status,
+            200
+        );
     }
     site.visit(&[], async |page| {
         page.look(Look::Narrow).await;
@@ -206,7 +230,11 @@ fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
         assert_eq!(shown.len(), urls.len());
         for (address, css, given) in [
             ("people", ".records .name", addresses.iter().step_by(8).cloned().collect::<Vec<_>>()),
-            ("audit?action=session.start", ".records .name", addresses.iter().skip(1).step_by(4).cloned().collect()),
+            (
+                "audit?action=session.start",
+                ".records .name",
+                addresses.iter().skip(1).step_by(4).cloned().collect(),
+            ),
             ("account", "#keys .name", names.iter().step_by(2).cloned().collect()),
         ] {
             page.go(address).await;
@@ -236,7 +264,8 @@ fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
 }
 
 /// The forms that show once more what was typed, and where.
-const FORMS: [(&str, &str); 3] = [("login", "#login"), ("register", "#username"), ("reset", "#code")];
+const FORMS: [(&str, &str); 3] =
+    [("login", "#login"), ("register", "#username"), ("reset", "#code")];
 
 /// Types a text everywhere in the form that is shown, and sends it as a browser without scripts does.
 const SEND: &str = r#"

@@ -14,7 +14,11 @@ async fn tab_to(page: &Page, name: &str) {
         page.press(&[Key::Tab]).await;
         if page.run(script, &[json!(name)]).await == true {
             // Whoever goes by the keyboard sees where they are.
-            assert_eq!(page.run("return document.activeElement.matches(':focus-visible')", &[]).await, true, "{name}");
+            assert_eq!(
+                page.run("return document.activeElement.matches(':focus-visible')", &[]).await,
+                true,
+                "{name}"
+            );
             return;
         }
     }

@@ -121,6 +121,9 @@ fn signing_out_in_one_tab_signs_out_all_of_them() {
         page.arrive("").await;
         page.turn_to_tab(1).await;
         page.go("account").await;
-        assert_eq!(page.run("return document.querySelector('.who').title", &[]).await, json!("manager@example.com"));
+        assert_eq!(
+            page.run("return document.querySelector('.who').title", &[]).await,
+            json!("manager@example.com")
+        );
     });
 }

@@ -69,7 +69,8 @@ fn every_dialog_can_be_read_and_used_however_it_is_looked_at() {
                 page.press_button(label).await;
             }
             page.see("dialog", "").await;
-            let name = buttons.join("-").to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+            let name =
+                buttons.join("-").to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
             look_at(page, &format!("{address}-{name}")).await;
         }
     });
@@ -80,9 +81,12 @@ fn every_dialog_can_be_read_and_used_however_it_is_looked_at() {
 fn every_page_of_a_new_service_can_be_read_and_used_however_it_is_looked_at() {
     let (site, setup) = Site::without_accounts();
     site.visit(&["404"], async |page| {
-        for (address, name) in
-            [("login", "login-new"), (&*setup, "setup"), ("setup/none", "setup-wrong"), ("no", "problem")]
-        {
+        for (address, name) in [
+            ("login", "login-new"),
+            (&*setup, "setup"),
+            ("setup/none", "setup-wrong"),
+            ("no", "problem"),
+        ] {
             page.go(address).await;
             look_at(page, name).await;
         }
@@ -104,8 +108,11 @@ fn add_records(site: &Site) {
     let admin = site.api("admin");
     for n in 1..=12 {
         let deadline = format!("2099-01-{n:02}");
-        let fields =
-            [("name", &*format!("widget-{n}")), ("info_url", "https://example.com/more"), ("deadline", &*deadline)];
+        let fields = [
+            ("name", &*format!("widget-{n}")),
+            ("info_url", "https://example.com/more"),
+            ("deadline", &*deadline),
+        ];
         assert_eq!(admin.post("/widgets", &fields).status, 201);
         for assignee in ["employee@example.com", "manager@example.com", "admin@example.com"] {
             let title = format!("Count the widgets, part {n}");
@@ -122,8 +129,15 @@ fn add_records(site: &Site) {
         let api = site.api(who);
         for n in 1..=12 {
             let body = "Dear all,\n\nthis is what was done, and this is what is next.\n".repeat(n);
-            assert_eq!(api.post("/templates", &[("name", &*format!("Report {n}")), ("body", &*body)]).status, 201);
+            assert_eq!(
+                api.post("/templates", &[("name", &*format!("Report {n}")), ("body", &*body)])
+                    .status,
+                201
+            );
         }
-        assert_eq!(api.post("/auth/keys", &[("name", "nightly report"), ("scope", "read")]).status, 201);
+        assert_eq!(
+            api.post("/auth/keys", &[("name", "nightly report"), ("scope", "read")]).status,
+            201
+        );
     }
 }

@@ -45,7 +45,8 @@ impl Site {
         }
         for role in ["admin", "manager", "employee"] {
             let email = format!("{role}@example.com");
-            let output = place.run(&["user", "add", &email, "--role", role, "--password-stdin"], PASSWORD);
+            let output =
+                place.run(&["user", "add", &email, "--role", role, "--password-stdin"], PASSWORD);
             assert!(output.status.success(), "{}", text(&output.stderr));
         }
         Self::of(place)
@@ -56,8 +57,10 @@ impl Site {
         let site = Self::of(Place::new());
         let setup = {
             let server = site.server.borrow();
-            let links =
-                server.iter().flat_map(|server| &server.said).filter_map(|line| line.trim().strip_prefix(&site.origin));
+            let links = server
+                .iter()
+                .flat_map(|server| &server.said)
+                .filter_map(|line| line.trim().strip_prefix(&site.origin));
             links.map(|link| link.trim_start_matches('/').to_owned()).next_back().expect("a link")
         };
         (site, setup)
@@ -112,7 +115,12 @@ impl Site {
         });
     }
 
-    async fn visit_with(&self, browser: Browser, expected: &[&str], visit: impl AsyncFnOnce(&Page)) {
+    async fn visit_with(
+        &self,
+        browser: Browser,
+        expected: &[&str],
+        visit: impl AsyncFnOnce(&Page),
+    ) {
         let page = Page::new(browser, self.origin.clone());
         visit(&page).await;
         page.look_at_logs().await;
@@ -120,17 +128,24 @@ impl Site {
         assert!(!log.requests.is_empty());
         // What is part of the page or of the browser itself does not leave the machine.
         let stays = |address: &String| {
-            [&*format!("{}/", self.origin), "data:", "blob:", "chrome:"].iter().any(|start| address.starts_with(start))
+            [&*format!("{}/", self.origin), "data:", "blob:", "chrome:"]
+                .iter()
+                .any(|start| address.starts_with(start))
         };
         let elsewhere: Vec<_> = log.requests.iter().filter(|address| !stays(address)).collect();
         assert!(elsewhere.is_empty(), "{elsewhere:?}");
         let is_expected = |complaint: &&String| {
-            complaint.contains("Failed to load resource") && expected.iter().any(|part| complaint.contains(part))
+            complaint.contains("Failed to load resource")
+                && expected.iter().any(|part| complaint.contains(part))
         };
-        let unexpected: Vec<_> = log.complaints.iter().filter(|complaint| !is_expected(complaint)).collect();
+        let unexpected: Vec<_> =
+            log.complaints.iter().filter(|complaint| !is_expected(complaint)).collect();
         assert!(unexpected.is_empty(), "{unexpected:#?}");
         for part in expected {
-            assert!(log.complaints.iter().any(|complaint| complaint.contains(part)), "{part} did not happen");
+            assert!(
+                log.complaints.iter().any(|complaint| complaint.contains(part)),
+                "{part} did not happen"
+            );
         }
         page.browser.page.clone().close().await.unwrap();
     }
@@ -170,7 +185,8 @@ const IS_SETTLED: &str = "document.readyState === 'complete' && !document.queryS
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// The parts that match the first argument and are shown.
-const SHOWN: &str = "[...document.querySelectorAll(arguments[0])].filter((part) => part.checkVisibility())";
+const SHOWN: &str =
+    "[...document.querySelectorAll(arguments[0])].filter((part) => part.checkVisibility())";
 
 impl Page {
     pub fn new(browser: Browser, origin: String) -> Self {
@@ -194,7 +210,8 @@ impl Page {
         let complaints = self.complaints().await;
         let mut log = self.log.borrow_mut();
         log.requests.extend(requests);
-        log.complaints.extend(complaints.iter().map(|entry| entry["message"].as_str().unwrap().to_owned()));
+        log.complaints
+            .extend(complaints.iter().map(|entry| entry["message"].as_str().unwrap().to_owned()));
     }
 
     /// Waits until a text stands where it belongs.
@@ -217,7 +234,11 @@ impl Page {
     /// Puts a value into an input as it is, which for a date or a long text is not how it is typed.
     pub async fn set(&self, css: &str, value: &str) {
         self.find(css).await;
-        self.run("document.querySelector(arguments[0]).value = arguments[1]", &[json!(css), json!(value)]).await;
+        self.run(
+            "document.querySelector(arguments[0]).value = arguments[1]",
+            &[json!(css), json!(value)],
+        )
+        .await;
     }
 
     /// Waits until nothing of a kind is shown.
@@ -233,7 +254,8 @@ impl Page {
 
     /// The texts of all parts of a kind that are shown.
     pub async fn texts(&self, css: &str) -> Vec<String> {
-        let texts = self.run(&format!("return {SHOWN}.map((part) => part.innerText)"), &[json!(css)]).await;
+        let texts =
+            self.run(&format!("return {SHOWN}.map((part) => part.innerText)"), &[json!(css)]).await;
         serde_json::from_value(texts).unwrap()
     }
 
@@ -252,7 +274,8 @@ impl Page {
         self.settle().await;
         let css = "dialog[open] button, body:not(:has(dialog[open])) button";
         self.see(css, label).await;
-        let script = format!("return {SHOWN}.find((part) => part.innerText.trim() === arguments[1])");
+        let script =
+            format!("return {SHOWN}.find((part) => part.innerText.trim() === arguments[1])");
         self.click_what(&script, &[json!(css), json!(label)]).await;
     }
 
@@ -282,7 +305,11 @@ impl Page {
 
     /// Waits until the page at an address below the root is shown, and nothing is on its way any more.
     pub async fn arrive(&self, address: &str) {
-        self.wait_until("location.href === arguments[0]", &[json!(format!("{}/{address}", self.origin))]).await;
+        self.wait_until(
+            "location.href === arguments[0]",
+            &[json!(format!("{}/{address}", self.origin))],
+        )
+        .await;
         self.settle().await;
     }
 

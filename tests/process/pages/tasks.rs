@@ -15,7 +15,11 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
     site.visit(&["400", "412"], async |page| {
         page.sign_in("manager").await;
         page.go("tasks").await;
-        page.see("#tasks .empty", "There are no tasks yet. Hand out the first one with “New task”.").await;
+        page.see(
+            "#tasks .empty",
+            "There are no tasks yet. Hand out the first one with “New task”.",
+        )
+        .await;
         page.press_button("New task").await;
         page.see_focus("editor-name").await;
         page.press_button("Save").await;
@@ -37,9 +41,12 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
         page.go("tasks").await;
         page.see(".records > li", "Count the widgets").await;
         assert!(page.texts("#add, .edit, .delete").await.is_empty(), "for managers");
-        for (button, stage) in
-            [("Start", "In progress"), ("Put back", "To do"), ("Done", "Done"), ("Reopen", "In progress")]
-        {
+        for (button, stage) in [
+            ("Start", "In progress"),
+            ("Put back", "To do"),
+            ("Done", "Done"),
+            ("Reopen", "In progress"),
+        ] {
             page.press_in_record("Count the widgets", button).await;
             page.see("#told", &format!("{stage}: Count the widgets")).await;
             page.see(".records .stage", stage).await;
@@ -56,8 +63,14 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
         assert_eq!(page.value("#editor-assignee").await, "employee@example.com");
         assert_eq!(page.value("#editor-status").await, "in_progress");
         // Somebody else changes it meanwhile.
-        let id = site.api("manager").get("/tasks").body["items"][0]["id"].as_str().unwrap().to_owned();
-        assert_eq!(site.api("admin").send("PATCH", &format!("/tasks/{id}"), &[("status", "pending")]).status, 200);
+        let id =
+            site.api("manager").get("/tasks").body["items"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(
+            site.api("admin")
+                .send("PATCH", &format!("/tasks/{id}"), &[("status", "pending")])
+                .status,
+            200
+        );
         page.fill("#editor-description", "").await;
         page.press_button("Save").await;
         page.see("#editor .summary", "changed").await;
@@ -70,11 +83,18 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
         page.see("#told", "Changed: Count them again").await;
         page.see(".records > li", "for nobody yet").await;
         let changed = site.api("manager").get(&format!("/tasks/{id}")).body;
-        assert_eq!((&changed["deadline"], &changed["assignee"]), (&serde_json::Value::Null, &serde_json::Value::Null));
-        assert_eq!((&changed["status"], &changed["description"]), (&"cancelled".into(), &"All of them.".into()));
+        assert_eq!(
+            (&changed["deadline"], &changed["assignee"]),
+            (&serde_json::Value::Null, &serde_json::Value::Null)
+        );
+        assert_eq!(
+            (&changed["status"], &changed["description"]),
+            (&"cancelled".into(), &"All of them.".into())
+        );
 
         page.press_in_record("Count them again", "Delete").await;
-        page.see("#confirm-question", "Delete the task “Count them again”? This cannot be undone.").await;
+        page.see("#confirm-question", "Delete the task “Count them again”? This cannot be undone.")
+            .await;
         page.press_button("Delete").await;
         page.see("#told", "Deleted: Count them again").await;
         page.see("#tasks .empty", "There are no tasks yet.").await;
@@ -128,7 +148,11 @@ fn everybody_finds_the_tasks_that_they_may_see() {
         page.go("tasks").await;
         page.press_button("New task").await;
         page.fill("#editor-assignee", "emp").await;
-        page.wait_until("document.querySelector('#accounts option')?.value === 'employee@example.com'", &[]).await;
+        page.wait_until(
+            "document.querySelector('#accounts option')?.value === 'employee@example.com'",
+            &[],
+        )
+        .await;
         page.assert_without_barriers().await;
     });
 }

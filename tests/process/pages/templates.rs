@@ -21,7 +21,10 @@ fn somebody_keeps_reads_changes_and_deletes_a_text() {
         page.press_button("Save").await;
         page.see("#told", "Added: 50% of a/b?").await;
         page.see(".records .text", "Dear all,").await;
-        assert_eq!(site.api("employee").get("/templates").body["items"][0]["body"], "Dear all,\n\nthis is it.");
+        assert_eq!(
+            site.api("employee").get("/templates").body["items"][0]["body"],
+            "Dear all,\n\nthis is it."
+        );
 
         page.press_button("New template").await;
         page.fill("#editor-name", "50% of a/b?").await;
@@ -45,7 +48,10 @@ fn somebody_keeps_reads_changes_and_deletes_a_text() {
         page.press_button("Save").await;
         page.see("#told", "Changed: report").await;
         page.see(".records .name", "report").await;
-        assert_eq!(site.api("employee").get("/templates/report").body["body"], "Dear all,\n\nthis is it.");
+        assert_eq!(
+            site.api("employee").get("/templates/report").body["body"],
+            "Dear all,\n\nthis is it."
+        );
 
         page.press_in_record("report", "Delete").await;
         page.see("#confirm-question", "Delete the template “report”?").await;
@@ -59,7 +65,10 @@ fn somebody_keeps_reads_changes_and_deletes_a_text() {
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn nobody_else_sees_them_and_a_lost_session_loses_no_text() {
     let site = Site::new();
-    assert_eq!(site.api("employee").post("/templates", &[("name", "mine"), ("body", "alone")]).status, 201);
+    assert_eq!(
+        site.api("employee").post("/templates", &[("name", "mine"), ("body", "alone")]).status,
+        201
+    );
     site.visit(&["412"], async |page| {
         page.sign_in("admin").await;
         page.go("templates").await;
@@ -71,7 +80,10 @@ fn nobody_else_sees_them_and_a_lost_session_loses_no_text() {
         page.go("templates").await;
         page.press_in_record("mine", "Edit").await;
         page.see("#editor-body", "alone").await;
-        assert_eq!(site.api("employee").send("PATCH", "/templates/mine", &[("body", "elsewhere")]).status, 200);
+        assert_eq!(
+            site.api("employee").send("PATCH", "/templates/mine", &[("body", "elsewhere")]).status,
+            200
+        );
         page.fill("#editor-body", "here").await;
         page.press_button("Save").await;
         page.see("#editor .summary", "changed").await;

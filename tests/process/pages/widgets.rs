@@ -60,7 +60,10 @@ fn an_administrator_adds_changes_and_deletes_a_widget() {
         page.press_button("Save").await;
         page.see("#told", "south-star is changed.").await;
         page.see(".records > li", "south-star").await;
-        assert_eq!(page.find(".records a").await.prop("href").await.unwrap().unwrap(), "https://example.com/south");
+        assert_eq!(
+            page.find(".records a").await.prop("href").await.unwrap().unwrap(),
+            "https://example.com/south"
+        );
         let stored = site.api("employee").get("/widgets/south-star").body;
         assert_eq!(stored["deadline_iso8601"], "2098-01-01T23:59:59+00:00");
 
@@ -95,7 +98,10 @@ fn what_somebody_else_has_changed_meanwhile_is_not_lost() {
         page.press_button("Save").await;
         page.see("#editor .summary", "changed").await;
         page.assert_without_barriers().await;
-        assert_eq!(site.api("admin").get("/widgets/shared").body["info_url"], "https://example.com/elsewhere");
+        assert_eq!(
+            site.api("admin").get("/widgets/shared").body["info_url"],
+            "https://example.com/elsewhere"
+        );
 
         page.press_button("Cancel").await;
         page.see_none("dialog").await;
@@ -193,7 +199,11 @@ fn what_cannot_be_shown_says_why_and_can_be_tried_again() {
 
         page.block(&["*/api/v1/widgets*"]).await;
         page.go("widgets").await;
-        page.see("#widgets .failed", "The service cannot be reached. Please check your connection.").await;
+        page.see(
+            "#widgets .failed",
+            "The service cannot be reached. Please check your connection.",
+        )
+        .await;
         page.block(&[]).await;
         site.stop();
         page.press_button("Try again").await;
