@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use widgetd::domain::{
-    Actor, By, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, PublicId,
-    Role, Sort, Status, Timestamp, WidgetFilter, WidgetName, WidgetSort,
+    Actor, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, RequestContext,
+    Role, Sort, Status, Timestamp, UserId, WidgetFilter, WidgetName, WidgetSort,
 };
 use widgetd::store::{self, IfAbsent, Store};
 
@@ -32,12 +32,12 @@ fn main() {
         let start = Instant::now();
         let many = fill(&folder.path().join("large.db"), large).await;
         println!("filled with {large} widgets in {:.0} s\n", start.elapsed().as_secs_f64());
-        for (by, name) in
+        for (key, name) in
             [(WidgetSort::CreatedAt, "created_at"), (WidgetSort::Deadline, "deadline")]
         {
             for is_descending in [false, true] {
                 let filter =
-                    WidgetFilter { sort: Sort { by, is_descending }, ..WidgetFilter::default() };
+                    WidgetFilter { sort: Sort { key, is_descending }, ..WidgetFilter::default() };
                 println!("sort={}{name}", if is_descending { "-" } else { "" });
                 let mut base = None;
                 for (what, store, size) in [("1000", &small, 1_000), ("all", &many, large)] {
@@ -70,8 +70,8 @@ async fn cost(store: &Arc<dyn Store>, filter: &WidgetFilter, request: PageReques
 
 async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
     let store = store::open(path, IfAbsent::Create).expect("a store");
-    let by = By::local(Actor::CommandLine, NOW);
-    let owner = PublicId::generate();
+    let context = RequestContext::local(Actor::CommandLine, NOW);
+    let owner = UserId::generate();
     let new = NewUser {
         public_id: owner,
         email: Email::parse("bench@example.org").expect("an address"),
@@ -80,10 +80,10 @@ async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
         status: Status::Active,
         password_hash: PasswordHash::from_phc(String::new()),
     };
-    store.create_user(new, None, &by).await.expect("an account");
+    store.create_user(new, None, &context).await.expect("an account");
     let tasks: Vec<_> = (0..256)
         .map(|task| {
-            let (store, by) = (Arc::clone(&store), by.clone());
+            let (store, context) = (Arc::clone(&store), context.clone());
             tokio::spawn(async move {
                 for n in (task..widgets).step_by(256) {
                     // A thousand days, in no order.
@@ -97,7 +97,7 @@ async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
                         deadline: Deadline::from_stored(day),
                         owner,
                     };
-                    store.create_widget(new, &by).await.expect("a widget");
+                    store.create_widget(new, &context).await.expect("a widget");
                 }
             })
         })

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use rocket::{Build, Rocket};
 
-use crate::accounts::{Accounts, Hasher, Hashing, Limits, Sessions, SetupCode, SigningKey, Tokens};
+use crate::accounts::{
+    Accounts, Hasher, HashingMode, Limits, Sessions, SetupCode, SigningKey, Tokens,
+};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
@@ -25,7 +27,7 @@ pub async fn build(
     let key = SigningKey::load_or_create(&SigningKey::path_beside(&config.database))?;
     let installation = store.get_installation_id().await?;
     let tokens = Tokens::new(&key, &installation, config.access_token_seconds)?;
-    let hashing = Hashing::Behind { threads: config.hashing_threads() };
+    let hashing = HashingMode::Background { threads: config.hashing_threads() };
     let services = Services {
         accounts: accounts(config, Arc::clone(&store), &clock, hashing)?
             .with_setup_code(setup_code),
@@ -48,7 +50,7 @@ pub fn accounts(
     config: &Config,
     store: Arc<dyn Store>,
     clock: &Clock,
-    hashing: Hashing,
+    hashing: HashingMode,
 ) -> Result<Accounts, Error> {
     let hasher = Hasher::start(config.argon2, hashing)?;
     let limits = Limits::new(config.throttle, clock);

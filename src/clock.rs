@@ -54,9 +54,12 @@ impl Clock {
     }
 
     /// Moves a fixed clock forward; the system's clock is left alone.
-    pub fn advance(&self, by: Duration) {
+    pub fn advance(&self, context: Duration) {
         if let Self::Fixed(millis) = self {
-            millis.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+            millis.fetch_add(
+                i64::try_from(context.as_millis()).unwrap_or(i64::MAX),
+                Ordering::SeqCst,
+            );
         }
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    AllowedOrigins, Email, MAX_PASSWORD_CHARS, PasswordPolicy, PublicUrl, Registration,
+    AllowedOrigins, Email, MAX_PASSWORD_CHARS, PasswordPolicy, PublicUrl, RegistrationPolicy,
     TrustedProxies,
 };
 use crate::error::Error;
@@ -58,7 +58,7 @@ impl Default for Settings {
             password_min_score: 2,
             argon2_memory_kib: 19_456,
             argon2_passes: 2,
-            registration: Registration::Open.as_str().to_owned(),
+            registration: RegistrationPolicy::Open.as_str().to_owned(),
             throttle: true,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
@@ -108,7 +108,7 @@ pub struct Config {
     /// What hashing a password costs.
     pub argon2: Argon2Settings,
     /// Who may register.
-    pub registration: Registration,
+    pub registration: RegistrationPolicy,
     /// Whether attempts to log in and the like are limited.
     pub throttle: bool,
     /// Who is believed about where a request is from.
@@ -159,7 +159,7 @@ impl Config {
         let settings: Settings = figment.extract().map_err(|error| bad_settings(&error))?;
         let rocket: rocket::Config = figment.extract().map_err(|error| bad_settings(&error))?;
         settings.check()?;
-        let registration = Registration::read(&settings.registration)
+        let registration = RegistrationPolicy::read(&settings.registration)
             .map_err(|why| wrong_setting("registration", why))?;
         let trusted_proxies = TrustedProxies::parse(&settings.trusted_proxies)
             .map_err(|why| wrong_setting("trusted_proxies", why))?;
@@ -419,7 +419,7 @@ mod tests {
             jail.set_env("WIDGETD_ADMIN_EMAIL", "ann@example.com");
             jail.set_env("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password");
             let config = Config::load(&Overrides::default()).unwrap();
-            assert_eq!(config.registration, Registration::Approval);
+            assert_eq!(config.registration, RegistrationPolicy::Approval);
             assert!(config.allowed_origins.allow("https://app.example.org"));
             let client =
                 config.trusted_proxies.client([127, 0, 0, 1].into(), ["192.0.2.1"].into_iter());

@@ -36,7 +36,7 @@ impl FieldErrors {
 
 /// Why a bearer token was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenProblem {
+pub enum TokenError {
     /// The request carried none.
     Missing,
     /// It was genuine, and its `exp` has passed.
@@ -59,20 +59,20 @@ pub enum Error {
     /// The input is wrong; every field at fault is named.
     Invalid(FieldErrors),
     /// The account is unknown or the password is wrong; which of the two is not told.
-    Credentials,
+    WrongCredentials,
     /// The bearer token does not prove who is calling.
-    Token(TokenProblem),
+    Token(TokenError),
     /// Who is calling is known, and may not do this. The text says why.
     Forbidden(String),
     /// There is no such thing, or the caller may not see it. The text names it.
     NotFound(String),
     /// Too many attempts were made, and this one was not even looked at.
-    TooMany {
+    RateLimited {
         /// After how many seconds the next one is.
         retry_after: u64,
     },
     /// The record is not in the state that the request asks for.
-    Changed,
+    PreconditionFailed,
     /// The request contradicts what is stored. The text says with what.
     Conflict(String),
     /// A bounded queue is full or the database is locked; the same request may succeed in a moment.
@@ -108,24 +108,24 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
-            Self::Credentials => f.write_str("email or password does not match"),
-            Self::Token(TokenProblem::Missing) => f.write_str("Unauthorized"),
-            Self::Token(TokenProblem::Expired) => f.write_str("Access token expired. Please log in again."),
-            Self::Token(TokenProblem::Invalid) => f.write_str("Invalid token. Please log in again."),
-            Self::Token(TokenProblem::Revoked) => f.write_str("Token blacklisted. Please log in again."),
-            Self::Token(TokenProblem::UnknownKey) => f.write_str("Unknown API key. It may have been revoked."),
-            Self::Token(TokenProblem::ExpiredKey) => f.write_str("API key expired."),
-            Self::Token(TokenProblem::StoppedKey) => f.write_str("The account of this API key is not active."),
+            Self::WrongCredentials => f.write_str("email or password does not match"),
+            Self::Token(TokenError::Missing) => f.write_str("Unauthorized"),
+            Self::Token(TokenError::Expired) => f.write_str("Access token expired. Please log in again."),
+            Self::Token(TokenError::Invalid) => f.write_str("Invalid token. Please log in again."),
+            Self::Token(TokenError::Revoked) => f.write_str("Token blacklisted. Please log in again."),
+            Self::Token(TokenError::UnknownKey) => f.write_str("Unknown API key. It may have been revoked."),
+            Self::Token(TokenError::ExpiredKey) => f.write_str("API key expired."),
+            Self::Token(TokenError::StoppedKey) => f.write_str("The account of this API key is not active."),
             Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) | Self::Internal(text) => {
                 f.write_str(text)
             }
-            Self::TooMany { retry_after } if *retry_after < 120 => {
+            Self::RateLimited { retry_after } if *retry_after < 120 => {
                 write!(f, "Too many attempts. Please try again in {retry_after} seconds.")
             }
-            Self::TooMany { retry_after } => {
+            Self::RateLimited { retry_after } => {
                 write!(f, "Too many attempts. Please try again in {} minutes.", retry_after.div_ceil(60))
             }
-            Self::Changed => f.write_str(
+            Self::PreconditionFailed => f.write_str(
                 "It has changed meanwhile, or is not in the state that was asked for. Please read it again.",
             ),
             Self::Busy => f.write_str("The service is busy. Please try again in a moment."),

@@ -58,14 +58,14 @@ type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
 /// On which threads hashing is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hashing {
+pub enum HashingMode {
     /// On so many, which run only while nothing else wants their core.
-    Behind {
+    Background {
         /// How many.
         threads: usize,
     },
     /// On one like any other: somebody waits for it, and nobody is served.
-    InForeground,
+    Foreground,
 }
 
 /// A handle to the hashing threads. They end when the last handle is gone.
@@ -77,10 +77,10 @@ impl Hasher {
     /// Starts threads that hash at the given cost.
     ///
     /// Fails when the cost is not one that Argon2 allows, or no thread can be started.
-    pub fn start(settings: Argon2Settings, hashing: Hashing) -> Result<Self, Error> {
+    pub fn start(settings: Argon2Settings, hashing: HashingMode) -> Result<Self, Error> {
         let (threads, gives_way) = match hashing {
-            Hashing::Behind { threads } => (threads.max(1), true),
-            Hashing::InForeground => (1, false),
+            HashingMode::Background { threads } => (threads.max(1), true),
+            HashingMode::Foreground => (1, false),
         };
         let params =
             settings.params().map_err(|cause| Error::internal("the Argon2 settings", cause))?;
@@ -382,7 +382,7 @@ mod tests {
     #[test]
     fn a_full_queue_is_busy_and_a_panicking_job_harms_no_other() {
         let hasher =
-            Hasher::start(Argon2Settings { memory_kib: 64, passes: 1 }, Hashing::InForeground)
+            Hasher::start(Argon2Settings { memory_kib: 64, passes: 1 }, HashingMode::Foreground)
                 .unwrap();
         block_on(async {
             assert!(matches!(

@@ -17,7 +17,7 @@ use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
-use crate::domain::{Network, PublicId, Role};
+use crate::domain::{Network, Role, UserId};
 use crate::error::Error;
 
 /// How many may try at once, and after how many seconds there is room for one more.
@@ -59,7 +59,7 @@ struct All {
     per_network: Limit<Network>,
     per_account: Limit<Subject>,
     registrations: Limit<Network>,
-    writes: Limit<PublicId>,
+    writes: Limit<UserId>,
     lines: Limit<Network>,
 }
 
@@ -79,7 +79,7 @@ impl Limits {
 
     /// Takes the places of an attempt on an account, which `subject` names (its id, or the name that
     /// no account has). Where somebody logged in to it from there before, guesses from elsewhere do
-    /// not count against them. [`Error::TooMany`] where there is no place.
+    /// not count against them. [`Error::RateLimited`] where there is no place.
     pub fn take_attempt(
         &self,
         subject: impl Hash,
@@ -101,7 +101,7 @@ impl Limits {
         Ok(Attempt(Some(Taken { all, subject, network, is_known })))
     }
 
-    /// Takes the place of an attempt that names no account. [`Error::TooMany`] where there is none.
+    /// Takes the place of an attempt that names no account. [`Error::RateLimited`] where there is none.
     pub fn take_anonymous_attempt(&self, network: Network) -> Result<(), Error> {
         self.0.as_ref().map_or(Ok(()), |all| all.per_network.take(network))
     }
@@ -113,7 +113,7 @@ impl Limits {
         }
     }
 
-    /// Takes the place of a registration. [`Error::TooMany`] where there is none.
+    /// Takes the place of a registration. [`Error::RateLimited`] where there is none.
     pub fn take_registration(&self, network: Network) -> Result<(), Error> {
         self.0.as_ref().map_or(Ok(()), |all| all.registrations.take(network))
     }
@@ -125,8 +125,8 @@ impl Limits {
         }
     }
 
-    /// Takes the place of a write, or a login, of an account. [`Error::TooMany`] where there is none.
-    pub fn take_write(&self, user: PublicId, role: Role) -> Result<(), Error> {
+    /// Takes the place of a write, or a login, of an account. [`Error::RateLimited`] where there is none.
+    pub fn take_write(&self, user: UserId, role: Role) -> Result<(), Error> {
         self.0.as_ref().filter(|_| !role.is_admin()).map_or(Ok(()), |all| all.writes.take(user))
     }
 
@@ -193,7 +193,7 @@ impl<K: Clone + Eq + Hash> Limit<K> {
         self.limiter.check_key(&key).map_err(|refusal| {
             let wait = refusal.wait_time_from(self.limiter.clock().now());
             let whole_seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            Error::TooMany { retry_after: whole_seconds.max(1) }
+            Error::RateLimited { retry_after: whole_seconds.max(1) }
         })
     }
 
@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn an_account_writes_as_a_script_does_and_an_administrator_as_much_as_they_want() {
         let (clock, limits) = subject();
-        let user = PublicId::generate();
+        let user = UserId::generate();
         let write = |role| let_through(10_000, |_| limits.take_write(user, role).is_ok());
         assert_eq!(write(Role::Employee), 300);
         clock.advance(Duration::from_secs(10));

@@ -11,19 +11,19 @@ mod tokens;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-pub use self::hasher::{Argon2Settings, Hasher, Hashing};
+pub use self::hasher::{Argon2Settings, Hasher, HashingMode};
 pub use self::limits::Limits;
 pub use self::secrets::read_reset_code;
 pub use self::sessions::{AccessToken, Caller, Sessions, create_key};
-pub use self::setup::{FirstAccount, SetupCode};
+pub use self::setup::{FirstAdminDetails, SetupCode};
 pub use self::signing_key::SigningKey;
 pub use self::tokens::Tokens;
 
 use self::setup::Setup;
 use crate::domain::{
-    AccountRef, Action, Actor, Authority, By, Credentials, Email, Failure, Login, Network,
-    NewPassword, NewUser, Password, PasswordHash, PasswordPolicy, PublicId, Registration, Role,
-    Secret, SessionId, Status, Target, Timestamp, User, Username,
+    Action, Actor, Authority, Email, Failure, LoginName, Network, NewPassword, NewUser, Password,
+    PasswordHash, PasswordPolicy, RegistrationPolicy, RequestContext, Role, Secret, SessionId,
+    Status, StoredCredentials, Target, Timestamp, User, UserId, UserRef, Username,
 };
 use crate::error::Error;
 use crate::store::Store;
@@ -33,7 +33,7 @@ pub const RESET_CODE_SECONDS: i64 = 3_600;
 
 /// What somebody wants an account to be.
 #[derive(Debug)]
-pub struct NewAccount {
+pub struct UserDetails {
     /// To log in with.
     pub email: Email,
     /// To log in with as well.
@@ -48,7 +48,7 @@ pub struct Accounts {
     hasher: Hasher,
     policy: PasswordPolicy,
     limits: Limits,
-    registration: Registration,
+    registration: RegistrationPolicy,
     setup: Setup,
 }
 
@@ -60,13 +60,13 @@ impl Accounts {
         hasher: Hasher,
         policy: PasswordPolicy,
         limits: Limits,
-        registration: Registration,
+        registration: RegistrationPolicy,
     ) -> Self {
         Self { store, hasher, policy, limits, registration, setup: Setup::default() }
     }
 
     /// Who may register.
-    pub fn registration(&self) -> Registration {
+    pub fn registration(&self) -> RegistrationPolicy {
         self.registration
     }
 
@@ -99,8 +99,8 @@ impl Accounts {
     /// [`Error::Forbidden`] where nobody may register.
     pub fn check_registration(&self) -> Result<(), Error> {
         match self.registration {
-            Registration::Open | Registration::Approval => Ok(()),
-            Registration::Closed => {
+            RegistrationPolicy::Open | RegistrationPolicy::Approval => Ok(()),
+            RegistrationPolicy::Closed => {
                 let why = "Registration is closed. Please ask an administrator for an account.";
                 Err(Error::Forbidden(why.to_owned()))
             }
@@ -108,14 +108,14 @@ impl Accounts {
     }
 
     /// Judges the password of somebody who wants to register, which takes a place.
-    /// [`Error::TooMany`] where too many came from there.
+    /// [`Error::RateLimited`] where too many came from there.
     pub async fn judge_registration(
         &self,
         password: Password,
         names: Vec<String>,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Result<NewPassword, String>, Error> {
-        let network = network_of(by);
+        let network = network_of(context);
         self.limits.take_registration(network)?;
         self.judge(password, names).await.inspect_err(|error| {
             if matches!(error, Error::Busy) {
@@ -124,7 +124,7 @@ impl Accounts {
         })
     }
 
-    /// Takes a place for something that an account writes. [`Error::TooMany`] where it has written
+    /// Takes a place for something that an account writes. [`Error::RateLimited`] where it has written
     /// too much.
     pub fn admit_write(&self, authority: Authority) -> Result<(), Error> {
         self.limits.take_write(authority.user, authority.role)
@@ -134,41 +134,46 @@ impl Accounts {
     /// with and the account need not wait for approval. [`Error::Conflict`] where a name is taken.
     pub async fn register(
         &self,
-        new: NewAccount,
+        new: UserDetails,
         sessions: Option<&Sessions>,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Option<AccessToken>, Error> {
-        let id = PublicId::generate();
-        let by = By { actor: Actor::Account(id), ..by.clone() };
+        let id = UserId::generate();
+        let context = RequestContext { actor: Actor::User(id), ..context.clone() };
         let (status, start) = match self.registration {
-            Registration::Open => {
-                let issue = |sessions: &Sessions| sessions.issue(id, Role::Employee, &by);
+            RegistrationPolicy::Open => {
+                let issue = |sessions: &Sessions| sessions.issue(id, Role::Employee, &context);
                 (Status::Active, sessions.map(issue).transpose()?)
             }
-            Registration::Approval | Registration::Closed => (Status::Pending, None),
+            RegistrationPolicy::Approval | RegistrationPolicy::Closed => (Status::Pending, None),
         };
         let (token, session) = start.unzip();
         let new = self.prepare(id, new, Role::Employee, status).await?;
-        self.store.create_user(new, session, &by).await?;
+        self.store.create_user(new, session, &context).await?;
         Ok(token)
     }
 
     /// Makes an active account for somebody else. [`Error::Conflict`] where a name is taken.
-    pub async fn add(&self, new: NewAccount, role: Role, by: &By) -> Result<User, Error> {
-        let new = self.prepare(PublicId::generate(), new, role, Status::Active).await?;
-        self.store.create_user(new, None, by).await
+    pub async fn add(
+        &self,
+        new: UserDetails,
+        role: Role,
+        context: &RequestContext,
+    ) -> Result<User, Error> {
+        let new = self.prepare(UserId::generate(), new, role, Status::Active).await?;
+        self.store.create_user(new, None, context).await
     }
 
     async fn prepare(
         &self,
-        public_id: PublicId,
-        new: NewAccount,
+        public_id: UserId,
+        new: UserDetails,
         role: Role,
         status: Status,
     ) -> Result<NewUser, Error> {
-        let NewAccount { email, username, password } = new;
+        let UserDetails { email, username, password } = new;
         // The store decides; asking first spares the hashing for an address that is taken already.
-        let taken = AccountRef::Login(Login::Email(email.clone()));
+        let taken = UserRef::LoginName(LoginName::Email(email.clone()));
         if self.store.find_credentials(&taken, None).await?.is_some() {
             return Err(Error::Conflict(format!("{email} is already registered")));
         }
@@ -177,18 +182,29 @@ impl Accounts {
         Ok(NewUser { public_id, email, username, role, status, password_hash })
     }
 
-    /// Checks a login. [`Error::Credentials`] where the account is unknown or the password wrong,
+    /// Checks a login. [`Error::WrongCredentials`] where the account is unknown or the password wrong,
     /// after the same work for both; [`Error::Forbidden`] where the password is right and the
-    /// account may not log in; [`Error::TooMany`] where the attempt came too soon.
-    pub async fn log_in(&self, login: Login, password: Password, by: &By) -> Result<User, Error> {
-        let account = AccountRef::Login(login);
-        let credentials = self.check_password(&account, password, Action::LogIn, by).await?;
+    /// account may not log in; [`Error::RateLimited`] where the attempt came too soon.
+    pub async fn log_in(
+        &self,
+        login: LoginName,
+        password: Password,
+        context: &RequestContext,
+    ) -> Result<User, Error> {
+        let account = UserRef::LoginName(login);
+        let credentials = self.check_password(&account, password, Action::LogIn, context).await?;
         let user = credentials.user;
         self.limits.take_write(user.public_id, user.role)?;
         if let Some(obstacle) = user.status.obstacle_to_login() {
-            let target = Target::Account(user.public_id);
-            self.note_failure(Action::LogIn, target, user.email.as_str(), user.status.as_str(), by)
-                .await?;
+            let target = Target::User(user.public_id);
+            self.record_failure(
+                Action::LogIn,
+                target,
+                user.email.as_str(),
+                user.status.as_str(),
+                context,
+            )
+            .await?;
             return Err(Error::Forbidden(obstacle.to_owned()));
         }
         Ok(user)
@@ -198,12 +214,12 @@ impl Accounts {
     /// gives it back where the password is right. Renews the hash where the settings rose.
     async fn check_password(
         &self,
-        account: &AccountRef,
+        account: &UserRef,
         password: Password,
         action: Action,
-        by: &By,
-    ) -> Result<Credentials, Error> {
-        let network = network_of(by);
+        context: &RequestContext,
+    ) -> Result<StoredCredentials, Error> {
+        let network = network_of(context);
         let found = self.store.find_credentials(account, Some(network)).await?;
         let id = found.as_ref().map(|credentials| credentials.user.public_id);
         let is_known = found.as_ref().is_some_and(|credentials| credentials.knows_network);
@@ -211,8 +227,8 @@ impl Accounts {
             Some(id) => self.limits.take_attempt(id, network, is_known),
             None => self.limits.take_attempt(account.folded(), network, false),
         };
-        let attempt =
-            attempt.inspect_err(|_| self.log_throttled(by, &shown(account, found.as_ref())))?;
+        let attempt = attempt
+            .inspect_err(|_| self.log_rate_limited(context, &shown(account, found.as_ref())))?;
 
         let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
         let checked = self
@@ -234,8 +250,8 @@ impl Accounts {
         let shown = shown(account, found.as_ref());
         let Some(credentials) = found.filter(|_| matches) else {
             let reason = if id.is_some() { "wrong_password" } else { "unknown_account" };
-            self.note_failure(action, Target::of(account, id), &shown, reason, by).await?;
-            return Err(Error::Credentials);
+            self.record_failure(action, Target::of(account, id), &shown, reason, context).await?;
+            return Err(Error::WrongCredentials);
         };
         attempt.succeeded();
         if let Some(new) = upgraded {
@@ -254,35 +270,43 @@ impl Accounts {
     /// [`Error::Invalid`] where the present one is wrong or the new one too weak.
     pub async fn change_password(
         &self,
-        user: PublicId,
+        user: UserId,
         current: Password,
         new: Password,
         kept: SessionId,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let user =
-            self.confirm(user, "current_password", current, Action::ChangePassword, by).await?;
+        let user = self
+            .confirm(user, "current_password", current, Action::ChangePassword, context)
+            .await?;
         let hash = self.hash_new("new_password", new, &user).await?;
-        self.store.set_password(user.public_id, hash, Some(kept), by).await.map(drop)
+        self.store.set_password(user.public_id, hash, Some(kept), context).await.map(drop)
     }
 
     /// Deletes the account of somebody who knows its password.
-    pub async fn delete(&self, user: PublicId, password: Password, by: &By) -> Result<(), Error> {
-        let user = self.confirm(user, "password", password, Action::Delete, by).await?;
-        self.store.delete_user(user.public_id, by).await
+    pub async fn delete(
+        &self,
+        user: UserId,
+        password: Password,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        let user = self.confirm(user, "password", password, Action::Delete, context).await?;
+        self.store.delete_user(user.public_id, context).await
     }
 
     async fn confirm(
         &self,
-        user: PublicId,
+        user: UserId,
         field: &'static str,
         password: Password,
         action: Action,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error> {
-        match self.check_password(&AccountRef::Id(user), password, action, by).await {
+        match self.check_password(&UserRef::Id(user), password, action, context).await {
             Ok(credentials) => Ok(credentials.user),
-            Err(Error::Credentials) => Err(Error::invalid(field, "is not the account's password")),
+            Err(Error::WrongCredentials) => {
+                Err(Error::invalid(field, "is not the account's password"))
+            }
             Err(error) => Err(error),
         }
     }
@@ -303,23 +327,23 @@ impl Accounts {
         &self,
         user: &User,
         password: NewPassword,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error> {
         let hash = self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
-        self.store.set_password(user.public_id, hash, None, by).await
+        self.store.set_password(user.public_id, hash, None, context).await
     }
 
     /// Makes a code with which the account's owner can set a new password, once, for an hour.
     pub async fn create_reset_code(
         &self,
-        user: PublicId,
-        by: &By,
+        user: UserId,
+        context: &RequestContext,
     ) -> Result<(Secret, User, Timestamp), Error> {
         let code = secrets::new_code()?;
-        let expires_at = by.at.plus_seconds(RESET_CODE_SECONDS);
+        let expires_at = context.at.plus_seconds(RESET_CODE_SECONDS);
         let user = self
             .store
-            .create_reset_code(user, secrets::hash_of_code(&code), expires_at, by)
+            .create_reset_code(user, secrets::hash_of_code(&code), expires_at, context)
             .await?;
         Ok((code, user, expires_at))
     }
@@ -330,77 +354,79 @@ impl Accounts {
         &self,
         code: &Secret,
         new: Password,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error> {
-        let network = network_of(by);
-        self.limits.take_anonymous_attempt(network).inspect_err(|_| self.log_throttled(by, "-"))?;
+        let network = network_of(context);
+        self.limits
+            .take_anonymous_attempt(network)
+            .inspect_err(|_| self.log_rate_limited(context, "-"))?;
         let code = secrets::hash_of_code(code);
-        let Some(user) = self.store.find_user_by_reset_code(&code, by.at).await? else {
-            return Err(self.wrong_code(Action::ResetPassword, by).await);
+        let Some(user) = self.store.find_user_by_reset_code(&code, context.at).await? else {
+            return Err(self.wrong_code(Action::ResetPassword, context).await);
         };
         let hash = self.hash_new("new_password", new, &user).await.inspect_err(|error| {
             if matches!(error, Error::Busy) {
                 self.limits.forgive_anonymous_attempt(network);
             }
         })?;
-        let by = By { actor: Actor::Account(user.public_id), ..by.clone() };
-        let Some(user) = self.store.redeem_reset_code(code, hash, &by).await? else {
-            return Err(self.wrong_code(Action::ResetPassword, &by).await);
+        let context = RequestContext { actor: Actor::User(user.public_id), ..context.clone() };
+        let Some(user) = self.store.redeem_reset_code(code, hash, &context).await? else {
+            return Err(self.wrong_code(Action::ResetPassword, &context).await);
         };
         self.limits.forgive_anonymous_attempt(network);
         Ok(user)
     }
 
-    async fn wrong_code(&self, action: Action, by: &By) -> Error {
-        match self.note_failure(action, Target::Unknown, "-", "wrong_code", by).await {
+    async fn wrong_code(&self, action: Action, context: &RequestContext) -> Error {
+        match self.record_failure(action, Target::Unknown, "-", "wrong_code", context).await {
             Ok(()) => Error::invalid("code", "is wrong, has been used, or has expired"),
             Err(error) => error,
         }
     }
 
     /// Notes in the log that an attempt was not looked at, unless it has told of enough of them.
-    fn log_throttled(&self, by: &By, account: &str) {
-        if self.limits.may_log(network_of(by)) {
-            log_failure(by, account, "throttled");
+    fn log_rate_limited(&self, context: &RequestContext, account: &str) {
+        if self.limits.may_log(network_of(context)) {
+            log_failure(context, account, "throttled");
         }
     }
 
     /// Notes a failure in the log, for fail2ban, and in the audit.
-    async fn note_failure(
+    async fn record_failure(
         &self,
         action: Action,
         target: Target,
         account: &str,
         reason: &'static str,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        log_failure(by, account, reason);
-        self.store.record_failure(Failure { action, target, reason }, by).await
+        log_failure(context, account, reason);
+        self.store.record_failure(Failure { action, target, reason }, context).await
     }
 }
 
 /// The one line of the log that stays as it is, because other programs match it.
-fn log_failure(by: &By, account: &str, reason: &str) {
-    log::warn!("auth.fail ip={} account={account} reason={reason}", address_of(by));
+fn log_failure(context: &RequestContext, account: &str, reason: &str) {
+    log::warn!("auth.fail ip={} account={account} reason={reason}", address_of(context));
 }
 
 /// How the log names the account of an attempt: by its address; never by what somebody typed where a
 /// username belongs or that hardly is an address, which may be a password.
-fn shown(account: &AccountRef, found: Option<&Credentials>) -> String {
+fn shown(account: &UserRef, found: Option<&StoredCredentials>) -> String {
     match (found, account) {
         (Some(credentials), _) => credentials.user.email.as_str().to_owned(),
-        (None, AccountRef::Login(Login::Email(email))) if email.has_dotted_domain() => {
+        (None, UserRef::LoginName(LoginName::Email(email))) if email.has_dotted_domain() => {
             email.as_str().to_owned()
         }
         (None, _) => "-".to_owned(),
     }
 }
 
-fn network_of(by: &By) -> Network {
-    Network::of(address_of(by))
+fn network_of(context: &RequestContext) -> Network {
+    Network::of(address_of(context))
 }
 
 /// What comes over no network counts as one address.
-fn address_of(by: &By) -> IpAddr {
-    by.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+fn address_of(context: &RequestContext) -> IpAddr {
+    context.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }

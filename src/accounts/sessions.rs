@@ -7,10 +7,10 @@ use super::secrets::{self, KEY_PREFIX};
 use super::tokens::Tokens;
 use crate::clock::Clock;
 use crate::domain::{
-    Actor, ApiKey, Authority, By, Credential, KeyId, KeyName, KeyScope, NewApiKey, NewSession,
-    Proof, PublicId, Role, Secret, SessionId, Timestamp, User,
+    Actor, ApiKey, Authority, Credential, KeyId, KeyName, KeyScope, NewApiKey, NewSession, Proof,
+    RequestContext, Role, Secret, SessionId, Timestamp, User, UserId,
 };
-use crate::error::{Error, TokenProblem};
+use crate::error::{Error, TokenError};
 use crate::store::Store;
 
 /// A token just issued.
@@ -48,22 +48,25 @@ impl Sessions {
     /// A token, and the session that must be stored before anybody is given it.
     pub fn issue(
         &self,
-        user: PublicId,
+        user: UserId,
         role: Role,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(AccessToken, NewSession), Error> {
-        let session =
-            NewSession { id: SessionId::generate(), user, expires_at: self.tokens.expiry(by.at) };
-        let text = self.tokens.sign(user, session.id, role.is_admin(), by.at)?;
+        let session = NewSession {
+            id: SessionId::generate(),
+            user,
+            expires_at: self.tokens.expiry(context.at),
+        };
+        let text = self.tokens.sign(user, session.id, role.is_admin(), context.at)?;
         Ok((AccessToken { text, expires_in: self.tokens.life_seconds() }, session))
     }
 
     /// Starts a session of an account as it was when its password was checked.
-    /// [`Error::Credentials`] where it was disabled or given another password since.
-    pub async fn start(&self, user: &User, by: &By) -> Result<AccessToken, Error> {
-        let (token, session) = self.issue(user.public_id, user.role, by)?;
-        let by = By { actor: Actor::Account(user.public_id), ..by.clone() };
-        self.store.start_session(session, user.token_epoch, &by).await?;
+    /// [`Error::WrongCredentials`] where it was disabled or given another password since.
+    pub async fn start(&self, user: &User, context: &RequestContext) -> Result<AccessToken, Error> {
+        let (token, session) = self.issue(user.public_id, user.role, context)?;
+        let context = RequestContext { actor: Actor::User(user.public_id), ..context.clone() };
+        self.store.start_session(session, user.token_epoch, &context).await?;
         Ok(token)
     }
 
@@ -83,7 +86,7 @@ impl Sessions {
             .store
             .find_session_authority(verified.subject, verified.session)
             .await?
-            .ok_or(Error::Token(TokenProblem::Revoked))?;
+            .ok_or(Error::Token(TokenError::Revoked))?;
         let credential =
             Credential::Session { id: verified.session, expires_at: verified.expires_at };
         Ok(Caller { authority, proof: Proof { credential, at_least: Role::Employee } })
@@ -91,13 +94,13 @@ impl Sessions {
 
     async fn authenticate_key(&self, key: &str, now: Timestamp) -> Result<Caller, Error> {
         let found = self.store.find_key_authority(&secrets::hash_of_key(key)).await?;
-        let key = found.ok_or(Error::Token(TokenProblem::UnknownKey))?;
-        let authority = key.owner.ok_or(Error::Token(TokenProblem::StoppedKey))?;
+        let key = found.ok_or(Error::Token(TokenError::UnknownKey))?;
+        let authority = key.owner.ok_or(Error::Token(TokenError::StoppedKey))?;
         if key.has_expired(now) {
-            return Err(Error::Token(TokenProblem::ExpiredKey));
+            return Err(Error::Token(TokenError::ExpiredKey));
         }
-        if key.use_is_news(now) {
-            self.note_use(key.id, now);
+        if key.should_record_use(now) {
+            self.record_use(key.id, now);
         }
         let credential =
             Credential::Key { id: key.id, scope: key.scope, expires_at: key.expires_at };
@@ -106,13 +109,13 @@ impl Sessions {
 
     /// Notes the use of a key, unless somebody is at it already. Nobody waits for that, and a request
     /// is no worse for its failure.
-    fn note_use(&self, key: KeyId, now: Timestamp) {
+    fn record_use(&self, key: KeyId, now: Timestamp) {
         if !lock(&self.noting).insert(key) {
             return;
         }
         let (store, noting) = (Arc::clone(&self.store), Arc::clone(&self.noting));
         tokio::spawn(async move {
-            match store.note_key_use(key, now).await {
+            match store.record_key_use(key, now).await {
                 Ok(()) | Err(Error::Busy) => {}
                 Err(error) => log::warn!("cannot note the use of an API key: {error}"),
             }
@@ -129,14 +132,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Makes an API key for an account. The secret is in no other place than in this answer.
 pub async fn create_key(
     store: &dyn Store,
-    owner: PublicId,
+    owner: UserId,
     name: KeyName,
     scope: KeyScope,
     expires_at: Option<Timestamp>,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<(Secret, ApiKey), Error> {
     let secret = secrets::new_key()?;
     let hash = secrets::hash_of_key(secret.reveal());
     let new = NewApiKey { id: KeyId::generate(), owner, name, scope, hash, expires_at };
-    Ok((secret, store.create_key(new, by).await?))
+    Ok((secret, store.create_key(new, context).await?))
 }

@@ -3,16 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::secrets::{hash_of_code, new_code, read_code};
-use super::{AccessToken, Accounts, NewAccount, Sessions, network_of};
+use super::{AccessToken, Accounts, Sessions, UserDetails, network_of};
 use crate::domain::{
-    Action, Actor, By, Email, Password, PublicId, Role, Secret, SecretHash, Status, Username,
-    check_no_administrator,
+    Action, Actor, Email, Password, RequestContext, Role, Secret, SecretHash, Status, UserId,
+    Username, check_no_administrator,
 };
 use crate::error::Error;
 
 /// What somebody wants the first administrator's account to be.
 #[derive(Debug)]
-pub struct FirstAccount {
+pub struct FirstAdminDetails {
     /// To log in with.
     pub email: Email,
     /// To log in with as well.
@@ -74,35 +74,37 @@ impl Accounts {
     /// Makes the first administrator, who has the setup code, and logs them in. The code is good
     /// until that was done. [`Error::Invalid`] where the code is wrong or used, or the password too
     /// weak; [`Error::Conflict`] where there is an administrator, or a name is taken;
-    /// [`Error::TooMany`] where too many wrong codes came from there.
+    /// [`Error::RateLimited`] where too many wrong codes came from there.
     pub async fn set_up(
         &self,
         code: &SetupCode,
-        new: FirstAccount,
+        new: FirstAdminDetails,
         sessions: &Sessions,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<AccessToken, Error> {
-        let network = network_of(by);
-        self.limits.take_anonymous_attempt(network).inspect_err(|_| self.log_throttled(by, "-"))?;
+        let network = network_of(context);
+        self.limits
+            .take_anonymous_attempt(network)
+            .inspect_err(|_| self.log_rate_limited(context, "-"))?;
         if !self.setup.is_good(code) {
-            return Err(self.wrong_code(Action::Register, by).await);
+            return Err(self.wrong_code(Action::Register, context).await);
         }
         self.limits.forgive_anonymous_attempt(network);
         // The store decides; asking first spares whoever is late a new password.
         check_no_administrator(self.store.has_administrator().await?)?;
 
-        let FirstAccount { email, username, password } = new;
+        let FirstAdminDetails { email, username, password } = new;
         let names = [Some(email.as_str()), username.as_ref().map(Username::as_str)];
         let names = names.into_iter().flatten().map(str::to_owned).collect();
         let password =
             self.judge(password, names).await?.map_err(|why| Error::invalid("password", why))?;
-        let id = PublicId::generate();
-        let by = By { actor: Actor::Account(id), ..by.clone() };
-        let (token, session) = sessions.issue(id, Role::Admin, &by)?;
+        let id = UserId::generate();
+        let context = RequestContext { actor: Actor::User(id), ..context.clone() };
+        let (token, session) = sessions.issue(id, Role::Admin, &context)?;
         let new = self
-            .prepare(id, NewAccount { email, username, password }, Role::Admin, Status::Active)
+            .prepare(id, UserDetails { email, username, password }, Role::Admin, Status::Active)
             .await?;
-        self.store.create_first_administrator(new, session, &by).await?;
+        self.store.create_first_administrator(new, session, &context).await?;
         // Nobody could use it once more; this tells those who try that it was used.
         self.setup.is_used.store(true, Ordering::Relaxed);
         Ok(token)

@@ -7,8 +7,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, crypto, encode};
 use serde::{Deserialize, Serialize};
 
 use super::SigningKey;
-use crate::domain::{PublicId, SessionId, Timestamp};
-use crate::error::{Error, TokenProblem};
+use crate::domain::{SessionId, Timestamp, UserId};
+use crate::error::{Error, TokenError};
 
 /// What a token says. `admin` is for the client to read; the server never trusts it.
 #[derive(Serialize, Deserialize)]
@@ -26,7 +26,7 @@ struct Claims {
 #[derive(Clone, Debug)]
 pub struct Verified {
     /// The account.
-    pub subject: PublicId,
+    pub subject: UserId,
     /// The session that the token is of.
     pub session: SessionId,
     /// When it expires.
@@ -125,7 +125,7 @@ impl Tokens {
     /// A token for a session of `subject`.
     pub fn sign(
         &self,
-        subject: PublicId,
+        subject: UserId,
         session: SessionId,
         admin: bool,
         now: Timestamp,
@@ -141,21 +141,21 @@ impl Tokens {
         encode(&self.header, &claims, &self.encoding_key).map_err(signing_failed)
     }
 
-    /// Reads a token. Every way of not being one of ours is the same [`TokenProblem::Invalid`].
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Verified>, TokenProblem> {
+    /// Reads a token. Every way of not being one of ours is the same [`TokenError::Invalid`].
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Verified>, TokenError> {
         let verified = match self.remembered.find(token) {
             Some(verified) => verified,
-            None => self.read(token).ok_or(TokenProblem::Invalid)?,
+            None => self.read(token).ok_or(TokenError::Invalid)?,
         };
         // "On or after which the JWT MUST NOT be accepted" (RFC 7519 section 4.1.4).
-        if now < verified.expires_at { Ok(verified) } else { Err(TokenProblem::Expired) }
+        if now < verified.expires_at { Ok(verified) } else { Err(TokenError::Expired) }
     }
 
     /// Reads a token that is genuine and whole, and remembers it.
     fn read(&self, token: &str) -> Option<Arc<Verified>> {
         let claims = self.genuine_claims(token)?;
         let verified = Arc::new(Verified {
-            subject: PublicId::parse(&claims.sub)?,
+            subject: UserId::parse(&claims.sub)?,
             session: SessionId::parse(&claims.jti)?,
             expires_at: Timestamp::from_seconds(claims.exp),
         });
@@ -222,7 +222,7 @@ mod tests {
 
     fn claims(tokens: &Tokens) -> Value {
         json!({
-            "sub": PublicId::generate().to_string(), "iat": NOW.as_seconds(), "exp": NOW.as_seconds() + 60,
+            "sub": UserId::generate().to_string(), "iat": NOW.as_seconds(), "exp": NOW.as_seconds() + 60,
             "jti": SessionId::generate().to_string(), "iss": tokens.issuer, "admin": false,
         })
     }
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_token_reads_back_until_its_very_last_second() {
         let tokens = tokens();
-        let subject = PublicId::generate();
+        let subject = UserId::generate();
         let token = tokens.sign(subject, SessionId::generate(), false, NOW).unwrap();
         let verified = tokens.verify(&token, NOW).unwrap();
         assert_eq!(verified.subject, subject);
@@ -249,13 +249,13 @@ mod tests {
         assert!(tokens.verify(&token, Timestamp::from_millis(end - 1)).is_ok());
         assert_eq!(
             tokens.verify(&token, Timestamp::from_millis(end)).unwrap_err(),
-            TokenProblem::Expired
+            TokenError::Expired
         );
     }
 
     #[test]
     fn header_and_claims_are_exactly_the_documented_ones() {
-        let token = tokens().sign(PublicId::generate(), SessionId::generate(), true, NOW).unwrap();
+        let token = tokens().sign(UserId::generate(), SessionId::generate(), true, NOW).unwrap();
         let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let mut header = names(decoded_part(&token, 0));
         header.sort();
@@ -281,35 +281,35 @@ mod tests {
             let mut wrong = claims(&tokens);
             wrong[claim] = value;
             let token = forge(&tokens, &tokens.header, &wrong);
-            assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenProblem::Invalid, "{claim}");
+            assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid, "{claim}");
         }
     }
 
     #[test]
     fn what_is_remembered_of_a_token_is_good_for_that_token_alone() {
         let tokens = tokens();
-        let token = tokens.sign(PublicId::generate(), SessionId::generate(), false, NOW).unwrap();
+        let token = tokens.sign(UserId::generate(), SessionId::generate(), false, NOW).unwrap();
         for _ in 0..2 {
             assert!(tokens.verify(&token, NOW).is_ok());
         }
         // The same signature, and so the same place, behind other claims.
         let (message, signature) = token.rsplit_once('.').unwrap();
         let changed = format!("{}A.{signature}", &message[..message.len() - 1]);
-        assert_eq!(tokens.verify(&changed, NOW).unwrap_err(), TokenProblem::Invalid);
+        assert_eq!(tokens.verify(&changed, NOW).unwrap_err(), TokenError::Invalid);
         assert_eq!(
             tokens_of_another_installation().verify(&token, NOW).unwrap_err(),
-            TokenProblem::Invalid
+            TokenError::Invalid
         );
         // Remembered or not, its time runs out.
         let late = Timestamp::from_seconds(NOW.as_seconds() + 3_600);
-        assert_eq!(tokens.verify(&token, late).unwrap_err(), TokenProblem::Expired);
+        assert_eq!(tokens.verify(&token, late).unwrap_err(), TokenError::Expired);
     }
 
     #[test]
     fn far_more_tokens_than_are_remembered_are_all_told_apart() {
         let tokens = tokens();
         let signed: Vec<_> = (0..REMEMBERED * 3)
-            .map(|_| PublicId::generate())
+            .map(|_| UserId::generate())
             .map(|subject| {
                 (subject, tokens.sign(subject, SessionId::generate(), false, NOW).unwrap())
             })
@@ -334,18 +334,18 @@ mod tests {
         hs512.alg = Algorithm::HS512;
         for header in [other_kid, no_kid, hs512] {
             let token = forge(&tokens, &header, &claims(&tokens));
-            assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenProblem::Invalid);
+            assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
         }
         let stranger = Tokens::new(&key(2), "installation", 3_600).unwrap();
-        let token = stranger.sign(PublicId::generate(), SessionId::generate(), true, NOW).unwrap();
-        assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenProblem::Invalid);
+        let token = stranger.sign(UserId::generate(), SessionId::generate(), true, NOW).unwrap();
+        assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
     }
 
     #[test]
     fn expiry_is_told_by_our_clock_not_by_the_library() {
         let tokens = tokens();
         let past = Timestamp::from_seconds(1_000);
-        let token = tokens.sign(PublicId::generate(), SessionId::generate(), false, past).unwrap();
+        let token = tokens.sign(UserId::generate(), SessionId::generate(), false, past).unwrap();
         assert!(get_current_timestamp() > 10_000);
         assert!(tokens.verify(&token, past).is_ok());
     }

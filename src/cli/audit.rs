@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::terminal::{all, one_of, print_json, print_table};
 use crate::config::Config;
-use crate::domain::{AccountRef, Action, AuditEntry, AuditFilter, Timestamp};
+use crate::domain::{Action, AuditEntry, AuditFilter, Timestamp, UserRef};
 use crate::error::Error;
 use crate::store::{self, IfAbsent};
 
@@ -34,7 +34,7 @@ pub async fn run(config: &Config, arguments: Arguments) -> Result<(), Error> {
         .map_err(|why| Error::invalid("since", why))?;
     let account = account
         .as_deref()
-        .map(AccountRef::parse)
+        .map(UserRef::parse)
         .transpose()
         .map_err(|why| Error::invalid("account", why))?;
     let store = store::open(&config.database, IfAbsent::Fail)?;

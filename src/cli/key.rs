@@ -4,11 +4,11 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::terminal::{
-    Context, all, by, confirm, obstacle, one_of, print, print_json, print_table,
+    Context, all, cli_context, confirm, obstacle, one_of, print, print_json, print_table,
 };
 use crate::accounts;
 use crate::config::Config;
-use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, PublicId, Timestamp};
+use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp, UserId};
 use crate::error::Error;
 use crate::store::IfAbsent;
 
@@ -78,12 +78,19 @@ async fn add(
 ) -> Result<(), Error> {
     let name = KeyName::parse(name).map_err(|why| Error::invalid("name", why))?;
     let expires = expires
-        .map(|text| NewApiKey::parse_expiry(text, by().at))
+        .map(|text| NewApiKey::parse_expiry(text, cli_context().at))
         .transpose()
         .map_err(|why| Error::invalid("expires", why))?;
     let owner = context.find(account).await?;
-    let (secret, key) =
-        accounts::create_key(&*context.store, owner.public_id, name, scope, expires, &by()).await?;
+    let (secret, key) = accounts::create_key(
+        &*context.store,
+        owner.public_id,
+        name,
+        scope,
+        expires,
+        &cli_context(),
+    )
+    .await?;
     let (name, obstacle) = (key.name.as_str(), obstacle(&owner));
     context
         .finish(&format!(
@@ -143,12 +150,12 @@ async fn revoke(
         found.ok_or_else(|| Error::NotFound(format!("{} has no key {key}", owner.email)))?;
     let name = found.name.as_str();
     confirm(&format!("Revoke the key {name} of {}", owner.email), yes)?;
-    context.store.revoke_key(owner.public_id, found.id, &by()).await?;
+    context.store.revoke_key(owner.public_id, found.id, &cli_context()).await?;
     context.finish(&format!("Revoked the key {name} of {}.", owner.email)).await;
     if json { print_json(&Row::new(&found)) } else { Ok(()) }
 }
 
-async fn keys_of(context: &Context<'_>, owner: Option<PublicId>) -> Result<Vec<ApiKey>, Error> {
+async fn keys_of(context: &Context<'_>, owner: Option<UserId>) -> Result<Vec<ApiKey>, Error> {
     all(|page| context.store.list_keys(owner, page)).await
 }
 

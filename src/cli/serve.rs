@@ -8,11 +8,11 @@ use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
 
 use super::terminal::judge;
-use crate::accounts::{Hashing, NewAccount, SetupCode};
+use crate::accounts::{HashingMode, SetupCode, UserDetails};
 use crate::app::{self, API_PAGES, SETUP_PAGE};
 use crate::clock::Clock;
 use crate::config::{Config, FirstAdministrator};
-use crate::domain::{AccountRef, Actor, By, Login, Role, Status, User};
+use crate::domain::{Actor, LoginName, RequestContext, Role, Status, User, UserRef};
 use crate::error::Error;
 use crate::store::{self, IfAbsent, Retention, Store};
 
@@ -74,17 +74,22 @@ async fn make_first_administrator(
     let password =
         judge(config, text.lines().next().unwrap_or_default(), &[email.as_str().to_owned()])
             .map_err(|why| cannot(format!("the password in {} {why}", password_file.display())))?;
-    let accounts = app::accounts(config, Arc::clone(store), &Clock::System, Hashing::InForeground)?;
-    let new = NewAccount { email: email.clone(), username: None, password };
-    match accounts.add(new, Role::Admin, &By::local(Actor::Service, Clock::System.now())).await {
+    let accounts =
+        app::accounts(config, Arc::clone(store), &Clock::System, HashingMode::Foreground)?;
+    let new = UserDetails { email: email.clone(), username: None, password };
+    match accounts
+        .add(new, Role::Admin, &RequestContext::local(Actor::Service, Clock::System.now()))
+        .await
+    {
         Ok(user) => {
             eprintln!("Added {} as {}, as the settings say.", user.email, user.role.as_str());
             Ok(())
         }
         // Somebody has registered it; whether that was its owner is not for a program to decide.
         Err(Error::Conflict(why)) => {
-            let user =
-                store.get_user_by_name(&AccountRef::Login(Login::Email(email.clone()))).await?;
+            let user = store
+                .get_user_by_name(&UserRef::LoginName(LoginName::Email(email.clone())))
+                .await?;
             Err(cannot(format!(
                 "{why}, and is none; to make it one: {}",
                 commands_to_promote(config, &user)
@@ -119,7 +124,7 @@ async fn keep_house(store: Arc<dyn Store>, audit_days: u32) {
             networks_since: days_ago(NETWORK_DAYS),
             audit_since: days_ago(audit_days),
         };
-        if let Err(error) = store.forget(retention).await {
+        if let Err(error) = store.purge(retention).await {
             log::warn!("cannot forget what has had its time: {error}");
         }
         Clock::System.sleep(HOUSEKEEPING).await;

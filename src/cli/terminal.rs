@@ -6,11 +6,11 @@ use std::sync::Arc;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
-use crate::accounts::{Accounts, Hashing};
+use crate::accounts::{Accounts, HashingMode};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{AccountRef, Actor, By, NewPassword, Page, PageRequest, Status, User};
+use crate::domain::{Actor, NewPassword, Page, PageRequest, RequestContext, Status, User, UserRef};
 use crate::error::Error;
 use crate::store::{self, IfAbsent, Store};
 
@@ -29,12 +29,12 @@ impl<'a> Context<'a> {
 
     /// What people do with accounts.
     pub fn accounts(&self) -> Result<Accounts, Error> {
-        app::accounts(self.config, Arc::clone(&self.store), &Clock::System, Hashing::InForeground)
+        app::accounts(self.config, Arc::clone(&self.store), &Clock::System, HashingMode::Foreground)
     }
 
     /// The account that an argument names.
     pub async fn find(&self, account: &str) -> Result<User, Error> {
-        let reference = AccountRef::parse(account).map_err(|why| Error::invalid("account", why))?;
+        let reference = UserRef::parse(account).map_err(|why| Error::invalid("account", why))?;
         match self.store.get_user_by_name(&reference).await {
             Err(Error::NotFound(_)) => {
                 Err(Error::NotFound(format!("there is no account {account}")))
@@ -51,8 +51,8 @@ impl<'a> Context<'a> {
 }
 
 /// On whose behalf something is done now: whoever sits at the command line.
-pub fn by() -> By {
-    By::local(Actor::CommandLine, Clock::System.now())
+pub fn cli_context() -> RequestContext {
+    RequestContext::local(Actor::CommandLine, Clock::System.now())
 }
 
 /// Reads an argument that is one of some names, which the help and the error tell.

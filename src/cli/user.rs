@@ -4,9 +4,10 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::terminal::{
-    Context, all, ask_password, by, confirm, obstacle, one_of, print, print_json, print_table,
+    Context, all, ask_password, cli_context, confirm, obstacle, one_of, print, print_json,
+    print_table,
 };
-use crate::accounts::NewAccount;
+use crate::accounts::UserDetails;
 use crate::config::Config;
 use crate::domain::{Email, Role, Search, Session, Status, User, UserChange, UserFilter, Username};
 use crate::error::Error;
@@ -166,8 +167,10 @@ async fn add(
     let password = ask_password(config, password_stdin, &names)?;
     // The database is made last: a command that is given up leaves nothing behind.
     let context = Context::open(config, IfAbsent::Create)?;
-    let user =
-        context.accounts()?.add(NewAccount { email, username, password }, role, &by()).await?;
+    let user = context
+        .accounts()?
+        .add(UserDetails { email, username, password }, role, &cli_context())
+        .await?;
     context.finish(&format!("Added {} as {}.", user.email, user.role.as_str())).await;
     print_if(json, &user)
 }
@@ -176,7 +179,7 @@ async fn passwd(config: &Config, one: &One, password_stdin: bool) -> Result<(), 
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
     let password = ask_password(config, password_stdin, &user.names())?;
-    let user = context.accounts()?.set_password(&user, password, &by()).await?;
+    let user = context.accounts()?.set_password(&user, password, &cli_context()).await?;
     context
         .finish(&format!("Changed the password of {}; all its sessions have ended.", user.email))
         .await;
@@ -269,7 +272,7 @@ async fn change(
     change: UserChange,
     done: &str,
 ) -> Result<(), Error> {
-    let user = context.store.change_user(user.public_id, change, &by()).await?;
+    let user = context.store.update_user(user.public_id, change, &cli_context()).await?;
     let (role, status) = (user.role.as_str(), user.status.as_str());
     context
         .finish(&format!("{done} {}: it is an account of role {role}, and {status}.", user.email))
@@ -281,7 +284,7 @@ async fn create_reset_code(config: &Config, one: One) -> Result<(), Error> {
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
     let (code, user, expires_at) =
-        context.accounts()?.create_reset_code(user.public_id, &by()).await?;
+        context.accounts()?.create_reset_code(user.public_id, &cli_context()).await?;
     let (email, until) = (user.email.as_str(), expires_at.to_iso_8601());
     let obstacle = obstacle(&user);
     context
@@ -299,7 +302,8 @@ async fn create_reset_code(config: &Config, one: One) -> Result<(), Error> {
 async fn list_sessions(config: &Config, one: &One) -> Result<(), Error> {
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
-    let sessions = all(|page| context.store.list_sessions(user.public_id, by().at, page)).await?;
+    let sessions =
+        all(|page| context.store.list_sessions(user.public_id, cli_context().at, page)).await?;
     if one.json {
         return print_json(&sessions.iter().map(SessionRow::new).collect::<Vec<_>>());
     }
@@ -325,7 +329,7 @@ async fn end_sessions(config: &Config, one: One, yes: bool) -> Result<(), Error>
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
     confirm(&format!("End all sessions of {}", user.email), yes)?;
-    let ended = context.store.end_sessions(user.public_id, &by()).await?;
+    let ended = context.store.end_sessions(user.public_id, &cli_context()).await?;
     context.finish(&format!("Ended the sessions of {}: {ended}.", user.email)).await;
     if one.json { print_json(&serde_json::json!({ "ended": ended })) } else { Ok(()) }
 }
@@ -334,7 +338,7 @@ async fn delete(config: &Config, one: One, yes: bool) -> Result<(), Error> {
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
     confirm(&format!("Delete {} for ever", user.email), yes)?;
-    context.store.delete_user(user.public_id, &by()).await?;
+    context.store.delete_user(user.public_id, &cli_context()).await?;
     context.finish(&format!("Deleted {}.", user.email)).await;
     print_if(one.json, &user)
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::text::check_line;
-use super::{Authority, Email, PublicId, SecretHash, Timestamp};
+use super::{Authority, Email, SecretHash, Timestamp, UserId};
 
 /// A key's name to the world, which is not the key: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +42,7 @@ pub struct NewApiKey {
     /// Chosen by whoever makes the key.
     pub id: KeyId,
     /// Whose it is.
-    pub owner: PublicId,
+    pub owner: UserId,
     /// Unique among its owner's keys.
     pub name: KeyName,
     /// What it may be used for.
@@ -106,7 +106,7 @@ impl KeyAuthority {
     }
 
     /// Whether this use is worth a note.
-    pub fn use_is_news(&self, now: Timestamp) -> bool {
+    pub fn should_record_use(&self, now: Timestamp) -> bool {
         self.last_used_at.is_none_or(|noted| {
             now.as_millis().saturating_sub(noted.as_millis()) >= Self::USE_IS_NOTED_EVERY_MILLIS
         })
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn a_use_is_noted_once_a_minute() {
         let at = Timestamp::from_millis;
-        assert!(key(None, None).use_is_news(at(0)));
-        assert!(!key(None, Some(1)).use_is_news(at(60_000)));
-        assert!(key(None, Some(1)).use_is_news(at(60_001)));
+        assert!(key(None, None).should_record_use(at(0)));
+        assert!(!key(None, Some(1)).should_record_use(at(60_000)));
+        assert!(key(None, Some(1)).should_record_use(at(60_001)));
     }
 }

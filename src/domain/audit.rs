@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::{AccountRef, Credential, Email, Login, PublicId, Role, Search, Timestamp};
+use super::{Credential, Email, LoginName, Role, Search, Timestamp, UserId, UserRef};
 
 /// A request's number, by which the log, the audit and an answer speak of the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +16,9 @@ uuid_id!(RequestId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// Somebody who has not proved to be anyone.
-    Nobody,
+    Anonymous,
     /// The owner of an account.
-    Account(PublicId),
+    User(UserId),
     /// Somebody at the command line of the machine.
     CommandLine,
     /// The service itself, as its settings say.
@@ -37,7 +37,7 @@ pub struct Proof {
 
 /// On whose behalf something is done, from where, and when: what the audit keeps of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct By {
+pub struct RequestContext {
     /// Who.
     pub actor: Actor,
     /// By what they were let in, where they had to be.
@@ -52,7 +52,7 @@ pub struct By {
     pub at: Timestamp,
 }
 
-impl By {
+impl RequestContext {
     /// Somebody on this machine, who needs neither a network nor a request.
     pub const fn local(actor: Actor, at: Timestamp) -> Self {
         Self { actor, proof: None, address: None, client: None, request: None, at }
@@ -119,7 +119,7 @@ named!(Action {
 #[derive(Clone, Debug)]
 pub enum Target {
     /// An account that exists.
-    Account(PublicId),
+    User(UserId),
     /// An address that no account has, and that looks like one: its domain has a dot.
     UnknownEmail(Email),
     /// Something else that no account has. It is not kept: it may be a password, in the wrong field.
@@ -128,10 +128,10 @@ pub enum Target {
 
 impl Target {
     /// Whom somebody named, and whether that is an account.
-    pub fn of(named: &AccountRef, found: Option<PublicId>) -> Self {
+    pub fn of(named: &UserRef, found: Option<UserId>) -> Self {
         match (found, named) {
-            (Some(id), _) => Self::Account(id),
-            (None, AccountRef::Login(Login::Email(email))) if email.has_dotted_domain() => {
+            (Some(id), _) => Self::User(id),
+            (None, UserRef::LoginName(LoginName::Email(email))) if email.has_dotted_domain() => {
                 Self::UnknownEmail(email.clone())
             }
             (None, _) => Self::Unknown,
@@ -183,7 +183,7 @@ pub struct AuditEntry {
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
     /// Those of which this account is the actor or the target.
-    pub account: Option<AccountRef>,
+    pub account: Option<UserRef>,
     /// Those of this action.
     pub action: Option<Action>,
     /// Those of this moment and later.

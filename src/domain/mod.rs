@@ -118,7 +118,8 @@ mod widget;
 
 pub use api_key::{ApiKey, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey};
 pub use audit::{
-    Action, Actor, AuditEntry, AuditFilter, AuditSort, By, Failure, Proof, RequestId, Target,
+    Action, Actor, AuditEntry, AuditFilter, AuditSort, Failure, Proof, RequestContext, RequestId,
+    Target,
 };
 pub use deadline::Deadline;
 pub use network::{Network, TrustedProxies};
@@ -139,9 +140,9 @@ pub use template::{
 pub use text::turns_direction;
 pub use timestamp::Timestamp;
 pub use user::{
-    AccountRef, Authority, Credentials, Email, Login, NewUser, Owner, PublicId, Registration, Role,
-    Status, User, UserChange, UserFilter, UserSort, Username, check_no_administrator,
-    keeps_an_administrator,
+    Authority, Email, LoginName, NewUser, RegistrationPolicy, Role, Status, StoredCredentials,
+    User, UserChange, UserFilter, UserId, UserRef, UserSort, UserSummary, Username,
+    check_administrator_remains, check_no_administrator,
 };
 pub use version::{Precondition, Version, Versions};
 pub use widget::{

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::{KeyId, KeyScope, PublicId, Timestamp};
+use super::{KeyId, KeyScope, Timestamp, UserId};
 
 /// A session's name, which is the `jti` of its access token: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ pub struct NewSession {
     /// Chosen by whoever signs the token.
     pub id: SessionId,
     /// Whose it is.
-    pub user: PublicId,
+    pub user: UserId,
     /// When its token expires.
     pub expires_at: Timestamp,
 }

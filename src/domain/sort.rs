@@ -6,7 +6,7 @@ use super::Named;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort<K> {
     /// By what.
-    pub by: K,
+    pub key: K,
     /// Whether the greatest comes first.
     pub is_descending: bool,
 }
@@ -16,8 +16,8 @@ impl<K: Named> Sort<K> {
     pub fn read(text: &str) -> Result<Self, String> {
         let (name, is_descending) =
             text.strip_prefix('-').map_or((text, false), |name| (name, true));
-        let by = K::ALL.iter().copied().find(|key| key.name() == name);
-        by.map(|by| Self { by, is_descending }).ok_or_else(|| {
+        let key = K::ALL.iter().copied().find(|key| key.name() == name);
+        key.map(|key| Self { key, is_descending }).ok_or_else(|| {
             format!("'{text}' must be one of {}", Self::names().collect::<Vec<_>>().join(", "))
         })
     }
@@ -52,8 +52,8 @@ mod tests {
 
     #[test]
     fn an_order_is_a_name_and_a_minus_turns_it_round() {
-        assert_eq!(Sort::read("admin"), Ok(Sort { by: Role::Admin, is_descending: false }));
-        assert_eq!(Sort::read("-admin"), Ok(Sort { by: Role::Admin, is_descending: true }));
+        assert_eq!(Sort::read("admin"), Ok(Sort { key: Role::Admin, is_descending: false }));
+        assert_eq!(Sort::read("-admin"), Ok(Sort { key: Role::Admin, is_descending: true }));
         for text in ["", "-", "--admin", "admins", "-root"] {
             let why = Sort::<Role>::read(text).unwrap_err();
             assert_eq!(

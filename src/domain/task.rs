@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::text::check_line;
-use super::{AccountRef, Authority, Deadline, Owner, PublicId, Search, Sort, Timestamp, Version};
+use super::{Authority, Deadline, Search, Sort, Timestamp, UserId, UserRef, UserSummary, Version};
 use crate::error::Error;
 
 /// A task's name to the world: a random UUID.
@@ -62,9 +62,9 @@ named!(TaskStatus { Pending => "pending", InProgress => "in_progress", Done => "
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewer {
     /// A manager or an administrator, who sees and changes all.
-    Manager(PublicId),
+    Manager(UserId),
     /// Somebody else, who sees what is assigned to them, and moves it on.
-    Assignee(PublicId),
+    Assignee(UserId),
 }
 
 impl Viewer {
@@ -78,7 +78,7 @@ impl Viewer {
     }
 
     /// Whose tasks alone they see; `None` where they see all.
-    pub fn sees_only(self) -> Option<PublicId> {
+    pub fn sees_only(self) -> Option<UserId> {
         match self {
             Self::Manager(_) => None,
             Self::Assignee(account) => Some(account),
@@ -86,7 +86,7 @@ impl Viewer {
     }
 
     /// Their account.
-    pub fn account(self) -> PublicId {
+    pub fn account(self) -> UserId {
         match self {
             Self::Manager(account) | Self::Assignee(account) => account,
         }
@@ -125,9 +125,9 @@ pub struct NewTask {
     /// By when, if that matters.
     pub deadline: Option<Deadline>,
     /// By whom, if that is known: an account that exists.
-    pub assignee: Option<AccountRef>,
+    pub assignee: Option<UserRef>,
     /// Who hands it out.
-    pub creator: PublicId,
+    pub creator: UserId,
 }
 
 /// What changes about a task; what is `None` stays.
@@ -142,7 +142,7 @@ pub struct TaskChange {
     /// Another deadline, or none.
     pub deadline: Option<Option<Deadline>>,
     /// Another assignee, an account that exists, or none.
-    pub assignee: Option<Option<AccountRef>>,
+    pub assignee: Option<Option<UserRef>>,
 }
 
 impl TaskChange {
@@ -176,9 +176,9 @@ pub struct Task {
     /// By when, if that matters.
     pub deadline: Option<Deadline>,
     /// By whom, if that is known.
-    pub assignee: Option<Owner>,
+    pub assignee: Option<UserSummary>,
     /// Who handed it out.
-    pub creator: Owner,
+    pub creator: UserSummary,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was changed last.
@@ -213,7 +213,7 @@ pub struct TaskFilter {
     /// Those of this status.
     pub status: Option<TaskStatus>,
     /// Those that are assigned to this account, which may have been deleted since if it is named by its id.
-    pub assignee: Option<AccountRef>,
+    pub assignee: Option<UserRef>,
     /// Those whose deadline is before this moment.
     pub deadline_before: Option<Timestamp>,
     /// Those whose deadline is at this moment or after it.
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn the_assignee_moves_a_task_on_and_back_and_managers_move_it_anywhere() {
         use TaskStatus::{Cancelled, Done, InProgress, Pending};
-        let id = PublicId::generate();
+        let id = UserId::generate();
         let allowed = [
             (Pending, InProgress),
             (Pending, Done),
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn the_assignee_changes_nothing_but_the_status() {
-        let id = PublicId::generate();
+        let id = UserId::generate();
         let status = || TaskChange { status: Some(TaskStatus::Done), ..TaskChange::default() };
         let more = [
             TaskChange { title: Some(Title::parse("a").unwrap()), ..status() },
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn managers_and_administrators_see_all_and_others_what_is_theirs() {
-        let user = PublicId::generate();
+        let user = UserId::generate();
         let sees_only = |role| Viewer::of(Authority { user, role }).sees_only();
         assert_eq!(
             [Role::Employee, Role::Manager, Role::Admin].map(sees_only),

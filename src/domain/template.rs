@@ -1,7 +1,7 @@
 //! Templates: texts that nobody but their owner sees.
 
 use super::text::check_line;
-use super::{PublicId, Search, Sort, Timestamp, Version};
+use super::{Search, Sort, Timestamp, UserId, Version};
 
 /// What its owner calls a template, which is also its address: 1 to 100 characters, none of them a
 /// control character, no blank at either end, and not `.` or `..`.
@@ -74,7 +74,7 @@ pub struct NewTemplate {
     /// Its text.
     pub body: TemplateBody,
     /// Whose it is.
-    pub owner: PublicId,
+    pub owner: UserId,
 }
 
 /// A template as it is stored. Whose it is, whoever may see it knows.
@@ -117,7 +117,7 @@ pub struct TemplateFilter {
 /// All, in the order of creation.
 impl Default for TemplateFilter {
     fn default() -> Self {
-        Self { search: None, sort: Sort { by: TemplateSort::CreatedAt, is_descending: false } }
+        Self { search: None, sort: Sort { key: TemplateSort::CreatedAt, is_descending: false } }
     }
 }
 

@@ -10,9 +10,9 @@ use crate::error::Error;
 
 /// The name by which everyone outside the store knows an account: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PublicId(Uuid);
+pub struct UserId(Uuid);
 
-uuid_id!(PublicId);
+uuid_id!(UserId);
 
 /// What an account may do: each role what those before it may, and more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +52,7 @@ impl Role {
 
 /// Who may register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
+pub enum RegistrationPolicy {
     /// Everybody, and the account works at once.
     Open,
     /// Everybody, and the account waits for an administrator.
@@ -61,7 +61,7 @@ pub enum Registration {
     Closed,
 }
 
-named!(Registration { Open => "open", Approval => "approval", Closed => "closed" });
+named!(RegistrationPolicy { Open => "open", Approval => "approval", Closed => "closed" });
 
 /// Whether an account may log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,14 +155,14 @@ impl Username {
 
 /// By what an account is named when somebody logs in.
 #[derive(Clone, Debug)]
-pub enum Login {
+pub enum LoginName {
     /// By its e-mail address.
     Email(Email),
     /// By its username.
     Username(Username),
 }
 
-impl Login {
+impl LoginName {
     /// Reads an e-mail address or a username, which never look like each other.
     pub fn parse(text: &str) -> Result<Self, String> {
         let email = || Email::parse(text).ok().map(Self::Email);
@@ -177,7 +177,7 @@ impl Login {
 #[derive(Clone, Debug)]
 pub struct NewUser {
     /// Chosen by whoever makes the account, so that it is known before it is stored.
-    pub public_id: PublicId,
+    pub public_id: UserId,
     /// Unique by its folded form.
     pub email: Email,
     /// Unique by its folded form, where there is one.
@@ -192,18 +192,18 @@ pub struct NewUser {
 
 /// By what an account is named by somebody who means one that may exist.
 #[derive(Clone, Debug)]
-pub enum AccountRef {
+pub enum UserRef {
     /// By one of the names to log in with.
-    Login(Login),
+    LoginName(LoginName),
     /// By its public id.
-    Id(PublicId),
+    Id(UserId),
 }
 
-impl AccountRef {
+impl UserRef {
     /// Reads a public id, an e-mail address or a username, which never look like each other.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let id = PublicId::parse(text).map(Self::Id);
-        id.or_else(|| Login::parse(text).ok().map(Self::Login)).ok_or_else(|| {
+        let id = UserId::parse(text).map(Self::Id);
+        id.or_else(|| LoginName::parse(text).ok().map(Self::LoginName)).ok_or_else(|| {
             format!("'{text}' is not an account's e-mail address, username or public id")
         })
     }
@@ -212,8 +212,8 @@ impl AccountRef {
     pub fn folded(&self) -> String {
         match self {
             Self::Id(id) => id.to_string(),
-            Self::Login(Login::Email(email)) => email.folded(),
-            Self::Login(Login::Username(username)) => username.folded(),
+            Self::LoginName(LoginName::Email(email)) => email.folded(),
+            Self::LoginName(LoginName::Username(username)) => username.folded(),
         }
     }
 }
@@ -222,7 +222,7 @@ impl AccountRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// Its name to the world.
-    pub public_id: PublicId,
+    pub public_id: UserId,
     /// As it was typed.
     pub email: Email,
     /// As it was typed, if there is one.
@@ -250,18 +250,18 @@ impl User {
 
 /// An account as others see it in what it made, or what is to be done by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct UserSummary {
     /// The account's e-mail address.
     pub email: Email,
     /// The account's id.
-    pub public_id: PublicId,
+    pub public_id: UserId,
     /// Whether the account has been deleted since.
-    pub is_former: bool,
+    pub is_deleted: bool,
 }
 
 /// An account with what is needed to check a password.
 #[derive(Clone, Debug)]
-pub struct Credentials {
+pub struct StoredCredentials {
     /// The account.
     pub user: User,
     /// The hash of its password.
@@ -274,7 +274,7 @@ pub struct Credentials {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authority {
     /// The account, which is active.
-    pub user: PublicId,
+    pub user: UserId,
     /// Its role now, whatever a token claims.
     pub role: Role,
 }
@@ -313,7 +313,7 @@ pub struct UserFilter {
 /// Refuses what would leave nobody to administer: an account that was an active administrator's
 /// and would be one no more (`after` is `None` where it is deleted), while there are no others, who
 /// are counted only where that matters.
-pub fn keeps_an_administrator<E: From<Error>>(
+pub fn check_administrator_remains<E: From<Error>>(
     before: (Role, Status),
     after: Option<(Role, Status)>,
     count_others: impl FnOnce() -> Result<u64, E>,
@@ -421,22 +421,20 @@ mod tests {
 
     #[test]
     fn an_account_is_named_by_id_address_or_username() {
-        let id = PublicId::generate();
-        assert!(
-            matches!(AccountRef::parse(&id.to_string()), Ok(AccountRef::Id(found)) if found == id)
-        );
+        let id = UserId::generate();
+        assert!(matches!(UserRef::parse(&id.to_string()), Ok(UserRef::Id(found)) if found == id));
         assert!(matches!(
-            AccountRef::parse("ann@example.com"),
-            Ok(AccountRef::Login(Login::Email(_)))
+            UserRef::parse("ann@example.com"),
+            Ok(UserRef::LoginName(LoginName::Email(_)))
         ));
-        assert!(matches!(AccountRef::parse("ann.o"), Ok(AccountRef::Login(Login::Username(_)))));
+        assert!(matches!(UserRef::parse("ann.o"), Ok(UserRef::LoginName(LoginName::Username(_)))));
         // A username may look like an id without its hyphens, and must not be taken for it.
         assert!(matches!(
-            AccountRef::parse(&id.to_string().replace('-', "")),
-            Ok(AccountRef::Login(Login::Username(_)))
+            UserRef::parse(&id.to_string().replace('-', "")),
+            Ok(UserRef::LoginName(LoginName::Username(_)))
         ));
-        assert!(AccountRef::parse("first last").is_err());
-        assert!(AccountRef::parse("a@").is_err());
+        assert!(UserRef::parse("first last").is_err());
+        assert!(UserRef::parse("a@").is_err());
     }
 
     #[test]
@@ -444,7 +442,7 @@ mod tests {
         use Role::{Admin, Employee, Manager};
         use Status::{Active, Disabled};
         let is_refused = |before, after, others| {
-            keeps_an_administrator(before, after, || Ok::<_, Error>(others)).is_err()
+            check_administrator_remains(before, after, || Ok::<_, Error>(others)).is_err()
         };
         for after in
             [Some((Manager, Active)), Some((Admin, Disabled)), Some((Employee, Disabled)), None]

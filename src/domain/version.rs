@@ -59,13 +59,13 @@ pub struct Precondition {
 }
 
 impl Precondition {
-    /// [`Error::Changed`] where the record's version at this moment, if it is there, does not do.
+    /// [`Error::PreconditionFailed`] where the record's version at this moment, if it is there, does not do.
     pub fn check(&self, current: Option<Version>) -> Result<(), Error> {
         let has = |versions: &Versions| current.is_some_and(|current| versions.have(current));
         if self.is.as_ref().is_none_or(has) && !self.is_not.as_ref().is_some_and(has) {
             Ok(())
         } else {
-            Err(Error::Changed)
+            Err(Error::PreconditionFailed)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{AccountRef, Deadline, Owner, PublicId, Search, Sort, Timestamp, Version};
+use super::{Deadline, Search, Sort, Timestamp, UserId, UserRef, UserSummary, Version};
 
 /// A widget's name, which is also its address: 1 to 100 of `a-z 0-9 - _`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ named!(WidgetSort { CreatedAt => "created_at", Deadline => "deadline" });
 #[derive(Clone, Debug)]
 pub struct WidgetFilter {
     /// Those of this owner.
-    pub owner: Option<AccountRef>,
+    pub owner: Option<UserRef>,
     /// Those that are due before this moment.
     pub deadline_before: Option<Timestamp>,
     /// Those that are due at this moment or later.
@@ -104,7 +104,7 @@ pub struct WidgetFilter {
 impl Default for WidgetFilter {
     /// All of them, in the order of creation.
     fn default() -> Self {
-        let sort = Sort { by: WidgetSort::CreatedAt, is_descending: false };
+        let sort = Sort { key: WidgetSort::CreatedAt, is_descending: false };
         Self {
             owner: None,
             deadline_before: None,
@@ -137,7 +137,7 @@ pub struct NewWidget {
     /// By when.
     pub deadline: Deadline,
     /// The administrator who publishes it.
-    pub owner: PublicId,
+    pub owner: UserId,
 }
 
 /// A widget as it is stored.
@@ -154,7 +154,7 @@ pub struct Widget {
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it.
-    pub owner: Owner,
+    pub owner: UserSummary,
 }
 
 /// What putting something under a name did.

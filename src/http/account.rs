@@ -14,11 +14,11 @@ use super::body::{Body, Input};
 use super::client::Client;
 use super::docs::Description;
 use super::error::Problem;
-use super::etag::{UNCHANGED, WithTag};
+use super::etag::{UNCHANGED, WithETag};
 use super::fields::Fields;
-use super::guards::{Account, LoggedIn};
-use super::users::AccountView;
-use crate::domain::{By, Password, Timestamp, User, Username};
+use super::guards::{Account, SessionUser};
+use super::users::UserFieldsView;
+use crate::domain::{Password, RequestContext, Timestamp, User, Username};
 use crate::error::Error;
 
 /// The routes of this file, and their part of the document.
@@ -64,7 +64,11 @@ impl UpdateUser {
 
 #[rocket::async_trait]
 impl Input for UpdateUser {
-    async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        _: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         Ok(fields.required("username", Username::parse).map(|username| Self { username }))
     }
 }
@@ -79,7 +83,11 @@ struct DeleteUser {
 
 #[rocket::async_trait]
 impl Input for DeleteUser {
-    async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        _: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         Ok(fields.required("password", Password::parse).map(|password| Self { password }))
     }
 }
@@ -88,15 +96,15 @@ impl Input for DeleteUser {
 #[derive(Serialize, JsonSchema)]
 struct UserView {
     #[serde(flatten)]
-    account: AccountView,
+    account: UserFieldsView,
     /// `00:59:46`; null for an API key that does not expire.
     token_expires_in: Option<String>,
 }
 
 impl UserView {
-    fn new(user: &User, expires_at: Option<Timestamp>, now: Timestamp) -> WithTag<Self> {
+    fn new(user: &User, expires_at: Option<Timestamp>, now: Timestamp) -> WithETag<Self> {
         let token_expires_in = expires_at.map(|end| end.remaining_on_clock(now));
-        WithTag::new(user, now, Self { account: AccountView::new(user), token_expires_in })
+        WithETag::new(user, now, Self { account: UserFieldsView::new(user), token_expires_in })
     }
 }
 
@@ -108,7 +116,7 @@ impl UserView {
 async fn get_user(
     account: Account,
     services: &State<Services>,
-) -> Result<WithTag<UserView>, Problem> {
+) -> Result<WithETag<UserView>, Problem> {
     let user = services.store.get_user(account.id()).await?;
     Ok(UserView::new(&user, account.expires_at(), services.clock.now()))
 }
@@ -123,10 +131,10 @@ async fn update_user(
     client: Client,
     body: Body<UpdateUser>,
     services: &State<Services>,
-) -> Result<WithTag<UserView>, Problem> {
-    let by = client.on_behalf_of(&account.0);
-    let user = services.store.set_username(account.id(), body.0.username, &by).await?;
-    Ok(UserView::new(&user, account.expires_at(), by.at))
+) -> Result<WithETag<UserView>, Problem> {
+    let context = client.on_behalf_of(&account.0);
+    let user = services.store.set_username(account.id(), body.0.username, &context).await?;
+    Ok(UserView::new(&user, account.expires_at(), context.at))
 }
 
 /// # Delete your account
@@ -136,12 +144,12 @@ async fn update_user(
 #[openapi(tag = "Your account")]
 #[delete("/auth/user", data = "<body>")]
 async fn delete_user(
-    account: LoggedIn,
+    account: SessionUser,
     client: Client,
     body: Body<DeleteUser>,
     services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    let by = client.on_behalf_of(&account.caller);
-    services.accounts.delete(account.id(), body.0.password, &by).await?;
+    let context = client.on_behalf_of(&account.caller);
+    services.accounts.delete(account.id(), body.0.password, &context).await?;
     Ok(NoContent)
 }

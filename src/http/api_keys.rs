@@ -13,13 +13,13 @@ use super::body::{Body, Input, Nothing};
 use super::client::Client;
 use super::docs::Description;
 use super::error::Problem;
-use super::etag::{Tagged, UNCHANGED};
+use super::etag::{HasETag, UNCHANGED};
 use super::fields::Fields;
-use super::guards::{Account, LoggedIn};
-use super::page::{LIST, PageQuery, PageView};
+use super::guards::{Account, SessionUser};
+use super::page::{LIST, ListQuery, ListView};
 use super::{API, BasePath, Services};
 use crate::accounts;
-use crate::domain::{ApiKey, By, KeyId, KeyName, KeyScope, NewApiKey, Timestamp};
+use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, RequestContext, Timestamp};
 use crate::error::Error;
 
 /// The routes of this file, and their part of the document.
@@ -37,7 +37,7 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
                 (409, "You have a key of that name.", &[]),
             ],
         )
-        .extend("list_keys", PageQuery::<()>::describe)
+        .extend("list_keys", ListQuery::<()>::describe)
         .operation("list_keys", &[(200, "A page of keys.", LIST), UNCHANGED])
         .operation(
             "revoke_key",
@@ -79,8 +79,12 @@ impl CreateKey {
 
 #[rocket::async_trait]
 impl Input for CreateKey {
-    async fn read(fields: &mut Fields, _: &Services, by: &By) -> Result<Option<Self>, Error> {
-        let now = by.at;
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        context: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
+        let now = context.at;
         let name = fields.required("name", KeyName::parse);
         let scope = fields.required("scope", KeyScope::read);
         let expires = fields.optional("expires", |text| NewApiKey::parse_expiry(text, now));
@@ -112,7 +116,7 @@ struct KeyView {
     link: String,
 }
 
-impl Tagged for ApiKey {
+impl HasETag for ApiKey {
     fn tag(&self, _: Timestamp) -> String {
         format!("{} {:?}", self.id, self.last_used_at)
     }
@@ -151,15 +155,16 @@ struct NewKeyView {
 #[openapi(tag = "API keys")]
 #[post("/auth/keys", data = "<body>")]
 async fn create_key(
-    account: LoggedIn,
+    account: SessionUser,
     client: Client,
     body: Body<CreateKey>,
     services: &State<Services>,
 ) -> Result<Unstored<NewKeyView>, Problem> {
     let Body(CreateKey { name, scope, expires }) = body;
-    let by = client.on_behalf_of(&account.caller);
+    let context = client.on_behalf_of(&account.caller);
     let (secret, key) =
-        accounts::create_key(&*services.store, account.id(), name, scope, expires, &by).await?;
+        accounts::create_key(&*services.store, account.id(), name, scope, expires, &context)
+            .await?;
     let view = KeyView::new(key, services.base_path());
     Ok(Unstored(Status::Created, NewKeyView { key: secret.reveal().to_owned(), view }))
 }
@@ -171,13 +176,13 @@ async fn create_key(
 #[get("/auth/keys")]
 async fn list_keys(
     account: Account,
-    query: PageQuery<()>,
+    query: ListQuery<()>,
     services: &State<Services>,
-) -> Result<PageView<KeyView>, Problem> {
+) -> Result<ListView<KeyView>, Problem> {
     let page = services.store.list_keys(Some(account.id()), query.page).await?;
     let base = services.base_path();
     let address = query.address(base, "/auth/keys");
-    Ok(PageView::new(&address, page, services.clock.now(), |key| KeyView::new(key, base)))
+    Ok(ListView::new(&address, page, services.clock.now(), |key| KeyView::new(key, base)))
 }
 
 /// # Revoke an API key

@@ -10,26 +10,24 @@ use serde_json::{Value, json};
 use super::Services;
 use super::docs::Description;
 use super::error::Problem;
-use super::etag::{Tagged, UNCHANGED};
+use super::etag::{HasETag, UNCHANGED};
 use super::fields::Fields;
 use super::guards::Admin;
-use super::page::{Filter, LIST, PageQuery, PageView, one_of, text};
-use crate::domain::{
-    AccountRef, Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp,
-};
+use super::page::{Filter, LIST, ListQuery, ListView, one_of, text};
+use crate::domain::{Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp, UserRef};
 
 /// The route of this file, and its part of the document.
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![list_audit];
     Description::of(&mut spec)
-        .extend("list_audit", PageQuery::<AuditFilter>::describe)
+        .extend("list_audit", ListQuery::<AuditFilter>::describe)
         .operation("list_audit", &[(200, "A page of entries.", LIST), UNCHANGED]);
     (routes, spec)
 }
 
 impl Filter for AuditFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let account = fields.optional("account", AccountRef::parse);
+        let account = fields.optional("account", UserRef::parse);
         let action = fields.optional("action", Action::read);
         let since = fields.optional("since", Timestamp::parse_start);
         let search = fields.optional("q", |text| Ok(Search::new(text)));
@@ -98,7 +96,7 @@ struct AuditView {
     request_id: Option<String>,
 }
 
-impl Tagged for AuditEntry {
+impl HasETag for AuditEntry {
     fn tag(&self, _: Timestamp) -> String {
         self.id.to_string()
     }
@@ -131,10 +129,10 @@ impl AuditView {
 #[get("/audit")]
 async fn list_audit(
     _admin: Admin,
-    query: PageQuery<AuditFilter>,
+    query: ListQuery<AuditFilter>,
     services: &State<Services>,
-) -> Result<PageView<AuditView>, Problem> {
+) -> Result<ListView<AuditView>, Problem> {
     let address = query.address(services.base_path(), "/audit");
     let page = services.store.list_audit(query.filter, query.page).await?;
-    Ok(PageView::new(&address, page, services.clock.now(), AuditView::new))
+    Ok(ListView::new(&address, page, services.clock.now(), AuditView::new))
 }

@@ -16,11 +16,12 @@ use super::docs::{Answer, Description};
 use super::entrance::{Entered, Entrance, FROM_ELSEWHERE, OpenEntrance, TO_A_PAGE};
 use super::error::Problem;
 use super::fields::Fields;
-use super::guards::LoggedIn;
+use super::guards::SessionUser;
 use super::pages::Notice;
-use crate::accounts::{FirstAccount, NewAccount, SetupCode, read_reset_code};
+use crate::accounts::{FirstAdminDetails, SetupCode, UserDetails, read_reset_code};
 use crate::domain::{
-    Action, By, Email, Login, NewPassword, Password, Registration, Secret, Username,
+    Action, Email, LoginName, NewPassword, Password, RegistrationPolicy, RequestContext, Secret,
+    Username,
 };
 use crate::error::Error;
 
@@ -111,25 +112,25 @@ impl Input for Register {
     async fn read(
         fields: &mut Fields,
         services: &Services,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Option<Self>, Error> {
         services.accounts.check_registration()?;
         let email = fields.required("email", Email::parse);
         let username = fields.optional("username", Username::parse);
-        let password = match fields
-            .required("password", |text| services.accounts.check_length(text))
-        {
-            Some(password) => {
-                let names = email
-                    .iter()
-                    .map(Email::as_str)
-                    .chain(username.iter().flatten().map(Username::as_str));
-                let names = names.map(str::to_owned).collect();
-                let judgement = services.accounts.judge_registration(password, names, by).await?;
-                judgement.map_err(|why| fields.refuse("password", why)).ok()
-            }
-            None => None,
-        };
+        let password =
+            match fields.required("password", |text| services.accounts.check_length(text)) {
+                Some(password) => {
+                    let names = email
+                        .iter()
+                        .map(Email::as_str)
+                        .chain(username.iter().flatten().map(Username::as_str));
+                    let names = names.map(str::to_owned).collect();
+                    let judgement =
+                        services.accounts.judge_registration(password, names, context).await?;
+                    judgement.map_err(|why| fields.refuse("password", why)).ok()
+                }
+                None => None,
+            };
         let (Some(email), Some(username), Some(password)) = (email, username, password) else {
             return Ok(None);
         };
@@ -171,7 +172,11 @@ impl SetUp {
 
 #[rocket::async_trait]
 impl Input for SetUp {
-    async fn read(fields: &mut Fields, services: &Services, _: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        services: &Services,
+        _: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         let code = fields.required("code", SetupCode::read);
         let email = fields.required("email", Email::parse);
         let password = fields.required("password", |text| services.accounts.check_length(text));
@@ -199,7 +204,7 @@ struct LogIn {
     username: (),
     /// Instead of both: either of them, for a form that has one input for both.
     #[schemars(with = "Option<String>", length(max = 254))]
-    login: Login,
+    login: LoginName,
     #[schemars(with = "String", length(min = 1, max = 128))]
     password: Password,
 }
@@ -212,11 +217,15 @@ impl LogIn {
 
 #[rocket::async_trait]
 impl Input for LogIn {
-    async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
-        let email = fields.optional("email", |text| Email::parse(text).map(Login::Email));
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        _: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
+        let email = fields.optional("email", |text| Email::parse(text).map(LoginName::Email));
         let username =
-            fields.optional("username", |text| Username::parse(text).map(Login::Username));
-        let either = fields.optional("login", Login::parse);
+            fields.optional("username", |text| Username::parse(text).map(LoginName::Username));
+        let either = fields.optional("login", LoginName::parse);
         let password = fields.required("password", Password::parse);
         let (Some(email), Some(username), Some(either)) = (email, username, either) else {
             return Ok(None);
@@ -268,7 +277,11 @@ impl ChangePassword {
 
 #[rocket::async_trait]
 impl Input for ChangePassword {
-    async fn read(fields: &mut Fields, services: &Services, _: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        services: &Services,
+        _: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         let current = fields.required("current_password", Password::parse);
         let new = fields.required("new_password", |text| services.accounts.check_length(text));
         if new.is_some() && new == current {
@@ -301,7 +314,11 @@ impl ResetPassword {
 
 #[rocket::async_trait]
 impl Input for ResetPassword {
-    async fn read(fields: &mut Fields, services: &Services, _: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        services: &Services,
+        _: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         let code = fields.required("code", read_reset_code);
         let new = fields.required("new_password", |text| services.accounts.check_length(text));
         Ok(code.zip(new).map(|(code, new_password)| Self { code, new_password }))
@@ -321,17 +338,17 @@ async fn register_user(
     services: &State<Services>,
 ) -> Result<Entered, Problem> {
     let Body(Register { email, password, username }) = body;
-    let new = NewAccount { email, username, password };
+    let new = UserDetails { email, username, password };
     let OpenEntrance(entrance) = entrance;
     let sessions = entrance.has_place().then_some(&services.sessions);
     let token = services.accounts.register(new, sessions, &client.unproven()).await?;
     let registered = "successfully registered";
     Ok(match (token, services.accounts.registration()) {
         (Some(token), _) => entrance.came_in(Status::Created, registered, token),
-        (None, Registration::Open) => {
+        (None, RegistrationPolicy::Open) => {
             entrance.goes_on(Status::Created, registered, Notice::Registered)
         }
-        (None, Registration::Approval | Registration::Closed) => {
+        (None, RegistrationPolicy::Approval | RegistrationPolicy::Closed) => {
             let message = "successfully registered; your account is waiting for approval";
             entrance.goes_on(Status::Created, message, Notice::Waiting)
         }
@@ -352,7 +369,7 @@ async fn set_up(
     services: &State<Services>,
 ) -> Result<Entered, Problem> {
     let Body(SetUp { code, email, password, username }) = body;
-    let new = FirstAccount { email, username, password };
+    let new = FirstAdminDetails { email, username, password };
     let token =
         services.accounts.set_up(&code, new, &services.sessions, &client.unproven()).await?;
     let message = "successfully set up; you are the administrator";
@@ -371,9 +388,9 @@ async fn log_in(
     body: Body<LogIn>,
     services: &State<Services>,
 ) -> Result<Entered, Problem> {
-    let by = client.unproven();
-    let user = services.accounts.log_in(body.0.login, body.0.password, &by).await?;
-    let token = services.sessions.start(&user, &by).await?;
+    let context = client.unproven();
+    let user = services.accounts.log_in(body.0.login, body.0.password, &context).await?;
+    let token = services.sessions.start(&user, &context).await?;
     Ok(entrance.came_in(Status::Ok, "successfully logged in", token))
 }
 
@@ -383,14 +400,14 @@ async fn log_in(
 #[openapi(tag = "Accounts")]
 #[post("/auth/logout", data = "<_body>")]
 async fn log_out(
-    account: LoggedIn,
+    account: SessionUser,
     entrance: Entrance,
     client: Client,
     _body: Body<Nothing>,
     services: &State<Services>,
 ) -> Result<Entered, Problem> {
-    let by = client.on_behalf_of(&account.caller);
-    services.store.end_session(account.id(), account.session, Action::LogOut, &by).await?;
+    let context = client.on_behalf_of(&account.caller);
+    services.store.end_session(account.id(), account.session, Action::LogOut, &context).await?;
     Ok(entrance.left("successfully logged out"))
 }
 
@@ -400,16 +417,16 @@ async fn log_out(
 #[openapi(tag = "Accounts")]
 #[post("/auth/password", data = "<body>")]
 async fn change_password(
-    account: LoggedIn,
+    account: SessionUser,
     client: Client,
     body: Body<ChangePassword>,
     services: &State<Services>,
 ) -> Result<Json<StatusView>, Problem> {
     let Body(ChangePassword { current_password, new_password }) = body;
-    let by = client.on_behalf_of(&account.caller);
+    let context = client.on_behalf_of(&account.caller);
     services
         .accounts
-        .change_password(account.id(), current_password, new_password, account.session, &by)
+        .change_password(account.id(), current_password, new_password, account.session, &context)
         .await?;
     Ok(Json(StatusView::success(
         "successfully changed the password; every other session has ended",

@@ -11,16 +11,16 @@ use rocket_okapi::request::OpenApiFromData;
 use schemars::JsonSchema;
 
 use super::browser::wants_page;
-use super::client::sender;
+use super::client::request_context;
 use super::error::{Problem, refuse};
 use super::fallback::discard;
 use super::fields::{Fields, WHOLE_BODY};
 use super::{Services, pages};
-use crate::domain::By;
+use crate::domain::RequestContext;
 use crate::error::Error;
 
 /// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a body of this kind must contain, and how it is read.
 #[rocket::async_trait]
@@ -31,8 +31,11 @@ pub trait Input: JsonSchema + Send + Sized {
     /// Reads every field before it gives up on any, so that all that are at fault are named:
     /// `None` where `fields` has noted an error, `Err` where the reading itself failed. `by` says who
     /// sent it, for what is counted.
-    async fn read(fields: &mut Fields, services: &Services, by: &By)
-    -> Result<Option<Self>, Error>;
+    async fn read(
+        fields: &mut Fields,
+        services: &Services,
+        context: &RequestContext,
+    ) -> Result<Option<Self>, Error>;
 }
 
 /// No fields at all: an empty body, an empty form or `{}`.
@@ -41,7 +44,7 @@ pub struct Nothing {}
 
 #[rocket::async_trait]
 impl Input for Nothing {
-    async fn read(_: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
+    async fn read(_: &mut Fields, _: &Services, _: &RequestContext) -> Result<Option<Self>, Error> {
         Ok(Some(Self {}))
     }
 }
@@ -66,7 +69,7 @@ async fn read<T: Input>(request: &Request<'_>, data: Data<'_>) -> Result<T, Prob
     if wants_page(request) {
         pages::keep_typed(request, &fields);
     }
-    let value = T::read(&mut fields, Services::of(request)?, sender(request)?).await?;
+    let value = T::read(&mut fields, Services::of(request)?, request_context(request)?).await?;
     Ok(fields.finish(value)?)
 }
 
@@ -102,7 +105,7 @@ async fn read_fields(
         return Err(Problem::unsupported_media_type());
     };
     let mut bytes = Vec::new();
-    match timeout(PATIENCE, (&mut stream).take(limit.saturating_add(1)).read_to_end(&mut bytes))
+    match timeout(BODY_TIMEOUT, (&mut stream).take(limit.saturating_add(1)).read_to_end(&mut bytes))
         .await
     {
         Ok(Ok(_)) => {}

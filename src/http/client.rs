@@ -10,9 +10,9 @@ use url::{Host, Url};
 
 use super::Services;
 use super::error::Problem;
-use super::guards::turn_away;
+use super::guards::reject;
 use crate::accounts::Caller;
-use crate::domain::{Actor, By, RequestId, TrustedProxies, turns_direction};
+use crate::domain::{Actor, RequestContext, RequestId, TrustedProxies, turns_direction};
 use crate::error::Error;
 
 /// By which headers, beside all that start with `X-Forwarded`, proxies tell that they pass on what somebody
@@ -23,25 +23,29 @@ const PASSED_ON: [&str; 3] = ["Forwarded", "X-Real-IP", "Via"];
 const MAX_AGENT_CHARS: usize = 200;
 
 /// A guard that lets everybody in, and knows where they are.
-pub struct Client(By);
+pub struct Client(RequestContext);
 
 impl Client {
     /// Something done on behalf of whoever has proved who they are.
-    pub fn on_behalf_of(self, caller: &Caller) -> By {
-        By { actor: Actor::Account(caller.authority.user), proof: Some(caller.proof), ..self.0 }
+    pub fn on_behalf_of(self, caller: &Caller) -> RequestContext {
+        RequestContext {
+            actor: Actor::User(caller.authority.user),
+            proof: Some(caller.proof),
+            ..self.0
+        }
     }
 
     /// Something done by somebody who has not proved to be anyone.
-    pub fn unproven(self) -> By {
+    pub fn unproven(self) -> RequestContext {
         self.0
     }
 }
 
 /// The sender of a request, who has not proved to be anyone yet. Found out when somebody first asks.
-pub fn sender<'r>(request: &'r Request<'_>) -> Result<&'r By, Error> {
+pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContext, Error> {
     let services = Services::of(request)?;
-    Ok(request.local_cache(|| By {
-        actor: Actor::Nobody,
+    Ok(request.local_cache(|| RequestContext {
+        actor: Actor::Anonymous,
         proof: None,
         address: Some(address(request, &services.trusted_proxies)),
         client: request.headers().get_one("User-Agent").map(harmless),
@@ -103,7 +107,7 @@ impl<'r> FromRequest<'r> for MaySetUp {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match may_set_up(request) {
             Ok(()) => Outcome::Success(Self),
-            Err(error) => turn_away(request, Problem::from(error)),
+            Err(error) => reject(request, Problem::from(error)),
         }
     }
 }
@@ -137,9 +141,9 @@ impl<'r> FromRequest<'r> for Client {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match sender(request) {
-            Ok(by) => Outcome::Success(Self(by.clone())),
-            Err(error) => turn_away(request, Problem::from(error)),
+        match request_context(request) {
+            Ok(context) => Outcome::Success(Self(context.clone())),
+            Err(error) => reject(request, Problem::from(error)),
         }
     }
 }

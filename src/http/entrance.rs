@@ -24,7 +24,7 @@ use super::browser::{
 };
 use super::docs::Answer;
 use super::error::Problem;
-use super::guards::turn_away;
+use super::guards::reject;
 use super::pages::{Notice, Page, root};
 use crate::accounts::AccessToken;
 use crate::error::Error;
@@ -109,8 +109,8 @@ impl<'r> FromRequest<'r> for Entrance {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::of(request) {
             Ok(entrance) if entrance.has_place => Outcome::Success(entrance),
-            Ok(_) => turn_away(request, foreign().into()),
-            Err(error) => turn_away(request, error.into()),
+            Ok(_) => reject(request, foreign().into()),
+            Err(error) => reject(request, error.into()),
         }
     }
 }
@@ -122,7 +122,7 @@ impl<'r> FromRequest<'r> for OpenEntrance {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Entrance::of(request) {
             Ok(entrance) => Outcome::Success(Self(entrance)),
-            Err(error) => turn_away(request, error.into()),
+            Err(error) => reject(request, error.into()),
         }
     }
 }

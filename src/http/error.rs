@@ -9,7 +9,7 @@ use super::client::request_id;
 use super::headers::complete;
 use super::{Services, pages};
 use crate::domain::Role;
-use crate::error::{Error, FieldErrors, TokenProblem};
+use crate::error::{Error, FieldErrors, TokenError};
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, catch};
@@ -230,7 +230,7 @@ impl From<Error> for Problem {
                 problem.0.errors = errors;
                 problem
             }
-            Error::Credentials | Error::Token(TokenProblem::Missing) => {
+            Error::WrongCredentials | Error::Token(TokenError::Missing) => {
                 Self::new(Status::Unauthorized, message).with_challenge(Scope::Account, None)
             }
             Error::Token(_) => {
@@ -240,8 +240,8 @@ impl From<Error> for Problem {
             Error::Forbidden(_) => Self::new(Status::Forbidden, message),
             Error::NotFound(_) => Self::new(Status::NotFound, message),
             Error::Conflict(_) => Self::new(Status::Conflict, message),
-            Error::Changed => Self::new(Status::PreconditionFailed, message),
-            Error::TooMany { retry_after } => {
+            Error::PreconditionFailed => Self::new(Status::PreconditionFailed, message),
+            Error::RateLimited { retry_after } => {
                 let mut problem = Self::new(Status::TooManyRequests, message);
                 problem.0.retry_after = Some(retry_after);
                 problem

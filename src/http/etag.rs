@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::docs::{Answer, value_of};
 use super::error::Problem;
-use super::guards::turn_away;
+use super::guards::reject;
 use crate::domain::{Precondition, Timestamp, Version, Versions};
 use crate::error::Error;
 
@@ -31,20 +31,20 @@ pub const UNCHANGED: Answer = (304, "It is still what the client has.", &["ETag"
 pub const CHANGED: Answer = (412, "`If-Match` or `If-None-Match` does not hold.", &[]);
 
 /// What has a tag.
-pub trait Tagged {
+pub trait HasETag {
     /// The tag at this moment, without its quotes.
     fn tag(&self, now: Timestamp) -> String;
 }
 
 /// An answer with its tag: 304 and no body where the client has it already.
-pub struct WithTag<T> {
+pub struct WithETag<T> {
     tag: String,
     view: T,
 }
 
-impl<T> WithTag<T> {
+impl<T> WithETag<T> {
     /// The view of something, and its tag.
-    pub fn new(of: &impl Tagged, now: Timestamp, view: T) -> Self {
+    pub fn new(of: &impl HasETag, now: Timestamp, view: T) -> Self {
         Self::of_tag(of.tag(now), view)
     }
 
@@ -54,7 +54,7 @@ impl<T> WithTag<T> {
     }
 }
 
-impl<'r, T: Serialize> Responder<'r, 'static> for WithTag<T> {
+impl<'r, T: Serialize> Responder<'r, 'static> for WithETag<T> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let etag = Header::new("ETag", format!("\"{}\"", self.tag));
         if is_seen(request, &self.tag) {
@@ -64,7 +64,7 @@ impl<'r, T: Serialize> Responder<'r, 'static> for WithTag<T> {
     }
 }
 
-impl<T: JsonSchema + Serialize + Send> OpenApiResponderInner for WithTag<T> {
+impl<T: JsonSchema + Serialize + Send> OpenApiResponderInner for WithETag<T> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         <Json<T> as OpenApiResponderInner>::responses(generator)
     }
@@ -75,7 +75,7 @@ pub struct Located<T> {
     /// Where the record is to be found from now on.
     pub location: Option<String>,
     /// The record.
-    pub answer: WithTag<T>,
+    pub answer: WithETag<T>,
 }
 
 impl<'r, T: Serialize> Responder<'r, 'static> for Located<T> {
@@ -117,7 +117,7 @@ impl<'r> FromRequest<'r> for Conditions {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match precondition(request) {
             Ok(precondition) => Outcome::Success(Self(precondition)),
-            Err(error) => turn_away(request, Problem::from(error)),
+            Err(error) => reject(request, Problem::from(error)),
         }
     }
 }

@@ -104,10 +104,10 @@ fn has_path(pattern: &str, path: Path<'_>) -> bool {
 /// A form that starts with `_method=`: Rocket takes such a value for the request's method before
 /// anyone is asked, so that a form of another site could delete something. And a GET with a body,
 /// which has no meaning (RFC 9110 section 9.3.1) and would else be ignored in silence.
-pub struct Screen;
+pub struct RejectMethodOverride;
 
 #[rocket::async_trait]
-impl Fairing for Screen {
+impl Fairing for RejectMethodOverride {
     fn info(&self) -> Info {
         Info { name: "requests that mean something else than they seem to", kind: Kind::Request }
     }

@@ -5,8 +5,8 @@
 //! | [`Account`] | of any account | of any account; to write, one of scope write |
 //! | [`Manager`] | of a manager or administrator | of one; to write, one of scope write |
 //! | [`Admin`] | of an administrator | of an administrator; to write, one of scope write |
-//! | [`LoggedIn`] | of any account | none |
-//! | [`AdminLoggedIn`] | of an administrator | none |
+//! | [`SessionUser`] | of any account | none |
+//! | [`SessionAdmin`] | of an administrator | none |
 
 use rocket::Request;
 use rocket::http::Method;
@@ -21,8 +21,8 @@ use super::Services;
 use super::browser::{check_origin, session_cookie};
 use super::error::{Problem, Scope, refuse};
 use crate::accounts::Caller;
-use crate::domain::{Credential, KeyScope, PublicId, SessionId, Timestamp};
-use crate::error::{Error, TokenProblem};
+use crate::domain::{Credential, KeyScope, SessionId, Timestamp, UserId};
+use crate::error::{Error, TokenError};
 
 /// The name of the security scheme in the OpenAPI document.
 pub const SECURITY_SCHEME: &str = "bearer";
@@ -43,7 +43,7 @@ pub struct Admin(pub Caller);
 
 /// Somebody who is logged in, and not a script with a key: for what decides over sessions,
 /// passwords and keys themselves.
-pub struct LoggedIn {
+pub struct SessionUser {
     /// Who.
     pub caller: Caller,
     /// In which session.
@@ -51,11 +51,11 @@ pub struct LoggedIn {
 }
 
 /// An administrator who is logged in.
-pub struct AdminLoggedIn(pub Caller);
+pub struct SessionAdmin(pub Caller);
 
 impl Account {
     /// The account.
-    pub fn id(&self) -> PublicId {
+    pub fn id(&self) -> UserId {
         self.0.authority.user
     }
 
@@ -80,9 +80,9 @@ fn session_of(caller: &Caller) -> Option<SessionId> {
     }
 }
 
-impl LoggedIn {
+impl SessionUser {
     /// The account.
-    pub fn id(&self) -> PublicId {
+    pub fn id(&self) -> UserId {
         self.caller.authority.user
     }
 }
@@ -93,7 +93,7 @@ impl<'r> FromRequest<'r> for Account {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         admit(request, Scope::Account).await.map_or_else(
-            |problem| turn_away(request, problem),
+            |problem| reject(request, problem),
             |caller| Outcome::Success(Self(caller)),
         )
     }
@@ -105,7 +105,7 @@ impl<'r> FromRequest<'r> for Manager {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         admit(request, Scope::Manager).await.map_or_else(
-            |problem| turn_away(request, problem),
+            |problem| reject(request, problem),
             |caller| Outcome::Success(Self(caller)),
         )
     }
@@ -117,38 +117,38 @@ impl<'r> FromRequest<'r> for Admin {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         admit(request, Scope::Administrator).await.map_or_else(
-            |problem| turn_away(request, problem),
+            |problem| reject(request, problem),
             |caller| Outcome::Success(Self(caller)),
         )
     }
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for LoggedIn {
+impl<'r> FromRequest<'r> for SessionUser {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         admit_session(request, Scope::Account).await.map_or_else(
-            |problem| turn_away(request, problem),
+            |problem| reject(request, problem),
             |(caller, session)| Outcome::Success(Self { caller, session }),
         )
     }
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for AdminLoggedIn {
+impl<'r> FromRequest<'r> for SessionAdmin {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         admit_session(request, Scope::Administrator).await.map_or_else(
-            |problem| turn_away(request, problem),
+            |problem| reject(request, problem),
             |(caller, _)| Outcome::Success(Self(caller)),
         )
     }
 }
 
 /// Forwards to the fallback route, which answers with the problem after it has read the body.
-pub fn turn_away<T>(request: &Request<'_>, problem: Problem) -> Outcome<T, ()> {
+pub fn reject<T>(request: &Request<'_>, problem: Problem) -> Outcome<T, ()> {
     Outcome::Forward(refuse(request, problem))
 }
 
@@ -203,7 +203,7 @@ async fn authenticate(request: &Request<'_>) -> Result<Caller, Error> {
     if let Some(token) = bearer_token(request)? {
         return sessions.authenticate(token).await;
     }
-    let token = session_cookie(request)?.ok_or(Error::Token(TokenProblem::Missing))?;
+    let token = session_cookie(request)?.ok_or(Error::Token(TokenError::Missing))?;
     if writes(request) {
         check_origin(request)?;
     }
@@ -225,7 +225,7 @@ fn bearer_token<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, Error> 
     let mut headers = request.headers().get("Authorization");
     let Some(header) = headers.next() else { return Ok(None) };
     if headers.next().is_some() {
-        return Err(Error::Token(TokenProblem::Invalid));
+        return Err(Error::Token(TokenError::Invalid));
     }
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
     Ok(scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_matches(' ')))
@@ -281,5 +281,5 @@ macro_rules! document {
 document!(Account, KEY_MAY_ONLY_READ, true);
 document!(Manager, "The account is not a manager's, or the API key may not do this.", true);
 document!(Admin, "The account is not an administrator's, or the API key may not do this.", false);
-document!(LoggedIn, "An API key cannot do this.", true);
-document!(AdminLoggedIn, "The account is not an administrator's, or this is an API key.", false);
+document!(SessionUser, "An API key cannot do this.", true);
+document!(SessionAdmin, "The account is not an administrator's, or this is an API key.", false);

@@ -19,16 +19,16 @@ const HELD_BACK: usize = 1_024;
 /// else make its refusals take the cores from everyone. (Measured: 64 such connections got 46,000
 /// refusals per second, and the p99 of everyone's reads went from 0.3 ms to 5.7 ms; held back, it
 /// stays.)
-pub struct Pace(Semaphore);
+pub struct DelayRefusals(Semaphore);
 
-impl Default for Pace {
+impl Default for DelayRefusals {
     fn default() -> Self {
         Self(Semaphore::new(HELD_BACK))
     }
 }
 
 #[rocket::async_trait]
-impl Fairing for Pace {
+impl Fairing for DelayRefusals {
     fn info(&self) -> Info {
         Info { name: "refusals that are held back", kind: Kind::Response }
     }

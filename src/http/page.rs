@@ -17,9 +17,9 @@ use sha2::{Digest, Sha256};
 
 use super::docs::value_of;
 use super::error::Problem;
-use super::etag::{Tagged, WithTag};
+use super::etag::{HasETag, WithETag};
 use super::fields::Fields;
-use super::guards::turn_away;
+use super::guards::reject;
 use super::{API, BasePath};
 use crate::domain::{PAGE_SIZES, Page, PageRequest, Timestamp};
 use crate::error::Error;
@@ -49,7 +49,7 @@ impl Filter for () {
 
 /// A guard: `?page=1&per_page=10`, and what a list is filtered by. It stands after the guard that
 /// says who may ask.
-pub struct PageQuery<F> {
+pub struct ListQuery<F> {
     /// Which items.
     pub filter: F,
     /// Which part of them.
@@ -58,7 +58,7 @@ pub struct PageQuery<F> {
     repeated: String,
 }
 
-impl<F> PageQuery<F> {
+impl<F> ListQuery<F> {
     /// The address of the list at `path` below the API, up to the parameters that name a page.
     pub fn address(&self, base: BasePath<'_>, path: &str) -> String {
         let separator = if self.repeated.is_empty() { "" } else { "&" };
@@ -67,19 +67,19 @@ impl<F> PageQuery<F> {
 }
 
 #[rocket::async_trait]
-impl<'r, F: Filter> FromRequest<'r> for PageQuery<F> {
+impl<'r, F: Filter> FromRequest<'r> for ListQuery<F> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         let query = request.uri().query().map_or("", |query| query.as_str());
         match read(query) {
             Ok(query) => Outcome::Success(query),
-            Err(error) => turn_away(request, Problem::from(error)),
+            Err(error) => reject(request, Problem::from(error)),
         }
     }
 }
 
-fn read<F: Filter>(query: &str) -> Result<PageQuery<F>, Error> {
+fn read<F: Filter>(query: &str) -> Result<ListQuery<F>, Error> {
     let mut fields = Fields::from_form(query.as_bytes())?;
     let repeated = fields.to_form_without(&["page", "per_page"]);
     let page = fields.optional("page", PageRequest::parse_page);
@@ -89,7 +89,7 @@ fn read<F: Filter>(query: &str) -> Result<PageQuery<F>, Error> {
         let default = PageRequest::DEFAULT;
         PageRequest::new(page.unwrap_or(default.page()), per_page.unwrap_or(default.per_page()))
     });
-    fields.finish(filter.zip(request).map(|(filter, page)| PageQuery { filter, page, repeated }))
+    fields.finish(filter.zip(request).map(|(filter, page)| ListQuery { filter, page, repeated }))
 }
 
 /// Where the pages around this one are.
@@ -137,7 +137,7 @@ impl Links {
 
 /// A page of a list as it goes out, with the headers `Link` and `Total-Count`.
 #[derive(Serialize, JsonSchema)]
-pub struct PageView<T> {
+pub struct ListView<T> {
     links: Links,
     /// Whether there is a page before this one.
     has_prev: bool,
@@ -156,9 +156,9 @@ pub struct PageView<T> {
     tag: String,
 }
 
-impl<T> PageView<T> {
-    /// The view of a page of the list at an address that [`PageQuery::address`] made, at this moment.
-    pub fn new<D: Tagged>(
+impl<T> ListView<T> {
+    /// The view of a page of the list at an address that [`ListQuery::address`] made, at this moment.
+    pub fn new<D: HasETag>(
         address: &str,
         page: Page<D>,
         now: Timestamp,
@@ -184,24 +184,24 @@ impl<T> PageView<T> {
     }
 }
 
-impl<'r, T: Serialize> Responder<'r, 'static> for PageView<T> {
+impl<'r, T: Serialize> Responder<'r, 'static> for ListView<T> {
     fn respond_to(mut self, request: &'r Request<'_>) -> response::Result<'static> {
         let link = Header::new("Link", self.links.to_header());
         let total = Header::new("Total-Count", self.total_items.to_string());
         let tag = std::mem::take(&mut self.tag);
-        let response = WithTag::of_tag(tag, self).respond_to(request)?;
+        let response = WithETag::of_tag(tag, self).respond_to(request)?;
         Response::build_from(response).header(link).header(total).ok()
     }
 }
 
-impl<T: JsonSchema + Serialize + Send> OpenApiResponderInner for PageView<T> {
+impl<T: JsonSchema + Serialize + Send> OpenApiResponderInner for ListView<T> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         <Json<Self> as OpenApiResponderInner>::responses(generator)
     }
 }
 
-/// Its parameters are documented by [`PageQuery::describe`]: Okapi takes one from a guard at the most.
-impl<F: Filter> OpenApiFromRequest<'_> for PageQuery<F> {
+/// Its parameters are documented by [`ListQuery::describe`]: Okapi takes one from a guard at the most.
+impl<F: Filter> OpenApiFromRequest<'_> for ListQuery<F> {
     fn from_request_input(
         _: &mut OpenApiGenerator,
         _: String,
@@ -211,7 +211,7 @@ impl<F: Filter> OpenApiFromRequest<'_> for PageQuery<F> {
     }
 }
 
-impl<F: Filter> PageQuery<F> {
+impl<F: Filter> ListQuery<F> {
     /// Documents the parameters of an operation that takes this query.
     pub fn describe(operation: &mut Operation) {
         let default = PageRequest::DEFAULT;

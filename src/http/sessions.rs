@@ -11,9 +11,9 @@ use super::body::{Body, Nothing};
 use super::client::Client;
 use super::docs::Description;
 use super::error::Problem;
-use super::etag::{Tagged, UNCHANGED};
-use super::guards::{Account, LoggedIn};
-use super::page::{LIST, PageQuery, PageView};
+use super::etag::{HasETag, UNCHANGED};
+use super::guards::{Account, SessionUser};
+use super::page::{LIST, ListQuery, ListView};
 use super::{API, BasePath, Services};
 use crate::domain::{Action, Session, SessionId, Timestamp};
 use crate::error::Error;
@@ -22,7 +22,7 @@ use crate::error::Error;
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![list_sessions, end_session, end_sessions];
     Description::of(&mut spec)
-        .extend("list_sessions", PageQuery::<()>::describe)
+        .extend("list_sessions", ListQuery::<()>::describe)
         .operation("list_sessions", &[(200, "A page of sessions.", LIST), UNCHANGED])
         .operation(
             "end_session",
@@ -53,7 +53,7 @@ struct SessionView {
     link: String,
 }
 
-impl Tagged for Session {
+impl HasETag for Session {
     fn tag(&self, _: Timestamp) -> String {
         self.id.to_string()
     }
@@ -82,14 +82,14 @@ impl SessionView {
 #[get("/auth/sessions")]
 async fn list_sessions(
     account: Account,
-    query: PageQuery<()>,
+    query: ListQuery<()>,
     services: &State<Services>,
-) -> Result<PageView<SessionView>, Problem> {
+) -> Result<ListView<SessionView>, Problem> {
     let now = services.clock.now();
     let page = services.store.list_sessions(account.id(), now, query.page).await?;
     let (current, base) = (account.session(), services.base_path());
     let address = query.address(base, "/auth/sessions");
-    Ok(PageView::new(&address, page, now, |session| SessionView::new(session, current, base)))
+    Ok(ListView::new(&address, page, now, |session| SessionView::new(session, current, base)))
 }
 
 /// # End a session
@@ -98,15 +98,15 @@ async fn list_sessions(
 #[openapi(tag = "Your account")]
 #[delete("/auth/sessions/<id>", data = "<_body>")]
 async fn end_session(
-    account: LoggedIn,
+    account: SessionUser,
     client: Client,
     id: &str,
     _body: Body<Nothing>,
     services: &State<Services>,
 ) -> Result<NoContent, Problem> {
     let id = SessionId::parse(id).ok_or_else(|| Error::no_such("session"))?;
-    let by = client.on_behalf_of(&account.caller);
-    services.store.end_session(account.id(), id, Action::EndSession, &by).await?;
+    let context = client.on_behalf_of(&account.caller);
+    services.store.end_session(account.id(), id, Action::EndSession, &context).await?;
     Ok(NoContent)
 }
 
@@ -116,7 +116,7 @@ async fn end_session(
 #[openapi(tag = "Your account")]
 #[delete("/auth/sessions", data = "<_body>")]
 async fn end_sessions(
-    account: LoggedIn,
+    account: SessionUser,
     client: Client,
     _body: Body<Nothing>,
     services: &State<Services>,

@@ -12,15 +12,15 @@ use super::body::{Body, Input, Nothing};
 use super::client::Client;
 use super::docs::{Answer, Description};
 use super::error::Problem;
-use super::etag::{CHANGED, Conditions, Located, Tagged, UNCHANGED, WithTag};
+use super::etag::{CHANGED, Conditions, HasETag, Located, UNCHANGED, WithETag};
 use super::fields::Fields;
 use super::guards::{Account, Manager};
-use super::page::{Filter, LIST, PageQuery, PageView, boolean, one_of, parse_bool, text};
-use super::users::OwnerView;
+use super::page::{Filter, LIST, ListQuery, ListView, boolean, one_of, parse_bool, text};
+use super::users::UserSummaryView;
 use super::{API, BasePath, Services};
 use crate::domain::{
-    AccountRef, By, Deadline, Description as TaskDescription, NewTask, Role, Search, Sort, Task,
-    TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, Viewer,
+    Deadline, Description as TaskDescription, NewTask, RequestContext, Role, Search, Sort, Task,
+    TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, UserRef, Viewer,
 };
 use crate::error::Error;
 
@@ -38,7 +38,7 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) =
         openapi_get_routes_spec![list_tasks, create_task, get_task, update_task, delete_task];
     Description::of(&mut spec)
-        .extend("list_tasks", PageQuery::<TaskFilter>::describe)
+        .extend("list_tasks", ListQuery::<TaskFilter>::describe)
         .operation("list_tasks", &[(200, "A page of tasks.", LIST), UNCHANGED])
         .operation("create_task", &[(201, "The task.", &["ETag", "Location"])])
         .operation("get_task", &[(200, "The task.", &["ETag"]), UNCHANGED, ABSENT])
@@ -70,7 +70,7 @@ impl Filter for TaskFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
         let is_mine = fields.optional("mine", parse_bool);
         let status = fields.optional("status", TaskStatus::read);
-        let assignee = fields.optional("assignee", AccountRef::parse);
+        let assignee = fields.optional("assignee", UserRef::parse);
         let deadline_before = fields.optional("deadline_before", Timestamp::parse_start);
         let deadline_after = fields.optional("deadline_after", Timestamp::parse_start);
         let is_overdue = fields.optional("overdue", parse_bool);
@@ -152,7 +152,7 @@ struct CreateTask {
     deadline: Option<Deadline>,
     /// The public id, e-mail address or username of an account. Nobody, where it is not given or `none`.
     #[schemars(with = "Option<String>")]
-    assignee: Option<AccountRef>,
+    assignee: Option<UserRef>,
 }
 
 impl CreateTask {
@@ -170,9 +170,13 @@ impl CreateTask {
 impl Input for CreateTask {
     const MAX_BODY: Option<u64> = Some(MAX_BODY);
 
-    async fn read(fields: &mut Fields, _: &Services, by: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        context: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         let title = fields.required("title", Title::parse);
-        let change = read_change(fields, by);
+        let change = read_change(fields, context);
         Ok(title.zip(change).map(|(title, change)| Self {
             title,
             description: change.description.unwrap_or_default(),
@@ -222,9 +226,13 @@ impl UpdateTask {
 impl Input for UpdateTask {
     const MAX_BODY: Option<u64> = Some(MAX_BODY);
 
-    async fn read(fields: &mut Fields, _: &Services, by: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        context: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         let title = fields.optional("title", Title::parse);
-        let change = read_change(fields, by);
+        let change = read_change(fields, context);
         fields.require_any(&["title", "description", "status", "deadline", "assignee"]);
         let Some((title, change)) = title.zip(change) else { return Ok(None) };
         let change = TaskChange { title, ..change };
@@ -240,12 +248,13 @@ impl Input for UpdateTask {
 }
 
 /// What may be left out of a new task as well as of a change.
-fn read_change(fields: &mut Fields, by: &By) -> Option<TaskChange> {
+fn read_change(fields: &mut Fields, context: &RequestContext) -> Option<TaskChange> {
     let description = fields.optional("description", TaskDescription::parse);
     let status = fields.optional("status", TaskStatus::read);
-    let deadline = fields
-        .optional("deadline", |text| or_none(text, |text| Deadline::parse_moment(text, by.at)));
-    let assignee = fields.optional("assignee", |text| or_none(text, AccountRef::parse));
+    let deadline = fields.optional("deadline", |text| {
+        or_none(text, |text| Deadline::parse_moment(text, context.at))
+    });
+    let assignee = fields.optional("assignee", |text| or_none(text, UserRef::parse));
     Some(TaskChange {
         title: None,
         description: description?,
@@ -279,9 +288,9 @@ struct TaskView {
     /// `2 days 3 hours 1 minutes 5 seconds` or `No time remaining`, whatever the status
     time_remaining: Option<String>,
     /// By whom it is to be done.
-    assignee: Option<OwnerView>,
+    assignee: Option<UserSummaryView>,
     /// Who handed it out.
-    creator: OwnerView,
+    creator: UserSummaryView,
     /// `12/31/26 11:59:59 PM UTC`
     created_at: String,
     created_at_iso8601: String,
@@ -292,13 +301,13 @@ struct TaskView {
     link: String,
 }
 
-impl Tagged for Task {
+impl HasETag for Task {
     fn tag(&self, now: Timestamp) -> String {
         let is = |seen, letter| if seen { letter } else { "" };
         let passed = is(self.has_passed(now), "-p");
-        let former_creator = is(self.creator.is_former, "-c");
+        let former_creator = is(self.creator.is_deleted, "-c");
         let former_assignee =
-            is(self.assignee.as_ref().is_some_and(|assignee| assignee.is_former), "-a");
+            is(self.assignee.as_ref().is_some_and(|assignee| assignee.is_deleted), "-a");
         format!("{}{passed}{former_creator}{former_assignee}", self.version)
     }
 }
@@ -316,8 +325,8 @@ impl TaskView {
             title: task.title.into_string(),
             description: task.description.into_string(),
             status: task.status.as_str(),
-            assignee: task.assignee.map(OwnerView::new),
-            creator: OwnerView::new(task.creator),
+            assignee: task.assignee.map(UserSummaryView::new),
+            creator: UserSummaryView::new(task.creator),
             created_at: task.created_at.to_clock_text(),
             created_at_iso8601: task.created_at.to_iso_8601(),
             updated_at: task.updated_at.to_clock_text(),
@@ -326,8 +335,8 @@ impl TaskView {
     }
 
     /// The view with its tag.
-    fn tagged(task: Task, now: Timestamp, base: BasePath<'_>) -> WithTag<Self> {
-        WithTag::of_tag(task.tag(now), Self::new(task, now, base))
+    fn tagged(task: Task, now: Timestamp, base: BasePath<'_>) -> WithETag<Self> {
+        WithETag::of_tag(task.tag(now), Self::new(task, now, base))
     }
 }
 
@@ -343,14 +352,14 @@ fn address(base: BasePath<'_>, id: TaskId) -> String {
 #[get("/tasks")]
 async fn list_tasks(
     account: Account,
-    query: PageQuery<TaskFilter>,
+    query: ListQuery<TaskFilter>,
     services: &State<Services>,
-) -> Result<PageView<TaskView>, Problem> {
+) -> Result<ListView<TaskView>, Problem> {
     let base = services.base_path();
     let (address, viewer, now) =
         (query.address(base, "/tasks"), Viewer::of(account.0.authority), services.clock.now());
     let page = services.store.list_tasks(query.filter, viewer, now, query.page).await?;
-    Ok(PageView::new(&address, page, now, |task| TaskView::new(task, now, base)))
+    Ok(ListView::new(&address, page, now, |task| TaskView::new(task, now, base)))
 }
 
 /// # Hand out a task
@@ -367,10 +376,13 @@ async fn create_task(
     let Body(CreateTask { title, description, status, deadline, assignee }) = body;
     let (id, creator) = (TaskId::generate(), manager.0.authority.user);
     let new = NewTask { id, title, description, status, deadline, assignee, creator };
-    let by = client.on_behalf_of(&manager.0);
-    let task = services.store.create_task(new, &by).await?;
+    let context = client.on_behalf_of(&manager.0);
+    let task = services.store.create_task(new, &context).await?;
     let base = services.base_path();
-    Ok(Located { location: Some(address(base, id)), answer: TaskView::tagged(task, by.at, base) })
+    Ok(Located {
+        location: Some(address(base, id)),
+        answer: TaskView::tagged(task, context.at, base),
+    })
 }
 
 /// # Read a task
@@ -382,7 +394,7 @@ async fn get_task(
     account: Account,
     id: &str,
     services: &State<Services>,
-) -> Result<WithTag<TaskView>, Problem> {
+) -> Result<WithETag<TaskView>, Problem> {
     let task = services.store.get_task(id_in_path(id)?, Viewer::of(account.0.authority)).await?;
     Ok(TaskView::tagged(task, services.clock.now(), services.base_path()))
 }
@@ -400,19 +412,19 @@ async fn update_task(
     id: &str,
     body: Body<UpdateTask>,
     services: &State<Services>,
-) -> Result<WithTag<TaskView>, Problem> {
+) -> Result<WithETag<TaskView>, Problem> {
     let mut caller = account.0;
     let viewer = Viewer::of(caller.authority);
     if viewer.sees_only().is_none() {
         // Who is let do what managers do has to be one when it is written.
         caller.proof.at_least = Role::Manager;
     }
-    let by = client.on_behalf_of(&caller);
+    let context = client.on_behalf_of(&caller);
     let task = services
         .store
-        .update_task(id_in_path(id)?, body.0.change, viewer, conditions.0, &by)
+        .update_task(id_in_path(id)?, body.0.change, viewer, conditions.0, &context)
         .await?;
-    Ok(TaskView::tagged(task, by.at, services.base_path()))
+    Ok(TaskView::tagged(task, context.at, services.base_path()))
 }
 
 /// # Delete a task

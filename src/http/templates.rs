@@ -14,14 +14,14 @@ use super::body::{Body, Input, Nothing};
 use super::client::Client;
 use super::docs::{Answer, Description};
 use super::error::Problem;
-use super::etag::{CHANGED, Conditions, Located, Tagged, UNCHANGED, WithTag};
+use super::etag::{CHANGED, Conditions, HasETag, Located, UNCHANGED, WithETag};
 use super::fields::Fields;
 use super::guards::Account;
-use super::page::{Filter, LIST, PageQuery, PageView, text};
+use super::page::{Filter, LIST, ListQuery, ListView, text};
 use super::{API, BasePath, Services};
 use crate::domain::{
-    By, NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
-    TemplateName, TemplateSort, Timestamp,
+    NewTemplate, RequestContext, Search, Sort, Template, TemplateBody, TemplateChange,
+    TemplateFilter, TemplateName, TemplateSort, Timestamp,
 };
 use crate::error::Error;
 
@@ -45,7 +45,7 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
         delete_template
     ];
     Description::of(&mut spec)
-        .extend("list_templates", PageQuery::<TemplateFilter>::describe)
+        .extend("list_templates", ListQuery::<TemplateFilter>::describe)
         .operation("list_templates", &[(200, "A page of your templates.", LIST), UNCHANGED])
         .operation(
             "create_template",
@@ -104,7 +104,7 @@ impl Filter for TemplateFilter {
 
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {
         let orders: Vec<_> = Sort::<TemplateSort>::names().collect();
-        let default = TemplateFilter::default().sort.by.as_str();
+        let default = TemplateFilter::default().sort.key.as_str();
         vec![
             (
                 "q",
@@ -144,7 +144,11 @@ impl CreateTemplate {
 impl Input for CreateTemplate {
     const MAX_BODY: Option<u64> = Some(MAX_BODY);
 
-    async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        _: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         let name = fields.required("name", TemplateName::parse);
         let body = fields.required("body", TemplateBody::parse);
         Ok(name.zip(body).map(|(name, body)| Self { name, body }))
@@ -177,7 +181,11 @@ impl UpdateTemplate {
 impl Input for UpdateTemplate {
     const MAX_BODY: Option<u64> = Some(MAX_BODY);
 
-    async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        _: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         let name = fields.optional("name", TemplateName::parse);
         let body = fields.optional("body", TemplateBody::parse);
         fields.require_any(&["name", "body"]);
@@ -201,7 +209,7 @@ struct TemplateView {
     link: String,
 }
 
-impl Tagged for Template {
+impl HasETag for Template {
     fn tag(&self, _: Timestamp) -> String {
         self.version.to_string()
     }
@@ -220,8 +228,8 @@ impl TemplateView {
         }
     }
 
-    fn with_tag(template: Template, now: Timestamp, base: BasePath<'_>) -> WithTag<Self> {
-        WithTag::of_tag(template.tag(now), Self::new(template, base))
+    fn with_tag(template: Template, now: Timestamp, base: BasePath<'_>) -> WithETag<Self> {
+        WithETag::of_tag(template.tag(now), Self::new(template, base))
     }
 }
 
@@ -236,13 +244,13 @@ fn address(base: BasePath<'_>, name: &TemplateName) -> String {
 #[get("/templates")]
 async fn list_templates(
     account: Account,
-    query: PageQuery<TemplateFilter>,
+    query: ListQuery<TemplateFilter>,
     services: &State<Services>,
-) -> Result<PageView<TemplateView>, Problem> {
+) -> Result<ListView<TemplateView>, Problem> {
     let base = services.base_path();
     let address = query.address(base, "/templates");
     let page = services.store.list_templates(account.id(), query.filter, query.page).await?;
-    Ok(PageView::new(&address, page, services.clock.now(), |template| {
+    Ok(ListView::new(&address, page, services.clock.now(), |template| {
         TemplateView::new(template, base)
     }))
 }
@@ -258,15 +266,15 @@ async fn create_template(
     body: Body<CreateTemplate>,
     services: &State<Services>,
 ) -> Result<Located<TemplateView>, Problem> {
-    let by = client.on_behalf_of(&account.0);
+    let context = client.on_behalf_of(&account.0);
     let Body(CreateTemplate { name, body }) = body;
     let template = services
         .store
-        .create_template(NewTemplate { name, body, owner: account.id() }, &by)
+        .create_template(NewTemplate { name, body, owner: account.id() }, &context)
         .await?;
     let base = services.base_path();
     let location = Some(address(base, &template.name));
-    Ok(Located { location, answer: TemplateView::with_tag(template, by.at, base) })
+    Ok(Located { location, answer: TemplateView::with_tag(template, context.at, base) })
 }
 
 /// # Read a template
@@ -278,7 +286,7 @@ async fn get_template(
     account: Account,
     name: NameInPath,
     services: &State<Services>,
-) -> Result<WithTag<TemplateView>, Problem> {
+) -> Result<WithETag<TemplateView>, Problem> {
     let template = services.store.get_template(account.id(), &name.read()?).await?;
     Ok(TemplateView::with_tag(template, services.clock.now(), services.base_path()))
 }
@@ -296,15 +304,15 @@ async fn update_template(
     body: Body<UpdateTemplate>,
     services: &State<Services>,
 ) -> Result<Located<TemplateView>, Problem> {
-    let by = client.on_behalf_of(&account.0);
+    let context = client.on_behalf_of(&account.0);
     let old = name.read()?;
     let template = services
         .store
-        .update_template(account.id(), &old, body.0.change, conditions.0, &by)
+        .update_template(account.id(), &old, body.0.change, conditions.0, &context)
         .await?;
     let base = services.base_path();
     let location = (template.name != old).then(|| address(base, &template.name));
-    Ok(Located { location, answer: TemplateView::with_tag(template, by.at, base) })
+    Ok(Located { location, answer: TemplateView::with_tag(template, context.at, base) })
 }
 
 /// # Delete a template
@@ -320,7 +328,7 @@ async fn delete_template(
     _body: Body<Nothing>,
     services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    let by = client.on_behalf_of(&account.0);
-    services.store.delete_template(account.id(), &name.read()?, conditions.0, &by).await?;
+    let context = client.on_behalf_of(&account.0);
+    services.store.delete_template(account.id(), &name.read()?, conditions.0, &context).await?;
     Ok(NoContent)
 }

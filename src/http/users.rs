@@ -15,13 +15,13 @@ use super::body::{Body, Input, Nothing};
 use super::client::Client;
 use super::docs::{Answer, Description};
 use super::error::Problem;
-use super::etag::{Tagged, UNCHANGED, WithTag};
+use super::etag::{HasETag, UNCHANGED, WithETag};
 use super::fields::Fields;
-use super::guards::{Admin, AdminLoggedIn};
-use super::page::{Filter, LIST, PageQuery, PageView, one_of, text};
+use super::guards::{Admin, SessionAdmin};
+use super::page::{Filter, LIST, ListQuery, ListView, one_of, text};
 use crate::domain::{
-    By, Owner, PublicId, Role, Search, Sort, Status as AccountStatus, Timestamp, User, UserChange,
-    UserFilter, UserSort, Username,
+    RequestContext, Role, Search, Sort, Status as AccountStatus, Timestamp, User, UserChange,
+    UserFilter, UserId, UserSort, UserSummary, Username,
 };
 use crate::error::Error;
 
@@ -42,7 +42,7 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
         end_sessions_of_account
     ];
     Description::of(&mut spec)
-        .extend("list_accounts", PageQuery::<UserFilter>::describe)
+        .extend("list_accounts", ListQuery::<UserFilter>::describe)
         .operation("list_accounts", &[(200, "A page of accounts.", LIST), UNCHANGED])
         .operation("get_account", &[(200, "The account.", &["ETag"]), UNCHANGED, ABSENT])
         .operation("update_account", &[(200, "The account as it is now.", &[]), ABSENT, LAST])
@@ -118,7 +118,11 @@ impl UpdateAccount {
 
 #[rocket::async_trait]
 impl Input for UpdateAccount {
-    async fn read(fields: &mut Fields, _: &Services, _: &By) -> Result<Option<Self>, Error> {
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        _: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
         let status = fields.optional("status", |text| match AccountStatus::parse(text) {
             Some(status @ (AccountStatus::Active | AccountStatus::Disabled)) => Ok(status),
             _ => Err(format!("'{text}' must be one of active, disabled")),
@@ -132,7 +136,7 @@ impl Input for UpdateAccount {
 
 /// What is told of an account to whoever may see it.
 #[derive(Serialize, JsonSchema)]
-pub struct AccountView {
+pub struct UserFieldsView {
     email: String,
     /// A UUID.
     public_id: String,
@@ -148,7 +152,7 @@ pub struct AccountView {
     registered_on_iso8601: String,
 }
 
-impl AccountView {
+impl UserFieldsView {
     /// The account as it was read.
     pub fn new(user: &User) -> Self {
         Self {
@@ -166,7 +170,7 @@ impl AccountView {
 
 /// An account as others see it in what it made, or what is to be done by it.
 #[derive(Serialize, JsonSchema)]
-pub struct OwnerView {
+pub struct UserSummaryView {
     email: String,
     public_id: String,
     /// Whether the account has been deleted since. Left out where it has not.
@@ -175,18 +179,18 @@ pub struct OwnerView {
     former: bool,
 }
 
-impl OwnerView {
+impl UserSummaryView {
     /// The account as it was read.
-    pub fn new(owner: Owner) -> Self {
+    pub fn new(owner: UserSummary) -> Self {
         Self {
             email: owner.email.into_string(),
             public_id: owner.public_id.to_string(),
-            former: owner.is_former,
+            former: owner.is_deleted,
         }
     }
 }
 
-impl Tagged for User {
+impl HasETag for User {
     fn tag(&self, _: Timestamp) -> String {
         self.version.to_string()
     }
@@ -194,16 +198,16 @@ impl Tagged for User {
 
 /// An account as administrators see it.
 #[derive(Serialize, JsonSchema)]
-struct AdministeredView {
+struct AdminUserView {
     #[serde(flatten)]
-    account: AccountView,
+    account: UserFieldsView,
     /// `pending`, `active` or `disabled`
     status: &'static str,
 }
 
-impl AdministeredView {
+impl AdminUserView {
     fn new(user: &User) -> Self {
-        Self { account: AccountView::new(user), status: user.status.as_str() }
+        Self { account: UserFieldsView::new(user), status: user.status.as_str() }
     }
 }
 
@@ -219,8 +223,8 @@ struct ResetCodeView {
     expires_at_iso8601: String,
 }
 
-fn id_in_path(id: &str) -> Result<PublicId, Error> {
-    PublicId::parse(id).ok_or_else(|| Error::no_such("account"))
+fn id_in_path(id: &str) -> Result<UserId, Error> {
+    UserId::parse(id).ok_or_else(|| Error::no_such("account"))
 }
 
 /// # List the accounts
@@ -230,12 +234,12 @@ fn id_in_path(id: &str) -> Result<PublicId, Error> {
 #[get("/users")]
 async fn list_accounts(
     _admin: Admin,
-    query: PageQuery<UserFilter>,
+    query: ListQuery<UserFilter>,
     services: &State<Services>,
-) -> Result<PageView<AdministeredView>, Problem> {
+) -> Result<ListView<AdminUserView>, Problem> {
     let address = query.address(services.base_path(), "/users");
     let page = services.store.list_users(query.filter, query.page).await?;
-    Ok(PageView::new(&address, page, services.clock.now(), |user| AdministeredView::new(&user)))
+    Ok(ListView::new(&address, page, services.clock.now(), |user| AdminUserView::new(&user)))
 }
 
 /// # See an account
@@ -247,9 +251,9 @@ async fn get_account(
     _admin: Admin,
     public_id: &str,
     services: &State<Services>,
-) -> Result<WithTag<AdministeredView>, Problem> {
+) -> Result<WithETag<AdminUserView>, Problem> {
     let user = services.store.get_user(id_in_path(public_id)?).await?;
-    Ok(WithTag::new(&user, services.clock.now(), AdministeredView::new(&user)))
+    Ok(WithETag::new(&user, services.clock.now(), AdminUserView::new(&user)))
 }
 
 /// # Approve, disable or enable an account, or give it another role
@@ -263,11 +267,11 @@ async fn update_account(
     public_id: &str,
     body: Body<UpdateAccount>,
     services: &State<Services>,
-) -> Result<Json<AdministeredView>, Problem> {
+) -> Result<Json<AdminUserView>, Problem> {
     let id = id_in_path(public_id)?;
     let user =
-        services.store.change_user(id, body.0.change, &client.on_behalf_of(&admin.0)).await?;
-    Ok(Json(AdministeredView::new(&user)))
+        services.store.update_user(id, body.0.change, &client.on_behalf_of(&admin.0)).await?;
+    Ok(Json(AdminUserView::new(&user)))
 }
 
 /// # Delete an account
@@ -295,15 +299,15 @@ async fn delete_account(
 #[openapi(tag = "Administration")]
 #[post("/users/<public_id>/reset-code", data = "<_body>")]
 async fn create_reset_code(
-    admin: AdminLoggedIn,
+    admin: SessionAdmin,
     client: Client,
     public_id: &str,
     _body: Body<Nothing>,
     services: &State<Services>,
 ) -> Result<Unstored<ResetCodeView>, Problem> {
-    let by = client.on_behalf_of(&admin.0);
+    let context = client.on_behalf_of(&admin.0);
     let (code, user, expires_at) =
-        services.accounts.create_reset_code(id_in_path(public_id)?, &by).await?;
+        services.accounts.create_reset_code(id_in_path(public_id)?, &context).await?;
     let view = ResetCodeView {
         code: code.reveal().to_owned(),
         email: user.email.into_string(),
@@ -319,7 +323,7 @@ async fn create_reset_code(
 #[openapi(tag = "Administration")]
 #[delete("/users/<public_id>/sessions", data = "<_body>")]
 async fn end_sessions_of_account(
-    admin: AdminLoggedIn,
+    admin: SessionAdmin,
     client: Client,
     public_id: &str,
     _body: Body<Nothing>,

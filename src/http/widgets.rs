@@ -18,14 +18,14 @@ use super::body::{Body, Input, Nothing};
 use super::client::Client;
 use super::docs::Description;
 use super::error::Problem;
-use super::etag::{CHANGED, Conditions, Located, Tagged, UNCHANGED, WithTag};
+use super::etag::{CHANGED, Conditions, HasETag, Located, UNCHANGED, WithETag};
 use super::fields::Fields;
 use super::guards::{Account, Admin};
-use super::page::{Filter, LIST, PageQuery, PageView, boolean, one_of, parse_bool, text};
-use super::users::OwnerView;
+use super::page::{Filter, LIST, ListQuery, ListView, boolean, one_of, parse_bool, text};
+use super::users::UserSummaryView;
 use super::{API, BasePath, Services};
 use crate::domain::{
-    AccountRef, By, Deadline, InfoUrl, NewWidget, Put, Search, Sort, Timestamp, Widget,
+    Deadline, InfoUrl, NewWidget, Put, RequestContext, Search, Sort, Timestamp, UserRef, Widget,
     WidgetChange, WidgetFilter, WidgetName, WidgetSort,
 };
 use crate::error::Error;
@@ -39,12 +39,12 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
         list_widgets,
         create_widget,
         get_widget,
-        put_widget,
+        upsert_widget,
         update_widget,
         delete_widget
     ];
     Description::of(&mut spec)
-        .extend("list_widgets", PageQuery::<WidgetFilter>::describe)
+        .extend("list_widgets", ListQuery::<WidgetFilter>::describe)
         .operation("list_widgets", &[(200, "A page of widgets.", LIST), UNCHANGED])
         .operation(
             "create_widget",
@@ -54,9 +54,9 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
             ],
         )
         .operation("get_widget", &[(200, "The widget.", &["ETag"]), UNCHANGED, ABSENT])
-        .extend("put_widget", Conditions::describe)
+        .extend("upsert_widget", Conditions::describe)
         .operation(
-            "put_widget",
+            "upsert_widget",
             &[
                 (200, "The widget was changed.", &[]),
                 (201, "The widget was added.", &["Location"]),
@@ -131,10 +131,10 @@ impl Input for CreateWidget {
     async fn read(
         fields: &mut Fields,
         services: &Services,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Option<Self>, Error> {
         let name = fields.required("name", WidgetName::parse);
-        let rest = PutWidget::read(fields, services, by).await?;
+        let rest = PutWidget::read(fields, services, context).await?;
         Ok(name.zip(rest).map(|(name, PutWidget { info_url, deadline })| Self {
             name,
             info_url,
@@ -163,8 +163,12 @@ impl PutWidget {
 
 #[rocket::async_trait]
 impl Input for PutWidget {
-    async fn read(fields: &mut Fields, _: &Services, by: &By) -> Result<Option<Self>, Error> {
-        let now = by.at;
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        context: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
+        let now = context.at;
         let info_url = fields.required("info_url", InfoUrl::parse);
         let deadline = fields.required("deadline", |text| Deadline::parse(text, now));
         Ok(info_url.zip(deadline).map(|(info_url, deadline)| Self { info_url, deadline }))
@@ -203,8 +207,12 @@ impl UpdateWidget {
 
 #[rocket::async_trait]
 impl Input for UpdateWidget {
-    async fn read(fields: &mut Fields, _: &Services, by: &By) -> Result<Option<Self>, Error> {
-        let now = by.at;
+    async fn read(
+        fields: &mut Fields,
+        _: &Services,
+        context: &RequestContext,
+    ) -> Result<Option<Self>, Error> {
+        let now = context.at;
         let name = fields.optional("name", WidgetName::parse);
         let info_url = fields.optional("info_url", InfoUrl::parse);
         let deadline = fields.optional("deadline", |text| Deadline::parse(text, now));
@@ -219,7 +227,7 @@ impl Input for UpdateWidget {
 
 impl Filter for WidgetFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let owner = fields.optional("owner", AccountRef::parse);
+        let owner = fields.optional("owner", UserRef::parse);
         let deadline_before = fields.optional("deadline_before", Timestamp::parse_start);
         let deadline_after = fields.optional("deadline_after", Timestamp::parse_start);
         let overdue = fields.optional("overdue", parse_bool);
@@ -274,15 +282,15 @@ struct WidgetView {
     deadline_passed: bool,
     /// `2 days 3 hours 1 minutes 5 seconds` or `No time remaining`
     time_remaining: String,
-    owner: OwnerView,
+    owner: UserSummaryView,
     /// The widget's address.
     link: String,
 }
 
-impl Tagged for Widget {
+impl HasETag for Widget {
     fn tag(&self, now: Timestamp) -> String {
         let passed = if self.deadline.has_passed(now) { "-p" } else { "" };
-        let former = if self.owner.is_former { "-f" } else { "" };
+        let former = if self.owner.is_deleted { "-f" } else { "" };
         format!("{}{passed}{former}", self.version)
     }
 }
@@ -301,7 +309,7 @@ impl WidgetView {
             deadline_iso8601: deadline.to_iso_8601(),
             deadline_passed: widget.deadline.has_passed(now),
             time_remaining: deadline.remaining_in_words(now),
-            owner: OwnerView::new(widget.owner),
+            owner: UserSummaryView::new(widget.owner),
         }
     }
 }
@@ -351,14 +359,14 @@ impl OpenApiResponderInner for Written {
 #[get("/widgets")]
 async fn list_widgets(
     _account: Account,
-    query: PageQuery<WidgetFilter>,
+    query: ListQuery<WidgetFilter>,
     services: &State<Services>,
-) -> Result<PageView<WidgetView>, Problem> {
+) -> Result<ListView<WidgetView>, Problem> {
     let base = services.base_path();
     let address = query.address(base, "/widgets");
     let now = services.clock.now();
     let page = services.store.list_widgets(query.filter, query.page, now).await?;
-    Ok(PageView::new(&address, page, now, |widget| WidgetView::new(widget, now, base)))
+    Ok(ListView::new(&address, page, now, |widget| WidgetView::new(widget, now, base)))
 }
 
 /// # Add a widget
@@ -387,10 +395,10 @@ async fn get_widget(
     _account: Account,
     name: NameInPath,
     services: &State<Services>,
-) -> Result<WithTag<WidgetView>, Problem> {
+) -> Result<WithETag<WidgetView>, Problem> {
     let widget = services.store.get_widget(&name.read()?).await?;
     let now = services.clock.now();
-    Ok(WithTag::of_tag(widget.tag(now), WidgetView::new(widget, now, services.base_path())))
+    Ok(WithETag::of_tag(widget.tag(now), WidgetView::new(widget, now, services.base_path())))
 }
 
 /// # Put a widget in its place
@@ -398,7 +406,7 @@ async fn get_widget(
 /// For administrators. A widget that exists is changed and keeps its owner; a new one belongs to whoever adds it.
 #[openapi(tag = "Widgets")]
 #[put("/widgets/<name>", data = "<body>")]
-async fn put_widget(
+async fn upsert_widget(
     admin: Admin,
     client: Client,
     conditions: Conditions,
@@ -413,7 +421,7 @@ async fn put_widget(
     Ok(
         match services
             .store
-            .put_widget(widget, conditions.0, &client.on_behalf_of(&admin.0))
+            .upsert_widget(widget, conditions.0, &client.on_behalf_of(&admin.0))
             .await?
         {
             Put::Created => Written::created(name, services.base_path()),
@@ -435,14 +443,14 @@ async fn update_widget(
     body: Body<UpdateWidget>,
     services: &State<Services>,
 ) -> Result<Located<WidgetView>, Problem> {
-    let by = client.on_behalf_of(&admin.0);
+    let context = client.on_behalf_of(&admin.0);
     let old = name.read()?;
-    let widget = services.store.update_widget(&old, body.0.change, conditions.0, &by).await?;
+    let widget = services.store.update_widget(&old, body.0.change, conditions.0, &context).await?;
     let base = services.base_path();
     let location = (widget.name != old).then(|| address(base, &widget.name));
     Ok(Located {
         location,
-        answer: WithTag::of_tag(widget.tag(by.at), WidgetView::new(widget, by.at, base)),
+        answer: WithETag::of_tag(widget.tag(context.at), WidgetView::new(widget, context.at, base)),
     })
 }
 

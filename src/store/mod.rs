@@ -8,12 +8,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::domain::{
-    AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure,
-    KeyAuthority, KeyId, Network, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget,
-    Page, PageRequest, PasswordHash, Precondition, PublicId, Put, SecretHash, Session, SessionId,
-    Task, TaskChange, TaskFilter, TaskId, Template, TemplateChange, TemplateFilter, TemplateName,
-    Timestamp, User, UserChange, UserFilter, Username, Viewer, Widget, WidgetChange, WidgetFilter,
-    WidgetName,
+    Action, ApiKey, AuditEntry, AuditFilter, Authority, Failure, KeyAuthority, KeyId, Network,
+    NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
+    PasswordHash, Precondition, Put, RequestContext, SecretHash, Session, SessionId,
+    StoredCredentials, Task, TaskChange, TaskFilter, TaskId, Template, TemplateChange,
+    TemplateFilter, TemplateName, Timestamp, User, UserChange, UserFilter, UserId, UserRef,
+    Username, Viewer, Widget, WidgetChange, WidgetFilter, WidgetName,
 };
 use crate::error::Error;
 
@@ -47,7 +47,7 @@ pub struct Retention {
 
 /// Everything the program remembers. Each method is one whole transaction.
 ///
-/// When a method that writes answers `Ok`, what it wrote is on disk. A method that takes a [`By`]
+/// When a method that writes answers `Ok`, what it wrote is on disk. A method that takes a [`RequestContext`]
 /// asks once more, in its transaction, whether the proof in it is still good ([`Error::Token`] where
 /// the session or key has ended or the account is not active, [`Error::Forbidden`] where its
 /// role is less than what let it in), and notes in the audit what it did to an account, a session or a key. Every method may fail with
@@ -68,7 +68,7 @@ pub trait Store: Send + Sync {
         &self,
         new: NewUser,
         session: Option<NewSession>,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error>;
 
     /// Makes the first administrator, active, and their first session. [`Error::Conflict`] where an
@@ -77,22 +77,22 @@ pub trait Store: Send + Sync {
         &self,
         new: NewUser,
         session: NewSession,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error>;
 
     /// The account that somebody claims to own, with its password's hash, and whether somebody
     /// logged in to it from that network before.
     async fn find_credentials(
         &self,
-        account: &AccountRef,
+        account: &UserRef,
         network: Option<Network>,
-    ) -> Result<Option<Credentials>, Error>;
+    ) -> Result<Option<StoredCredentials>, Error>;
 
     /// An account.
-    async fn get_user(&self, id: PublicId) -> Result<User, Error>;
+    async fn get_user(&self, id: UserId) -> Result<User, Error>;
 
     /// An account by any of its names. [`Error::NotFound`] where there is none.
-    async fn get_user_by_name(&self, account: &AccountRef) -> Result<User, Error>;
+    async fn get_user_by_name(&self, account: &UserRef) -> Result<User, Error>;
 
     /// A page of accounts, in the order of registration.
     async fn list_users(
@@ -107,41 +107,51 @@ pub trait Store: Send + Sync {
     /// Sets a new password, and ends every session of the account but the one that is kept.
     async fn set_password(
         &self,
-        id: PublicId,
+        id: UserId,
         hash: PasswordHash,
         kept: Option<SessionId>,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error>;
 
     /// Replaces the hash of an unchanged password, unless the password was changed meanwhile:
     /// then `old` is no longer what is stored, and nothing happens.
     async fn upgrade_password_hash(
         &self,
-        id: PublicId,
+        id: UserId,
         old: PasswordHash,
         new: PasswordHash,
     ) -> Result<(), Error>;
 
     /// Gives the account another username; the same one is no change. [`Error::Conflict`] where it
     /// is taken.
-    async fn set_username(&self, id: PublicId, username: Username, by: &By) -> Result<User, Error>;
+    async fn set_username(
+        &self,
+        id: UserId,
+        username: Username,
+        context: &RequestContext,
+    ) -> Result<User, Error>;
 
     /// Gives the account another status, role, or both. A status but active ends its sessions and
     /// its reset code; a role holds from the next request. What is the same already is no change.
     /// [`Error::Conflict`] where no administrator would be left.
-    async fn change_user(&self, id: PublicId, change: UserChange, by: &By) -> Result<User, Error>;
+    async fn update_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+        context: &RequestContext,
+    ) -> Result<User, Error>;
 
     /// Deletes the account with its sessions, its keys, its templates and its reset code, and frees its names.
     /// What it made keeps it as a former owner. [`Error::Conflict`] where no administrator would be left.
-    async fn delete_user(&self, id: PublicId, by: &By) -> Result<(), Error>;
+    async fn delete_user(&self, id: UserId, context: &RequestContext) -> Result<(), Error>;
 
     /// Makes a code that sets a new password once, in the place of an older one.
     async fn create_reset_code(
         &self,
-        id: PublicId,
+        id: UserId,
         code: SecretHash,
         expires_at: Timestamp,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error>;
 
     /// The account that a reset code is for; `None` where it is wrong, used or expired.
@@ -157,26 +167,31 @@ pub trait Store: Send + Sync {
         &self,
         code: SecretHash,
         hash: PasswordHash,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Option<User>, Error>;
 
     /// What the bearer of a session's token may do at this moment; `None` where the session was
     /// ended, is somebody else's, or its account is not active. (A token says itself when it expires.)
     async fn find_session_authority(
         &self,
-        subject: PublicId,
+        subject: UserId,
         id: SessionId,
     ) -> Result<Option<Authority>, Error>;
 
     /// Starts a session. Where the account has as many as it may have, the oldest ends.
-    /// [`Error::Credentials`] where the account is not active or not there any more,
+    /// [`Error::WrongCredentials`] where the account is not active or not there any more,
     /// or where its sessions were ended since `epoch` was read with its credentials.
-    async fn start_session(&self, new: NewSession, epoch: i64, by: &By) -> Result<(), Error>;
+    async fn start_session(
+        &self,
+        new: NewSession,
+        epoch: i64,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
 
     /// A page of an account's sessions that live at `now`, oldest first.
     async fn list_sessions(
         &self,
-        user: PublicId,
+        user: UserId,
         now: Timestamp,
         request: PageRequest,
     ) -> Result<Page<Session>, Error>;
@@ -185,18 +200,18 @@ pub trait Store: Send + Sync {
     /// [`Error::NotFound`] where the account has no such session.
     async fn end_session(
         &self,
-        user: PublicId,
+        user: UserId,
         id: SessionId,
         action: Action,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error>;
 
     /// Ends all sessions of an account, and answers how many those were.
-    async fn end_sessions(&self, user: PublicId, by: &By) -> Result<usize, Error>;
+    async fn end_sessions(&self, user: UserId, context: &RequestContext) -> Result<usize, Error>;
 
     /// Makes an API key. [`Error::Conflict`] where the owner has a key of that name, or as many as
     /// an account may have.
-    async fn create_key(&self, new: NewApiKey, by: &By) -> Result<ApiKey, Error>;
+    async fn create_key(&self, new: NewApiKey, context: &RequestContext) -> Result<ApiKey, Error>;
 
     /// What the bearer of an API key may do at this moment; `None` where there is no such key.
     async fn find_key_authority(&self, hash: &SecretHash) -> Result<Option<KeyAuthority>, Error>;
@@ -204,18 +219,24 @@ pub trait Store: Send + Sync {
     /// A page of an account's keys, or of everybody's, in the order of creation.
     async fn list_keys(
         &self,
-        owner: Option<PublicId>,
+        owner: Option<UserId>,
         request: PageRequest,
     ) -> Result<Page<ApiKey>, Error>;
 
     /// Revokes a key of an account. [`Error::NotFound`] where the account has no such key.
-    async fn revoke_key(&self, owner: PublicId, id: KeyId, by: &By) -> Result<(), Error>;
+    async fn revoke_key(
+        &self,
+        owner: UserId,
+        id: KeyId,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
 
     /// Notes when a key was used last, if it is still there.
-    async fn note_key_use(&self, id: KeyId, at: Timestamp) -> Result<(), Error>;
+    async fn record_key_use(&self, id: KeyId, at: Timestamp) -> Result<(), Error>;
 
     /// Notes in the audit what was refused.
-    async fn record_failure(&self, failure: Failure, by: &By) -> Result<(), Error>;
+    async fn record_failure(&self, failure: Failure, context: &RequestContext)
+    -> Result<(), Error>;
 
     /// A page of the audit, latest first.
     async fn list_audit(
@@ -225,11 +246,11 @@ pub trait Store: Send + Sync {
     ) -> Result<Page<AuditEntry>, Error>;
 
     /// Forgets what has had its time.
-    async fn forget(&self, retention: Retention) -> Result<(), Error>;
+    async fn purge(&self, retention: Retention) -> Result<(), Error>;
 
     /// Makes a widget. [`Error::Conflict`] where the name is taken, [`Error::NotFound`] where the
     /// owner does not exist.
-    async fn create_widget(&self, new: NewWidget, by: &By) -> Result<(), Error>;
+    async fn create_widget(&self, new: NewWidget, context: &RequestContext) -> Result<(), Error>;
 
     /// A widget. [`Error::NotFound`] where there is none.
     async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error>;
@@ -243,77 +264,81 @@ pub trait Store: Send + Sync {
     ) -> Result<Page<Widget>, Error>;
 
     /// Changes the widget of that name, whose owner stays, or makes it where there is none.
-    /// [`Error::NotFound`] where it is new and the owner does not exist, [`Error::Changed`] where the
+    /// [`Error::NotFound`] where it is new and the owner does not exist, [`Error::PreconditionFailed`] where the
     /// precondition does not hold.
-    async fn put_widget(
+    async fn upsert_widget(
         &self,
         widget: NewWidget,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Put, Error>;
 
     /// Changes some of a widget, and answers what it is now. [`Error::NotFound`] where there is none,
-    /// [`Error::Changed`] where the precondition does not hold, [`Error::Conflict`] where the new name is
+    /// [`Error::PreconditionFailed`] where the precondition does not hold, [`Error::Conflict`] where the new name is
     /// taken.
     async fn update_widget(
         &self,
         name: &WidgetName,
         change: WidgetChange,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Widget, Error>;
 
-    /// Deletes a widget. [`Error::NotFound`] where there is none, [`Error::Changed`] where the
+    /// Deletes a widget. [`Error::NotFound`] where there is none, [`Error::PreconditionFailed`] where the
     /// precondition does not hold.
     async fn delete_widget(
         &self,
         name: &WidgetName,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error>;
 
     /// Makes a template. [`Error::Conflict`] where the owner has one of that name, or as many as an
     /// account may have, [`Error::NotFound`] where the owner does not exist.
-    async fn create_template(&self, new: NewTemplate, by: &By) -> Result<Template, Error>;
+    async fn create_template(
+        &self,
+        new: NewTemplate,
+        context: &RequestContext,
+    ) -> Result<Template, Error>;
 
     /// A template of an account. [`Error::NotFound`] where the account has none of that name,
     /// whoever else does.
-    async fn get_template(&self, owner: PublicId, name: &TemplateName) -> Result<Template, Error>;
+    async fn get_template(&self, owner: UserId, name: &TemplateName) -> Result<Template, Error>;
 
     /// A page of an account's templates. Those that are equal in what they are ordered by are in the order
     /// of creation, from the same end.
     async fn list_templates(
         &self,
-        owner: PublicId,
+        owner: UserId,
         filter: TemplateFilter,
         request: PageRequest,
     ) -> Result<Page<Template>, Error>;
 
     /// Changes some of a template of an account, and answers what it is now. [`Error::NotFound`]
-    /// where the account has none of that name, [`Error::Changed`] where the precondition does not hold,
+    /// where the account has none of that name, [`Error::PreconditionFailed`] where the precondition does not hold,
     /// [`Error::Conflict`] where the account has another one of the new name.
     async fn update_template(
         &self,
-        owner: PublicId,
+        owner: UserId,
         name: &TemplateName,
         change: TemplateChange,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Template, Error>;
 
     /// Deletes a template of an account. [`Error::NotFound`] where the account has none of that
-    /// name, [`Error::Changed`] where the precondition does not hold.
+    /// name, [`Error::PreconditionFailed`] where the precondition does not hold.
     async fn delete_template(
         &self,
-        owner: PublicId,
+        owner: UserId,
         name: &TemplateName,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error>;
 
     /// Makes a task. [`Error::Invalid`] where the assignee does not exist, [`Error::NotFound`] where the
     /// creator does not.
-    async fn create_task(&self, new: NewTask, by: &By) -> Result<Task, Error>;
+    async fn create_task(&self, new: NewTask, context: &RequestContext) -> Result<Task, Error>;
 
     /// A task. [`Error::NotFound`] where there is none that the viewer sees.
     async fn get_task(&self, id: TaskId, viewer: Viewer) -> Result<Task, Error>;
@@ -330,7 +355,7 @@ pub trait Store: Send + Sync {
 
     /// Changes some of a task, and answers what it is now; what is the same already is no change.
     /// [`Error::NotFound`] where there is none that the viewer sees, [`Error::Forbidden`] where the
-    /// viewer may not change that, [`Error::Changed`] where the precondition does not hold,
+    /// viewer may not change that, [`Error::PreconditionFailed`] where the precondition does not hold,
     /// [`Error::Conflict`] where the viewer may not move it to that status, [`Error::Invalid`] where the
     /// new assignee does not exist.
     async fn update_task(
@@ -339,16 +364,16 @@ pub trait Store: Send + Sync {
         change: TaskChange,
         viewer: Viewer,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Task, Error>;
 
-    /// Deletes a task. [`Error::NotFound`] where there is none, [`Error::Changed`] where the
+    /// Deletes a task. [`Error::NotFound`] where there is none, [`Error::PreconditionFailed`] where the
     /// precondition does not hold.
     async fn delete_task(
         &self,
         id: TaskId,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error>;
 
     /// Finishes what is queued, and takes no more: every later write is [`Error::Busy`].

@@ -10,7 +10,7 @@ use crate::support::{Actor, FORM, PASSWORD, TestApp, form, is_for_people};
 /// a token answer that were made before the account became so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
-    Nobody,
+    Anonymous,
     Pending,
     Disabled,
     Employee,
@@ -23,12 +23,12 @@ enum Who {
 }
 
 use Who::{
-    Admin, AdminsReadKey, AdminsWriteKey, Disabled, Employee, EmployeesReadKey, EmployeesWriteKey,
-    Manager, Nobody, Pending,
+    Admin, AdminsReadKey, AdminsWriteKey, Anonymous, Disabled, Employee, EmployeesReadKey,
+    EmployeesWriteKey, Manager, Pending,
 };
 
 const EVERYBODY: [Who; 10] = [
-    Nobody,
+    Anonymous,
     Pending,
     Disabled,
     Employee,
@@ -64,9 +64,9 @@ fn answered_as(who: Who, event: Event, carrier: Carrier) -> Who {
         matches!(who, EmployeesReadKey | EmployeesWriteKey | AdminsReadKey | AdminsWriteKey);
     match (event, who) {
         // A browser keeps sessions.
-        _ if is_key && carrier == Carrier::Cookie => Nobody,
+        _ if is_key && carrier == Carrier::Cookie => Anonymous,
         (Event::Nothing, _)
-        | (_, Nobody | Pending | Disabled)
+        | (_, Anonymous | Pending | Disabled)
         | (Event::Demotion, Employee | EmployeesReadKey | EmployeesWriteKey) => who,
         (Event::Demotion, Manager | Admin) => Employee,
         (Event::Demotion, AdminsReadKey) => EmployeesReadKey,
@@ -326,17 +326,17 @@ async fn hand_out(manager: &Actor<'_>, assignee: &Actor<'_>) -> String {
 
 async fn happen(app: &TestApp, actor: &Actor<'_>, event: Event) {
     let id = app.find(&actor.email).await.public_id;
-    let by = app.by();
+    let context = app.cli_context();
     match event {
         Event::Nothing => {}
         Event::Demotion => app.set_role(actor, Role::Employee).await,
         Event::Disabling => app.set_status(actor, AccountStatus::Disabled).await,
-        Event::Deletion => app.store.delete_user(id, &by).await.unwrap(),
+        Event::Deletion => app.store.delete_user(id, &context).await.unwrap(),
         Event::NewPassword => {
             let hash = widgetd::domain::PasswordHash::from_phc("another".to_owned());
-            app.store.set_password(id, hash, None, &by).await.map(drop).unwrap();
+            app.store.set_password(id, hash, None, &context).await.map(drop).unwrap();
         }
-        Event::LogoutEverywhere => app.store.end_sessions(id, &by).await.map(drop).unwrap(),
+        Event::LogoutEverywhere => app.store.end_sessions(id, &context).await.map(drop).unwrap(),
     }
 }
 

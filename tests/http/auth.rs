@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rocket::http::Status;
 use serde_json::{Value, json};
-use widgetd::domain::{AccountRef, Email, Login, PasswordHash, Role, Status as AccountStatus};
+use widgetd::domain::{Email, LoginName, PasswordHash, Role, Status as AccountStatus, UserRef};
 
 use crate::support::{Actor, Answer, PASSWORD, TestApp, user_count};
 
@@ -16,7 +16,7 @@ fn ann_of(app: &TestApp) -> Actor<'_> {
 }
 
 async fn hash_of(app: &TestApp, actor: &Actor<'_>) -> PasswordHash {
-    let account = AccountRef::Login(Login::Email(Email::parse(&actor.email).unwrap()));
+    let account = UserRef::LoginName(LoginName::Email(Email::parse(&actor.email).unwrap()));
     app.store.find_credentials(&account, None).await.unwrap().unwrap().password_hash
 }
 
@@ -346,7 +346,7 @@ async fn a_new_password_ends_older_tokens_of_the_same_second_and_no_newer_one() 
     let other = app.user("bob").await;
     let bobs_hash = hash_of(&app, &other).await;
     let id = app.find(&ann.email).await.public_id;
-    app.store.set_password(id, bobs_hash, None, &app.by()).await.unwrap();
+    app.store.set_password(id, bobs_hash, None, &app.cli_context()).await.unwrap();
     ann.get("/auth/user")
         .await
         .assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");

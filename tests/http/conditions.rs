@@ -77,7 +77,10 @@ async fn a_tag_is_another_one_after_each_change_that_a_client_sees_and_no_other(
     admin.patch("/widgets/one", URL).await.assert(Status::Ok);
     assert!(is_news("/widgets/one").await && is_news("/widgets").await);
     // The owner is one no more.
-    app.store.delete_user(app.find(&admin.email).await.public_id, &app.by()).await.unwrap();
+    app.store
+        .delete_user(app.find(&admin.email).await.public_id, &app.cli_context())
+        .await
+        .unwrap();
     assert!(
         is_news("/widgets/one").await
             && !is_news("/widgets/two").await

@@ -132,7 +132,7 @@ impl Scene {
             "create_key" => &[("name", "new"), ("scope", "write")],
             "update_account" => &[("role", "admin")],
             "create_widget" => &widget,
-            "put_widget" => &widget[1..],
+            "upsert_widget" => &widget[1..],
             "update_widget" => &widget[..1],
             "create_task" => &[("title", "new")],
             "update_task" => &[("status", "done")],

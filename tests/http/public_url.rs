@@ -37,7 +37,7 @@ async fn answers(app: &TestApp) -> Vec<(&'static str, Answer)> {
         ("update_task", admin.patch(&task_path, &[("status", "done")]).await),
         ("list_tasks", admin.get("/tasks?status=done").await),
         ("create_widget", admin.add_widget("one").await),
-        ("put_widget", admin.put("/widgets/two", &widget("two")[1..]).await),
+        ("upsert_widget", admin.put("/widgets/two", &widget("two")[1..]).await),
         ("get_widget", admin.get("/widgets/one").await),
         ("update_widget", admin.patch("/widgets/one", &[("name", "other")]).await),
         ("list_widgets", admin.get("/widgets").await),

@@ -126,7 +126,7 @@ async fn a_login_during_which_the_account_is_logged_out_everywhere_does_not_come
         // The login has read the account before it waits for the check of its password.
         let (_, ended) = rocket::futures::future::join(
             ann.log_in(PASSWORD),
-            app.store.end_sessions(id, &app.by()),
+            app.store.end_sessions(id, &app.cli_context()),
         )
         .await;
         ended.unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rocket::futures::future::join_all;
 use rocket::http::{Method, Status};
-use widgetd::domain::{NewUser, PasswordHash, PublicId, Role, Status as AccountStatus};
+use widgetd::domain::{NewUser, PasswordHash, Role, Status as AccountStatus, UserId};
 
 use crate::support::{Actor, Answer, PASSWORD, TestApp, form, user_count};
 
@@ -30,14 +30,14 @@ async fn is_good(app: &TestApp) -> bool {
 /// An administrator whom the command line has made.
 async fn add_administrator(app: &TestApp, status: AccountStatus) {
     let new = NewUser {
-        public_id: PublicId::generate(),
+        public_id: UserId::generate(),
         email: widgetd::domain::Email::parse("root@example.com").unwrap(),
         username: None,
         role: Role::Admin,
         status,
         password_hash: PasswordHash::from_phc("any".to_owned()),
     };
-    app.store.create_user(new, None, &app.by()).await.unwrap();
+    app.store.create_user(new, None, &app.cli_context()).await.unwrap();
 }
 
 #[rocket::async_test]

@@ -579,7 +579,10 @@ async fn who_has_left_is_told_as_former() {
     let mut tags = vec![other.get(&path).await.etag()];
     for (who, field) in [(&ann, "assignee"), (&boss, "creator")] {
         let before = other.get("/tasks").await.etag();
-        app.store.delete_user(app.find(&who.email).await.public_id, &app.by()).await.unwrap();
+        app.store
+            .delete_user(app.find(&who.email).await.public_id, &app.cli_context())
+            .await
+            .unwrap();
         let task = other.get(&path).await;
         assert_eq!(
             (&task.body[field]["email"], &task.body[field]["former"]),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::cli::{add_user, assert_changed, assert_failed, json as read_json, look, look_at_json};
-use crate::program::{Answer, PASSWORD, PATIENCE, Place, text};
+use crate::program::{Answer, BODY_TIMEOUT, PASSWORD, Place, text};
 
 const ADMIN: &str = "admin@example.com";
 const ANN: &str = "ann@example.com";
@@ -133,7 +133,7 @@ fn keys_are_listed_of_one_account_or_of_all() {
 
     assert_eq!(used.get("/auth/user").status, 200);
     // The use is noted after the answer.
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + BODY_TIMEOUT;
     let used_at = loop {
         if let Value::String(at) =
             look_at_json(&place, &["key", "list", ANN])[0]["last_used_at"].take()

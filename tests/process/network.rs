@@ -3,12 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::program::{PASSWORD, PATIENCE, Place, Server};
+use crate::program::{BODY_TIMEOUT, PASSWORD, Place, Server};
 
 /// Sends bytes as they are, and reads what comes back until the connection is closed.
 fn exchange(server: &Server, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(BODY_TIMEOUT)).unwrap();
     stream.write_all(request).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
@@ -64,7 +64,7 @@ fn a_request_that_is_held_back_until_its_token_has_ended_does_nothing() {
         );
         let whole = request("POST", path, &headers, body);
         let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(BODY_TIMEOUT)).unwrap();
         let (first, rest) = whole.split_at(whole.len() - 3);
         stream.write_all(first).unwrap();
         (stream, rest.to_vec())
@@ -107,7 +107,7 @@ fn noise_on_the_wire_does_not_stop_the_service() {
     long.resize(200_000, b'a');
     for noise in [&b"\0\x01\x02\r\n\r\n"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", &long] {
         let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(BODY_TIMEOUT)).unwrap();
         // It may hang up before it has read all of it.
         let _ = stream.write_all(noise);
         let _ = stream.shutdown(std::net::Shutdown::Write);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use crate::cli::{add_user, assert_failed, look, look_at_json};
-use crate::program::{Answer, BINARY, PASSWORD, PATIENCE, Place, Server, signal, text};
+use crate::program::{Answer, BINARY, BODY_TIMEOUT, PASSWORD, Place, Server, signal, text};
 
 /// A place whose settings name the first administrator, and the file with this password.
 fn with_first_administrator(email: &str, password: &str) -> Place {
@@ -411,7 +411,7 @@ fn the_audit_is_kept_for_the_days_of_the_settings() {
         place.set("WIDGETD_AUDIT_DAYS", days);
         let server = place.serve();
         // Done beside serving, once it has started.
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + BODY_TIMEOUT;
         while count(&place) > left {
             assert!(Instant::now() < deadline, "what is older than {days} days is never forgotten");
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Authority, NewSession, NewUser, PageRequest, PublicId, Role, Search, Status, User, UserChange,
-    UserFilter, WidgetFilter, keeps_an_administrator,
+    Authority, NewSession, NewUser, PageRequest, Role, Search, Status, User, UserChange,
+    UserFilter, UserId, WidgetFilter, check_administrator_remains,
 };
 use widgetd::error::Error;
 use widgetd::store::Store;
@@ -12,8 +12,8 @@ use widgetd::store::Store;
 use crate::users::assert_absent;
 use crate::{
     ALL, NOW, Subject, account, assert_conflict, assert_credentials, assert_not_found, block_on,
-    by, by_at, by_owner, email, later, new_key, new_session, new_user, new_widget, secret, to_role,
-    to_status, username, widget_name,
+    cli_context, cli_context_at, email, later, new_key, new_session, new_user, new_widget,
+    owner_context, secret, to_role, to_status, username, widget_name,
 };
 
 #[test]
@@ -24,7 +24,7 @@ fn an_administrator_counts_while_active() {
         let (ann, store) = (subject.add(ann).await, &subject.store);
         subject.add_user("bob").await;
         assert!(!store.has_administrator().await.unwrap());
-        store.change_user(ann.public_id, to_status(Status::Active), &by()).await.unwrap();
+        store.update_user(ann.public_id, to_status(Status::Active), &cli_context()).await.unwrap();
         assert!(store.has_administrator().await.unwrap());
     });
 }
@@ -42,8 +42,8 @@ fn first(name: &str) -> (NewUser, NewSession) {
 fn the_first_administrator_starts_with_a_session_and_is_noted_as_an_administrator() {
     block_on(async {
         let (subject, (new, session)) = (Subject::new(), first("ann"));
-        let (id, by) = (new.public_id, by_owner(new.public_id, "127.0.0.1"));
-        let create = subject.store.create_first_administrator(new, session.clone(), &by);
+        let (id, context) = (new.public_id, owner_context(new.public_id, "127.0.0.1"));
+        let create = subject.store.create_first_administrator(new, session.clone(), &context);
         let (created, noted) = subject.noting(create).await;
         assert_eq!(created.unwrap(), subject.store.get_user(id).await.unwrap());
         assert_eq!(noted, ["account.register", "session.start"]);
@@ -69,13 +69,13 @@ fn there_is_no_first_administrator_where_there_is_one_already() {
             subject.add(NewUser { role: Role::Admin, status, ..new_user(name) }).await;
         }
         let (ann, session) = first("ann");
-        subject.store.create_first_administrator(ann, session, &by()).await.unwrap();
+        subject.store.create_first_administrator(ann, session, &cli_context()).await.unwrap();
         // Also where the name is taken as well.
         for name in ["dan", "ann"] {
             let (new, session) = first(name);
             let id = new.public_id;
-            let by = by();
-            let create = subject.store.create_first_administrator(new, session.clone(), &by);
+            let context = cli_context();
+            let create = subject.store.create_first_administrator(new, session.clone(), &context);
             let (refused, noted) = subject.noting(create).await;
             assert_conflict(refused, IS_ONE);
             assert!(noted.is_empty());
@@ -91,8 +91,9 @@ fn a_first_administrator_whose_name_is_taken_is_not_made() {
         let subject = Subject::new();
         subject.add_user("Ann").await;
         let (ann, session) = first("ann");
-        let (refused, noted) =
-            subject.noting(subject.store.create_first_administrator(ann, session, &by())).await;
+        let (refused, noted) = subject
+            .noting(subject.store.create_first_administrator(ann, session, &cli_context()))
+            .await;
         assert_conflict(refused, "ann@example.com is already registered");
         assert!(noted.is_empty());
         assert!(!subject.store.has_administrator().await.unwrap());
@@ -106,9 +107,9 @@ fn of_64_first_administrators_at_once_one_is_made() {
         let making: Vec<_> = (0..64)
             .map(|n| {
                 let (store, (new, session)) = (Arc::clone(&subject.store), first(&format!("u{n}")));
-                tokio::spawn(
-                    async move { store.create_first_administrator(new, session, &by()).await },
-                )
+                tokio::spawn(async move {
+                    store.create_first_administrator(new, session, &cli_context()).await
+                })
             })
             .collect();
         let mut made = Vec::new();
@@ -129,9 +130,9 @@ fn a_role_changes_without_ending_sessions_and_holds_at_once() {
         let subject = Subject::new();
         let (store, ann) = (&subject.store, subject.add_user("ann").await);
         let (id, session) = (ann.public_id, subject.log_in(ann.public_id).await);
-        store.create_key(new_key(id, "ci", 1), &by()).await.unwrap();
+        store.create_key(new_key(id, "ci", 1), &cli_context()).await.unwrap();
         let (changed, noted) =
-            subject.noting(store.change_user(id, to_role(Role::Manager), &by())).await;
+            subject.noting(store.update_user(id, to_role(Role::Manager), &cli_context())).await;
         let changed = changed.unwrap();
         assert_ne!(changed.version, ann.version);
         let expected = User { role: Role::Manager, version: changed.version, ..ann };
@@ -149,14 +150,17 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
         let subject = Subject::new();
         let (store, bob) = (&subject.store, subject.add_user("bob").await);
         let bobs = subject.log_in(bob.public_id).await;
-        store.create_reset_code(bob.public_id, secret(2), later(1_000), &by()).await.unwrap();
+        store
+            .create_reset_code(bob.public_id, secret(2), later(1_000), &cli_context())
+            .await
+            .unwrap();
         for (name, status) in [("ann", Status::Disabled), ("cid", Status::Pending)] {
             let user = subject.add_user(name).await;
             let (id, session) = (user.public_id, subject.log_in(user.public_id).await);
-            store.create_key(new_key(id, "ci", 1), &by()).await.unwrap();
-            store.create_reset_code(id, secret(3), later(1_000), &by()).await.unwrap();
+            store.create_key(new_key(id, "ci", 1), &cli_context()).await.unwrap();
+            store.create_reset_code(id, secret(3), later(1_000), &cli_context()).await.unwrap();
 
-            let shut_out = store.change_user(id, to_status(status), &by()).await.unwrap();
+            let shut_out = store.update_user(id, to_status(status), &cli_context()).await.unwrap();
             assert_ne!(shut_out.version, user.version);
             let expected = User {
                 status,
@@ -170,7 +174,8 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
             assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, None);
 
             // Back again, the account has its keys, and none of its sessions.
-            let back = store.change_user(id, to_status(Status::Active), &by()).await.unwrap();
+            let back =
+                store.update_user(id, to_status(Status::Active), &cli_context()).await.unwrap();
             assert_eq!(back, User { status: Status::Active, version: back.version, ..expected });
             assert!(!subject.is_live(id, session).await);
             assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
@@ -178,7 +183,7 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
                 store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner.unwrap().user,
                 id
             );
-            store.delete_user(id, &by()).await.unwrap();
+            store.delete_user(id, &cli_context()).await.unwrap();
         }
         assert!(subject.is_live(bob.public_id, bobs).await);
         assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
@@ -205,7 +210,7 @@ fn each_change_has_its_name_in_the_audit_and_no_change_has_none() {
             let change = UserChange { status, role };
             let before = subject.store.get_user(ann).await.unwrap();
             let (changed, noted) =
-                subject.noting(subject.store.change_user(ann, change, &by())).await;
+                subject.noting(subject.store.update_user(ann, change, &cli_context())).await;
             assert_eq!(noted, expected, "{change:?}");
             let (status, role) = (status.unwrap_or(before.status), role.unwrap_or(before.role));
             let changed = changed.unwrap();
@@ -224,7 +229,7 @@ fn a_status_that_stays_ends_no_session() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
         let session = subject.log_in(ann).await;
-        subject.store.change_user(ann, to_status(Status::Active), &by()).await.unwrap();
+        subject.store.update_user(ann, to_status(Status::Active), &cli_context()).await.unwrap();
         assert!(subject.is_live(ann, session).await);
     });
 }
@@ -238,20 +243,16 @@ const DEPARTURES: [Option<UserChange>; 5] = [
     None,
 ];
 
-async fn depart(
-    store: &dyn Store,
-    id: PublicId,
-    departure: Option<UserChange>,
-) -> Result<(), Error> {
+async fn depart(store: &dyn Store, id: UserId, departure: Option<UserChange>) -> Result<(), Error> {
     match departure {
-        Some(change) => store.change_user(id, change, &by()).await.map(drop),
-        None => store.delete_user(id, &by()).await,
+        Some(change) => store.update_user(id, change, &cli_context()).await.map(drop),
+        None => store.delete_user(id, &cli_context()).await,
     }
 }
 
 /// What the last administrator is told.
 fn refusal() -> String {
-    keeps_an_administrator((Role::Admin, Status::Active), None, || Ok::<_, Error>(0))
+    check_administrator_remains((Role::Admin, Status::Active), None, || Ok::<_, Error>(0))
         .unwrap_err()
         .to_string()
 }
@@ -275,7 +276,11 @@ fn the_last_active_administrator_is_neither_demoted_nor_disabled_nor_deleted() {
         assert_eq!(subject.store.get_user(ann.public_id).await.unwrap(), ann);
         assert!(subject.is_live(ann.public_id, session).await);
         // What does not make it less is no departure.
-        subject.store.change_user(ann.public_id, to_role(Role::Admin), &by()).await.unwrap();
+        subject
+            .store
+            .update_user(ann.public_id, to_role(Role::Admin), &cli_context())
+            .await
+            .unwrap();
     });
 }
 
@@ -334,10 +339,11 @@ fn a_deleted_account_is_gone_with_all_that_was_its_own() {
         let mut sessions = Vec::new();
         for (id, byte) in [(ann.public_id, 1), (bob.public_id, 2)] {
             sessions.push(subject.log_in(id).await);
-            store.create_key(new_key(id, "ci", byte), &by()).await.unwrap();
-            store.create_reset_code(id, secret(byte), later(1_000), &by()).await.unwrap();
+            store.create_key(new_key(id, "ci", byte), &cli_context()).await.unwrap();
+            store.create_reset_code(id, secret(byte), later(1_000), &cli_context()).await.unwrap();
         }
-        let (deleted, noted) = subject.noting(store.delete_user(ann.public_id, &by())).await;
+        let (deleted, noted) =
+            subject.noting(store.delete_user(ann.public_id, &cli_context())).await;
         deleted.unwrap();
         assert_eq!(noted, ["account.delete"]);
 
@@ -351,7 +357,8 @@ fn a_deleted_account_is_gone_with_all_that_was_its_own() {
         assert!(!subject.is_live(ann.public_id, sessions[0]).await);
         assert!(store.find_key_authority(&secret(1)).await.unwrap().is_none());
         assert!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_none());
-        let late = store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await;
+        let late =
+            store.start_session(new_session(ann.public_id), ann.token_epoch, &cli_context()).await;
         assert_credentials(late);
 
         let listed = store.list_users(UserFilter::default(), ALL).await.unwrap();
@@ -374,10 +381,10 @@ fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made(
         let subject = Subject::new();
         let new = NewUser { username: Some(username("Ann.O")), ..new_user("Ann") };
         let (former, store) = (subject.add(new.clone()).await, &subject.store);
-        store.create_widget(new_widget("one", &former), &by()).await.unwrap();
-        store.delete_user(former.public_id, &by()).await.unwrap();
-        let namesake = subject.add(NewUser { public_id: PublicId::generate(), ..new }).await;
-        store.create_widget(new_widget("two", &namesake), &by()).await.unwrap();
+        store.create_widget(new_widget("one", &former), &cli_context()).await.unwrap();
+        store.delete_user(former.public_id, &cli_context()).await.unwrap();
+        let namesake = subject.add(NewUser { public_id: UserId::generate(), ..new }).await;
+        store.create_widget(new_widget("two", &namesake), &cli_context()).await.unwrap();
 
         for name in ["ann@example.com", "ann.o"] {
             assert_eq!(store.get_user_by_name(&account(name)).await.unwrap(), namesake);
@@ -388,18 +395,18 @@ fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made(
             .await
             .unwrap()
             .items;
-        for (widget, user, is_former) in [("one", former, true), ("two", namesake, false)] {
+        for (widget, user, is_deleted) in [("one", former, true), ("two", namesake, false)] {
             let widget = store.get_widget(&widget_name(widget)).await.unwrap();
             assert_eq!(
                 (&widget.owner.email, widget.owner.public_id),
                 (&email("Ann"), user.public_id)
             );
-            assert_eq!(widget.owner.is_former, is_former);
+            assert_eq!(widget.owner.is_deleted, is_deleted);
             assert!(listed.contains(&widget));
         }
         // Once more the names are free.
         let namesake = store.get_user_by_name(&account("ann.o")).await.unwrap();
-        store.delete_user(namesake.public_id, &by()).await.unwrap();
+        store.delete_user(namesake.public_id, &cli_context()).await.unwrap();
         assert_not_found(store.get_user_by_name(&account("ann.o")).await);
     });
 }
@@ -410,11 +417,15 @@ fn the_audit_keeps_the_names_of_a_deleted_account() {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("Ann").await, &subject.store);
         store
-            .set_username(ann.public_id, username("ann"), &by_owner(ann.public_id, "192.0.2.7"))
+            .set_username(
+                ann.public_id,
+                username("ann"),
+                &owner_context(ann.public_id, "192.0.2.7"),
+            )
             .await
             .unwrap();
         let before = subject.audit().await;
-        store.delete_user(ann.public_id, &by_at(later(1))).await.unwrap();
+        store.delete_user(ann.public_id, &cli_context_at(later(1))).await.unwrap();
         let after = subject.audit().await;
         assert_eq!(&after[1..], before);
         assert_eq!(after[0].target.as_deref(), Some("Ann@example.com"));

@@ -3,23 +3,23 @@
 use std::collections::HashSet;
 
 use widgetd::domain::{
-    Action, Actor, AuditEntry, AuditFilter, By, Failure, KeyId, NewUser, PublicId, Role, Search,
-    SessionId, Status, Target, User,
+    Action, Actor, AuditEntry, AuditFilter, Failure, KeyId, NewUser, RequestContext, Role, Search,
+    SessionId, Status, Target, User, UserId,
 };
 use widgetd::error::Error;
 
 use widgetd::store::Retention;
 
 use crate::{
-    ALL, NOW, Subject, account, assert_pages, block_on, by, by_at, by_owner, email, hash, later,
-    new_key, new_session, new_user, secret, to_role, to_status, username,
+    ALL, NOW, Subject, account, assert_pages, block_on, cli_context, cli_context_at, email, hash,
+    later, new_key, new_session, new_user, owner_context, secret, to_role, to_status, username,
 };
 
 /// What the audit keeps of something that a boss, whose address is `Boss@example.com`, did to Ann.
-fn entry(by: &By, boss: &User, ann: PublicId) -> AuditEntry {
+fn entry(context: &RequestContext, boss: &User, ann: UserId) -> AuditEntry {
     AuditEntry {
         id: 0,
-        at: by.at,
+        at: context.at,
         actor: "Boss@example.com".to_owned(),
         actor_id: Some(boss.public_id.to_string()),
         address: Some("2001:db8::1".to_owned()),
@@ -28,8 +28,8 @@ fn entry(by: &By, boss: &User, ann: PublicId) -> AuditEntry {
         target_id: Some(ann.to_string()),
         result: "ok".to_owned(),
         detail: None,
-        credential: by.proof.map(|proof| proof.credential.to_string()),
-        request_id: by.request.map(|id| id.to_string()),
+        credential: context.proof.map(|proof| proof.credential.to_string()),
+        request_id: context.request.map(|id| id.to_string()),
     }
 }
 
@@ -61,33 +61,46 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
     block_on(async {
         let subject = Subject::new();
         let (boss, store) = (subject.add_admin("Boss").await, &subject.store);
-        let by = &By { at: later(5), ..by_owner(boss.public_id, "2001:db8::1") };
+        let context =
+            &RequestContext { at: later(5), ..owner_context(boss.public_id, "2001:db8::1") };
         let new = NewUser { status: Status::Pending, ..new_user("Ann") };
         let ann = new.public_id;
-        let is = &entry(by, &boss, ann);
+        let is = &entry(context, &boss, ann);
         let s = &subject;
 
-        check(s, is, Action::Register, "employee", store.create_user(new, None, by)).await;
-        check(s, is, Action::Approve, "", store.change_user(ann, to_status(Status::Active), by))
-            .await;
+        check(s, is, Action::Register, "employee", store.create_user(new, None, context)).await;
+        check(
+            s,
+            is,
+            Action::Approve,
+            "",
+            store.update_user(ann, to_status(Status::Active), context),
+        )
+        .await;
         let sessions = [new_session(ann), new_session(ann)];
         for new in sessions.clone() {
-            check(s, is, Action::LogIn, "", store.start_session(new, 0, by)).await;
+            check(s, is, Action::LogIn, "", store.start_session(new, 0, context)).await;
         }
         for (session, action) in sessions.iter().zip([Action::LogOut, Action::EndSession]) {
-            check(s, is, action, "", store.end_session(ann, session.id, action, by)).await;
+            check(s, is, action, "", store.end_session(ann, session.id, action, context)).await;
         }
-        check(s, is, Action::EndSessions, "", store.end_sessions(ann, by)).await;
-        check(s, is, Action::ChangePassword, "", store.set_password(ann, hash("second"), None, by))
-            .await;
-        let code = store.create_reset_code(ann, secret(1), later(1_000), by);
+        check(s, is, Action::EndSessions, "", store.end_sessions(ann, context)).await;
+        check(
+            s,
+            is,
+            Action::ChangePassword,
+            "",
+            store.set_password(ann, hash("second"), None, context),
+        )
+        .await;
+        let code = store.create_reset_code(ann, secret(1), later(1_000), context);
         check(s, is, Action::CreateResetCode, "", code).await;
         check(
             s,
             is,
             Action::ResetPassword,
             "",
-            store.redeem_reset_code(secret(1), hash("third"), by),
+            store.redeem_reset_code(secret(1), hash("third"), context),
         )
         .await;
         check(
@@ -95,25 +108,39 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
             is,
             Action::ChangeUsername,
             "Ann.O",
-            store.set_username(ann, username("Ann.O"), by),
+            store.set_username(ann, username("Ann.O"), context),
         )
         .await;
-        check(s, is, Action::Disable, "", store.change_user(ann, to_status(Status::Disabled), by))
-            .await;
-        check(s, is, Action::Enable, "", store.change_user(ann, to_status(Status::Active), by))
-            .await;
+        check(
+            s,
+            is,
+            Action::Disable,
+            "",
+            store.update_user(ann, to_status(Status::Disabled), context),
+        )
+        .await;
+        check(
+            s,
+            is,
+            Action::Enable,
+            "",
+            store.update_user(ann, to_status(Status::Active), context),
+        )
+        .await;
         check(
             s,
             is,
             Action::ChangeRole,
             "manager",
-            store.change_user(ann, to_role(Role::Manager), by),
+            store.update_user(ann, to_role(Role::Manager), context),
         )
         .await;
         let key = new_key(ann, "nightly report", 1);
-        check(s, is, Action::CreateKey, "nightly report", store.create_key(key.clone(), by)).await;
-        check(s, is, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, by)).await;
-        check(s, is, Action::Delete, "", store.delete_user(ann, by)).await;
+        check(s, is, Action::CreateKey, "nightly report", store.create_key(key.clone(), context))
+            .await;
+        check(s, is, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, context))
+            .await;
+        check(s, is, Action::Delete, "", store.delete_user(ann, context)).await;
 
         // None was left out, and all of it is kept.
         let audit = subject.audit().await;
@@ -128,19 +155,23 @@ fn who_is_no_account_has_a_name_of_its_own() {
     block_on(async {
         let subject = Subject::new();
         for (actor, name, expected) in [
-            (Actor::Nobody, "ann", "anonymous"),
+            (Actor::Anonymous, "ann", "anonymous"),
             (Actor::CommandLine, "bob", "command line"),
             (Actor::Service, "cid", "service"),
         ] {
-            subject.store.create_user(new_user(name), None, &By::local(actor, NOW)).await.unwrap();
+            subject
+                .store
+                .create_user(new_user(name), None, &RequestContext::local(actor, NOW))
+                .await
+                .unwrap();
             let noted = subject.audit().await.remove(0);
             assert_eq!((noted.actor.as_str(), noted.actor_id), (expected, None));
             assert_eq!((noted.address, noted.request_id), (None, None));
         }
         // Who registers is somebody from then on.
         let new = new_user("Dan");
-        let (id, by) = (new.public_id, by_owner(new.public_id, "192.0.2.7"));
-        subject.store.create_user(new, None, &by).await.unwrap();
+        let (id, context) = (new.public_id, owner_context(new.public_id, "192.0.2.7"));
+        subject.store.create_user(new, None, &context).await.unwrap();
         let noted = subject.audit().await.remove(0);
         assert_eq!(
             (noted.actor.as_str(), noted.actor_id),
@@ -155,14 +186,14 @@ fn a_refusal_is_noted_with_its_reason_and_as_much_of_its_target_as_is_known() {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("Ann").await.public_id, &subject.store);
         let session = subject.log_in(ann).await;
-        let by = By { actor: Actor::Nobody, ..by_owner(ann, "192.0.2.7") };
+        let context = RequestContext { actor: Actor::Anonymous, ..owner_context(ann, "192.0.2.7") };
         for (target, name, id) in [
-            (Target::Account(ann), Some("Ann@example.com"), Some(ann)),
+            (Target::User(ann), Some("Ann@example.com"), Some(ann)),
             (Target::UnknownEmail(email("Eve")), Some("Eve@example.com"), None),
             (Target::Unknown, None, None),
         ] {
             let failure = Failure { action: Action::LogIn, target, reason: "wrong_password" };
-            store.record_failure(failure, &by).await.unwrap();
+            store.record_failure(failure, &context).await.unwrap();
             let noted = subject.audit().await.remove(0);
             let expected = AuditEntry {
                 id: noted.id,
@@ -176,7 +207,7 @@ fn a_refusal_is_noted_with_its_reason_and_as_much_of_its_target_as_is_known() {
                 result: "wrong_password".to_owned(),
                 detail: None,
                 credential: None,
-                request_id: by.request.map(|id| id.to_string()),
+                request_id: context.request.map(|id| id.to_string()),
             };
             assert_eq!(noted, expected);
         }
@@ -191,24 +222,28 @@ fn what_was_not_done_leaves_no_entry() {
         let subject = Subject::new();
         let (boss, ann) =
             (subject.add_admin("boss").await.public_id, subject.add_user("ann").await.public_id);
-        let (store, by) = (&subject.store, &by());
-        store.set_username(boss, username("boss"), by).await.unwrap();
-        store.create_key(new_key(ann, "ci", 1), by).await.unwrap();
+        let (store, context) = (&subject.store, &cli_context());
+        store.set_username(boss, username("boss"), context).await.unwrap();
+        store.create_key(new_key(ann, "ci", 1), context).await.unwrap();
         let before = subject.audit().await;
 
-        assert!(store.create_user(new_user("ann"), Some(new_session(ann)), by).await.is_err());
-        assert!(store.set_username(ann, username("Boss"), by).await.is_err());
-        assert!(store.change_user(boss, to_role(Role::Employee), by).await.is_err());
-        assert!(store.delete_user(boss, by).await.is_err());
-        assert!(store.redeem_reset_code(secret(1), hash("second"), by).await.unwrap().is_none());
-        assert!(store.start_session(new_session(ann), 1, by).await.is_err());
-        assert!(store.end_session(ann, SessionId::generate(), Action::LogOut, by).await.is_err());
-        assert!(store.create_key(new_key(ann, "ci", 2), by).await.is_err());
-        assert!(store.revoke_key(ann, KeyId::generate(), by).await.is_err());
-        let nobody = PublicId::generate();
-        assert!(store.set_password(nobody, hash("second"), None, by).await.is_err());
-        assert!(store.create_reset_code(nobody, secret(2), later(1_000), by).await.is_err());
-        assert!(store.end_sessions(nobody, by).await.is_err());
+        assert!(store.create_user(new_user("ann"), Some(new_session(ann)), context).await.is_err());
+        assert!(store.set_username(ann, username("Boss"), context).await.is_err());
+        assert!(store.update_user(boss, to_role(Role::Employee), context).await.is_err());
+        assert!(store.delete_user(boss, context).await.is_err());
+        assert!(
+            store.redeem_reset_code(secret(1), hash("second"), context).await.unwrap().is_none()
+        );
+        assert!(store.start_session(new_session(ann), 1, context).await.is_err());
+        assert!(
+            store.end_session(ann, SessionId::generate(), Action::LogOut, context).await.is_err()
+        );
+        assert!(store.create_key(new_key(ann, "ci", 2), context).await.is_err());
+        assert!(store.revoke_key(ann, KeyId::generate(), context).await.is_err());
+        let nobody = UserId::generate();
+        assert!(store.set_password(nobody, hash("second"), None, context).await.is_err());
+        assert!(store.create_reset_code(nobody, secret(2), later(1_000), context).await.is_err());
+        assert!(store.end_sessions(nobody, context).await.is_err());
 
         assert_eq!(subject.audit().await, before);
     });
@@ -222,7 +257,7 @@ fn entries_are_listed_in_pages_latest_first() {
         for n in 0..12 {
             let user = subject
                 .store
-                .create_user(new_user(&format!("u{n}")), None, &by_at(later(n)))
+                .create_user(new_user(&format!("u{n}")), None, &cli_context_at(later(n)))
                 .await
                 .unwrap();
             expected.insert(0, (later(n), user.email.into_string()));
@@ -249,18 +284,19 @@ async fn assert_filtered(subject: &Subject, filter: AuditFilter, expected: &[i64
 /// A store whose audit has an entry for each of the milliseconds 1 to 6.
 async fn subject_with_a_history() -> (Subject, User, User) {
     let subject = Subject::new();
-    let (store, at) = (&subject.store, |n| by_at(later(n)));
+    let (store, at) = (&subject.store, |n| cli_context_at(later(n)));
     let new = NewUser { username: Some(username("Ann.O")), role: Role::Admin, ..new_user("Ann") };
     let ann = store.create_user(new, None, &at(1)).await.unwrap();
     let bob = store.create_user(new_user("bob"), None, &at(2)).await.unwrap();
-    let by_ann = |n| By { actor: Actor::Account(ann.public_id), ..at(n) };
+    let by_ann = |n| RequestContext { actor: Actor::User(ann.public_id), ..at(n) };
     store.start_session(new_session(ann.public_id), 0, &by_ann(3)).await.unwrap();
-    store.change_user(bob.public_id, to_role(Role::Manager), &by_ann(4)).await.unwrap();
-    for (target, n) in
-        [(Target::UnknownEmail(email("Eve")), 5), (Target::Account(bob.public_id), 6)]
-    {
+    store.update_user(bob.public_id, to_role(Role::Manager), &by_ann(4)).await.unwrap();
+    for (target, n) in [(Target::UnknownEmail(email("Eve")), 5), (Target::User(bob.public_id), 6)] {
         let failure = Failure { action: Action::LogIn, target, reason: "wrong_password" };
-        store.record_failure(failure, &By { actor: Actor::Nobody, ..at(n) }).await.unwrap();
+        store
+            .record_failure(failure, &RequestContext { actor: Actor::Anonymous, ..at(n) })
+            .await
+            .unwrap();
     }
     (subject, ann, bob)
 }
@@ -280,7 +316,7 @@ fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
             ("Bob@example.com", &[6, 4, 2]),
             ("eve@example.com", &[5]),
             ("eve", &[]),
-            (&PublicId::generate().to_string(), &[]),
+            (&UserId::generate().to_string(), &[]),
             ("n@example.com", &[]),
         ] {
             let filter = AuditFilter { account: Some(account(name)), ..AuditFilter::default() };
@@ -323,7 +359,7 @@ fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
 fn entries_of_a_deleted_account_are_found_by_its_id_and_its_address() {
     block_on(async {
         let (subject, _, bob) = subject_with_a_history().await;
-        subject.store.delete_user(bob.public_id, &by_at(later(7))).await.unwrap();
+        subject.store.delete_user(bob.public_id, &cli_context_at(later(7))).await.unwrap();
         for name in [bob.public_id.to_string().as_str(), "bob@example.com"] {
             let filter = AuditFilter { account: Some(account(name)), ..AuditFilter::default() };
             assert_filtered(&subject, filter, &[7, 6, 4, 2]).await;
@@ -359,7 +395,7 @@ fn entries_are_found_by_the_beginnings_of_words_from_either_end() {
         assert!(targets(Some("mith"), false).await.is_empty());
         // What is forgotten is found no more.
         let all = Retention { now: NOW, networks_since: NOW, audit_since: later(1) };
-        store.forget(all).await.unwrap();
+        store.purge(all).await.unwrap();
         assert!(targets(Some("smith"), false).await.is_empty());
     });
 }

@@ -27,11 +27,11 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use widgetd::domain::{
-    AccountRef, Actor, AuditEntry, AuditFilter, By, Credentials, Deadline, Description, Email,
-    InfoUrl, KeyId, KeyName, KeyScope, NewApiKey, NewSession, NewTask, NewTemplate, NewUser,
-    NewWidget, Page, PageRequest, PasswordHash, Precondition, PublicId, RequestId, Role,
-    SecretHash, SessionId, Status, TaskId, TaskStatus, TemplateBody, TemplateName, Timestamp,
-    Title, User, UserChange, UserFilter, Username, WidgetFilter, WidgetName,
+    Actor, AuditEntry, AuditFilter, Deadline, Description, Email, InfoUrl, KeyId, KeyName,
+    KeyScope, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
+    PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash, SessionId, Status,
+    StoredCredentials, TaskId, TaskStatus, TemplateBody, TemplateName, Timestamp, Title, User,
+    UserChange, UserFilter, UserId, UserRef, Username, WidgetFilter, WidgetName,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Retention, Store};
@@ -73,7 +73,7 @@ impl Subject {
     }
 
     async fn add(&self, new: NewUser) -> User {
-        self.store.create_user(new, None, &by()).await.unwrap()
+        self.store.create_user(new, None, &cli_context()).await.unwrap()
     }
 
     async fn add_user(&self, name: &str) -> User {
@@ -85,20 +85,20 @@ impl Subject {
     }
 
     /// Starts a session of the account as it is at this moment.
-    async fn log_in(&self, id: PublicId) -> SessionId {
+    async fn log_in(&self, id: UserId) -> SessionId {
         let (user, session) = (self.store.get_user(id).await.unwrap(), new_session(id));
         self.store
-            .start_session(session.clone(), user.token_epoch, &by_owner(id, "192.0.2.7"))
+            .start_session(session.clone(), user.token_epoch, &owner_context(id, "192.0.2.7"))
             .await
             .unwrap();
         session.id
     }
 
-    async fn is_live(&self, user: PublicId, session: SessionId) -> bool {
+    async fn is_live(&self, user: UserId, session: SessionId) -> bool {
         self.store.find_session_authority(user, session).await.unwrap().is_some()
     }
 
-    async fn credentials(&self, name: &str) -> Credentials {
+    async fn credentials(&self, name: &str) -> StoredCredentials {
         self.store.find_credentials(&account(name), None).await.unwrap().unwrap()
     }
 
@@ -123,8 +123,8 @@ impl Subject {
     }
 }
 
-fn account(name: &str) -> AccountRef {
-    AccountRef::parse(name).unwrap()
+fn account(name: &str) -> UserRef {
+    UserRef::parse(name).unwrap()
 }
 
 fn email(name: &str) -> Email {
@@ -144,19 +144,19 @@ fn secret(byte: u8) -> SecretHash {
 }
 
 /// Somebody at the command line, now.
-const fn by() -> By {
-    By::local(Actor::CommandLine, NOW)
+const fn cli_context() -> RequestContext {
+    RequestContext::local(Actor::CommandLine, NOW)
 }
 
-fn by_at(at: Timestamp) -> By {
-    By { at, ..by() }
+fn cli_context_at(at: Timestamp) -> RequestContext {
+    RequestContext { at, ..cli_context() }
 }
 
 /// The owner of an account, now, in a request from this address.
-fn by_owner(owner: PublicId, address: &str) -> By {
-    By {
+fn owner_context(owner: UserId, address: &str) -> RequestContext {
+    RequestContext {
         proof: None,
-        actor: Actor::Account(owner),
+        actor: Actor::User(owner),
         address: Some(address.parse().unwrap()),
         client: Some("curl/8.5.0".to_owned()),
         request: Some(RequestId::generate()),
@@ -166,7 +166,7 @@ fn by_owner(owner: PublicId, address: &str) -> By {
 
 fn new_user(name: &str) -> NewUser {
     NewUser {
-        public_id: PublicId::generate(),
+        public_id: UserId::generate(),
         email: email(name),
         username: None,
         role: Role::Employee,
@@ -175,12 +175,12 @@ fn new_user(name: &str) -> NewUser {
     }
 }
 
-fn new_session(user: PublicId) -> NewSession {
+fn new_session(user: UserId) -> NewSession {
     NewSession { id: SessionId::generate(), user, expires_at: later(1_000) }
 }
 
 /// A key whose secret's hash is made of this byte.
-fn new_key(owner: PublicId, name: &str, byte: u8) -> NewApiKey {
+fn new_key(owner: UserId, name: &str, byte: u8) -> NewApiKey {
     NewApiKey {
         id: KeyId::generate(),
         owner,
@@ -217,7 +217,7 @@ fn widget_name(text: &str) -> WidgetName {
     WidgetName::parse(text).unwrap()
 }
 
-fn new_template(name: &str, owner: PublicId) -> NewTemplate {
+fn new_template(name: &str, owner: UserId) -> NewTemplate {
     NewTemplate { name: template_name(name), body: TemplateBody::parse("A text.").unwrap(), owner }
 }
 
@@ -253,7 +253,7 @@ fn assert_busy<T: Debug>(result: Result<T, Error>) {
 
 #[track_caller]
 fn assert_credentials<T: Debug>(result: Result<T, Error>) {
-    assert!(matches!(result, Err(Error::Credentials)), "{result:?}");
+    assert!(matches!(result, Err(Error::WrongCredentials)), "{result:?}");
 }
 
 /// Asserts that a list is made of these items, which fill more than a page of five.
@@ -299,18 +299,24 @@ fn a_store_answers_until_it_is_closed() {
         store.close().await;
         store.close().await;
         assert_busy(store.ping().await);
-        assert_busy(store.create_widget(new_widget("one", &ann), &by()).await);
-        assert_busy(store.create_task(new_task("one", &ann), &by()).await);
-        assert_busy(store.create_user(new_user("bob"), None, &by()).await);
+        assert_busy(store.create_widget(new_widget("one", &ann), &cli_context()).await);
+        assert_busy(store.create_task(new_task("one", &ann), &cli_context()).await);
+        assert_busy(store.create_user(new_user("bob"), None, &cli_context()).await);
         assert_busy(
             store
-                .create_first_administrator(new_user("bob"), new_session(ann.public_id), &by())
+                .create_first_administrator(
+                    new_user("bob"),
+                    new_session(ann.public_id),
+                    &cli_context(),
+                )
                 .await,
         );
-        assert_busy(store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await);
-        assert_busy(store.note_key_use(KeyId::generate(), NOW).await);
         assert_busy(
-            store.forget(Retention { now: NOW, networks_since: NOW, audit_since: NOW }).await,
+            store.start_session(new_session(ann.public_id), ann.token_epoch, &cli_context()).await,
+        );
+        assert_busy(store.record_key_use(KeyId::generate(), NOW).await);
+        assert_busy(
+            store.purge(Retention { now: NOW, networks_since: NOW, audit_since: NOW }).await,
         );
         assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);
     });
@@ -324,7 +330,7 @@ fn closing_finishes_what_is_queued() {
         let writes: Vec<_> = (0..200)
             .map(|n| {
                 let (store, new) = (Arc::clone(&subject.store), new_widget(&format!("w{n}"), &ann));
-                tokio::spawn(async move { store.create_widget(new, &by()).await })
+                tokio::spawn(async move { store.create_widget(new, &cli_context()).await })
             })
             .collect();
         let mut acknowledged = 0;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use widgetd::domain::User;
 
 use crate::{
-    NOW, Subject, assert_credentials, block_on, by, by_at, by_owner, hash, later, new_session,
-    secret,
+    NOW, Subject, assert_credentials, block_on, cli_context, cli_context_at, hash, later,
+    new_session, owner_context, secret,
 };
 
 #[test]
@@ -17,9 +17,9 @@ fn a_new_password_ends_every_session_but_the_one_that_is_kept() {
         let (id, store) = (ann.public_id, &subject.store);
         let bobs = subject.log_in(bob.public_id).await;
         let (kept, ended) = (subject.log_in(id).await, subject.log_in(id).await);
-        let by = by_owner(id, "192.0.2.7");
+        let context = owner_context(id, "192.0.2.7");
         let (changed, noted) =
-            subject.noting(store.set_password(id, hash("second"), Some(kept), &by)).await;
+            subject.noting(store.set_password(id, hash("second"), Some(kept), &context)).await;
         let expected = User { token_epoch: ann.token_epoch + 1, ..ann };
         assert_eq!(changed.unwrap(), expected);
         assert_eq!(noted, ["password.change"]);
@@ -28,7 +28,7 @@ fn a_new_password_ends_every_session_but_the_one_that_is_kept() {
         assert!(subject.is_live(id, kept).await);
         assert!(!subject.is_live(id, ended).await);
 
-        store.set_password(id, hash("third"), None, &by).await.unwrap();
+        store.set_password(id, hash("third"), None, &context).await.unwrap();
         assert!(!subject.is_live(id, kept).await);
         // Nobody else is concerned.
         assert!(subject.is_live(bob.public_id, bobs).await);
@@ -42,10 +42,13 @@ fn a_login_with_the_old_password_comes_too_late_after_a_new_one() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await, &subject.store);
-        let changed = store.set_password(ann.public_id, hash("second"), None, &by()).await.unwrap();
+        let changed =
+            store.set_password(ann.public_id, hash("second"), None, &cli_context()).await.unwrap();
         let session = new_session(ann.public_id);
-        assert_credentials(store.start_session(session.clone(), ann.token_epoch, &by()).await);
-        store.start_session(session, changed.token_epoch, &by()).await.unwrap();
+        assert_credentials(
+            store.start_session(session.clone(), ann.token_epoch, &cli_context()).await,
+        );
+        store.start_session(session, changed.token_epoch, &cli_context()).await.unwrap();
     });
 }
 
@@ -57,13 +60,16 @@ fn a_new_password_makes_an_older_reset_code_useless() {
         let store = &subject.store;
         for (user, byte) in [(&ann, 1), (&bob, 2)] {
             store
-                .create_reset_code(user.public_id, secret(byte), later(1_000), &by())
+                .create_reset_code(user.public_id, secret(byte), later(1_000), &cli_context())
                 .await
                 .unwrap();
         }
-        store.set_password(ann.public_id, hash("second"), None, &by()).await.unwrap();
+        store.set_password(ann.public_id, hash("second"), None, &cli_context()).await.unwrap();
         assert_eq!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap(), None);
-        assert_eq!(store.redeem_reset_code(secret(1), hash("third"), &by()).await.unwrap(), None);
+        assert_eq!(
+            store.redeem_reset_code(secret(1), hash("third"), &cli_context()).await.unwrap(),
+            None
+        );
         assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("second"));
         assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
     });
@@ -76,7 +82,10 @@ fn a_hash_is_upgraded_only_while_it_is_the_one_that_was_read() {
         let (ann, store) = (subject.add_user("ann").await, &subject.store);
         subject.add_user("bob").await;
         let session = subject.log_in(ann.public_id).await;
-        store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()).await.unwrap();
+        store
+            .create_reset_code(ann.public_id, secret(1), later(1_000), &cli_context())
+            .await
+            .unwrap();
         let upgrade = async |old, new| {
             store.upgrade_password_hash(ann.public_id, hash(old), hash(new)).await.unwrap()
         };
@@ -106,10 +115,13 @@ fn a_reset_code_sets_a_password_once_and_ends_the_sessions() {
             &subject.store,
         );
         let (made, noted) = subject
-            .noting(store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()))
+            .noting(store.create_reset_code(ann.public_id, secret(1), later(1_000), &cli_context()))
             .await;
         assert_eq!((made.unwrap(), noted), (ann.clone(), vec!["password.reset_code".to_owned()]));
-        store.create_reset_code(bob.public_id, secret(2), later(1_000), &by()).await.unwrap();
+        store
+            .create_reset_code(bob.public_id, secret(2), later(1_000), &cli_context())
+            .await
+            .unwrap();
 
         let subject = subject.reopen().await;
         let store = &subject.store;
@@ -117,8 +129,9 @@ fn a_reset_code_sets_a_password_once_and_ends_the_sessions() {
             store.find_user_by_reset_code(&secret(1), NOW).await.unwrap(),
             Some(ann.clone())
         );
-        let (redeemed, noted) =
-            subject.noting(store.redeem_reset_code(secret(1), hash("second"), &by())).await;
+        let (redeemed, noted) = subject
+            .noting(store.redeem_reset_code(secret(1), hash("second"), &cli_context()))
+            .await;
         let expected = User { token_epoch: ann.token_epoch + 1, ..ann.clone() };
         assert_eq!(redeemed.unwrap(), Some(expected.clone()));
         assert_eq!(noted, ["password.reset"]);
@@ -126,11 +139,14 @@ fn a_reset_code_sets_a_password_once_and_ends_the_sessions() {
         assert_eq!((found.user, found.password_hash), (expected, hash("second")));
         assert!(!subject.is_live(ann.public_id, sessions[0]).await);
         assert_credentials(
-            store.start_session(new_session(ann.public_id), ann.token_epoch, &by()).await,
+            store.start_session(new_session(ann.public_id), ann.token_epoch, &cli_context()).await,
         );
 
         assert_eq!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap(), None);
-        assert_eq!(store.redeem_reset_code(secret(1), hash("third"), &by()).await.unwrap(), None);
+        assert_eq!(
+            store.redeem_reset_code(secret(1), hash("third"), &cli_context()).await.unwrap(),
+            None
+        );
         assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("second"));
 
         assert!(subject.is_live(bob.public_id, sessions[1]).await);
@@ -145,10 +161,14 @@ fn a_wrong_reset_code_changes_nothing() {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await, &subject.store);
         let session = subject.log_in(ann.public_id).await;
-        store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()).await.unwrap();
+        store
+            .create_reset_code(ann.public_id, secret(1), later(1_000), &cli_context())
+            .await
+            .unwrap();
         assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), None);
-        let (refused, noted) =
-            subject.noting(store.redeem_reset_code(secret(2), hash("second"), &by())).await;
+        let (refused, noted) = subject
+            .noting(store.redeem_reset_code(secret(2), hash("second"), &cli_context()))
+            .await;
         assert_eq!((refused.unwrap(), noted), (None, vec![]));
         let found = subject.credentials("ann@example.com").await;
         assert_eq!((found.user, found.password_hash), (ann.clone(), hash("first")));
@@ -162,11 +182,26 @@ fn a_new_reset_code_takes_the_place_of_an_older_one() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await, &subject.store);
-        store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()).await.unwrap();
-        store.create_reset_code(ann.public_id, secret(2), later(500), &by()).await.unwrap();
-        assert_eq!(store.redeem_reset_code(secret(1), hash("second"), &by()).await.unwrap(), None);
+        store
+            .create_reset_code(ann.public_id, secret(1), later(1_000), &cli_context())
+            .await
+            .unwrap();
+        store
+            .create_reset_code(ann.public_id, secret(2), later(500), &cli_context())
+            .await
+            .unwrap();
+        assert_eq!(
+            store.redeem_reset_code(secret(1), hash("second"), &cli_context()).await.unwrap(),
+            None
+        );
         assert_eq!(store.find_user_by_reset_code(&secret(2), later(500)).await.unwrap(), None);
-        assert!(store.redeem_reset_code(secret(2), hash("second"), &by()).await.unwrap().is_some());
+        assert!(
+            store
+                .redeem_reset_code(secret(2), hash("second"), &cli_context())
+                .await
+                .unwrap()
+                .is_some()
+        );
     });
 }
 
@@ -175,7 +210,10 @@ fn a_reset_code_is_good_until_the_moment_it_expires() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await, &subject.store);
-        store.create_reset_code(ann.public_id, secret(1), later(1_000), &by()).await.unwrap();
+        store
+            .create_reset_code(ann.public_id, secret(1), later(1_000), &cli_context())
+            .await
+            .unwrap();
         for (at, is_good) in [(later(999), true), (later(1_000), false), (later(1_001), false)] {
             assert_eq!(
                 store.find_user_by_reset_code(&secret(1), at).await.unwrap().is_some(),
@@ -183,7 +221,7 @@ fn a_reset_code_is_good_until_the_moment_it_expires() {
             );
         }
         let redeem = async |at| {
-            store.redeem_reset_code(secret(1), hash("second"), &by_at(at)).await.unwrap()
+            store.redeem_reset_code(secret(1), hash("second"), &cli_context_at(at)).await.unwrap()
         };
         assert_eq!(redeem(later(1_000)).await, None);
         assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("first"));
@@ -198,14 +236,16 @@ fn of_many_who_redeem_a_code_at_once_one_does() {
         let ann = subject.add_user("ann").await;
         subject
             .store
-            .create_reset_code(ann.public_id, secret(1), later(1_000), &by())
+            .create_reset_code(ann.public_id, secret(1), later(1_000), &cli_context())
             .await
             .unwrap();
         let redeeming: Vec<_> = (0..64)
             .map(|n| {
                 let store = Arc::clone(&subject.store);
                 tokio::spawn(async move {
-                    store.redeem_reset_code(secret(1), hash(&format!("new {n}")), &by()).await
+                    store
+                        .redeem_reset_code(secret(1), hash(&format!("new {n}")), &cli_context())
+                        .await
                 })
             })
             .collect();

@@ -1,23 +1,23 @@
 //! What somebody proved who they are with is asked about once more by whatever they write.
 
 use widgetd::domain::{
-    Action, By, Credential, KeyScope, PasswordHash, Proof, PublicId, Role, SessionId, Status,
+    Action, Credential, KeyScope, PasswordHash, Proof, RequestContext, Role, SessionId, Status,
     TaskChange, TaskFilter, TaskId, TaskStatus, TemplateBody, TemplateChange, TemplateFilter,
-    Viewer, WidgetFilter,
+    UserId, Viewer, WidgetFilter,
 };
-use widgetd::error::{Error, TokenProblem};
+use widgetd::error::{Error, TokenError};
 
 use crate::{
-    ALL, ANYHOW, NOW, Subject, account, block_on, by, by_owner, later, new_key, new_task,
-    new_template, new_user, new_widget, secret, template_name, to_role, to_status, username,
-    widget_name,
+    ALL, ANYHOW, NOW, Subject, account, block_on, cli_context, later, new_key, new_task,
+    new_template, new_user, new_widget, owner_context, secret, template_name, to_role, to_status,
+    username, widget_name,
 };
 
 /// An administrator who was let in, and somebody to do things to.
 struct Scene {
     subject: Subject,
-    boss: PublicId,
-    ann: PublicId,
+    boss: UserId,
+    ann: UserId,
     anns: SessionId,
     task: TaskId,
 }
@@ -28,23 +28,29 @@ impl Scene {
         let store = &subject.store;
         let (boss, other) = (subject.add_user("boss").await, subject.add_user("other").await);
         for administrator in [&boss, &other] {
-            store.change_user(administrator.public_id, to_role(Role::Admin), &by()).await.unwrap();
+            store
+                .update_user(administrator.public_id, to_role(Role::Admin), &cli_context())
+                .await
+                .unwrap();
         }
         let ann = subject.add_user("ann").await.public_id;
         let anns = subject.log_in(ann).await;
-        store.create_widget(new_widget("old", &boss), &by()).await.unwrap();
-        store.create_template(new_template("old", other.public_id), &by()).await.unwrap();
+        store.create_widget(new_widget("old", &boss), &cli_context()).await.unwrap();
+        store.create_template(new_template("old", other.public_id), &cli_context()).await.unwrap();
         let task = new_task("old", &other);
-        store.create_task(task.clone(), &by()).await.unwrap();
+        store.create_task(task.clone(), &cli_context()).await.unwrap();
         Self { task: task.id, boss: boss.public_id, ann, anns, subject }
     }
 
-    fn by(&self, credential: Credential, at_least: Role) -> By {
-        By { proof: Some(Proof { credential, at_least }), ..by_owner(self.boss, "192.0.2.7") }
+    fn cli_context(&self, credential: Credential, at_least: Role) -> RequestContext {
+        RequestContext {
+            proof: Some(Proof { credential, at_least }),
+            ..owner_context(self.boss, "192.0.2.7")
+        }
     }
 
     /// Tries everything that is done on somebody's behalf.
-    async fn attempts(&self, by: &By) -> Vec<(&'static str, Result<(), Error>)> {
+    async fn attempts(&self, context: &RequestContext) -> Vec<(&'static str, Result<(), Error>)> {
         let (store, ann) = (&self.subject.store, self.ann);
         let owner = store.get_user_by_name(&account("other@example.com")).await.unwrap();
         let key = new_key(ann, "new", 7);
@@ -53,59 +59,70 @@ impl Scene {
         let viewer = Viewer::Manager(self.boss);
         let done = TaskChange { status: Some(TaskStatus::Done), ..TaskChange::default() };
         vec![
-            ("create_user", store.create_user(new_user("new"), None, by).await.map(drop)),
-            ("set_username", store.set_username(ann, username("ann"), by).await.map(drop)),
+            ("create_user", store.create_user(new_user("new"), None, context).await.map(drop)),
+            ("set_username", store.set_username(ann, username("ann"), context).await.map(drop)),
             (
                 "change_user",
-                store.change_user(ann, to_status(Status::Disabled), by).await.map(drop),
+                store.update_user(ann, to_status(Status::Disabled), context).await.map(drop),
             ),
             (
                 "create_reset_code",
-                store.create_reset_code(ann, secret(9), later(1_000), by).await.map(drop),
+                store.create_reset_code(ann, secret(9), later(1_000), context).await.map(drop),
             ),
             (
                 "set_password",
                 store
-                    .set_password(ann, PasswordHash::from_phc("new".into()), None, by)
+                    .set_password(ann, PasswordHash::from_phc("new".into()), None, context)
                     .await
                     .map(drop),
             ),
-            ("end_session", store.end_session(ann, self.anns, Action::EndSession, by).await),
-            ("end_sessions", store.end_sessions(ann, by).await.map(drop)),
-            ("create_key", store.create_key(key.clone(), by).await.map(drop)),
-            ("revoke_key", store.revoke_key(ann, key.id, by).await),
-            ("create_widget", store.create_widget(new_widget("new", &owner), by).await),
+            ("end_session", store.end_session(ann, self.anns, Action::EndSession, context).await),
+            ("end_sessions", store.end_sessions(ann, context).await.map(drop)),
+            ("create_key", store.create_key(key.clone(), context).await.map(drop)),
+            ("revoke_key", store.revoke_key(ann, key.id, context).await),
+            ("create_widget", store.create_widget(new_widget("new", &owner), context).await),
             (
-                "put_widget",
-                store.put_widget(new_widget("newer", &owner), ANYHOW, by).await.map(drop),
+                "upsert_widget",
+                store.upsert_widget(new_widget("newer", &owner), ANYHOW, context).await.map(drop),
             ),
-            ("delete_widget", store.delete_widget(&widget_name("old"), ANYHOW, by).await),
+            ("delete_widget", store.delete_widget(&widget_name("old"), ANYHOW, context).await),
             (
                 "create_template",
-                store.create_template(new_template("new", owner.public_id), by).await.map(drop),
+                store
+                    .create_template(new_template("new", owner.public_id), context)
+                    .await
+                    .map(drop),
             ),
             (
                 "update_template",
                 store
-                    .update_template(owner.public_id, &template, change, ANYHOW, by)
+                    .update_template(owner.public_id, &template, change, ANYHOW, context)
                     .await
                     .map(drop),
             ),
             (
                 "delete_template",
-                store.delete_template(owner.public_id, &template, ANYHOW, by).await,
+                store.delete_template(owner.public_id, &template, ANYHOW, context).await,
             ),
-            ("create_task", store.create_task(new_task("new", &owner), by).await.map(drop)),
-            ("update_task", store.update_task(self.task, done, viewer, ANYHOW, by).await.map(drop)),
-            ("delete_task", store.delete_task(self.task, ANYHOW, by).await),
-            ("delete_user", store.delete_user(ann, by).await),
+            ("create_task", store.create_task(new_task("new", &owner), context).await.map(drop)),
+            (
+                "update_task",
+                store.update_task(self.task, done, viewer, ANYHOW, context).await.map(drop),
+            ),
+            ("delete_task", store.delete_task(self.task, ANYHOW, context).await),
+            ("delete_user", store.delete_user(ann, context).await),
         ]
     }
 
     /// Fails unless everything is refused as it should be, and nothing has changed.
-    async fn assert_refused(&self, by: &By, is_expected: fn(&Error) -> bool, what: &str) {
+    async fn assert_refused(
+        &self,
+        context: &RequestContext,
+        is_expected: fn(&Error) -> bool,
+        what: &str,
+    ) {
         let store = &self.subject.store;
-        let (attempts, noted) = self.subject.noting(self.attempts(by)).await;
+        let (attempts, noted) = self.subject.noting(self.attempts(context)).await;
         for (attempt, result) in attempts {
             assert!(result.as_ref().is_err_and(is_expected), "{attempt} after {what}: {result:?}");
         }
@@ -127,7 +144,7 @@ impl Scene {
 }
 
 fn is_revoked(error: &Error) -> bool {
-    matches!(error, Error::Token(TokenProblem::Revoked))
+    matches!(error, Error::Token(TokenError::Revoked))
 }
 
 fn is_forbidden(error: &Error) -> bool {
@@ -140,7 +157,7 @@ async fn a_session(scene: &Scene) -> Credential {
 
 async fn a_key(scene: &Scene) -> Credential {
     let key = new_key(scene.boss, "script", 3);
-    scene.subject.store.create_key(key.clone(), &by()).await.unwrap();
+    scene.subject.store.create_key(key.clone(), &cli_context()).await.unwrap();
     Credential::Key { id: key.id, scope: KeyScope::Write, expires_at: None }
 }
 
@@ -153,19 +170,28 @@ fn nothing_is_written_for_a_session_that_has_ended_since_it_was_let_in() {
             let Credential::Session { id, .. } = credential else { unreachable!() };
             let (store, boss) = (&scene.subject.store, scene.boss);
             match what {
-                "end_session" => store.end_session(boss, id, Action::LogOut, &by()).await.unwrap(),
-                "end_sessions" => drop(store.end_sessions(boss, &by()).await.unwrap()),
+                "end_session" => {
+                    store.end_session(boss, id, Action::LogOut, &cli_context()).await.unwrap()
+                }
+                "end_sessions" => drop(store.end_sessions(boss, &cli_context()).await.unwrap()),
                 "set_password" => {
                     let hash = PasswordHash::from_phc("new".into());
-                    drop(store.set_password(boss, hash, None, &by()).await.unwrap());
+                    drop(store.set_password(boss, hash, None, &cli_context()).await.unwrap());
                 }
-                "disabled" => {
-                    drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap())
-                }
-                _ => store.delete_user(boss, &by()).await.unwrap(),
+                "disabled" => drop(
+                    store
+                        .update_user(boss, to_status(Status::Disabled), &cli_context())
+                        .await
+                        .unwrap(),
+                ),
+                _ => store.delete_user(boss, &cli_context()).await.unwrap(),
             }
-            scene.assert_refused(&scene.by(credential, Role::Admin), is_revoked, what).await;
-            scene.assert_refused(&scene.by(credential, Role::Employee), is_revoked, what).await;
+            scene
+                .assert_refused(&scene.cli_context(credential, Role::Admin), is_revoked, what)
+                .await;
+            scene
+                .assert_refused(&scene.cli_context(credential, Role::Employee), is_revoked, what)
+                .await;
         }
     });
 }
@@ -179,13 +205,18 @@ fn nothing_is_written_for_a_key_that_has_died_since_it_was_let_in() {
             let Credential::Key { id, .. } = credential else { unreachable!() };
             let (store, boss) = (&scene.subject.store, scene.boss);
             match what {
-                "revoked" => store.revoke_key(boss, id, &by()).await.unwrap(),
-                "disabled" => {
-                    drop(store.change_user(boss, to_status(Status::Disabled), &by()).await.unwrap())
-                }
-                _ => store.delete_user(boss, &by()).await.unwrap(),
+                "revoked" => store.revoke_key(boss, id, &cli_context()).await.unwrap(),
+                "disabled" => drop(
+                    store
+                        .update_user(boss, to_status(Status::Disabled), &cli_context())
+                        .await
+                        .unwrap(),
+                ),
+                _ => store.delete_user(boss, &cli_context()).await.unwrap(),
             }
-            scene.assert_refused(&scene.by(credential, Role::Admin), is_revoked, what).await;
+            scene
+                .assert_refused(&scene.cli_context(credential, Role::Admin), is_revoked, what)
+                .await;
         }
     });
 }
@@ -195,10 +226,19 @@ fn nothing_that_takes_an_administrator_is_written_for_who_is_none_any_more() {
     block_on(async {
         let scene = Scene::new().await;
         let credentials = [a_session(&scene).await, a_key(&scene).await];
-        scene.subject.store.change_user(scene.boss, to_role(Role::Manager), &by()).await.unwrap();
+        scene
+            .subject
+            .store
+            .update_user(scene.boss, to_role(Role::Manager), &cli_context())
+            .await
+            .unwrap();
         for credential in credentials {
             scene
-                .assert_refused(&scene.by(credential, Role::Admin), is_forbidden, "demotion")
+                .assert_refused(
+                    &scene.cli_context(credential, Role::Admin),
+                    is_forbidden,
+                    "demotion",
+                )
                 .await;
         }
     });
@@ -212,10 +252,19 @@ fn nothing_that_takes_a_manager_is_written_for_who_is_none_any_more() {
     block_on(async {
         let scene = Scene::new().await;
         let credentials = [a_session(&scene).await, a_key(&scene).await];
-        scene.subject.store.change_user(scene.boss, to_role(Role::Employee), &by()).await.unwrap();
+        scene
+            .subject
+            .store
+            .update_user(scene.boss, to_role(Role::Employee), &cli_context())
+            .await
+            .unwrap();
         for credential in credentials {
             scene
-                .assert_refused(&scene.by(credential, Role::Manager), is_forbidden, "demotion")
+                .assert_refused(
+                    &scene.cli_context(credential, Role::Manager),
+                    is_forbidden,
+                    "demotion",
+                )
                 .await;
         }
     });
@@ -226,9 +275,14 @@ fn what_takes_a_manager_is_written_for_a_manager() {
     block_on(async {
         let scene = Scene::new().await;
         let credential = a_session(&scene).await;
-        scene.subject.store.change_user(scene.boss, to_role(Role::Manager), &by()).await.unwrap();
-        let by = scene.by(credential, Role::Manager);
-        for (attempt, result) in scene.attempts(&by).await {
+        scene
+            .subject
+            .store
+            .update_user(scene.boss, to_role(Role::Manager), &cli_context())
+            .await
+            .unwrap();
+        let context = scene.cli_context(credential, Role::Manager);
+        for (attempt, result) in scene.attempts(&context).await {
             assert!(result.is_ok() || attempt == "end_session", "{attempt}: {result:?}");
         }
     });
@@ -241,7 +295,7 @@ fn nothing_is_written_for_somebody_with_the_proof_of_somebody_else() {
         let credential = Credential::Session { id: scene.anns, expires_at: later(1_000) };
         scene
             .assert_refused(
-                &scene.by(credential, Role::Admin),
+                &scene.cli_context(credential, Role::Admin),
                 is_revoked,
                 "a session of another account",
             )
@@ -255,7 +309,9 @@ fn everything_is_written_while_the_proof_is_good() {
         for with_key in [false, true] {
             let scene = Scene::new().await;
             let credential = if with_key { a_key(&scene).await } else { a_session(&scene).await };
-            for (attempt, result) in scene.attempts(&scene.by(credential, Role::Admin)).await {
+            for (attempt, result) in
+                scene.attempts(&scene.cli_context(credential, Role::Admin)).await
+            {
                 // Setting the password has ended this one already.
                 assert!(result.is_ok() || attempt == "end_session", "{attempt}: {result:?}");
             }

@@ -1,12 +1,12 @@
 //! What is forgotten, and from when on.
 
-use widgetd::domain::{Action, AuditFilter, By, Failure, NewApiKey, Target, Timestamp};
+use widgetd::domain::{Action, AuditFilter, Failure, NewApiKey, RequestContext, Target, Timestamp};
 use widgetd::store::Retention;
 
 use crate::sessions::knows;
 use crate::{
-    ALL, NOW, Subject, block_on, by, by_at, by_owner, later, new_key, new_session, new_user,
-    new_widget, secret, widget_name,
+    ALL, NOW, Subject, block_on, cli_context, cli_context_at, later, new_key, new_session,
+    new_user, new_widget, owner_context, secret, widget_name,
 };
 
 /// At which nothing of these tests is due.
@@ -23,7 +23,7 @@ fn a_session_is_forgotten_from_the_moment_it_expires() {
         let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
         let session = subject.log_in(ann).await;
         for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
-            store.forget(Retention { now, ..NOTHING }).await.unwrap();
+            store.purge(Retention { now, ..NOTHING }).await.unwrap();
             assert_eq!(subject.is_live(ann, session).await, is_kept);
         }
     });
@@ -34,9 +34,9 @@ fn a_reset_code_is_forgotten_from_the_moment_it_expires() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
-        store.create_reset_code(ann, secret(1), later(1_000), &by()).await.unwrap();
+        store.create_reset_code(ann, secret(1), later(1_000), &cli_context()).await.unwrap();
         for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
-            store.forget(Retention { now, ..NOTHING }).await.unwrap();
+            store.purge(Retention { now, ..NOTHING }).await.unwrap();
             assert_eq!(
                 store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_some(),
                 is_kept
@@ -51,13 +51,13 @@ fn a_network_is_forgotten_when_the_last_login_from_there_is_too_old() {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
         for (address, at) in [("192.0.2.7", 1), ("192.0.2.8", 2), ("192.0.2.7", 3)] {
-            let by = By { at: later(at), ..by_owner(ann, address) };
-            store.start_session(new_session(ann), 0, &by).await.unwrap();
+            let context = RequestContext { at: later(at), ..owner_context(ann, address) };
+            store.start_session(new_session(ann), 0, &context).await.unwrap();
         }
         for (since, renewed_is_known, other_is_known) in
             [(2, true, true), (3, true, false), (4, false, false)]
         {
-            store.forget(Retention { networks_since: later(since), ..NOTHING }).await.unwrap();
+            store.purge(Retention { networks_since: later(since), ..NOTHING }).await.unwrap();
             assert_eq!(
                 knows(&subject, "ann@example.com", Some("192.0.2.7")).await,
                 renewed_is_known
@@ -73,11 +73,11 @@ fn an_entry_of_the_audit_is_forgotten_when_it_is_too_old() {
         let subject = Subject::new();
         let store = &subject.store;
         for (name, at) in [("ann", 1), ("bob", 2), ("cid", 3)] {
-            store.create_user(new_user(name), None, &by_at(later(at))).await.unwrap();
+            store.create_user(new_user(name), None, &cli_context_at(later(at))).await.unwrap();
         }
         let all = subject.audit().await;
         for (since, left) in [(1, 3), (2, 2), (3, 1), (4, 0)] {
-            store.forget(Retention { audit_since: later(since), ..NOTHING }).await.unwrap();
+            store.purge(Retention { audit_since: later(since), ..NOTHING }).await.unwrap();
             assert_eq!(subject.audit().await, all[..left]);
             assert_eq!(
                 store.list_audit(AuditFilter::default(), ALL).await.unwrap().total,
@@ -93,10 +93,10 @@ fn accounts_keys_and_widgets_are_never_forgotten() {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await, &subject.store);
         let expired = NewApiKey { expires_at: Some(later(1)), ..new_key(ann.public_id, "ci", 1) };
-        store.create_key(expired, &by()).await.unwrap();
-        store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
+        store.create_key(expired, &cli_context()).await.unwrap();
+        store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
         let far = later(100_000_000_000_000);
-        store.forget(Retention { now: far, networks_since: far, audit_since: far }).await.unwrap();
+        store.purge(Retention { now: far, networks_since: far, audit_since: far }).await.unwrap();
         assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);
         assert_eq!(
             store.find_key_authority(&secret(1)).await.unwrap().unwrap().expires_at,
@@ -113,7 +113,7 @@ fn however_much_is_too_old_all_of_it_is_forgotten() {
         let store = &subject.store;
         let notes: Vec<_> = (0..2_500)
             .map(|n| {
-                let (store, by) = (std::sync::Arc::clone(store), by_at(later(n)));
+                let (store, context) = (std::sync::Arc::clone(store), cli_context_at(later(n)));
                 let failure = Failure {
                     action: Action::LogIn,
                     target: Target::Unknown,
@@ -121,14 +121,14 @@ fn however_much_is_too_old_all_of_it_is_forgotten() {
                 };
                 tokio::spawn(async move {
                     // The queue is full now and then.
-                    while store.record_failure(failure.clone(), &by).await.is_err() {}
+                    while store.record_failure(failure.clone(), &context).await.is_err() {}
                 })
             })
             .collect();
         for note in notes {
             note.await.unwrap();
         }
-        store.forget(Retention { audit_since: later(2_499), ..NOTHING }).await.unwrap();
+        store.purge(Retention { audit_since: later(2_499), ..NOTHING }).await.unwrap();
         assert_eq!(store.list_audit(AuditFilter::default(), ALL).await.unwrap().total, 1);
     });
 }

@@ -1,10 +1,10 @@
 //! Sessions: who is logged in, from where, and until when.
 
-use widgetd::domain::{Action, By, Network, NewUser, Session, SessionId, Status};
+use widgetd::domain::{Action, Network, NewUser, RequestContext, Session, SessionId, Status};
 
 use crate::{
-    ALL, NOW, Subject, account, assert_credentials, assert_not_found, assert_pages, block_on, by,
-    by_at, by_owner, later, new_session, new_user, to_status,
+    ALL, NOW, Subject, account, assert_credentials, assert_not_found, assert_pages, block_on,
+    cli_context, cli_context_at, later, new_session, new_user, owner_context, to_status,
 };
 
 #[test]
@@ -36,18 +36,18 @@ fn a_session_starts_only_for_an_active_account_whose_sessions_were_not_ended_mea
         let disabled = subject.add(NewUser { status: Status::Disabled, ..new_user("cid") }).await;
         for (user, epoch) in [(&pending, 0), (&disabled, 0), (&ann, -1), (&ann, 1)] {
             let (id, session) = (user.public_id, new_session(user.public_id));
-            let from_there = by_owner(id, "192.0.2.7");
+            let from_there = owner_context(id, "192.0.2.7");
             let (refused, noted) =
                 subject.noting(store.start_session(session.clone(), epoch, &from_there)).await;
             assert_credentials(refused);
             assert!(noted.is_empty());
-            store.change_user(id, to_status(Status::Active), &by()).await.unwrap();
+            store.update_user(id, to_status(Status::Active), &cli_context()).await.unwrap();
             assert!(!subject.is_live(id, session.id).await);
             assert!(!knows(&subject, user.email.as_str(), Some("192.0.2.7")).await);
         }
         let session = new_session(ann.public_id);
         let (started, noted) =
-            subject.noting(store.start_session(session, ann.token_epoch, &by())).await;
+            subject.noting(store.start_session(session, ann.token_epoch, &cli_context())).await;
         started.unwrap();
         assert_eq!(noted, ["session.start"]);
     });
@@ -63,14 +63,15 @@ fn sessions_are_listed_in_pages_oldest_first() {
         let mut expected = Vec::new();
         for n in [3, 1, 11, 5, 0, 7, 2, 10, 4, 9, 6, 8] {
             let new = new_session(ann);
-            let by = By { at: later(n), ..by_owner(ann, &format!("2001:db8::{n}")) };
-            subject.store.start_session(new.clone(), 0, &by).await.unwrap();
+            let context =
+                RequestContext { at: later(n), ..owner_context(ann, &format!("2001:db8::{n}")) };
+            subject.store.start_session(new.clone(), 0, &context).await.unwrap();
             expected.push(Session {
                 id: new.id,
-                started_at: by.at,
+                started_at: context.at,
                 expires_at: new.expires_at,
-                address: by.address,
-                client: by.client,
+                address: context.address,
+                client: context.client,
             });
         }
         expected.sort_by_key(|session| session.started_at);
@@ -87,7 +88,7 @@ fn a_session_of_nobody_knows_where_is_listed_as_such() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
-        subject.store.start_session(new_session(ann), 0, &by()).await.unwrap();
+        subject.store.start_session(new_session(ann), 0, &cli_context()).await.unwrap();
         let listed = subject.store.list_sessions(ann, NOW, ALL).await.unwrap().items;
         assert_eq!((listed[0].address, listed[0].client.as_deref()), (None, None));
     });
@@ -116,8 +117,8 @@ fn of_more_sessions_than_an_account_may_have_the_oldest_end() {
         let mut sessions = Vec::new();
         for n in 0..103 {
             let new = new_session(ann);
-            let by = By { at: later(n), ..by_owner(ann, "192.0.2.7") };
-            subject.store.start_session(new.clone(), 0, &by).await.unwrap();
+            let context = RequestContext { at: later(n), ..owner_context(ann, "192.0.2.7") };
+            subject.store.start_session(new.clone(), 0, &context).await.unwrap();
             sessions.push(new.id);
         }
         assert_eq!(subject.store.list_sessions(ann, later(103), ALL).await.unwrap().total, 100);
@@ -135,10 +136,12 @@ fn a_session_that_has_expired_is_not_there_to_be_ended() {
         let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
         let session = subject.log_in(ann).await;
         assert_not_found(
-            store.end_session(ann, session, Action::EndSession, &by_at(later(1_000))).await,
+            store
+                .end_session(ann, session, Action::EndSession, &cli_context_at(later(1_000)))
+                .await,
         );
         subject.log_in(ann).await;
-        assert_eq!(store.end_sessions(ann, &by_at(later(1_000))).await.unwrap(), 0);
+        assert_eq!(store.end_sessions(ann, &cli_context_at(later(1_000))).await.unwrap(), 0);
     });
 }
 
@@ -151,8 +154,9 @@ fn an_ended_session_is_over_also_after_reopening_and_no_other_is() {
             [subject.log_in(ann).await, subject.log_in(ann).await, subject.log_in(ann).await];
         for (session, action) in [(sessions[0], Action::LogOut), (sessions[1], Action::EndSession)]
         {
-            let (ended, noted) =
-                subject.noting(subject.store.end_session(ann, session, action, &by())).await;
+            let (ended, noted) = subject
+                .noting(subject.store.end_session(ann, session, action, &cli_context()))
+                .await;
             ended.unwrap();
             assert_eq!(noted, [action.as_str()]);
             assert!(!subject.is_live(ann, session).await);
@@ -164,7 +168,7 @@ fn an_ended_session_is_over_also_after_reopening_and_no_other_is() {
         let listed = subject.store.list_sessions(ann, NOW, ALL).await.unwrap();
         assert_eq!((listed.items[0].id, listed.total), (sessions[2], 1));
         // Ending one session is no reason to refuse the next.
-        subject.store.start_session(new_session(ann), 0, &by()).await.unwrap();
+        subject.store.start_session(new_session(ann), 0, &cli_context()).await.unwrap();
     });
 }
 
@@ -176,7 +180,9 @@ fn a_session_is_ended_once_and_only_by_its_own_account() {
             (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         let session = subject.log_in(ann).await;
         let end = async |user, id| {
-            subject.noting(subject.store.end_session(user, id, Action::EndSession, &by())).await
+            subject
+                .noting(subject.store.end_session(user, id, Action::EndSession, &cli_context()))
+                .await
         };
         for (user, id) in [(bob, session), (ann, SessionId::generate())] {
             let (refused, noted) = end(user, id).await;
@@ -201,7 +207,7 @@ fn all_sessions_of_an_account_end_together_with_the_logins_under_way() {
         for _ in 0..3 {
             sessions.push(subject.log_in(id).await);
         }
-        let (ended, noted) = subject.noting(subject.store.end_sessions(id, &by())).await;
+        let (ended, noted) = subject.noting(subject.store.end_sessions(id, &cli_context())).await;
         assert_eq!(ended.unwrap(), 3);
         assert_eq!(noted, ["session.end_all"]);
 
@@ -210,9 +216,9 @@ fn all_sessions_of_an_account_end_together_with_the_logins_under_way() {
             assert!(!subject.is_live(id, session).await);
         }
         assert_credentials(
-            subject.store.start_session(new_session(id), ann.token_epoch, &by()).await,
+            subject.store.start_session(new_session(id), ann.token_epoch, &cli_context()).await,
         );
-        assert_eq!(subject.store.end_sessions(id, &by()).await.unwrap(), 0);
+        assert_eq!(subject.store.end_sessions(id, &cli_context()).await.unwrap(), 0);
         assert!(subject.is_live(bob, bobs).await);
         let session = subject.log_in(id).await;
         assert!(subject.is_live(id, session).await);
@@ -233,9 +239,9 @@ fn a_network_is_known_once_somebody_logged_in_from_there() {
         subject.add_user("bob").await;
         assert!(!knows(&subject, "ann@example.com", Some("192.0.2.7")).await);
         for address in ["192.0.2.7", "2001:db8:1:2::1", "192.0.2.7"] {
-            store.start_session(new_session(ann), 0, &by_owner(ann, address)).await.unwrap();
+            store.start_session(new_session(ann), 0, &owner_context(ann, address)).await.unwrap();
         }
-        store.end_sessions(ann, &by()).await.unwrap();
+        store.end_sessions(ann, &cli_context()).await.unwrap();
         let subject = subject.reopen().await;
         for (address, is_known) in [
             (Some("192.0.2.7"), true),
@@ -258,10 +264,11 @@ fn an_account_that_starts_with_a_session_knows_where_it_was_made() {
     block_on(async {
         let subject = Subject::new();
         let (ann, bob) = (new_user("ann"), new_user("bob"));
-        let by = By { address: Some("192.0.2.7".parse().unwrap()), ..by() };
+        let context =
+            RequestContext { address: Some("192.0.2.7".parse().unwrap()), ..cli_context() };
         let session = new_session(ann.public_id);
-        subject.store.create_user(ann, Some(session), &by).await.unwrap();
-        subject.store.create_user(bob, None, &by).await.unwrap();
+        subject.store.create_user(ann, Some(session), &context).await.unwrap();
+        subject.store.create_user(bob, None, &context).await.unwrap();
         assert!(knows(&subject, "ann@example.com", Some("192.0.2.7")).await);
         assert!(!knows(&subject, "bob@example.com", Some("192.0.2.7")).await);
     });

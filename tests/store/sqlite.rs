@@ -6,15 +6,15 @@ use std::path::Path;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use widgetd::domain::{
-    Deadline, Email, InfoUrl, Owner, PageRequest, PasswordHash, PublicId, Role, Status, Timestamp,
-    User, UserFilter, Username, Version, Widget, WidgetFilter,
+    Deadline, Email, InfoUrl, PageRequest, PasswordHash, Role, Status, Timestamp, User, UserFilter,
+    UserId, UserSummary, Username, Version, Widget, WidgetFilter,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent};
 
 use crate::{
-    ALL, NOW, Subject, block_on, by, by_owner, database, hash, later, new_key, new_session,
-    new_template, new_widget, secret, widget_name,
+    ALL, NOW, Subject, block_on, cli_context, database, hash, later, new_key, new_session,
+    new_template, new_widget, owner_context, secret, widget_name,
 };
 
 /// Another program, which looks at the database or writes to it.
@@ -164,7 +164,7 @@ fn the_database_has_a_write_ahead_log() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
-        subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
+        subject.store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
         let other = other(&subject);
         let mode: String =
             other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
@@ -180,9 +180,9 @@ fn a_deleted_account_leaves_nothing_behind_but_its_own_row() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
-        store.start_session(new_session(ann), 0, &by_owner(ann, "192.0.2.7")).await.unwrap();
-        store.create_key(new_key(ann, "ci", 1), &by()).await.unwrap();
-        store.create_reset_code(ann, secret(1), later(1_000), &by()).await.unwrap();
+        store.start_session(new_session(ann), 0, &owner_context(ann, "192.0.2.7")).await.unwrap();
+        store.create_key(new_key(ann, "ci", 1), &cli_context()).await.unwrap();
+        store.create_reset_code(ann, secret(1), later(1_000), &cli_context()).await.unwrap();
         let other = other(&subject);
         let rows = || {
             ["session", "api_key", "reset_code", "known_network"].map(|table| {
@@ -194,7 +194,7 @@ fn a_deleted_account_leaves_nothing_behind_but_its_own_row() {
             })
         };
         assert_eq!(rows(), [1; 4]);
-        store.delete_user(ann, &by()).await.unwrap();
+        store.delete_user(ann, &cli_context()).await.unwrap();
         assert_eq!(rows(), [0; 4]);
         let hash: String =
             other.query_row("SELECT password_hash FROM user", [], |row| row.get(0)).unwrap();
@@ -211,7 +211,7 @@ const ANY_VERSION: Version = Version::from_stored(0);
 /// The accounts in there, with the hashes of their passwords.
 fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
     let user = |id, email: &str, username: Option<&str>, role, registered_on| User {
-        public_id: PublicId::parse(id).unwrap(),
+        public_id: UserId::parse(id).unwrap(),
         email: Email::parse(email).unwrap(),
         username: username.map(|text| Username::parse(text).unwrap()),
         role,
@@ -297,10 +297,10 @@ fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
                     info_url: InfoUrl::parse(&format!("https://example.com/{name}")).unwrap(),
                     deadline: Deadline::from_stored(Timestamp::from_millis(4_102_444_799_999)),
                     created_at: Timestamp::from_millis(created_at),
-                    owner: Owner {
+                    owner: UserSummary {
                         email: accounts[0].0.email.clone(),
                         public_id: accounts[0].0.public_id,
-                        is_former: false,
+                        is_deleted: false,
                     },
                 }
             });
@@ -309,9 +309,9 @@ fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
         // What is new works on what is old.
         let bob = accounts[1].0.public_id;
         let session = subject.log_in(bob).await;
-        store.create_key(new_key(bob, "ci", 1), &by()).await.unwrap();
-        store.create_reset_code(bob, secret(1), later(1_000), &by()).await.unwrap();
-        store.delete_user(accounts[2].0.public_id, &by()).await.unwrap();
+        store.create_key(new_key(bob, "ci", 1), &cli_context()).await.unwrap();
+        store.create_reset_code(bob, secret(1), later(1_000), &cli_context()).await.unwrap();
+        store.delete_user(accounts[2].0.public_id, &cli_context()).await.unwrap();
 
         let subject = subject.reopen().await;
         assert!(subject.is_live(bob, session).await);
@@ -362,14 +362,18 @@ fn no_word_of_a_deleted_account_s_templates_is_found_any_more() {
         let (ann, bob) =
             (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
         for owner in [ann, bob] {
-            subject.store.create_template(new_template("one", owner), &by()).await.unwrap();
+            subject
+                .store
+                .create_template(new_template("one", owner), &cli_context())
+                .await
+                .unwrap();
         }
         let found = || {
             let sql = "SELECT count(*) FROM template_text WHERE template_text MATCH 'one AND text'";
             other(&subject).query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap()
         };
         assert_eq!(found(), 2);
-        subject.store.delete_user(ann, &by()).await.unwrap();
+        subject.store.delete_user(ann, &cli_context()).await.unwrap();
         assert_eq!(found(), 1);
     });
 }

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Authority, Deadline, Description, NewTask, Owner, Page, PageRequest, Precondition, PublicId,
-    Role, Search, Sort, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp,
-    Title, User, Version, Versions, Viewer,
+    Authority, Deadline, Description, NewTask, Page, PageRequest, Precondition, Role, Search, Sort,
+    Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, User, UserId,
+    UserSummary, Version, Versions, Viewer,
 };
 use widgetd::error::Error;
 
 use crate::{
     ALL, ANYHOW, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on,
-    by, by_at, later, new_task, new_user, to_role,
+    cli_context, cli_context_at, later, new_task, new_user, to_role,
 };
 
-fn owner(user: &User) -> Owner {
-    Owner { email: user.email.clone(), public_id: user.public_id, is_former: false }
+fn owner(user: &User) -> UserSummary {
+    UserSummary { email: user.email.clone(), public_id: user.public_id, is_deleted: false }
 }
 
 fn assigned(title: &str, creator: &User, assignee: &User) -> NewTask {
@@ -60,11 +60,11 @@ impl Scene {
     }
 
     async fn add(&self, new: NewTask) -> Task {
-        self.subject.store.create_task(new, &by()).await.unwrap()
+        self.subject.store.create_task(new, &cli_context()).await.unwrap()
     }
 
     async fn update(&self, id: TaskId, change: TaskChange, viewer: Viewer) -> Result<Task, Error> {
-        self.subject.store.update_task(id, change, viewer, ANYHOW, &by_at(later(1))).await
+        self.subject.store.update_task(id, change, viewer, ANYHOW, &cli_context_at(later(1))).await
     }
 
     async fn list(
@@ -131,7 +131,7 @@ fn what_is_absent_is_not_found() {
         let (store, id) = (&scene.subject.store, TaskId::generate());
         assert_not_found(store.get_task(id, scene.manager()).await);
         assert_not_found(scene.update(id, title("x"), scene.manager()).await);
-        assert_not_found(store.delete_task(id, ANYHOW, &by()).await);
+        assert_not_found(store.delete_task(id, ANYHOW, &cli_context()).await);
     });
 }
 
@@ -141,9 +141,9 @@ fn an_assignee_is_an_account_that_is_there_by_any_of_its_names() {
         let scene = Scene::new().await;
         let store = &scene.subject.store;
         let ann = scene.ann.public_id;
-        store.set_username(ann, crate::username("Ann.O"), &by()).await.unwrap();
+        store.set_username(ann, crate::username("Ann.O"), &cli_context()).await.unwrap();
         let gone = scene.subject.add_user("gone").await;
-        store.delete_user(gone.public_id, &by()).await.unwrap();
+        store.delete_user(gone.public_id, &cli_context()).await.unwrap();
         let id = scene.add(new_task("one", &scene.boss)).await.id;
         for name in [ann.to_string().as_str(), "ANN@example.com", "ann.o"] {
             let new = NewTask { assignee: Some(account(name)), ..new_task(name, &scene.boss) };
@@ -162,7 +162,7 @@ fn an_assignee_is_an_account_that_is_there_by_any_of_its_names() {
             gone.public_id.to_string().as_str(),
             "gone@example.com",
             "nobody",
-            &PublicId::generate().to_string(),
+            &UserId::generate().to_string(),
         ] {
             let is_named = |result: Result<Task, Error>| {
                 let message = format!("assignee: there is no account {name}");
@@ -172,14 +172,14 @@ fn an_assignee_is_an_account_that_is_there_by_any_of_its_names() {
                 );
             };
             let new = NewTask { assignee: Some(account(name)), ..new_task(name, &scene.boss) };
-            is_named(store.create_task(new, &by()).await);
+            is_named(store.create_task(new, &cli_context()).await);
             let change = TaskChange { assignee: Some(Some(account(name))), ..title("other") };
             is_named(scene.update(id, change, scene.manager()).await);
         }
         assert_eq!(store.get_task(id, scene.manager()).await.unwrap().title.as_str(), "one");
         assert_eq!(scene.titles(TaskFilter::default(), scene.manager()).await.len(), 4);
         // A creator has to be there as well.
-        assert_not_found(store.create_task(new_task("two", &gone), &by()).await);
+        assert_not_found(store.create_task(new_task("two", &gone), &cli_context()).await);
     });
 }
 
@@ -214,7 +214,7 @@ fn a_change_changes_what_is_given_and_is_another_version() {
         // What is the same already is no change, and neither is nothing.
         for change in [change, TaskChange::default()] {
             let same = store
-                .update_task(old.id, change, scene.manager(), ANYHOW, &by_at(later(2)))
+                .update_task(old.id, change, scene.manager(), ANYHOW, &cli_context_at(later(2)))
                 .await
                 .unwrap();
             assert_eq!(same, new);
@@ -249,7 +249,7 @@ fn others_see_what_is_assigned_to_them_and_move_it_on() {
         for change in [status(TaskStatus::Done), bad] {
             assert_not_found(scene.update(anns.id, change.clone(), bob).await);
             assert_not_found(
-                store.update_task(anns.id, change, bob, only(free.version), &by()).await,
+                store.update_task(anns.id, change, bob, only(free.version), &cli_context()).await,
             );
         }
         assert_eq!(
@@ -290,18 +290,19 @@ fn only_the_version_that_was_seen_is_changed_or_deleted() {
         let new = scene.update(old.id, title("two"), scene.manager()).await.unwrap();
         for viewer in [scene.manager(), viewer(&scene.ann)] {
             let change = status(TaskStatus::Done);
-            let result = store.update_task(old.id, change, viewer, only(old.version), &by()).await;
-            assert!(matches!(result, Err(Error::Changed)), "{result:?}");
+            let result =
+                store.update_task(old.id, change, viewer, only(old.version), &cli_context()).await;
+            assert!(matches!(result, Err(Error::PreconditionFailed)), "{result:?}");
         }
-        let result = store.delete_task(old.id, only(old.version), &by()).await;
-        assert!(matches!(result, Err(Error::Changed)), "{result:?}");
+        let result = store.delete_task(old.id, only(old.version), &cli_context()).await;
+        assert!(matches!(result, Err(Error::PreconditionFailed)), "{result:?}");
         assert_eq!(store.get_task(old.id, scene.manager()).await.unwrap(), new);
         // What is stale stays so where nothing would change.
         let same = store
-            .update_task(old.id, title("two"), scene.manager(), only(old.version), &by())
+            .update_task(old.id, title("two"), scene.manager(), only(old.version), &cli_context())
             .await;
-        assert!(matches!(same, Err(Error::Changed)), "{same:?}");
-        store.delete_task(old.id, only(new.version), &by()).await.unwrap();
+        assert!(matches!(same, Err(Error::PreconditionFailed)), "{same:?}");
+        store.delete_task(old.id, only(new.version), &cli_context()).await.unwrap();
         assert_not_found(store.get_task(old.id, scene.manager()).await);
         assert_eq!(scene.titles(search("two"), scene.manager()).await, [""; 0]);
     });
@@ -317,7 +318,9 @@ fn of_64_changes_of_what_was_seen_one_is_made() {
                 let (store, viewer) = (Arc::clone(&scene.subject.store), scene.manager());
                 let change = title(&format!("t{n}"));
                 tokio::spawn(async move {
-                    store.update_task(old.id, change, viewer, only(old.version), &by()).await
+                    store
+                        .update_task(old.id, change, viewer, only(old.version), &cli_context())
+                        .await
                 })
             })
             .collect();
@@ -325,7 +328,7 @@ fn of_64_changes_of_what_was_seen_one_is_made() {
         for write in writes {
             match write.await.unwrap() {
                 Ok(task) => made.push(task),
-                Err(Error::Changed) => refused += 1,
+                Err(Error::PreconditionFailed) => refused += 1,
                 Err(error) => panic!("{error:?}"),
             }
         }
@@ -350,7 +353,7 @@ fn a_list_is_filtered_by_each_of_what_is_asked_for() {
         scene
             .subject
             .store
-            .set_username(ann.public_id, crate::username("ann.o"), &by())
+            .set_username(ann.public_id, crate::username("ann.o"), &cli_context())
             .await
             .unwrap();
         scene.add(NewTask { deadline: Some(due(-1)), ..assigned("late", boss, ann) }).await;
@@ -392,10 +395,7 @@ fn a_list_is_filtered_by_each_of_what_is_asked_for() {
             ),
             (TaskFilter { assignee: Some(account("nobody")), ..all() }, &[]),
             (TaskFilter { assignee: Some(account("nobody@example.com")), ..all() }, &[]),
-            (
-                TaskFilter { assignee: Some(account(&PublicId::generate().to_string())), ..all() },
-                &[],
-            ),
+            (TaskFilter { assignee: Some(account(&UserId::generate().to_string())), ..all() }, &[]),
             (TaskFilter { deadline_before: Some(NOW), ..all() }, &["late", "done", "off"]),
             (TaskFilter { deadline_after: Some(NOW), ..all() }, &["now", "soon"]),
             (
@@ -470,13 +470,16 @@ fn a_list_is_sorted_from_either_end_and_what_has_no_deadline_comes_last() {
             ("e", None, 2),
         ] {
             let new = NewTask { deadline, ..new_task(name, &scene.boss) };
-            ids.push(store.create_task(new, &by_at(later(made))).await.unwrap().id);
+            ids.push(store.create_task(new, &cli_context_at(later(made))).await.unwrap().id);
         }
         let touch = TaskChange {
             description: Some(Description::parse("x").unwrap()),
             ..TaskChange::default()
         };
-        store.update_task(ids[1], touch, scene.manager(), ANYHOW, &by_at(later(9))).await.unwrap();
+        store
+            .update_task(ids[1], touch, scene.manager(), ANYHOW, &cli_context_at(later(9)))
+            .await
+            .unwrap();
         for (order, expected) in [
             // Which came first is known, also where a clock was set back.
             ("created_at", "abcde"),
@@ -533,9 +536,9 @@ fn a_deleted_account_stays_what_it_was_to_its_tasks() {
         let old = scene.add(assigned("one", &scene.boss, &scene.ann)).await;
         let store = &scene.subject.store;
         for id in [scene.ann.public_id, scene.boss.public_id] {
-            store.delete_user(id, &by()).await.unwrap();
+            store.delete_user(id, &cli_context()).await.unwrap();
         }
-        let former = |user: &User| Owner { is_former: true, ..owner(user) };
+        let former = |user: &User| UserSummary { is_deleted: true, ..owner(user) };
         let expected = Task {
             assignee: Some(former(&scene.ann)),
             creator: former(&scene.boss),
@@ -569,8 +572,10 @@ fn who_was_a_manager_sees_what_an_employee_does() {
         let scene = Scene::new().await;
         scene.add(new_task("one", &scene.boss)).await;
         let store = &scene.subject.store;
-        let boss =
-            store.change_user(scene.boss.public_id, to_role(Role::Employee), &by()).await.unwrap();
+        let boss = store
+            .update_user(scene.boss.public_id, to_role(Role::Employee), &cli_context())
+            .await
+            .unwrap();
         assert_eq!(scene.titles(TaskFilter::default(), viewer(&boss)).await, [""; 0]);
     });
 }

@@ -1,15 +1,15 @@
 //! Templates.
 
 use widgetd::domain::{
-    NewTemplate, PublicId, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
-    Timestamp,
+    NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter, Timestamp,
+    UserId,
 };
 use widgetd::domain::{Precondition, Version, Versions};
 use widgetd::error::Error;
 
 use crate::{
-    ALL, ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by,
-    by_at, later, new_template, template_name,
+    ALL, ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on,
+    cli_context, cli_context_at, later, new_template, template_name,
 };
 
 fn body(text: &str) -> TemplateBody {
@@ -33,11 +33,11 @@ fn searched(words: &str) -> TemplateFilter {
 }
 
 impl Subject {
-    async fn add_template(&self, name: &str, owner: PublicId) -> Template {
-        self.store.create_template(new_template(name, owner), &by()).await.unwrap()
+    async fn add_template(&self, name: &str, owner: UserId) -> Template {
+        self.store.create_template(new_template(name, owner), &cli_context()).await.unwrap()
     }
 
-    async fn template_names(&self, owner: PublicId, filter: TemplateFilter) -> Vec<String> {
+    async fn template_names(&self, owner: UserId, filter: TemplateFilter) -> Vec<String> {
         let page = self.store.list_templates(owner, filter, ALL).await.unwrap();
         assert_eq!(page.total, page.items.len() as u64);
         page.items.into_iter().map(|template| template.name.into_string()).collect()
@@ -51,7 +51,7 @@ fn a_template_is_what_was_stored_also_after_reopening() {
         let ann = subject.add_user("ann").await.public_id;
         let text = "Dear {name},\r\n\t50% \"off\" \u{202e}\u{1} \u{1f389}";
         let new = NewTemplate { body: body(text), ..new_template("a/b %", ann) };
-        let made = subject.store.create_template(new, &by()).await.unwrap();
+        let made = subject.store.create_template(new, &cli_context()).await.unwrap();
         assert_eq!((made.name.as_str(), made.body.as_str()), ("a/b %", text));
         assert_eq!((made.created_at, made.updated_at), (NOW, NOW));
         let subject = subject.reopen().await;
@@ -71,12 +71,12 @@ fn a_template_is_its_owner_s_alone() {
             (subject.add_user("ann").await.public_id, subject.add_admin("boss").await.public_id);
         let (store, name) = (&subject.store, template_name("one"));
         let anns = subject.add_template("one", ann).await;
-        for stranger in [boss, PublicId::generate()] {
+        for stranger in [boss, UserId::generate()] {
             assert_not_found(store.get_template(stranger, &name).await);
             assert_not_found(
-                store.update_template(stranger, &name, to_body("x"), ANYHOW, &by()).await,
+                store.update_template(stranger, &name, to_body("x"), ANYHOW, &cli_context()).await,
             );
-            assert_not_found(store.delete_template(stranger, &name, ANYHOW, &by()).await);
+            assert_not_found(store.delete_template(stranger, &name, ANYHOW, &cli_context()).await);
             for filter in
                 [TemplateFilter::default(), searched("one"), searched("of"), sorted("-name")]
             {
@@ -86,8 +86,8 @@ fn a_template_is_its_owner_s_alone() {
         // Others may have one of the same name.
         let bosses = subject.add_template("one", boss).await;
         assert_ne!(bosses.version, anns.version);
-        store.update_template(boss, &name, to_body("other"), ANYHOW, &by()).await.unwrap();
-        store.delete_template(boss, &name, ANYHOW, &by()).await.unwrap();
+        store.update_template(boss, &name, to_body("other"), ANYHOW, &cli_context()).await.unwrap();
+        store.delete_template(boss, &name, ANYHOW, &cli_context()).await.unwrap();
         assert_eq!(store.get_template(ann, &name).await.unwrap(), anns);
     });
 }
@@ -101,10 +101,16 @@ fn a_taken_name_is_a_conflict_and_changes_nothing() {
             (subject.add_template("one", ann).await, subject.add_template("two", ann).await);
         let taken = "Template name: one already exists, must be unique.";
         let again = NewTemplate { body: body("other"), ..new_template("one", ann) };
-        assert_conflict(subject.store.create_template(again, &by_at(later(1))).await, taken);
+        assert_conflict(
+            subject.store.create_template(again, &cli_context_at(later(1))).await,
+            taken,
+        );
         let both = TemplateChange { body: Some(body("other")), ..to_name("one") };
         assert_conflict(
-            subject.store.update_template(ann, &two.name, both, ANYHOW, &by_at(later(1))).await,
+            subject
+                .store
+                .update_template(ann, &two.name, both, ANYHOW, &cli_context_at(later(1)))
+                .await,
             taken,
         );
         for template in [one, two] {
@@ -120,10 +126,10 @@ fn a_template_needs_an_owner() {
     block_on(async {
         let subject = Subject::new();
         let gone = subject.add_user("gone").await.public_id;
-        subject.store.delete_user(gone, &by()).await.unwrap();
-        for owner in [PublicId::generate(), gone] {
+        subject.store.delete_user(gone, &cli_context()).await.unwrap();
+        for owner in [UserId::generate(), gone] {
             assert_not_found(
-                subject.store.create_template(new_template("one", owner), &by()).await,
+                subject.store.create_template(new_template("one", owner), &cli_context()).await,
             );
         }
     });
@@ -137,7 +143,7 @@ fn a_change_changes_what_it_names_and_the_version() {
         let (store, made) = (&subject.store, subject.add_template("one", ann).await);
         let update = async |name: &str, change, at| {
             store
-                .update_template(ann, &template_name(name), change, ANYHOW, &by_at(at))
+                .update_template(ann, &template_name(name), change, ANYHOW, &cli_context_at(at))
                 .await
                 .unwrap()
         };
@@ -165,7 +171,9 @@ fn a_change_changes_what_it_names_and_the_version() {
         // To its own name.
         let same = update("ONE", to_name("ONE"), later(3)).await;
         assert_eq!(store.get_template(ann, &renamed.name).await.unwrap(), same);
-        assert_not_found(store.update_template(ann, &made.name, to_body("x"), ANYHOW, &by()).await);
+        assert_not_found(
+            store.update_template(ann, &made.name, to_body("x"), ANYHOW, &cli_context()).await,
+        );
     });
 }
 
@@ -176,16 +184,16 @@ fn words_are_those_of_the_template_as_it_is_now() {
         let ann = subject.add_user("ann").await.public_id;
         let (store, name) = (&subject.store, template_name("apple"));
         let new = NewTemplate { body: body("pear"), ..new_template("apple", ann) };
-        store.create_template(new, &by()).await.unwrap();
-        store.update_template(ann, &name, to_body("quince"), ANYHOW, &by()).await.unwrap();
-        store.update_template(ann, &name, to_name("plum"), ANYHOW, &by()).await.unwrap();
+        store.create_template(new, &cli_context()).await.unwrap();
+        store.update_template(ann, &name, to_body("quince"), ANYHOW, &cli_context()).await.unwrap();
+        store.update_template(ann, &name, to_name("plum"), ANYHOW, &cli_context()).await.unwrap();
         for gone in ["apple", "pear"] {
             assert!(subject.template_names(ann, searched(gone)).await.is_empty(), "{gone}");
         }
         for found in ["quince", "plum", "plum quince"] {
             assert_eq!(subject.template_names(ann, searched(found)).await, ["plum"], "{found}");
         }
-        store.delete_template(ann, &template_name("plum"), ANYHOW, &by()).await.unwrap();
+        store.delete_template(ann, &template_name("plum"), ANYHOW, &cli_context()).await.unwrap();
         assert!(subject.template_names(ann, searched("quince")).await.is_empty());
     });
 }
@@ -201,7 +209,7 @@ fn a_search_finds_beginnings_of_words_in_names_and_bodies() {
             ("🎉", "a \"b\" 100%"),
         ] {
             let new = NewTemplate { body: body(text), ..new_template(name, ann) };
-            subject.store.create_template(new, &by()).await.unwrap();
+            subject.store.create_template(new, &cli_context()).await.unwrap();
         }
         for (words, expected) in [
             ("dear", &["Welcome", "Good-bye"][..]),
@@ -233,13 +241,17 @@ fn each_order_has_two_ends_and_ties_are_in_the_order_of_creation() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
         for (name, at) in [("b", later(2)), ("a", later(1)), ("B", later(1)), ("ä", NOW)] {
-            subject.store.create_template(new_template(name, ann), &by_at(at)).await.unwrap();
+            subject
+                .store
+                .create_template(new_template(name, ann), &cli_context_at(at))
+                .await
+                .unwrap();
         }
         for name in ["a", "b"] {
             let name = template_name(name);
             subject
                 .store
-                .update_template(ann, &name, to_body("x"), ANYHOW, &by_at(later(9)))
+                .update_template(ann, &name, to_body("x"), ANYHOW, &cli_context_at(later(9)))
                 .await
                 .unwrap();
         }
@@ -295,23 +307,26 @@ fn a_precondition_is_asked_of_the_version_that_is_there() {
             is_not: None,
         };
         let changed = store
-            .update_template(ann, &made.name, to_body("x"), is(made.version), &by())
+            .update_template(ann, &made.name, to_body("x"), is(made.version), &cli_context())
             .await
             .unwrap();
         let is_not_there = Precondition { is: None, is_not: Some(Versions::Any) };
         for stale in [is(made.version), is_not_there] {
-            let update =
-                store.update_template(ann, &made.name, to_body("y"), stale.clone(), &by()).await;
-            assert!(matches!(update, Err(Error::Changed)), "{update:?}");
-            let delete = store.delete_template(ann, &made.name, stale, &by()).await;
-            assert!(matches!(delete, Err(Error::Changed)), "{delete:?}");
+            let update = store
+                .update_template(ann, &made.name, to_body("y"), stale.clone(), &cli_context())
+                .await;
+            assert!(matches!(update, Err(Error::PreconditionFailed)), "{update:?}");
+            let delete = store.delete_template(ann, &made.name, stale, &cli_context()).await;
+            assert!(matches!(delete, Err(Error::PreconditionFailed)), "{delete:?}");
         }
         assert_eq!(store.get_template(ann, &made.name).await.unwrap(), changed);
         // What is not there is not found, whatever is asked of it.
         assert_not_found(
-            store.delete_template(ann, &template_name("two"), is(made.version), &by()).await,
+            store
+                .delete_template(ann, &template_name("two"), is(made.version), &cli_context())
+                .await,
         );
-        store.delete_template(ann, &made.name, is(changed.version), &by()).await.unwrap();
+        store.delete_template(ann, &made.name, is(changed.version), &cli_context()).await.unwrap();
         assert_not_found(store.get_template(ann, &made.name).await);
     });
 }
@@ -327,9 +342,9 @@ fn of_many_changes_to_what_all_have_seen_one_is_made() {
             .map(|n| {
                 let (store, name, seen) = (subject.store.clone(), made.name.clone(), seen.clone());
                 let change = to_body(&format!("{n}"));
-                tokio::spawn(
-                    async move { store.update_template(ann, &name, change, seen, &by()).await },
-                )
+                tokio::spawn(async move {
+                    store.update_template(ann, &name, change, seen, &cli_context()).await
+                })
             })
             .collect();
         let mut made = 0;
@@ -346,7 +361,7 @@ fn a_deleted_name_is_free_again() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
         let first = subject.add_template("one", ann).await;
-        subject.store.delete_template(ann, &first.name, ANYHOW, &by()).await.unwrap();
+        subject.store.delete_template(ann, &first.name, ANYHOW, &cli_context()).await.unwrap();
         assert_not_found(subject.store.get_template(ann, &first.name).await);
         assert_ne!(subject.add_template("one", ann).await.version, first.version);
     });
@@ -364,7 +379,7 @@ fn an_account_has_a_thousand_templates_at_the_most() {
                 tokio::spawn(async move {
                     // The queue may be full for a moment.
                     loop {
-                        match store.create_template(new.clone(), &by()).await {
+                        match store.create_template(new.clone(), &cli_context()).await {
                             Err(Error::Busy) => tokio::task::yield_now().await,
                             answer => return answer,
                         }
@@ -386,13 +401,13 @@ fn an_account_has_a_thousand_templates_at_the_most() {
         );
         subject.add_template("one", bob).await;
         let first = subject.template_first(ann).await;
-        subject.store.delete_template(ann, &first.name, ANYHOW, &by()).await.unwrap();
+        subject.store.delete_template(ann, &first.name, ANYHOW, &cli_context()).await.unwrap();
         subject.add_template("one more", ann).await;
     });
 }
 
 impl Subject {
-    async fn template_first(&self, owner: PublicId) -> Template {
+    async fn template_first(&self, owner: UserId) -> Template {
         let page = self.store.list_templates(owner, TemplateFilter::default(), ALL).await.unwrap();
         page.items.into_iter().next().unwrap()
     }
@@ -408,7 +423,7 @@ fn a_deleted_account_takes_its_templates_with_it() {
             subject.add_template("one", owner).await;
             subject.add_template("two", owner).await;
         }
-        subject.store.delete_user(ann, &by()).await.unwrap();
+        subject.store.delete_user(ann, &cli_context()).await.unwrap();
         let subject = subject.reopen().await;
         assert_not_found(subject.store.get_template(ann, &template_name("one")).await);
         for filter in [TemplateFilter::default(), searched("one")] {
@@ -448,7 +463,7 @@ fn any_text_is_kept_to_the_byte_and_found_by_itself() {
             let text = format!("w{n}x {text}");
             let name = format!("n{n}");
             let new = NewTemplate { body: body(&text), ..new_template(&name, ann) };
-            let made = subject.store.create_template(new, &by()).await.unwrap();
+            let made = subject.store.create_template(new, &cli_context()).await.unwrap();
             assert_eq!(
                 subject.store.get_template(ann, &made.name).await.unwrap().body.as_str(),
                 text
@@ -464,8 +479,11 @@ fn times_are_those_of_whoever_writes() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
         let at = Timestamp::from_millis(1);
-        let made =
-            subject.store.create_template(new_template("one", ann), &by_at(at)).await.unwrap();
+        let made = subject
+            .store
+            .create_template(new_template("one", ann), &cli_context_at(at))
+            .await
+            .unwrap();
         assert_eq!((made.created_at, made.updated_at), (at, at));
     });
 }

@@ -1,13 +1,14 @@
 //! Accounts: how they are made, found, listed and renamed.
 
 use widgetd::domain::{
-    Action, Authority, KeyId, NewUser, PublicId, Role, Search, Session, SessionId, Status, User,
-    UserChange, UserFilter,
+    Action, Authority, KeyId, NewUser, Role, Search, Session, SessionId, Status, User, UserChange,
+    UserFilter, UserId,
 };
 
 use crate::{
-    ALL, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on, by,
-    by_owner, email, hash, later, new_key, new_session, new_user, secret, to_status, username,
+    ALL, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on,
+    cli_context, email, hash, later, new_key, new_session, new_user, owner_context, secret,
+    to_status, username,
 };
 
 fn with_username(name: &str, text: &str) -> NewUser {
@@ -51,9 +52,10 @@ fn an_account_may_start_with_a_session() {
     block_on(async {
         let subject = Subject::new();
         let (new, store) = (new_user("ann"), &subject.store);
-        let (session, by) = (new_session(new.public_id), by_owner(new.public_id, "192.0.2.7"));
+        let (session, context) =
+            (new_session(new.public_id), owner_context(new.public_id, "192.0.2.7"));
         let (created, noted) =
-            subject.noting(store.create_user(new, Some(session.clone()), &by)).await;
+            subject.noting(store.create_user(new, Some(session.clone()), &context)).await;
         let ann = created.unwrap();
         assert_eq!(noted, ["account.register", "session.start"]);
         let authority = Authority { user: ann.public_id, role: Role::Employee };
@@ -65,8 +67,8 @@ fn an_account_may_start_with_a_session() {
             id: session.id,
             started_at: NOW,
             expires_at: session.expires_at,
-            address: by.address,
-            client: by.client,
+            address: context.address,
+            client: context.client,
         };
         assert_eq!(store.list_sessions(ann.public_id, NOW, ALL).await.unwrap().items, [listed]);
     });
@@ -78,8 +80,9 @@ fn an_account_whose_session_is_refused_is_not_made() {
         let subject = Subject::new();
         let new = NewUser { status: Status::Pending, ..new_user("ann") };
         let session = new_session(new.public_id);
-        let (refused, noted) =
-            subject.noting(subject.store.create_user(new.clone(), Some(session), &by())).await;
+        let (refused, noted) = subject
+            .noting(subject.store.create_user(new.clone(), Some(session), &cli_context()))
+            .await;
         assert!(refused.is_err());
         assert!(noted.is_empty());
         assert_not_found(subject.store.get_user(new.public_id).await);
@@ -98,9 +101,9 @@ fn a_taken_name_is_told_and_nothing_is_stored() {
             (with_username("ann", "ann"), "ann@example.com"),
         ] {
             let (id, session) = (new.public_id, new_session(new.public_id));
-            let by = by_owner(id, "192.0.2.7");
+            let context = owner_context(id, "192.0.2.7");
             let refused =
-                subject.noting(subject.store.create_user(new, Some(session.clone()), &by));
+                subject.noting(subject.store.create_user(new, Some(session.clone()), &context));
             let (refused, noted) = refused.await;
             assert_conflict(refused, &format!("{name} is already registered"));
             assert!(noted.is_empty());
@@ -118,32 +121,34 @@ fn a_taken_name_is_told_and_nothing_is_stored() {
 }
 
 /// Asserts that no method finds an account of this id.
-pub async fn assert_absent(subject: &Subject, id: PublicId) {
+pub async fn assert_absent(subject: &Subject, id: UserId) {
     let store = &subject.store;
     assert_not_found(store.get_user(id).await);
     assert_not_found(store.get_user_by_name(&account(&id.to_string())).await);
     assert!(store.find_credentials(&account(&id.to_string()), None).await.unwrap().is_none());
-    assert_not_found(store.set_password(id, hash("second"), None, &by()).await);
-    assert_not_found(store.set_username(id, username("another"), &by()).await);
+    assert_not_found(store.set_password(id, hash("second"), None, &cli_context()).await);
+    assert_not_found(store.set_username(id, username("another"), &cli_context()).await);
     for change in [UserChange::default(), to_status(Status::Active)] {
-        assert_not_found(store.change_user(id, change, &by()).await);
+        assert_not_found(store.update_user(id, change, &cli_context()).await);
     }
-    assert_not_found(store.delete_user(id, &by()).await);
-    assert_not_found(store.create_reset_code(id, secret(77), later(1_000), &by()).await);
+    assert_not_found(store.delete_user(id, &cli_context()).await);
+    assert_not_found(store.create_reset_code(id, secret(77), later(1_000), &cli_context()).await);
     assert!(store.find_user_by_reset_code(&secret(77), NOW).await.unwrap().is_none());
     assert!(!subject.is_live(id, SessionId::generate()).await);
-    assert_not_found(store.end_session(id, SessionId::generate(), Action::EndSession, &by()).await);
-    assert_not_found(store.end_sessions(id, &by()).await);
-    assert_not_found(store.create_key(new_key(id, "ci", 77), &by()).await);
+    assert_not_found(
+        store.end_session(id, SessionId::generate(), Action::EndSession, &cli_context()).await,
+    );
+    assert_not_found(store.end_sessions(id, &cli_context()).await);
+    assert_not_found(store.create_key(new_key(id, "ci", 77), &cli_context()).await);
     assert!(store.find_key_authority(&secret(77)).await.unwrap().is_none());
-    assert_not_found(store.revoke_key(id, KeyId::generate(), &by()).await);
+    assert_not_found(store.revoke_key(id, KeyId::generate(), &cli_context()).await);
 }
 
 #[test]
 fn an_absent_account_is_not_found() {
     block_on(async {
         let subject = Subject::new();
-        let ((), noted) = subject.noting(assert_absent(&subject, PublicId::generate())).await;
+        let ((), noted) = subject.noting(assert_absent(&subject, UserId::generate())).await;
         assert!(noted.is_empty());
         for name in ["ann@example.com", "ann.o"] {
             assert_not_found(subject.store.get_user_by_name(&account(name)).await);
@@ -267,7 +272,7 @@ fn accounts_are_searched_by_the_beginnings_of_words_from_either_end() {
             ..UserFilter::default()
         };
         assert_eq!(subject.emails(filter).await, [second]);
-        subject.store.set_username(ann.public_id, username("chief"), &by()).await.unwrap();
+        subject.store.set_username(ann.public_id, username("chief"), &cli_context()).await.unwrap();
         let found = async |word| {
             subject
                 .emails(UserFilter { search: Some(Search::new(word)), ..UserFilter::default() })
@@ -285,9 +290,9 @@ fn a_new_username_takes_the_place_of_the_old_one() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add(with_username("ann", "ann")).await, &subject.store);
-        let by = by_owner(ann.public_id, "192.0.2.7");
+        let context = owner_context(ann.public_id, "192.0.2.7");
         let (changed, noted) =
-            subject.noting(store.set_username(ann.public_id, username("Ann.O"), &by)).await;
+            subject.noting(store.set_username(ann.public_id, username("Ann.O"), &context)).await;
         let changed = changed.unwrap();
         assert_ne!(changed.version, ann.version);
         let expected = User { username: Some(username("Ann.O")), version: changed.version, ..ann };
@@ -298,7 +303,7 @@ fn a_new_username_takes_the_place_of_the_old_one() {
         subject.add(with_username("bob", "ANN")).await;
         // The same once more is no change.
         let (same, noted) =
-            subject.noting(store.set_username(ann.public_id, username("Ann.O"), &by)).await;
+            subject.noting(store.set_username(ann.public_id, username("Ann.O"), &context)).await;
         assert_eq!((same.unwrap(), noted), (expected, Vec::new()));
     });
 }
@@ -308,8 +313,11 @@ fn a_username_may_change_its_letter_case() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add(with_username("ann", "ann")).await;
-        let changed =
-            subject.store.set_username(ann.public_id, username("ANN"), &by()).await.unwrap();
+        let changed = subject
+            .store
+            .set_username(ann.public_id, username("ANN"), &cli_context())
+            .await
+            .unwrap();
         assert_eq!(changed.username, Some(username("ANN")));
         assert_eq!(subject.store.get_user(ann.public_id).await.unwrap(), changed);
     });
@@ -321,8 +329,9 @@ fn a_username_that_is_taken_is_told_and_nothing_is_changed() {
         let subject = Subject::new();
         subject.add(with_username("ann", "ann")).await;
         let (bob, store) = (subject.add(with_username("bob", "bob")).await, &subject.store);
-        let (refused, noted) =
-            subject.noting(store.set_username(bob.public_id, username("Ann"), &by())).await;
+        let (refused, noted) = subject
+            .noting(store.set_username(bob.public_id, username("Ann"), &cli_context()))
+            .await;
         assert_conflict(refused, "Ann is already registered");
         assert!(noted.is_empty());
         assert_eq!(store.get_user(bob.public_id).await.unwrap(), bob);

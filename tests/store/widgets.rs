@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Deadline, InfoUrl, NewWidget, Owner, PageRequest, PublicId, Put, WidgetFilter,
+    Deadline, InfoUrl, NewWidget, PageRequest, Put, UserId, UserSummary, WidgetFilter,
 };
 use widgetd::error::Error;
 
 use crate::{
-    ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, by, by_at,
-    later, new_widget, widget_name,
+    ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, cli_context,
+    cli_context_at, later, new_widget, widget_name,
 };
 
 #[test]
@@ -18,7 +18,7 @@ fn a_widget_is_what_was_stored_also_after_reopening() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
         let new = new_widget("one", &ann);
-        subject.store.create_widget(new.clone(), &by()).await.unwrap();
+        subject.store.create_widget(new.clone(), &cli_context()).await.unwrap();
         let subject = subject.reopen().await;
         let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
         assert_eq!(
@@ -28,7 +28,7 @@ fn a_widget_is_what_was_stored_also_after_reopening() {
         assert_eq!(widget.created_at, NOW);
         assert_eq!(
             widget.owner,
-            Owner { email: ann.email, public_id: ann.public_id, is_former: false }
+            UserSummary { email: ann.email, public_id: ann.public_id, is_deleted: false }
         );
     });
 }
@@ -38,7 +38,9 @@ fn an_absent_widget_is_not_found() {
     block_on(async {
         let subject = Subject::new();
         assert_not_found(subject.store.get_widget(&widget_name("one")).await);
-        assert_not_found(subject.store.delete_widget(&widget_name("one"), ANYHOW, &by()).await);
+        assert_not_found(
+            subject.store.delete_widget(&widget_name("one"), ANYHOW, &cli_context()).await,
+        );
     });
 }
 
@@ -47,8 +49,9 @@ fn a_taken_name_is_a_conflict_and_changes_nothing() {
     block_on(async {
         let subject = Subject::new();
         let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
-        subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
-        let again = subject.store.create_widget(new_widget("one", &bob), &by_at(later(1))).await;
+        subject.store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
+        let again =
+            subject.store.create_widget(new_widget("one", &bob), &cli_context_at(later(1))).await;
         assert_conflict(again, "Widget name: one already exists, must be unique.");
         let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
         assert_eq!((widget.owner.public_id, widget.created_at), (ann.public_id, NOW));
@@ -60,21 +63,23 @@ fn a_new_widget_needs_an_owner_and_one_that_exists_has_one() {
     block_on(async {
         let subject = Subject::new();
         let (ann, gone) = (subject.add_user("ann").await, subject.add_user("gone").await);
-        subject.store.delete_user(gone.public_id, &by()).await.unwrap();
-        for owner in [PublicId::generate(), gone.public_id] {
+        subject.store.delete_user(gone.public_id, &cli_context()).await.unwrap();
+        for owner in [UserId::generate(), gone.public_id] {
             let orphan = NewWidget { owner, ..new_widget("one", &ann) };
-            assert_not_found(subject.store.create_widget(orphan.clone(), &by()).await);
-            assert_not_found(subject.store.put_widget(orphan.clone(), ANYHOW, &by()).await);
+            assert_not_found(subject.store.create_widget(orphan.clone(), &cli_context()).await);
+            assert_not_found(
+                subject.store.upsert_widget(orphan.clone(), ANYHOW, &cli_context()).await,
+            );
             assert_not_found(subject.store.get_widget(&widget_name("one")).await);
 
-            subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
+            subject.store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
             assert_eq!(
-                subject.store.put_widget(orphan, ANYHOW, &by()).await.unwrap(),
+                subject.store.upsert_widget(orphan, ANYHOW, &cli_context()).await.unwrap(),
                 Put::Updated
             );
             let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
             assert_eq!(widget.owner.public_id, ann.public_id);
-            subject.store.delete_widget(&widget_name("one"), ANYHOW, &by()).await.unwrap();
+            subject.store.delete_widget(&widget_name("one"), ANYHOW, &cli_context()).await.unwrap();
         }
     });
 }
@@ -85,7 +90,11 @@ fn putting_adds_what_is_new_and_changes_what_exists() {
         let subject = Subject::new();
         let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
         assert_eq!(
-            subject.store.put_widget(new_widget("one", &ann), ANYHOW, &by()).await.unwrap(),
+            subject
+                .store
+                .upsert_widget(new_widget("one", &ann), ANYHOW, &cli_context())
+                .await
+                .unwrap(),
             Put::Created
         );
         let changed = NewWidget {
@@ -94,7 +103,11 @@ fn putting_adds_what_is_new_and_changes_what_exists() {
             ..new_widget("one", &bob)
         };
         assert_eq!(
-            subject.store.put_widget(changed.clone(), ANYHOW, &by_at(later(1))).await.unwrap(),
+            subject
+                .store
+                .upsert_widget(changed.clone(), ANYHOW, &cli_context_at(later(1)))
+                .await
+                .unwrap(),
             Put::Updated
         );
         let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
@@ -108,10 +121,10 @@ fn a_deleted_name_is_free_again() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
-        subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
-        subject.store.delete_widget(&widget_name("one"), ANYHOW, &by()).await.unwrap();
+        subject.store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
+        subject.store.delete_widget(&widget_name("one"), ANYHOW, &cli_context()).await.unwrap();
         assert_not_found(subject.store.get_widget(&widget_name("one")).await);
-        subject.store.create_widget(new_widget("one", &ann), &by()).await.unwrap();
+        subject.store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
     });
 }
 
@@ -123,7 +136,7 @@ fn pages_follow_the_order_of_creation() {
         let mut widgets = Vec::new();
         for n in (0..12).rev() {
             let new = new_widget(&format!("w{n:02}"), &ann);
-            subject.store.create_widget(new.clone(), &by()).await.unwrap();
+            subject.store.create_widget(new.clone(), &cli_context()).await.unwrap();
             widgets.push(subject.store.get_widget(&new.name).await.unwrap());
         }
         assert_pages(&widgets, async |request| {
@@ -143,7 +156,7 @@ fn of_many_writes_at_once_each_is_answered_by_its_own_result() {
             .map(|n| {
                 let (store, new) =
                     (Arc::clone(&subject.store), new_widget(&format!("w{}", n % 400), &ann));
-                tokio::spawn(async move { store.create_widget(new, &by()).await })
+                tokio::spawn(async move { store.create_widget(new, &cli_context()).await })
             })
             .collect();
         let (mut created, mut refused) = (0, 0);

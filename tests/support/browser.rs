@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long a page may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Finds barriers in a page.
 const AXE: &str = include_str!("axe-core/axe.min.js");
@@ -118,7 +118,7 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
         let timeouts =
-            TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), Some(Duration::ZERO));
+            TimeoutConfiguration::new(Some(BODY_TIMEOUT), Some(BODY_TIMEOUT), Some(Duration::ZERO));
         page.update_timeouts(timeouts).await.unwrap();
         let browser = Self { page, driver, _profile: profile };
         browser.watch().await;
@@ -176,7 +176,7 @@ impl Browser {
     }
 
     pub async fn find_by(&self, locator: Locator<'_>) -> Element {
-        let found = self.page.wait().at_most(PATIENCE).every(POLL).for_element(locator).await;
+        let found = self.page.wait().at_most(BODY_TIMEOUT).every(POLL).for_element(locator).await;
         found.unwrap_or_else(|e| panic!("{locator:?}: {e}"))
     }
 
@@ -218,7 +218,7 @@ impl Browser {
 
     /// Waits until an expression is true in the page.
     pub async fn wait_until(&self, expression: &str, arguments: &[Value]) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + BODY_TIMEOUT;
         let script = format!("return Boolean({expression})");
         while self.run(&script, arguments).await != true {
             if Instant::now() > deadline {

@@ -20,8 +20,8 @@ use widgetd::app;
 use widgetd::clock::Clock;
 use widgetd::config::Config;
 use widgetd::domain::{
-    AccountRef, Actor as Doer, By, PageRequest, PublicId, Role, Status as AccountStatus, Timestamp,
-    User, UserChange, UserFilter,
+    Actor as Doer, PageRequest, RequestContext, Role, Status as AccountStatus, Timestamp, User,
+    UserChange, UserFilter, UserId, UserRef,
 };
 use widgetd::store::{self, IfAbsent, Store};
 
@@ -103,8 +103,8 @@ impl TestApp {
         Self { client, store, clock, folder, setup_code, cookie_name, document }
     }
 
-    pub fn advance(&self, by: Duration) {
-        self.clock.advance(by);
+    pub fn advance(&self, context: Duration) {
+        self.clock.advance(context);
     }
 
     pub fn anon(&self) -> Actor<'_> {
@@ -149,12 +149,12 @@ impl TestApp {
 
     async fn change(&self, actor: &Actor<'_>, change: UserChange) {
         let user = self.find(&actor.email).await;
-        self.store.change_user(user.public_id, change, &self.by()).await.unwrap();
+        self.store.update_user(user.public_id, change, &self.cli_context()).await.unwrap();
     }
 
     /// The account of that name, as the store knows it.
     pub async fn find(&self, account: &str) -> User {
-        self.store.get_user_by_name(&AccountRef::parse(account).unwrap()).await.unwrap()
+        self.store.get_user_by_name(&UserRef::parse(account).unwrap()).await.unwrap()
     }
 
     /// Everything that is in the database, row by row.
@@ -178,8 +178,8 @@ impl TestApp {
     }
 
     /// On behalf of somebody at the command line.
-    pub fn by(&self) -> By {
-        By::local(Doer::CommandLine, self.clock.now())
+    pub fn cli_context(&self) -> RequestContext {
+        RequestContext::local(Doer::CommandLine, self.clock.now())
     }
 
     /// The documented path of an operation that a request's path belongs to.
@@ -259,9 +259,9 @@ impl<'a> Actor<'a> {
         Actor { address: address.parse().unwrap(), ..self.clone() }
     }
 
-    pub async fn public_id(&self) -> PublicId {
+    pub async fn public_id(&self) -> UserId {
         let user = self.get("/auth/user").await;
-        PublicId::parse(user.body["public_id"].as_str().unwrap()).unwrap()
+        UserId::parse(user.body["public_id"].as_str().unwrap()).unwrap()
     }
 
     pub async fn log_in(&self, password: &str) -> Answer {

@@ -19,7 +19,7 @@ pub static BINARY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// How long anything may take before a test gives up on it. No test measures time with this.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A folder to run the program in.
 pub struct Place {
@@ -95,16 +95,16 @@ impl Place {
 
     pub fn serve_with(&self, arguments: &[&str]) -> Server {
         let mut child = self.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = channel();
+        let (request_context, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {
-            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+            stderr.lines().map_while(Result::ok).try_for_each(|line| request_context.send(line))
         });
         let mut server = Server { child, url: String::new(), lines, said: Vec::new() };
         while !server.said.iter().any(|line| line.contains("Ctrl-C")) {
             let line = server
                 .lines
-                .recv_timeout(PATIENCE)
+                .recv_timeout(BODY_TIMEOUT)
                 .unwrap_or_else(|_| panic!("not ready: {:?}", server.said));
             server.said.push(line);
         }
@@ -137,7 +137,7 @@ impl Server {
     /// Asks it to stop, and waits until it has. Answers its exit code and all that it said.
     pub fn terminate(mut self) -> (Option<i32>, Vec<String>) {
         signal(self.id(), "TERM");
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + BODY_TIMEOUT;
         let status = loop {
             match self.child.try_wait().unwrap() {
                 Some(status) => break status,
@@ -180,7 +180,7 @@ pub fn signal(process: u32, name: &str) {
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(BODY_TIMEOUT))
         .build()
         .into()
 }

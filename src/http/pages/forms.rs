@@ -14,7 +14,7 @@ use super::super::error::Problem;
 use super::super::fields::{Fields, WHOLE_BODY};
 use super::frame::{Frame, Html, Shown};
 use super::{Notice, Page, Visitor, login_address, root};
-use crate::domain::Registration;
+use crate::domain::RegistrationPolicy;
 use crate::error::{Error, FieldErrors};
 
 /// What was typed into a form and may be shown once more: no passwords.
@@ -141,7 +141,7 @@ struct LogInPage {
 struct RegisterPage {
     frame: Frame,
     form: Form,
-    registration: Registration,
+    registration: RegistrationPolicy,
     password_hint: String,
 }
 
@@ -179,7 +179,7 @@ pub fn password_hint(services: &Services) -> String {
 }
 
 fn may_register(services: &Services) -> bool {
-    services.accounts.registration() != Registration::Closed
+    services.accounts.registration() != RegistrationPolicy::Closed
 }
 
 /// To log in. Who is logged in already is sent on.

@@ -14,7 +14,7 @@ use super::super::entrance::see_other;
 use super::super::error::Problem;
 use super::{MENU, root};
 use crate::accounts::Caller;
-use crate::domain::{PublicId, Role, Username};
+use crate::domain::{Role, UserId, Username};
 use crate::error::Error;
 
 /// A guard: the frame of a page that nobody in particular looks at.
@@ -30,7 +30,7 @@ pub struct Frame {
 
 /// Who looks at a page.
 struct Viewer {
-    id: PublicId,
+    id: UserId,
     name: String,
     role: Role,
 }

@@ -23,7 +23,7 @@ use super::error::{Problem, refuse};
 use super::guards::{Account, Admin, find_caller};
 use crate::accounts::Caller;
 use crate::domain::Role;
-use crate::error::{Error, TokenProblem};
+use crate::error::{Error, TokenError};
 
 /// A page that somebody can be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,7 +224,7 @@ async fn show_home(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
-    let caller = visitor.0.ok_or(Error::Token(TokenProblem::Missing))?;
+    let caller = visitor.0.ok_or(Error::Token(TokenError::Missing))?;
     Html::of(&HomePage { frame: frame.shown_to(&caller, services).await? })
 }
 

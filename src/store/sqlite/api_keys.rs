@@ -6,13 +6,17 @@ use super::users::parsed;
 use super::writer::JobError;
 use super::{Conditions, audit, page, users};
 use crate::domain::{
-    Action, ApiKey, Authority, By, Email, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey, Page,
-    PageRequest, PublicId, Role, SecretHash, Status, Timestamp,
+    Action, ApiKey, Authority, Email, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey, Page,
+    PageRequest, RequestContext, Role, SecretHash, Status, Timestamp, UserId,
 };
 use crate::error::Error;
 
 /// Makes a key for an account.
-pub fn create(connection: &Connection, new: NewApiKey, by: &By) -> Result<ApiKey, JobError> {
+pub fn create(
+    connection: &Connection,
+    new: NewApiKey,
+    context: &RequestContext,
+) -> Result<ApiKey, JobError> {
     let owner = users::find_by_id(connection, new.owner)?.ok_or_else(users::not_found)?;
     let present: u32 = connection
         .prepare_cached("SELECT count(*) FROM api_key WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)")?
@@ -35,7 +39,7 @@ pub fn create(connection: &Connection, new: NewApiKey, by: &By) -> Result<ApiKey
             new.name.as_str(),
             new.scope.as_str(),
             new.hash.as_bytes(),
-            by.at.as_millis(),
+            context.at.as_millis(),
             new.expires_at.map(Timestamp::as_millis),
         ])?;
     if created == 0 {
@@ -47,7 +51,7 @@ pub fn create(connection: &Connection, new: NewApiKey, by: &By) -> Result<ApiKey
     }
     audit::done(
         connection,
-        by,
+        context,
         Action::CreateKey,
         new.owner,
         Some(&described(new.name.as_str(), new.scope)),
@@ -57,7 +61,7 @@ pub fn create(connection: &Connection, new: NewApiKey, by: &By) -> Result<ApiKey
         owner: owner.email,
         name: new.name,
         scope: new.scope,
-        created_at: by.at,
+        created_at: context.at,
         expires_at: new.expires_at,
         last_used_at: None,
     })
@@ -82,7 +86,7 @@ pub fn find_authority(
              FROM api_key AS k JOIN user AS u ON u.id = k.user_id WHERE k.hash = ?1",
         )?
         .query_row([hash.as_bytes()], |row| {
-            let owner = Authority { user: parsed(row, 4, PublicId::parse)?, role: parsed(row, 5, Role::parse)? };
+            let owner = Authority { user: parsed(row, 4, UserId::parse)?, role: parsed(row, 5, Role::parse)? };
             Ok(KeyAuthority {
                 id: parsed(row, 0, KeyId::parse)?,
                 scope: parsed(row, 1, KeyScope::parse)?,
@@ -97,7 +101,7 @@ pub fn find_authority(
 /// What the bearer of a key of this account may do; `None` where the key or the account is no more.
 pub fn find_owner(
     connection: &Connection,
-    owner: PublicId,
+    owner: UserId,
     key: KeyId,
 ) -> rusqlite::Result<Option<Authority>> {
     connection
@@ -114,7 +118,7 @@ pub fn find_owner(
 /// A page of an account's keys, or of everybody's, oldest first.
 pub fn list(
     connection: &Connection,
-    owner: Option<PublicId>,
+    owner: Option<UserId>,
     request: PageRequest,
 ) -> rusqlite::Result<Page<ApiKey>> {
     let owner = owner.map(|id| id.to_string());
@@ -136,9 +140,9 @@ pub fn list(
 /// Revokes a key of an account.
 pub fn revoke(
     connection: &Connection,
-    owner: PublicId,
+    owner: UserId,
     key: KeyId,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<(), JobError> {
     let revoked = connection
         .prepare_cached(
@@ -152,11 +156,11 @@ pub fn revoke(
     let Some(detail) = revoked else {
         return Err(Error::no_such("key").into());
     };
-    Ok(audit::done(connection, by, Action::RevokeKey, owner, Some(&detail))?)
+    Ok(audit::done(connection, context, Action::RevokeKey, owner, Some(&detail))?)
 }
 
 /// Notes when a key was used last.
-pub fn note_use(connection: &Connection, key: KeyId, at: Timestamp) -> Result<(), JobError> {
+pub fn record_use(connection: &Connection, key: KeyId, at: Timestamp) -> Result<(), JobError> {
     connection
         .prepare_cached("UPDATE api_key SET last_used_at = max(coalesce(last_used_at, ?2), ?2) WHERE public_id = ?1")?
         .execute(params![key.encode(&mut [0; 36]), at.as_millis()])?;

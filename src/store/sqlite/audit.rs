@@ -6,8 +6,8 @@ use super::places::{Order, Place};
 use super::writer::JobError;
 use super::{Conditions, page, page_by_place, places, search, users};
 use crate::domain::{
-    AccountRef, Action, Actor, AuditEntry, AuditFilter, By, Failure, Login, Page, PageRequest,
-    PublicId, RequestId, Target, Timestamp,
+    Action, Actor, AuditEntry, AuditFilter, Failure, LoginName, Page, PageRequest, RequestContext,
+    RequestId, Target, Timestamp, UserId, UserRef,
 };
 
 /// What [`from_row`] reads, in its order.
@@ -27,36 +27,40 @@ const OK: &str = "ok";
 /// Notes that something was done to an account, in the transaction that does it.
 pub fn done(
     connection: &Connection,
-    by: &By,
+    context: &RequestContext,
     action: Action,
-    target: PublicId,
+    target: UserId,
     detail: Option<&str>,
 ) -> rusqlite::Result<()> {
-    insert(connection, by, action, &Target::Account(target), OK, detail)
+    insert(connection, context, action, &Target::User(target), OK, detail)
 }
 
 /// Notes that something was refused.
-pub fn refused(connection: &Connection, failure: &Failure, by: &By) -> Result<(), JobError> {
-    Ok(insert(connection, by, failure.action, &failure.target, failure.reason, None)?)
+pub fn refused(
+    connection: &Connection,
+    failure: &Failure,
+    context: &RequestContext,
+) -> Result<(), JobError> {
+    Ok(insert(connection, context, failure.action, &failure.target, failure.reason, None)?)
 }
 
 fn insert(
     connection: &Connection,
-    by: &By,
+    context: &RequestContext,
     action: Action,
     target: &Target,
     result: &str,
     detail: Option<&str>,
 ) -> rusqlite::Result<()> {
-    let (actor, actor_id) = match by.actor {
-        Actor::Nobody => ("anonymous", None),
+    let (actor, actor_id) = match context.actor {
+        Actor::Anonymous => ("anonymous", None),
         Actor::CommandLine => ("command line", None),
         Actor::Service => ("service", None),
         // The account's address takes the place of this.
-        Actor::Account(id) => ("", Some(id)),
+        Actor::User(id) => ("", Some(id)),
     };
     let (target, target_id) = match target {
-        Target::Account(id) => (None, Some(*id)),
+        Target::User(id) => (None, Some(*id)),
         Target::UnknownEmail(email) => (Some(email.as_str()), None),
         Target::Unknown => (None, None),
     };
@@ -68,17 +72,17 @@ fn insert(
                      coalesce((SELECT email FROM user WHERE public_id = ?7), ?6), ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
-            by.at.as_millis(),
+            context.at.as_millis(),
             actor,
             actor_id.map(|id| id.to_string()),
-            by.address.map(|address| address.to_string()),
+            context.address.map(|address| address.to_string()),
             action.as_str(),
             target,
             target_id.map(|id| id.to_string()),
             result,
             detail,
-            by.proof.map(|proof| proof.credential.to_string()),
-            by.request.as_ref().map(RequestId::to_string),
+            context.proof.map(|proof| proof.credential.to_string()),
+            context.request.as_ref().map(RequestId::to_string),
         ])?;
     let id = connection.last_insert_rowid();
     places::added(connection, BY_CREATION, Place { key: id, id })
@@ -92,8 +96,8 @@ pub fn list(
 ) -> rusqlite::Result<Page<AuditEntry>> {
     let (id, email) = match &filter.account {
         None => (None, None),
-        Some(AccountRef::Id(id)) => (Some(id.to_string()), None),
-        Some(AccountRef::Login(Login::Email(email))) => (None, Some(email.as_str())),
+        Some(UserRef::Id(id)) => (Some(id.to_string()), None),
+        Some(UserRef::LoginName(LoginName::Email(email))) => (None, Some(email.as_str())),
         // A username is an account's, or nobody's; then no entry has this id.
         Some(account) => (
             Some(
@@ -129,7 +133,7 @@ pub fn list(
 }
 
 /// Forgets some of the entries of before `before`, and answers whether there may be more.
-pub fn forget_some(connection: &Connection, before: Timestamp) -> Result<bool, JobError> {
+pub fn purge_batch(connection: &Connection, before: Timestamp) -> Result<bool, JobError> {
     const SOME: usize = 1_000;
     let forgotten = connection
         .prepare_cached("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2) RETURNING id")?

@@ -23,12 +23,12 @@ use self::readers::Readers;
 use self::writer::{JobError, Writer};
 use super::{IfAbsent, Retention, Store};
 use crate::domain::{
-    AccountRef, Action, ApiKey, AuditEntry, AuditFilter, Authority, By, Credentials, Failure,
-    KeyAuthority, KeyId, Network, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget,
-    Page, PageRequest, PasswordHash, Precondition, PublicId, Put, SecretHash, Session, SessionId,
-    Task, TaskChange, TaskFilter, TaskId, Template, TemplateChange, TemplateFilter, TemplateName,
-    Timestamp, User, UserChange, UserFilter, Username, Viewer, Widget, WidgetChange, WidgetFilter,
-    WidgetName,
+    Action, ApiKey, AuditEntry, AuditFilter, Authority, Failure, KeyAuthority, KeyId, Network,
+    NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
+    PasswordHash, Precondition, Put, RequestContext, SecretHash, Session, SessionId,
+    StoredCredentials, Task, TaskChange, TaskFilter, TaskId, Template, TemplateChange,
+    TemplateFilter, TemplateName, Timestamp, User, UserChange, UserFilter, UserId, UserRef,
+    Username, Viewer, Widget, WidgetChange, WidgetFilter, WidgetName,
 };
 use crate::error::Error;
 
@@ -63,14 +63,14 @@ impl SqliteStore {
     /// Runs a job on somebody's behalf, if they still may have it done.
     async fn write<T: Send + 'static>(
         &self,
-        by: &By,
-        job: impl FnOnce(&Connection, &By) -> Result<T, JobError> + Send + 'static,
+        context: &RequestContext,
+        job: impl FnOnce(&Connection, &RequestContext) -> Result<T, JobError> + Send + 'static,
     ) -> Result<T, Error> {
-        let by = by.clone();
+        let context = context.clone();
         self.writer
             .run(move |connection| {
-                sessions::confirm(connection, &by)?;
-                job(connection, &by)
+                sessions::confirm(connection, &context)?;
+                job(connection, &context)
             })
             .await
     }
@@ -230,39 +230,41 @@ impl Store for SqliteStore {
         &self,
         new: NewUser,
         session: Option<NewSession>,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error> {
-        self.write(by, move |connection, by| users::create(connection, new, session.as_ref(), by))
-            .await
+        self.write(context, move |connection, context| {
+            users::create(connection, new, session.as_ref(), context)
+        })
+        .await
     }
 
     async fn create_first_administrator(
         &self,
         new: NewUser,
         session: NewSession,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error> {
-        self.write(by, move |connection, by| {
-            users::create_first_administrator(connection, new, &session, by)
+        self.write(context, move |connection, context| {
+            users::create_first_administrator(connection, new, &session, context)
         })
         .await
     }
 
     async fn find_credentials(
         &self,
-        account: &AccountRef,
+        account: &UserRef,
         network: Option<Network>,
-    ) -> Result<Option<Credentials>, Error> {
+    ) -> Result<Option<StoredCredentials>, Error> {
         self.readers.inline(|connection| users::find_credentials(connection, account, network))
     }
 
-    async fn get_user(&self, id: PublicId) -> Result<User, Error> {
+    async fn get_user(&self, id: UserId) -> Result<User, Error> {
         self.readers
             .inline(|connection| users::find_by_id(connection, id))?
             .ok_or_else(users::not_found)
     }
 
-    async fn get_user_by_name(&self, account: &AccountRef) -> Result<User, Error> {
+    async fn get_user_by_name(&self, account: &UserRef) -> Result<User, Error> {
         self.readers
             .inline(|connection| users::find(connection, account))?
             .ok_or_else(users::not_found)
@@ -284,20 +286,20 @@ impl Store for SqliteStore {
 
     async fn set_password(
         &self,
-        id: PublicId,
+        id: UserId,
         hash: PasswordHash,
         kept: Option<SessionId>,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error> {
-        self.write(by, move |connection, by| {
-            users::set_password(connection, id, &hash, kept, Action::ChangePassword, by)
+        self.write(context, move |connection, context| {
+            users::set_password(connection, id, &hash, kept, Action::ChangePassword, context)
         })
         .await
     }
 
     async fn upgrade_password_hash(
         &self,
-        id: PublicId,
+        id: UserId,
         old: PasswordHash,
         new: PasswordHash,
     ) -> Result<(), Error> {
@@ -306,28 +308,43 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn set_username(&self, id: PublicId, username: Username, by: &By) -> Result<User, Error> {
-        self.write(by, move |connection, by| users::set_username(connection, id, username, by))
-            .await
+    async fn set_username(
+        &self,
+        id: UserId,
+        username: Username,
+        context: &RequestContext,
+    ) -> Result<User, Error> {
+        self.write(context, move |connection, context| {
+            users::set_username(connection, id, username, context)
+        })
+        .await
     }
 
-    async fn change_user(&self, id: PublicId, change: UserChange, by: &By) -> Result<User, Error> {
-        self.write(by, move |connection, by| users::change(connection, id, change, by)).await
+    async fn update_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+        context: &RequestContext,
+    ) -> Result<User, Error> {
+        self.write(context, move |connection, context| {
+            users::change(connection, id, change, context)
+        })
+        .await
     }
 
-    async fn delete_user(&self, id: PublicId, by: &By) -> Result<(), Error> {
-        self.write(by, move |connection, by| users::delete(connection, id, by)).await
+    async fn delete_user(&self, id: UserId, context: &RequestContext) -> Result<(), Error> {
+        self.write(context, move |connection, context| users::delete(connection, id, context)).await
     }
 
     async fn create_reset_code(
         &self,
-        id: PublicId,
+        id: UserId,
         code: SecretHash,
         expires_at: Timestamp,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<User, Error> {
-        self.write(by, move |connection, by| {
-            users::create_reset_code(connection, id, &code, expires_at, by)
+        self.write(context, move |connection, context| {
+            users::create_reset_code(connection, id, &code, expires_at, context)
         })
         .await
     }
@@ -344,27 +361,37 @@ impl Store for SqliteStore {
         &self,
         code: SecretHash,
         hash: PasswordHash,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Option<User>, Error> {
-        self.write(by, move |connection, by| users::redeem_reset_code(connection, &code, &hash, by))
-            .await
+        self.write(context, move |connection, context| {
+            users::redeem_reset_code(connection, &code, &hash, context)
+        })
+        .await
     }
 
     async fn find_session_authority(
         &self,
-        subject: PublicId,
+        subject: UserId,
         id: SessionId,
     ) -> Result<Option<Authority>, Error> {
         self.readers.inline(|connection| sessions::find_authority(connection, subject, id))
     }
 
-    async fn start_session(&self, new: NewSession, epoch: i64, by: &By) -> Result<(), Error> {
-        self.write(by, move |connection, by| sessions::start(connection, &new, epoch, by)).await
+    async fn start_session(
+        &self,
+        new: NewSession,
+        epoch: i64,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        self.write(context, move |connection, context| {
+            sessions::start(connection, &new, epoch, context)
+        })
+        .await
     }
 
     async fn list_sessions(
         &self,
-        user: PublicId,
+        user: UserId,
         now: Timestamp,
         request: PageRequest,
     ) -> Result<Page<Session>, Error> {
@@ -375,20 +402,25 @@ impl Store for SqliteStore {
 
     async fn end_session(
         &self,
-        user: PublicId,
+        user: UserId,
         id: SessionId,
         action: Action,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        self.write(by, move |connection, by| sessions::end(connection, user, id, action, by)).await
+        self.write(context, move |connection, context| {
+            sessions::end(connection, user, id, action, context)
+        })
+        .await
     }
 
-    async fn end_sessions(&self, user: PublicId, by: &By) -> Result<usize, Error> {
-        self.write(by, move |connection, by| sessions::end_all(connection, user, by)).await
+    async fn end_sessions(&self, user: UserId, context: &RequestContext) -> Result<usize, Error> {
+        self.write(context, move |connection, context| sessions::end_all(connection, user, context))
+            .await
     }
 
-    async fn create_key(&self, new: NewApiKey, by: &By) -> Result<ApiKey, Error> {
-        self.write(by, move |connection, by| api_keys::create(connection, new, by)).await
+    async fn create_key(&self, new: NewApiKey, context: &RequestContext) -> Result<ApiKey, Error> {
+        self.write(context, move |connection, context| api_keys::create(connection, new, context))
+            .await
     }
 
     async fn find_key_authority(&self, hash: &SecretHash) -> Result<Option<KeyAuthority>, Error> {
@@ -397,7 +429,7 @@ impl Store for SqliteStore {
 
     async fn list_keys(
         &self,
-        owner: Option<PublicId>,
+        owner: Option<UserId>,
         request: PageRequest,
     ) -> Result<Page<ApiKey>, Error> {
         self.readers
@@ -405,18 +437,30 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn revoke_key(&self, owner: PublicId, id: KeyId, by: &By) -> Result<(), Error> {
-        self.write(by, move |connection, by| api_keys::revoke(connection, owner, id, by)).await
+    async fn revoke_key(
+        &self,
+        owner: UserId,
+        id: KeyId,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        self.write(context, move |connection, context| {
+            api_keys::revoke(connection, owner, id, context)
+        })
+        .await
     }
 
-    async fn note_key_use(&self, id: KeyId, at: Timestamp) -> Result<(), Error> {
-        self.writer.run(move |connection| api_keys::note_use(connection, id, at)).await
+    async fn record_key_use(&self, id: KeyId, at: Timestamp) -> Result<(), Error> {
+        self.writer.run(move |connection| api_keys::record_use(connection, id, at)).await
     }
 
-    async fn record_failure(&self, failure: Failure, by: &By) -> Result<(), Error> {
+    async fn record_failure(
+        &self,
+        failure: Failure,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
         // It tells of somebody who was refused, whoever that was.
-        let by = by.clone();
-        self.writer.run(move |connection| audit::refused(connection, &failure, &by)).await
+        let context = context.clone();
+        self.writer.run(move |connection| audit::refused(connection, &failure, &context)).await
     }
 
     async fn list_audit(
@@ -429,25 +473,28 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn forget(&self, retention: Retention) -> Result<(), Error> {
+    async fn purge(&self, retention: Retention) -> Result<(), Error> {
         self.writer
             .run(move |connection| {
-                sessions::forget_expired(connection, retention.now)?;
-                users::forget_expired_codes(connection, retention.now)?;
-                Ok(sessions::forget_networks(connection, retention.networks_since)?)
+                sessions::purge_expired(connection, retention.now)?;
+                users::purge_expired_codes(connection, retention.now)?;
+                Ok(sessions::purge_networks(connection, retention.networks_since)?)
             })
             .await?;
         // Part by part, so that other writes get their turn.
         while self
             .writer
-            .run(move |connection| audit::forget_some(connection, retention.audit_since))
+            .run(move |connection| audit::purge_batch(connection, retention.audit_since))
             .await?
         {}
         Ok(())
     }
 
-    async fn create_widget(&self, new: NewWidget, by: &By) -> Result<(), Error> {
-        self.write(by, move |connection, by| widgets::create(connection, &new, by.at)).await
+    async fn create_widget(&self, new: NewWidget, context: &RequestContext) -> Result<(), Error> {
+        self.write(context, move |connection, context| {
+            widgets::create(connection, &new, context.at)
+        })
+        .await
     }
 
     async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error> {
@@ -467,14 +514,14 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn put_widget(
+    async fn upsert_widget(
         &self,
         widget: NewWidget,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Put, Error> {
-        self.write(by, move |connection, by| {
-            widgets::put(connection, &widget, &precondition, by.at)
+        self.write(context, move |connection, context| {
+            widgets::put(connection, &widget, &precondition, context.at)
         })
         .await
     }
@@ -484,11 +531,11 @@ impl Store for SqliteStore {
         name: &WidgetName,
         change: WidgetChange,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Widget, Error> {
         let name = name.clone();
-        self.write(by, move |connection, by| {
-            widgets::update(connection, &name, &change, &precondition, by.at)
+        self.write(context, move |connection, context| {
+            widgets::update(connection, &name, &change, &precondition, context.at)
         })
         .await
     }
@@ -497,17 +544,25 @@ impl Store for SqliteStore {
         &self,
         name: &WidgetName,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         let name = name.clone();
-        self.write(by, move |connection, _| widgets::delete(connection, &name, &precondition)).await
+        self.write(context, move |connection, _| widgets::delete(connection, &name, &precondition))
+            .await
     }
 
-    async fn create_template(&self, new: NewTemplate, by: &By) -> Result<Template, Error> {
-        self.write(by, move |connection, by| templates::create(connection, &new, by.at)).await
+    async fn create_template(
+        &self,
+        new: NewTemplate,
+        context: &RequestContext,
+    ) -> Result<Template, Error> {
+        self.write(context, move |connection, context| {
+            templates::create(connection, &new, context.at)
+        })
+        .await
     }
 
-    async fn get_template(&self, owner: PublicId, name: &TemplateName) -> Result<Template, Error> {
+    async fn get_template(&self, owner: UserId, name: &TemplateName) -> Result<Template, Error> {
         self.readers
             .inline(|connection| templates::find(connection, owner, name))?
             .ok_or_else(|| templates::not_found(name))
@@ -515,7 +570,7 @@ impl Store for SqliteStore {
 
     async fn list_templates(
         &self,
-        owner: PublicId,
+        owner: UserId,
         filter: TemplateFilter,
         request: PageRequest,
     ) -> Result<Page<Template>, Error> {
@@ -528,35 +583,36 @@ impl Store for SqliteStore {
 
     async fn update_template(
         &self,
-        owner: PublicId,
+        owner: UserId,
         name: &TemplateName,
         change: TemplateChange,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Template, Error> {
         let name = name.clone();
-        self.write(by, move |connection, by| {
-            templates::update(connection, owner, &name, &change, &precondition, by.at)
+        self.write(context, move |connection, context| {
+            templates::update(connection, owner, &name, &change, &precondition, context.at)
         })
         .await
     }
 
     async fn delete_template(
         &self,
-        owner: PublicId,
+        owner: UserId,
         name: &TemplateName,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         let name = name.clone();
-        self.write(by, move |connection, _| {
+        self.write(context, move |connection, _| {
             templates::delete(connection, owner, &name, &precondition)
         })
         .await
     }
 
-    async fn create_task(&self, new: NewTask, by: &By) -> Result<Task, Error> {
-        self.write(by, move |connection, by| tasks::create(connection, &new, by)).await
+    async fn create_task(&self, new: NewTask, context: &RequestContext) -> Result<Task, Error> {
+        self.write(context, move |connection, context| tasks::create(connection, &new, context))
+            .await
     }
 
     async fn get_task(&self, id: TaskId, viewer: Viewer) -> Result<Task, Error> {
@@ -585,10 +641,10 @@ impl Store for SqliteStore {
         change: TaskChange,
         viewer: Viewer,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<Task, Error> {
-        self.write(by, move |connection, by| {
-            tasks::update(connection, id, &change, viewer, &precondition, by)
+        self.write(context, move |connection, context| {
+            tasks::update(connection, id, &change, viewer, &precondition, context)
         })
         .await
     }
@@ -597,9 +653,9 @@ impl Store for SqliteStore {
         &self,
         id: TaskId,
         precondition: Precondition,
-        by: &By,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        self.write(by, move |connection, _| tasks::delete(connection, id, &precondition)).await
+        self.write(context, move |connection, _| tasks::delete(connection, id, &precondition)).await
     }
 
     async fn close(&self) {

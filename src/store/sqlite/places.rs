@@ -177,12 +177,12 @@ pub fn window(
     Err(rusqlite::Error::QueryReturnedNoRows)
 }
 
-fn resize(connection: &Connection, order: Order, by: i64) -> rusqlite::Result<()> {
+fn resize(connection: &Connection, order: Order, context: i64) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO list_size (list, size) VALUES (?1, ?2) ON CONFLICT (list) DO UPDATE SET size = size + ?2",
         )?
-        .execute(params![order.list, by])?;
+        .execute(params![order.list, context])?;
     Ok(())
 }
 
@@ -222,10 +222,15 @@ fn first_block(connection: &Connection, order: Order) -> rusqlite::Result<Option
 }
 
 /// Changes how many rows a block has, and answers how many those are.
-fn count(connection: &Connection, order: Order, block: Place, by: i64) -> rusqlite::Result<i64> {
+fn count(
+    connection: &Connection,
+    order: Order,
+    block: Place,
+    context: i64,
+) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("UPDATE place SET count = count + ?4 WHERE list = ?1 AND key = ?2 AND id = ?3 RETURNING count")?
-        .query_row(params![order.list, block.key, block.id, by], |row| row.get(0))
+        .query_row(params![order.list, block.key, block.id, context], |row| row.get(0))
 }
 
 /// Cuts a block in two halves.

@@ -25,7 +25,7 @@ const KEPT_CONNECTIONS: u32 = 1_024;
 const SHARED_CONNECTIONS: u32 = 8;
 
 /// How long a read waits for a free connection before it is [`Error::Busy`].
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Names each pool, because a thread may outlive one store and serve the next.
 static NEXT_POOL: AtomicU64 = AtomicU64::new(0);
@@ -96,7 +96,7 @@ fn pool(path: &Path, size: u32) -> Result<Pool, Error> {
         .test_on_check_out(false)
         .max_lifetime(None)
         .idle_timeout(None)
-        .connection_timeout(PATIENCE)
+        .connection_timeout(CONNECTION_TIMEOUT)
         .build(manager)
         .map_err(|cause| Error::internal("cannot make the pool of readers", cause))
 }

@@ -6,15 +6,15 @@ use super::users::parsed;
 use super::writer::JobError;
 use super::{api_keys, audit, page, users};
 use crate::domain::{
-    Action, Actor, Authority, By, Credential, Network, NewSession, Page, PageRequest, PublicId,
-    Role, Session, SessionId, Timestamp,
+    Action, Actor, Authority, Credential, Network, NewSession, Page, PageRequest, RequestContext,
+    Role, Session, SessionId, Timestamp, UserId,
 };
-use crate::error::{Error, TokenProblem};
+use crate::error::{Error, TokenError};
 
 /// Logged in? Active? As what? One statement.
 pub fn find_authority(
     connection: &Connection,
-    subject: PublicId,
+    subject: UserId,
     session: SessionId,
 ) -> rusqlite::Result<Option<Authority>> {
     connection
@@ -33,14 +33,14 @@ const MOST: u32 = 100;
 
 /// Asks once more what the guard asked, in the transaction that writes: a body may have taken its
 /// time, and a hash. What came over no network had nothing to prove.
-pub fn confirm(connection: &Connection, by: &By) -> Result<(), JobError> {
-    let (Actor::Account(user), Some(proof)) = (by.actor, by.proof) else { return Ok(()) };
+pub fn confirm(connection: &Connection, context: &RequestContext) -> Result<(), JobError> {
+    let (Actor::User(user), Some(proof)) = (context.actor, context.proof) else { return Ok(()) };
     let authority = match proof.credential {
         Credential::Session { id, .. } => find_authority(connection, user, id)?,
         Credential::Key { id, .. } => api_keys::find_owner(connection, user, id)?,
     };
     match authority {
-        None => Err(Error::Token(TokenProblem::Revoked).into()),
+        None => Err(Error::Token(TokenError::Revoked).into()),
         Some(Authority { role, .. }) => Ok(role.require(proof.at_least)?),
     }
 }
@@ -50,9 +50,9 @@ pub fn start(
     connection: &Connection,
     new: &NewSession,
     epoch: i64,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<(), JobError> {
-    forget_expired(connection, by.at)?;
+    purge_expired(connection, context.at)?;
     let started = connection
         .prepare_cached(
             "INSERT INTO session (id, user_id, started_at, expires_at, address, client)
@@ -62,14 +62,14 @@ pub fn start(
         .execute(params![
             new.id.encode(&mut [0; 36]),
             new.user.encode(&mut [0; 36]),
-            by.at.as_millis(),
+            context.at.as_millis(),
             new.expires_at.as_millis(),
-            by.address.map(|address| address.to_string()),
-            by.client,
+            context.address.map(|address| address.to_string()),
+            context.client,
             epoch,
         ])?;
     if started == 0 {
-        return Err(Error::Credentials.into());
+        return Err(Error::WrongCredentials.into());
     }
     connection
         .prepare_cached(
@@ -78,7 +78,7 @@ pub fn start(
                   ORDER BY s.id = ?2 DESC, s.started_at DESC LIMIT -1 OFFSET ?3)",
         )?
         .execute(params![new.user.encode(&mut [0; 36]), new.id.encode(&mut [0; 36]), MOST])?;
-    if let Some(address) = by.address {
+    if let Some(address) = context.address {
         connection
             .prepare_cached(
                 "INSERT INTO known_network (user_id, network, last_seen_at)
@@ -88,16 +88,16 @@ pub fn start(
             .execute(params![
                 new.user.encode(&mut [0; 36]),
                 Network::of(address).to_string(),
-                by.at.as_millis()
+                context.at.as_millis()
             ])?;
     }
-    Ok(audit::done(connection, by, Action::LogIn, new.user, None)?)
+    Ok(audit::done(connection, context, Action::LogIn, new.user, None)?)
 }
 
 /// A page of an account's sessions, oldest first.
 pub fn list(
     connection: &Connection,
-    user: PublicId,
+    user: UserId,
     now: Timestamp,
     request: PageRequest,
 ) -> rusqlite::Result<Page<Session>> {
@@ -115,40 +115,44 @@ pub fn list(
 /// Ends one session of an account.
 pub fn end(
     connection: &Connection,
-    user: PublicId,
+    user: UserId,
     session: SessionId,
     action: Action,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<(), JobError> {
-    forget_expired(connection, by.at)?;
+    purge_expired(connection, context.at)?;
     let ended = connection
         .prepare_cached("DELETE FROM session WHERE id = ?1 AND user_id = (SELECT id FROM user WHERE public_id = ?2)")?
         .execute([session.encode(&mut [0; 36]), user.encode(&mut [0; 36])])?;
     if ended == 0 {
         return Err(Error::no_such("session").into());
     }
-    Ok(audit::done(connection, by, action, user, None)?)
+    Ok(audit::done(connection, context, action, user, None)?)
 }
 
 /// Ends all sessions of an account, and answers how many those were.
-pub fn end_all(connection: &Connection, user: PublicId, by: &By) -> Result<usize, JobError> {
+pub fn end_all(
+    connection: &Connection,
+    user: UserId,
+    context: &RequestContext,
+) -> Result<usize, JobError> {
     if users::find_by_id(connection, user)?.is_none() {
         return Err(users::not_found().into());
     }
-    forget_expired(connection, by.at)?;
+    purge_expired(connection, context.at)?;
     let ended = end_all_but(connection, user, None)?;
     // A login whose password is being checked at this moment is one of them.
     connection
         .prepare_cached("UPDATE user SET token_epoch = token_epoch + 1 WHERE public_id = ?1")?
         .execute([user.encode(&mut [0; 36])])?;
-    audit::done(connection, by, Action::EndSessions, user, None)?;
+    audit::done(connection, context, Action::EndSessions, user, None)?;
     Ok(ended)
 }
 
 /// Ends the sessions of an account, but for the one that is kept.
 pub fn end_all_but(
     connection: &Connection,
-    user: PublicId,
+    user: UserId,
     kept: Option<SessionId>,
 ) -> rusqlite::Result<usize> {
     connection
@@ -159,14 +163,14 @@ pub fn end_all_but(
 }
 
 /// Forgets what has expired: such a token is refused for its `exp`.
-pub fn forget_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+pub fn purge_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     connection
         .prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?
         .execute([now.as_millis()])
 }
 
 /// Forgets where nobody has logged in from since `before`.
-pub fn forget_networks(connection: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
+pub fn purge_networks(connection: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
     connection
         .prepare_cached("DELETE FROM known_network WHERE last_seen_at < ?1")?
         .execute([before.as_millis()])

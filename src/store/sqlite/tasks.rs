@@ -7,9 +7,9 @@ use super::users::parsed;
 use super::writer::JobError;
 use super::{Conditions, page, page_by_place, places, search, users};
 use crate::domain::{
-    AccountRef, By, Deadline, Description, NewTask, Page, PageRequest, Precondition, PublicId,
-    Sort, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, Version,
-    Viewer, check_move,
+    Deadline, Description, NewTask, Page, PageRequest, Precondition, RequestContext, Sort, Task,
+    TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, UserId, UserRef,
+    Version, Viewer, check_move,
 };
 use crate::error::Error;
 
@@ -35,7 +35,11 @@ pub fn not_found() -> Error {
 }
 
 /// Makes a task.
-pub fn create(connection: &Connection, new: &NewTask, by: &By) -> Result<Task, JobError> {
+pub fn create(
+    connection: &Connection,
+    new: &NewTask,
+    context: &RequestContext,
+) -> Result<Task, JobError> {
     let assignee = find_assignee(connection, new.assignee.as_ref())?;
     let created = connection
         .prepare_cached(
@@ -52,7 +56,7 @@ pub fn create(connection: &Connection, new: &NewTask, by: &By) -> Result<Task, J
             new.deadline.map(|deadline| deadline.timestamp().as_millis()),
             assignee.map(|id| id.to_string()),
             new.creator.encode(&mut [0; 36]),
-            by.at.as_millis(),
+            context.at.as_millis(),
         ])?;
     if created == 0 {
         return Err(users::not_found().into());
@@ -65,8 +69,8 @@ pub fn create(connection: &Connection, new: &NewTask, by: &By) -> Result<Task, J
 /// The account that a task is to be assigned to, if it is to be.
 fn find_assignee(
     connection: &Connection,
-    account: Option<&AccountRef>,
-) -> Result<Option<PublicId>, JobError> {
+    account: Option<&UserRef>,
+) -> Result<Option<UserId>, JobError> {
     let Some(account) = account else { return Ok(None) };
     let why = || Error::invalid("assignee", format!("there is no account {}", account.folded()));
     Ok(Some(users::find(connection, account)?.ok_or_else(why)?.public_id))
@@ -125,7 +129,7 @@ pub fn list(
         .and(IS_OVERDUE, now_if(true))
         .and(IS_NOT_OVERDUE, now_if(false))
         .and("t.id IN (SELECT rowid FROM task_text WHERE task_text MATCH ?)", words.as_ref());
-    let is_by_creation = filter.sort.is_none_or(|sort| sort.by == TaskSort::CreatedAt);
+    let is_by_creation = filter.sort.is_none_or(|sort| sort.key == TaskSort::CreatedAt);
     if conditions.is_empty() && is_by_creation {
         let is_descending = filter.sort.is_some_and(|sort| sort.is_descending);
         return page_by_place(
@@ -143,7 +147,7 @@ pub fn list(
 }
 
 fn order(sort: Option<Sort<TaskSort>>) -> &'static str {
-    match sort.map(|sort| (sort.by, sort.is_descending)) {
+    match sort.map(|sort| (sort.key, sort.is_descending)) {
         None | Some((TaskSort::CreatedAt, false)) => "t.id",
         Some((TaskSort::CreatedAt, true)) => "t.id DESC",
         Some((TaskSort::Deadline, false)) => "t.deadline ASC NULLS LAST, t.id",
@@ -160,7 +164,7 @@ pub fn update(
     change: &TaskChange,
     viewer: Viewer,
     precondition: &Precondition,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<Task, JobError> {
     let task = get(connection, id, viewer)?;
     change.check_fields(viewer)?;
@@ -194,7 +198,7 @@ pub fn update(
             status.as_str(),
             deadline.map(|deadline| deadline.timestamp().as_millis()),
             assignee.map(|id| id.to_string()),
-            by.at.as_millis(),
+            context.at.as_millis(),
         ])?;
     get(connection, id, viewer)
 }

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::writer::JobError;
 use super::{Conditions, page, search, users};
 use crate::domain::{
-    NewTemplate, Page, PageRequest, Precondition, PublicId, Template, TemplateBody, TemplateChange,
-    TemplateFilter, TemplateName, TemplateSort, Timestamp, Version,
+    NewTemplate, Page, PageRequest, Precondition, Template, TemplateBody, TemplateChange,
+    TemplateFilter, TemplateName, TemplateSort, Timestamp, UserId, Version,
 };
 use crate::error::Error;
 
@@ -62,7 +62,7 @@ pub fn create(
 /// The row and the version of somebody's template of that name, if there is one.
 fn find_version(
     connection: &Connection,
-    owner: PublicId,
+    owner: UserId,
     name: &TemplateName,
 ) -> rusqlite::Result<Option<(i64, Version)>> {
     connection
@@ -79,7 +79,7 @@ fn find_version(
 /// The row of a template that may be changed.
 fn confirm(
     connection: &Connection,
-    owner: PublicId,
+    owner: UserId,
     name: &TemplateName,
     precondition: &Precondition,
 ) -> Result<i64, JobError> {
@@ -91,7 +91,7 @@ fn confirm(
 /// Somebody's template by its name.
 pub fn find(
     connection: &Connection,
-    owner: PublicId,
+    owner: UserId,
     name: &TemplateName,
 ) -> rusqlite::Result<Option<Template>> {
     connection
@@ -107,7 +107,7 @@ pub fn find(
 /// A page of somebody's templates.
 pub fn list(
     connection: &Connection,
-    owner: PublicId,
+    owner: UserId,
     filter: &TemplateFilter,
     request: PageRequest,
 ) -> rusqlite::Result<Page<Template>> {
@@ -116,7 +116,7 @@ pub fn list(
         .and("owner_id = (SELECT id FROM user WHERE public_id = ?)", Some(&owner))
         .and("id IN (SELECT rowid FROM template_text WHERE template_text MATCH ?)", words.as_ref());
     let from = format!("template WHERE {}", conditions.to_sql("TRUE"));
-    let column = match filter.sort.by {
+    let column = match filter.sort.key {
         TemplateSort::Name => "name",
         TemplateSort::CreatedAt => "created_at",
         TemplateSort::UpdatedAt => "updated_at",
@@ -129,7 +129,7 @@ pub fn list(
 /// Changes some of a template.
 pub fn update(
     connection: &Connection,
-    owner: PublicId,
+    owner: UserId,
     name: &TemplateName,
     change: &TemplateChange,
     precondition: &Precondition,
@@ -162,7 +162,7 @@ pub fn update(
 /// Deletes a template.
 pub fn delete(
     connection: &Connection,
-    owner: PublicId,
+    owner: UserId,
     name: &TemplateName,
     precondition: &Precondition,
 ) -> Result<(), JobError> {

@@ -10,9 +10,10 @@ use super::places::{Order, Place};
 use super::writer::JobError;
 use super::{Conditions, audit, page, page_by_place, places, search, sessions};
 use crate::domain::{
-    AccountRef, Action, By, Credentials, Email, Login, Network, NewSession, NewUser, Owner, Page,
-    PageRequest, PasswordHash, PublicId, Role, SecretHash, SessionId, Status, Timestamp, User,
-    UserChange, UserFilter, Username, Version, check_no_administrator, keeps_an_administrator,
+    Action, Email, LoginName, Network, NewSession, NewUser, Page, PageRequest, PasswordHash,
+    RequestContext, Role, SecretHash, SessionId, Status, StoredCredentials, Timestamp, User,
+    UserChange, UserFilter, UserId, UserRef, UserSummary, Username, Version,
+    check_administrator_remains, check_no_administrator,
 };
 use crate::error::Error;
 
@@ -41,7 +42,7 @@ pub fn create(
     connection: &Connection,
     new: NewUser,
     session: Option<&NewSession>,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<User, JobError> {
     let created = connection
         .prepare_cached(
@@ -59,7 +60,7 @@ pub fn create(
             new.role.as_str(),
             new.status.as_str(),
             new.password_hash.as_str(),
-            by.at.as_millis(),
+            context.at.as_millis(),
         ])?;
     if created == 0 {
         return Err(already_registered(taken(connection, &new)?));
@@ -67,9 +68,9 @@ pub fn create(
     let id = connection.last_insert_rowid();
     places::added(connection, BY_CREATION, Place { key: id, id })?;
     let detail = format!("{}, {}", new.role.as_str(), new.status.as_str());
-    audit::done(connection, by, Action::Register, new.public_id, Some(&detail))?;
+    audit::done(connection, context, Action::Register, new.public_id, Some(&detail))?;
     if let Some(session) = session {
-        sessions::start(connection, session, 0, by)?;
+        sessions::start(connection, session, 0, context)?;
     }
     Ok(find_by_id(connection, new.public_id)?.ok_or_else(not_found)?)
 }
@@ -79,10 +80,10 @@ pub fn create_first_administrator(
     connection: &Connection,
     new: NewUser,
     session: &NewSession,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<User, JobError> {
     check_no_administrator(has_administrator(connection)?)?;
-    create(connection, new, Some(session), by)
+    create(connection, new, Some(session), context)
 }
 
 /// Which of a new account's names stands in the way.
@@ -97,11 +98,11 @@ fn taken<'a>(connection: &Connection, new: &'a NewUser) -> rusqlite::Result<&'a 
 }
 
 /// The condition by which an account is found, up to the value.
-fn lookup(account: &AccountRef) -> (&'static str, String) {
+fn lookup(account: &UserRef) -> (&'static str, String) {
     let condition = match account {
-        AccountRef::Id(_) => "deleted_at IS NULL AND public_id",
-        AccountRef::Login(Login::Email(_)) => "email_folded",
-        AccountRef::Login(Login::Username(_)) => "username_folded",
+        UserRef::Id(_) => "deleted_at IS NULL AND public_id",
+        UserRef::LoginName(LoginName::Email(_)) => "email_folded",
+        UserRef::LoginName(LoginName::Username(_)) => "username_folded",
     };
     (condition, account.folded())
 }
@@ -109,9 +110,9 @@ fn lookup(account: &AccountRef) -> (&'static str, String) {
 /// The account of that name, and whether somebody logged in to it from that network before.
 pub fn find_credentials(
     connection: &Connection,
-    account: &AccountRef,
+    account: &UserRef,
     network: Option<Network>,
-) -> rusqlite::Result<Option<Credentials>> {
+) -> rusqlite::Result<Option<StoredCredentials>> {
     let (condition, value) = lookup(account);
     let sql = format!(
         "SELECT {}, password_hash,
@@ -122,7 +123,7 @@ pub fn find_credentials(
     connection
         .prepare_cached(&sql)?
         .query_row(params![value, network.map(|network| network.to_string())], |row| {
-            Ok(Credentials {
+            Ok(StoredCredentials {
                 user: from_row(row)?,
                 password_hash: PasswordHash::from_phc(row.get(8)?),
                 knows_network: row.get(9)?,
@@ -132,7 +133,7 @@ pub fn find_credentials(
 }
 
 /// An account by any of its names.
-pub fn find(connection: &Connection, account: &AccountRef) -> rusqlite::Result<Option<User>> {
+pub fn find(connection: &Connection, account: &UserRef) -> rusqlite::Result<Option<User>> {
     let (condition, value) = lookup(account);
     connection
         .prepare_cached(&format!("SELECT {} FROM user WHERE {condition} = ?1", columns!()))?
@@ -141,16 +142,16 @@ pub fn find(connection: &Connection, account: &AccountRef) -> rusqlite::Result<O
 }
 
 /// An account by its public id.
-pub fn find_by_id(connection: &Connection, id: PublicId) -> rusqlite::Result<Option<User>> {
-    find(connection, &AccountRef::Id(id))
+pub fn find_by_id(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
+    find(connection, &UserRef::Id(id))
 }
 
 /// The row of the account that a filter names, also of a deleted one by its id; one that no account
 /// has, where there is none.
-pub fn find_row(connection: &Connection, account: &AccountRef) -> rusqlite::Result<i64> {
+pub fn find_row(connection: &Connection, account: &UserRef) -> rusqlite::Result<i64> {
     let (condition, value) = match account {
-        AccountRef::Id(id) => ("public_id", id.to_string()),
-        AccountRef::Login(_) => lookup(account),
+        UserRef::Id(id) => ("public_id", id.to_string()),
+        UserRef::LoginName(_) => lookup(account),
     };
     let row = connection
         .prepare_cached(&format!("SELECT id FROM user WHERE {condition} = ?1"))?
@@ -193,10 +194,7 @@ pub fn has_administrator(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// How many active administrators there are, beside this account.
-fn count_administrators_but(
-    connection: &Connection,
-    id: Option<PublicId>,
-) -> rusqlite::Result<u64> {
+fn count_administrators_but(connection: &Connection, id: Option<UserId>) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
             "SELECT count(*) FROM user WHERE role = ?1 AND status = ?2 AND public_id IS NOT ?3",
@@ -210,11 +208,11 @@ fn count_administrators_but(
 /// Sets a new password and ends the account's sessions, but for the one that is kept.
 pub fn set_password(
     connection: &Connection,
-    id: PublicId,
+    id: UserId,
     hash: &PasswordHash,
     kept: Option<SessionId>,
     action: Action,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<User, JobError> {
     let user = connection
         .prepare_cached(concat!(
@@ -222,19 +220,22 @@ pub fn set_password(
              WHERE public_id = ?1 AND deleted_at IS NULL RETURNING ",
             columns!()
         ))?
-        .query_row(params![id.encode(&mut [0; 36]), hash.as_str(), by.at.as_millis()], from_row)
+        .query_row(
+            params![id.encode(&mut [0; 36]), hash.as_str(), context.at.as_millis()],
+            from_row,
+        )
         .optional()?
         .ok_or_else(not_found)?;
     sessions::end_all_but(connection, id, kept)?;
-    forget_reset_code(connection, id)?;
-    audit::done(connection, by, action, id, None)?;
+    delete_reset_code(connection, id)?;
+    audit::done(connection, context, action, id, None)?;
     Ok(user)
 }
 
 /// Replaces a hash, if it is still the one that was read.
 pub fn upgrade_password_hash(
     connection: &Connection,
-    id: PublicId,
+    id: UserId,
     old: &PasswordHash,
     new: &PasswordHash,
 ) -> Result<(), JobError> {
@@ -249,9 +250,9 @@ pub fn upgrade_password_hash(
 /// Gives another username.
 pub fn set_username(
     connection: &Connection,
-    id: PublicId,
+    id: UserId,
     username: Username,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<User, JobError> {
     let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
     if user.username.as_ref() == Some(&username) {
@@ -262,7 +263,7 @@ pub fn set_username(
             "UPDATE OR IGNORE user SET username = ?2, username_folded = ?3, updated_at = ?4, version = random()
              WHERE public_id = ?1",
         )?
-        .execute(params![id.encode(&mut [0; 36]), username.as_str(), username.folded(), by.at.as_millis()])?;
+        .execute(params![id.encode(&mut [0; 36]), username.as_str(), username.folded(), context.at.as_millis()])?;
     if changed == 0 {
         return Err(already_registered(username.as_str()));
     }
@@ -270,16 +271,16 @@ pub fn set_username(
         Some(old) => format!("{} to {}", old.as_str(), username.as_str()),
         None => username.as_str().to_owned(),
     };
-    audit::done(connection, by, Action::ChangeUsername, id, Some(&detail))?;
+    audit::done(connection, context, Action::ChangeUsername, id, Some(&detail))?;
     Ok(find_by_id(connection, id)?.ok_or_else(not_found)?)
 }
 
 /// Gives another status, another role, or both.
 pub fn change(
     connection: &Connection,
-    id: PublicId,
+    id: UserId,
     change: UserChange,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<User, JobError> {
     let before = find_by_id(connection, id)?.ok_or_else(not_found)?;
     let role = change.role.unwrap_or(before.role);
@@ -288,7 +289,11 @@ pub fn change(
         return Ok(before);
     }
     let others = || Ok(count_administrators_but(connection, Some(id))?);
-    keeps_an_administrator::<JobError>((before.role, before.status), Some((role, status)), others)?;
+    check_administrator_remains::<JobError>(
+        (before.role, before.status),
+        Some((role, status)),
+        others,
+    )?;
 
     let ends_sessions = status != Status::Active && status != before.status;
     connection
@@ -297,33 +302,37 @@ pub fn change(
                              version = random()
              WHERE public_id = ?1",
         )?
-        .execute(params![id.encode(&mut [0; 36]), role.as_str(), status.as_str(), ends_sessions, by.at.as_millis()])?;
+        .execute(params![id.encode(&mut [0; 36]), role.as_str(), status.as_str(), ends_sessions, context.at.as_millis()])?;
     if status != before.status {
         let action = match (before.status, status) {
             (Status::Pending, Status::Active) => Action::Approve,
             (_, Status::Active) => Action::Enable,
             _ => Action::Disable,
         };
-        audit::done(connection, by, action, id, None)?;
+        audit::done(connection, context, action, id, None)?;
     }
     if ends_sessions {
         sessions::end_all_but(connection, id, None)?;
-        forget_reset_code(connection, id)?;
+        delete_reset_code(connection, id)?;
     }
     if role != before.role {
         let detail = format!("{} to {}", before.role.as_str(), role.as_str());
-        audit::done(connection, by, Action::ChangeRole, id, Some(&detail))?;
+        audit::done(connection, context, Action::ChangeRole, id, Some(&detail))?;
     }
     Ok(find_by_id(connection, id)?.ok_or_else(not_found)?)
 }
 
 /// Deletes an account and all that is its own. What it made for others keeps its row as the owner.
-pub fn delete(connection: &Connection, id: PublicId, by: &By) -> Result<(), JobError> {
+pub fn delete(
+    connection: &Connection,
+    id: UserId,
+    context: &RequestContext,
+) -> Result<(), JobError> {
     let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
     let others = || Ok(count_administrators_but(connection, Some(id))?);
-    keeps_an_administrator::<JobError>((user.role, user.status), None, others)?;
-    audit::done(connection, by, Action::Delete, id, None)?;
-    let row = find_row(connection, &AccountRef::Id(id))?;
+    check_administrator_remains::<JobError>((user.role, user.status), None, others)?;
+    audit::done(connection, context, Action::Delete, id, None)?;
+    let row = find_row(connection, &UserRef::Id(id))?;
     places::removed(connection, BY_CREATION, Place { key: row, id: row })?;
     let id = id.to_string();
     for (table, owner) in [
@@ -345,17 +354,17 @@ pub fn delete(connection: &Connection, id: PublicId, by: &By) -> Result<(), JobE
                              status = 'disabled', token_epoch = token_epoch + 1, updated_at = ?2, deleted_at = ?2
              WHERE public_id = ?1",
         )?
-        .execute(params![id, by.at.as_millis()])?;
+        .execute(params![id, context.at.as_millis()])?;
     Ok(())
 }
 
 /// Makes a reset code for an account, in the place of an older one.
 pub fn create_reset_code(
     connection: &Connection,
-    id: PublicId,
+    id: UserId,
     code: &SecretHash,
     expires_at: Timestamp,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<User, JobError> {
     let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
     connection
@@ -364,7 +373,7 @@ pub fn create_reset_code(
              ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at",
         )?
         .execute(params![id.encode(&mut [0; 36]), code.as_bytes(), expires_at.as_millis()])?;
-    audit::done(connection, by, Action::CreateResetCode, id, None)?;
+    audit::done(connection, context, Action::CreateResetCode, id, None)?;
     Ok(user)
 }
 
@@ -389,18 +398,18 @@ pub fn redeem_reset_code(
     connection: &Connection,
     code: &SecretHash,
     hash: &PasswordHash,
-    by: &By,
+    context: &RequestContext,
 ) -> Result<Option<User>, JobError> {
-    match find_by_reset_code(connection, code, by.at)? {
+    match find_by_reset_code(connection, code, context.at)? {
         Some(user) => {
-            set_password(connection, user.public_id, hash, None, Action::ResetPassword, by)
+            set_password(connection, user.public_id, hash, None, Action::ResetPassword, context)
                 .map(Some)
         }
         None => Ok(None),
     }
 }
 
-fn forget_reset_code(connection: &Connection, id: PublicId) -> rusqlite::Result<usize> {
+fn delete_reset_code(connection: &Connection, id: UserId) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
             "DELETE FROM reset_code WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)",
@@ -409,7 +418,7 @@ fn forget_reset_code(connection: &Connection, id: PublicId) -> rusqlite::Result<
 }
 
 /// Forgets the reset codes that have expired.
-pub fn forget_expired_codes(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+pub fn purge_expired_codes(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     connection
         .prepare_cached("DELETE FROM reset_code WHERE expires_at <= ?1")?
         .execute([now.as_millis()])
@@ -417,7 +426,7 @@ pub fn forget_expired_codes(connection: &Connection, now: Timestamp) -> rusqlite
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
-        public_id: parsed(row, 0, PublicId::parse)?,
+        public_id: parsed(row, 0, UserId::parse)?,
         email: Email::from_stored(row.get(1)?),
         username: row.get::<_, Option<String>>(2)?.map(Username::from_stored),
         role: parsed(row, 3, Role::parse)?,
@@ -429,11 +438,11 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
 }
 
 /// Reads what others see of an account: its address, its id and whether it is deleted, from a column on.
-pub fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
-    Ok(Owner {
+pub fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<UserSummary> {
+    Ok(UserSummary {
         email: Email::from_stored(row.get(column)?),
-        public_id: parsed(row, column + 1, PublicId::parse)?,
-        is_former: row.get(column + 2)?,
+        public_id: parsed(row, column + 1, UserId::parse)?,
+        is_deleted: row.get(column + 2)?,
     })
 }
 

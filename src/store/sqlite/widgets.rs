@@ -142,7 +142,7 @@ pub fn list(
         .and("w.deadline < ?", overdue.then_some(&now))
         .and("w.deadline >= ?", in_time.then_some(&now))
         .and("w.id IN (SELECT rowid FROM widget_text WHERE widget_text MATCH ?)", words.as_ref());
-    let (order, is_descending) = (order_of(filter.sort.by), filter.sort.is_descending);
+    let (order, is_descending) = (order_of(filter.sort.key), filter.sort.is_descending);
     if conditions.is_empty() {
         return page_by_place(
             connection,

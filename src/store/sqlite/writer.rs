@@ -78,12 +78,12 @@ pub struct Writer {
 impl Writer {
     /// Starts the thread, which owns `connection` from now on.
     pub fn start(connection: Connection) -> Result<Self, Error> {
-        let (sender, receiver) = sync_channel(QUEUE);
+        let (request_context, receiver) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("widgetd-writer".to_owned())
             .spawn(move || write_batches(connection, &receiver))
             .map_err(|cause| Error::internal("cannot start the writing thread", cause))?;
-        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue: Mutex::new(Some(request_context)), thread: Mutex::new(Some(thread)) })
     }
 
     /// Queues a job and waits until it is on disk, or refused, or undone.
@@ -100,7 +100,7 @@ impl Writer {
 
     fn enqueue(&self, job: Box<dyn Job>) -> Result<(), Error> {
         let queue = lock(&self.queue);
-        match queue.as_ref().map(|sender| sender.try_send(job)) {
+        match queue.as_ref().map(|request_context| request_context.try_send(job)) {
             Some(Ok(())) => Ok(()),
             Some(Err(TrySendError::Full(_))) | None => Err(Error::Busy),
             Some(Err(TrySendError::Disconnected(_))) => Err(dead()),
