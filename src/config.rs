@@ -159,7 +159,7 @@ impl Config {
         let settings: Settings = figment.extract().map_err(|error| bad_settings(&error))?;
         let rocket: rocket::Config = figment.extract().map_err(|error| bad_settings(&error))?;
         settings.check()?;
-        let registration = RegistrationPolicy::read(&settings.registration)
+        let registration = RegistrationPolicy::parse(&settings.registration)
             .map_err(|why| wrong_setting("registration", why))?;
         let trusted_proxies = TrustedProxies::parse(&settings.trusted_proxies)
             .map_err(|why| wrong_setting("trusted_proxies", why))?;

@@ -32,7 +32,7 @@ impl SetupCode {
     }
 
     /// Reads a setup code. Letter case, hyphens and blanks are the writer's, and do not count.
-    pub fn read(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         read_code("a setup code", text).map(Self)
     }
 
@@ -67,7 +67,7 @@ impl Accounts {
 
     /// Whether somebody could make the first administrator with this code, however it is written.
     pub async fn is_good_setup_code(&self, code: &str) -> Result<bool, Error> {
-        let is_good = SetupCode::read(code).is_ok_and(|code| self.setup.is_good(&code));
+        let is_good = SetupCode::parse(code).is_ok_and(|code| self.setup.is_good(&code));
         Ok(is_good && !self.store.has_administrator().await?)
     }
 

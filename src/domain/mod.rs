@@ -38,14 +38,14 @@ macro_rules! named {
             }
 
             /// The value of that name.
-            pub fn parse(text: &str) -> Option<Self> {
+            pub fn from_name(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text)
             }
 
             /// Reads a name. The error echoes what was given and says what is allowed.
-            pub fn read(text: &str) -> Result<Self, String> {
+            pub fn parse(text: &str) -> Result<Self, String> {
                 const NAMES: &[&str] = &[$($name),+];
-                Self::parse(text).ok_or_else(|| format!("'{text}' must be one of {}", NAMES.join(", ")))
+                Self::from_name(text).ok_or_else(|| format!("'{text}' must be one of {}", NAMES.join(", ")))
             }
         }
 

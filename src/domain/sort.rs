@@ -13,7 +13,7 @@ pub struct Sort<K> {
 
 impl<K: Named> Sort<K> {
     /// Reads a name, with a `-` before it for the greatest first.
-    pub fn read(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let (name, is_descending) =
             text.strip_prefix('-').map_or((text, false), |name| (name, true));
         let key = K::ALL.iter().copied().find(|key| key.name() == name);
@@ -52,10 +52,10 @@ mod tests {
 
     #[test]
     fn an_order_is_a_name_and_a_minus_turns_it_round() {
-        assert_eq!(Sort::read("admin"), Ok(Sort { key: Role::Admin, is_descending: false }));
-        assert_eq!(Sort::read("-admin"), Ok(Sort { key: Role::Admin, is_descending: true }));
+        assert_eq!(Sort::parse("admin"), Ok(Sort { key: Role::Admin, is_descending: false }));
+        assert_eq!(Sort::parse("-admin"), Ok(Sort { key: Role::Admin, is_descending: true }));
         for text in ["", "-", "--admin", "admins", "-root"] {
-            let why = Sort::<Role>::read(text).unwrap_err();
+            let why = Sort::<Role>::parse(text).unwrap_err();
             assert_eq!(
                 why,
                 format!(

@@ -174,6 +174,6 @@ mod tests {
 
     #[test]
     fn templates_come_in_the_order_of_creation_unless_another_is_asked_for() {
-        assert_eq!(TemplateFilter::default().sort, Sort::read("created_at").unwrap());
+        assert_eq!(TemplateFilter::default().sort, Sort::parse("created_at").unwrap());
     }
 }

@@ -392,11 +392,13 @@ mod tests {
 
     #[test]
     fn names_of_roles_and_statuses_read_back() {
-        assert!(Role::ALL.iter().all(|role| Role::parse(role.as_str()) == Some(*role)));
-        assert!(Status::ALL.iter().all(|status| Status::parse(status.as_str()) == Some(*status)));
-        assert_eq!(Role::parse("root"), None);
+        assert!(Role::ALL.iter().all(|role| Role::from_name(role.as_str()) == Some(*role)));
+        assert!(
+            Status::ALL.iter().all(|status| Status::from_name(status.as_str()) == Some(*status))
+        );
+        assert_eq!(Role::from_name("root"), None);
         assert_eq!(
-            Role::read("root"),
+            Role::parse("root"),
             Err("'root' must be one of employee, manager, admin".to_owned())
         );
     }

@@ -86,7 +86,7 @@ impl Input for CreateKey {
     ) -> Result<Option<Self>, Error> {
         let now = context.at;
         let name = fields.required("name", KeyName::parse);
-        let scope = fields.required("scope", KeyScope::read);
+        let scope = fields.required("scope", KeyScope::parse);
         let expires = fields.optional("expires", |text| NewApiKey::parse_expiry(text, now));
         let (Some(name), Some(scope), Some(expires)) = (name, scope, expires) else {
             return Ok(None);

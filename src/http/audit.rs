@@ -28,10 +28,10 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
 impl Filter for AuditFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
         let account = fields.optional("account", UserRef::parse);
-        let action = fields.optional("action", Action::read);
+        let action = fields.optional("action", Action::parse);
         let since = fields.optional("since", Timestamp::parse_start);
         let search = fields.optional("q", |text| Ok(Search::new(text)));
-        let sort = fields.optional("sort", Sort::<AuditSort>::read);
+        let sort = fields.optional("sort", Sort::<AuditSort>::parse);
         let oldest_first = sort?.is_some_and(|sort| !sort.is_descending);
         Some(Self {
             account: account?,

@@ -177,7 +177,7 @@ impl Input for SetUp {
         services: &Services,
         _: &RequestContext,
     ) -> Result<Option<Self>, Error> {
-        let code = fields.required("code", SetupCode::read);
+        let code = fields.required("code", SetupCode::parse);
         let email = fields.required("email", Email::parse);
         let password = fields.required("password", |text| services.accounts.check_length(text));
         let username = fields.optional("username", Username::parse);

@@ -69,13 +69,13 @@ fn id_in_path(id: &str) -> Result<TaskId, Error> {
 impl Filter for TaskFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
         let is_mine = fields.optional("mine", parse_bool);
-        let status = fields.optional("status", TaskStatus::read);
+        let status = fields.optional("status", TaskStatus::parse);
         let assignee = fields.optional("assignee", UserRef::parse);
         let deadline_before = fields.optional("deadline_before", Timestamp::parse_start);
         let deadline_after = fields.optional("deadline_after", Timestamp::parse_start);
         let is_overdue = fields.optional("overdue", parse_bool);
         let search = fields.optional("q", |text| Ok(Search::new(text)));
-        let sort = fields.optional("sort", Sort::read);
+        let sort = fields.optional("sort", Sort::parse);
         Some(Self {
             is_mine: is_mine?,
             status: status?,
@@ -250,7 +250,7 @@ impl Input for UpdateTask {
 /// What may be left out of a new task as well as of a change.
 fn read_change(fields: &mut Fields, context: &RequestContext) -> Option<TaskChange> {
     let description = fields.optional("description", TaskDescription::parse);
-    let status = fields.optional("status", TaskStatus::read);
+    let status = fields.optional("status", TaskStatus::parse);
     let deadline = fields.optional("deadline", |text| {
         or_none(text, |text| Deadline::parse_moment(text, context.at))
     });

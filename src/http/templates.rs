@@ -98,7 +98,7 @@ impl NameInPath {
 impl Filter for TemplateFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
         let search = fields.optional("q", |text| Ok(Search::new(text)));
-        let sort = fields.optional("sort", Sort::read);
+        let sort = fields.optional("sort", Sort::parse);
         Some(Self { search: search?, sort: sort?.unwrap_or(Self::default().sort) })
     }
 

@@ -67,10 +67,10 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
 
 impl Filter for UserFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let status = fields.optional("status", AccountStatus::read);
-        let role = fields.optional("role", Role::read);
+        let status = fields.optional("status", AccountStatus::parse);
+        let role = fields.optional("role", Role::parse);
         let search = fields.optional("q", |text| Ok(Search::new(text)));
-        let sort = fields.optional("sort", Sort::<UserSort>::read);
+        let sort = fields.optional("sort", Sort::<UserSort>::parse);
         let latest_first = sort?.is_some_and(|sort| sort.is_descending);
         Some(Self { status: status?, role: role?, search: search?, latest_first })
     }
@@ -123,11 +123,11 @@ impl Input for UpdateAccount {
         _: &Services,
         _: &RequestContext,
     ) -> Result<Option<Self>, Error> {
-        let status = fields.optional("status", |text| match AccountStatus::parse(text) {
+        let status = fields.optional("status", |text| match AccountStatus::from_name(text) {
             Some(status @ (AccountStatus::Active | AccountStatus::Disabled)) => Ok(status),
             _ => Err(format!("'{text}' must be one of active, disabled")),
         });
-        let role = fields.optional("role", Role::read);
+        let role = fields.optional("role", Role::parse);
         fields.require_any(&["status", "role"]);
         let Some((status, role)) = status.zip(role) else { return Ok(None) };
         Ok(Some(Self { status: (), role: (), change: UserChange { status, role } }))

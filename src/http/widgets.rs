@@ -232,7 +232,7 @@ impl Filter for WidgetFilter {
         let deadline_after = fields.optional("deadline_after", Timestamp::parse_start);
         let overdue = fields.optional("overdue", parse_bool);
         let search = fields.optional("q", |text| Ok(Search::new(text)));
-        let sort = fields.optional("sort", Sort::read);
+        let sort = fields.optional("sort", Sort::parse);
         Some(Self {
             owner: owner?,
             deadline_before: deadline_before?,

@@ -342,7 +342,7 @@ fn search(words: &str) -> TaskFilter {
 }
 
 fn sorted(text: &str) -> TaskFilter {
-    TaskFilter { sort: Some(Sort::<TaskSort>::read(text).unwrap()), ..TaskFilter::default() }
+    TaskFilter { sort: Some(Sort::<TaskSort>::parse(text).unwrap()), ..TaskFilter::default() }
 }
 
 #[test]

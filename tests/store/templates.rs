@@ -25,7 +25,7 @@ fn to_body(text: &str) -> TemplateChange {
 }
 
 fn sorted(order: &str) -> TemplateFilter {
-    TemplateFilter { sort: Sort::read(order).unwrap(), ..TemplateFilter::default() }
+    TemplateFilter { sort: Sort::parse(order).unwrap(), ..TemplateFilter::default() }
 }
 
 fn searched(words: &str) -> TemplateFilter {

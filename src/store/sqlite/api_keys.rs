@@ -86,13 +86,13 @@ pub fn find_authority(
              FROM api_key AS k JOIN user AS u ON u.id = k.user_id WHERE k.hash = ?1",
         )?
         .query_row([hash.as_bytes()], |row| {
-            let owner = Authority { user: parsed(row, 4, UserId::parse)?, role: parsed(row, 5, Role::parse)? };
+            let owner = Authority { user: parsed(row, 4, UserId::parse)?, role: parsed(row, 5, Role::from_name)? };
             Ok(KeyAuthority {
                 id: parsed(row, 0, KeyId::parse)?,
-                scope: parsed(row, 1, KeyScope::parse)?,
+                scope: parsed(row, 1, KeyScope::from_name)?,
                 expires_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
                 last_used_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_millis),
-                owner: (parsed(row, 6, Status::parse)? == Status::Active).then_some(owner),
+                owner: (parsed(row, 6, Status::from_name)? == Status::Active).then_some(owner),
             })
         })
         .optional()
@@ -110,7 +110,7 @@ pub fn find_owner(
              WHERE k.public_id = ?1 AND u.public_id = ?2 AND u.status = 'active'",
         )?
         .query_row([key.encode(&mut [0; 36]), owner.encode(&mut [0; 36])], |row| {
-            Ok(Authority { user: owner, role: parsed(row, 0, Role::parse)? })
+            Ok(Authority { user: owner, role: parsed(row, 0, Role::from_name)? })
         })
         .optional()
 }
@@ -150,7 +150,7 @@ pub fn revoke(
              RETURNING name, scope",
         )?
         .query_row([key.encode(&mut [0; 36]), owner.encode(&mut [0; 36])], |row| {
-            Ok(described(&row.get::<_, String>(0)?, parsed(row, 1, KeyScope::parse)?))
+            Ok(described(&row.get::<_, String>(0)?, parsed(row, 1, KeyScope::from_name)?))
         })
         .optional()?;
     let Some(detail) = revoked else {
@@ -172,7 +172,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         id: parsed(row, 0, KeyId::parse)?,
         owner: Email::from_stored(row.get(1)?),
         name: KeyName::from_stored(row.get(2)?),
-        scope: parsed(row, 3, KeyScope::parse)?,
+        scope: parsed(row, 3, KeyScope::from_name)?,
         created_at: Timestamp::from_millis(row.get(4)?),
         expires_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis),
         last_used_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),

@@ -23,7 +23,7 @@ pub fn find_authority(
              WHERE s.id = ?1 AND u.public_id = ?2 AND u.status = 'active'",
         )?
         .query_row([session.encode(&mut [0; 36]), subject.encode(&mut [0; 36])], |row| {
-            Ok(Authority { user: subject, role: parsed(row, 0, Role::parse)? })
+            Ok(Authority { user: subject, role: parsed(row, 0, Role::from_name)? })
         })
         .optional()
 }

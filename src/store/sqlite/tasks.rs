@@ -228,7 +228,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Task> {
         version: Version::from_stored(row.get(1)?),
         title: Title::from_stored(row.get(2)?),
         description: Description::from_stored(row.get(3)?),
-        status: parsed(row, 4, TaskStatus::parse)?,
+        status: parsed(row, 4, TaskStatus::from_name)?,
         deadline: row
             .get::<_, Option<i64>>(5)?
             .map(|at| Deadline::from_stored(Timestamp::from_millis(at))),
