@@ -35,10 +35,12 @@ fn main() {
         for (key, name) in
             [(WidgetSort::CreatedAt, "created_at"), (WidgetSort::Deadline, "deadline")]
         {
-            for is_descending in [false, true] {
-                let filter =
-                    WidgetFilter { sort: Sort { key, is_descending }, ..WidgetFilter::default() };
-                println!("sort={}{name}", if is_descending { "-" } else { "" });
+            for descending in [false, true] {
+                let filter = WidgetFilter {
+                    sort: Some(Sort { key, descending }),
+                    ..WidgetFilter::default()
+                };
+                println!("sort={}{name}", if descending { "-" } else { "" });
                 let mut base = None;
                 for (what, store, size) in [("1000", &small, 1_000), ("all", &many, large)] {
                     let last = size / 10;
@@ -78,7 +80,7 @@ async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
         username: None,
         role: Role::Admin,
         status: Status::Active,
-        password_hash: PasswordHash::from_phc(String::new()),
+        password_hash: PasswordHash::from_stored(String::new()),
     };
     store.create_user(new, None, &context).await.expect("an account");
     let tasks: Vec<_> = (0..256)

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::domain::Role;
+
 /// Why fields of an input were refused: the field's name and a sentence a person can act on.
 ///
 /// A field has one reason, the first that was found.
@@ -62,6 +64,8 @@ pub enum Error {
     WrongCredentials,
     /// The bearer token does not prove who is calling.
     Token(TokenError),
+    /// Who is calling is known, and their role is less than this one.
+    RoleRequired(Role),
     /// Who is calling is known, and may not do this. The text says why.
     Forbidden(String),
     /// There is no such thing, or the caller may not see it. The text names it.
@@ -119,6 +123,8 @@ impl fmt::Display for Error {
             Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) | Self::Internal(text) => {
                 f.write_str(text)
             }
+            Self::RoleRequired(Role::Admin) => f.write_str("You are not an administrator"),
+            Self::RoleRequired(Role::Manager | Role::Employee) => f.write_str("You are not a manager"),
             Self::RateLimited { retry_after } if *retry_after < 120 => {
                 write!(f, "Too many attempts. Please try again in {retry_after} seconds.")
             }

@@ -298,7 +298,7 @@ fn phc(params: &Params, salt: Salt, hash: Output) -> Result<PasswordHash, Error>
         salt: Some(salt),
         hash: Some(hash),
     };
-    Ok(PasswordHash::from_phc(phc.to_string()))
+    Ok(PasswordHash::from_stored(phc.to_string()))
 }
 
 fn failed(cause: impl std::fmt::Display) -> Error {
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn a_hash_of_the_reference_implementation_is_verified() {
         let reference = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-        let hash = PasswordHash::from_phc(reference.to_owned());
+        let hash = PasswordHash::from_stored(reference.to_owned());
         assert!(worker(64, 1).verify(b"password", Some(&hash)).unwrap());
     }
 

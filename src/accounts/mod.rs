@@ -22,8 +22,8 @@ pub use self::tokens::Tokens;
 use self::setup::Setup;
 use crate::domain::{
     Action, Actor, Authority, Email, Failure, LoginName, Network, NewPassword, NewUser, Password,
-    PasswordHash, PasswordPolicy, RegistrationPolicy, RequestContext, Role, Secret, SessionId,
-    Status, StoredCredentials, Target, Timestamp, User, UserId, UserRef, Username,
+    PasswordHash, PasswordPolicy, Precondition, RegistrationPolicy, RequestContext, Role, Secret,
+    SessionId, Status, StoredCredentials, Target, Timestamp, User, UserId, UserRef, Username,
 };
 use crate::error::Error;
 use crate::store::Store;
@@ -291,7 +291,7 @@ impl Accounts {
         context: &RequestContext,
     ) -> Result<(), Error> {
         let user = self.confirm(user, "password", password, Action::Delete, context).await?;
-        self.store.delete_user(user.public_id, context).await
+        self.store.delete_user(user.public_id, Precondition::default(), context).await
     }
 
     async fn confirm(

@@ -7,7 +7,7 @@ use super::secrets::{self, KEY_PREFIX};
 use super::tokens::Tokens;
 use crate::clock::Clock;
 use crate::domain::{
-    Actor, ApiKey, Authority, Credential, KeyId, KeyName, KeyScope, NewApiKey, NewSession, Proof,
+    Actor, ApiKey, Authority, Credential, KeyId, KeyName, KeyScope, NewApiKey, NewSession,
     RequestContext, Role, Secret, SessionId, Timestamp, User, UserId,
 };
 use crate::error::{Error, TokenError};
@@ -27,7 +27,7 @@ pub struct Caller {
     /// The account's standing, read from the store for this request.
     pub authority: Authority,
     /// How they proved it.
-    pub proof: Proof,
+    pub credential: Credential,
 }
 
 /// The sessions and API keys of one installation.
@@ -89,7 +89,7 @@ impl Sessions {
             .ok_or(Error::Token(TokenError::Revoked))?;
         let credential =
             Credential::Session { id: verified.session, expires_at: verified.expires_at };
-        Ok(Caller { authority, proof: Proof { credential, at_least: Role::Employee } })
+        Ok(Caller { authority, credential })
     }
 
     async fn authenticate_key(&self, key: &str, now: Timestamp) -> Result<Caller, Error> {
@@ -104,7 +104,7 @@ impl Sessions {
         }
         let credential =
             Credential::Key { id: key.id, scope: key.scope, expires_at: key.expires_at };
-        Ok(Caller { authority, proof: Proof { credential, at_least: Role::Employee } })
+        Ok(Caller { authority, credential })
     }
 
     /// Notes the use of a key, unless somebody is at it already. Nobody waits for that, and a request

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::terminal::{all, one_of, print_json, print_table};
 use crate::config::Config;
-use crate::domain::{Action, AuditEntry, AuditFilter, Timestamp, UserRef};
+use crate::domain::{Action, AuditEntry, AuditFilter, AuditSort, Sort, Timestamp, UserRef};
 use crate::error::Error;
 use crate::store::{self, IfAbsent};
 
@@ -24,6 +24,8 @@ pub struct Arguments {
     json: bool,
 }
 
+const OLDEST_FIRST: Sort<AuditSort> = Sort { key: AuditSort::At, descending: false };
+
 /// Prints the entries, oldest first.
 pub async fn run(config: &Config, arguments: Arguments) -> Result<(), Error> {
     let Arguments { since, account, action, json } = arguments;
@@ -38,8 +40,13 @@ pub async fn run(config: &Config, arguments: Arguments) -> Result<(), Error> {
         .transpose()
         .map_err(|why| Error::invalid("account", why))?;
     let store = store::open(&config.database, IfAbsent::Fail)?;
-    let filter =
-        AuditFilter { account, action, since, oldest_first: true, ..AuditFilter::default() };
+    let filter = AuditFilter {
+        user: account,
+        action,
+        since,
+        sort: Some(OLDEST_FIRST),
+        ..AuditFilter::default()
+    };
     let mut entries = all(|page| store.list_audit(filter.clone(), page)).await?;
     // What came meanwhile has moved some from one page to the next.
     entries.sort_unstable_by_key(|entry| entry.id);

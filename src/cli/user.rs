@@ -9,7 +9,9 @@ use super::terminal::{
 };
 use crate::accounts::UserDetails;
 use crate::config::Config;
-use crate::domain::{Email, Role, Search, Session, Status, User, UserChange, UserFilter, Username};
+use crate::domain::{
+    Email, Precondition, Role, Search, Session, Status, User, UserChange, UserFilter, Username,
+};
 use crate::error::Error;
 use crate::store::{self, IfAbsent};
 
@@ -120,7 +122,7 @@ pub async fn run(config: &Config, command: Command) -> Result<(), Error> {
         Command::Passwd { one, password_stdin } => passwd(config, &one, password_stdin).await,
         Command::List { status, role, search, json } => {
             let search = search.as_deref().map(Search::new);
-            list(config, &UserFilter { status, role, search, latest_first: false }, json).await
+            list(config, &UserFilter { status, role, search, sort: None }, json).await
         }
         Command::Show(one) => show(config, &one).await,
         Command::Approve(one) => {
@@ -251,7 +253,8 @@ async fn set_status(
             user.status.as_str()
         )));
     }
-    change(context, &one, &user, UserChange { status: Some(to), role: None }, done).await
+    change(context, &one, &user, UserChange { status: Some(to), ..UserChange::default() }, done)
+        .await
 }
 
 async fn set_role(config: &Config, one: One, role: Role) -> Result<(), Error> {
@@ -262,7 +265,14 @@ async fn set_role(config: &Config, one: One, role: Role) -> Result<(), Error> {
             format!("{} is of role {} already; nothing was changed", user.email, role.as_str());
         return Err(Error::Conflict(message));
     }
-    change(context, &one, &user, UserChange { status: None, role: Some(role) }, "Changed").await
+    change(
+        context,
+        &one,
+        &user,
+        UserChange { role: Some(role), ..UserChange::default() },
+        "Changed",
+    )
+    .await
 }
 
 async fn change(
@@ -272,7 +282,10 @@ async fn change(
     change: UserChange,
     done: &str,
 ) -> Result<(), Error> {
-    let user = context.store.update_user(user.public_id, change, &cli_context()).await?;
+    let user = context
+        .store
+        .update_user(user.public_id, change, Precondition::default(), &cli_context())
+        .await?;
     let (role, status) = (user.role.as_str(), user.status.as_str());
     context
         .finish(&format!("{done} {}: it is an account of role {role}, and {status}.", user.email))
@@ -303,7 +316,7 @@ async fn list_sessions(config: &Config, one: &One) -> Result<(), Error> {
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
     let sessions =
-        all(|page| context.store.list_sessions(user.public_id, cli_context().at, page)).await?;
+        all(|page| context.store.list_sessions(user.public_id, page, cli_context().at)).await?;
     if one.json {
         return print_json(&sessions.iter().map(SessionRow::new).collect::<Vec<_>>());
     }
@@ -338,7 +351,7 @@ async fn delete(config: &Config, one: One, yes: bool) -> Result<(), Error> {
     let context = Context::open(config, IfAbsent::Fail)?;
     let user = context.find(&one.account).await?;
     confirm(&format!("Delete {} for ever", user.email), yes)?;
-    context.store.delete_user(user.public_id, &cli_context()).await?;
+    context.store.delete_user(user.public_id, Precondition::default(), &cli_context()).await?;
     context.finish(&format!("Deleted {}.", user.email)).await;
     print_if(one.json, &user)
 }

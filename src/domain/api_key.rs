@@ -1,15 +1,13 @@
 //! API keys: how a script acts for an account without its password.
 
-use uuid::Uuid;
+use async_trait::async_trait;
 
 use super::text::check_line;
-use super::{Authority, Email, SecretHash, Timestamp, UserId};
-
-/// A key's name to the world, which is not the key: a random UUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct KeyId(Uuid);
-
-uuid_id!(KeyId);
+use super::{
+    Authority, Email, KeyId, KeyScope, Page, PageRequest, RequestContext, SecretHash, Timestamp,
+    UserId,
+};
+use crate::error::Error;
 
 /// What its owner calls a key: 1 to 100 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,17 +22,6 @@ impl KeyName {
         Ok(Self(text.to_owned()))
     }
 }
-
-/// What a key may be used for. Never for more than its owner may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyScope {
-    /// Reading: GET and HEAD.
-    Read,
-    /// Reading and writing.
-    Write,
-}
-
-named!(KeyScope { Read => "read", Write => "write" });
 
 /// A key to be made. The store never sees the key itself.
 #[derive(Clone, Debug)]
@@ -111,6 +98,34 @@ impl KeyAuthority {
             now.as_millis().saturating_sub(noted.as_millis()) >= Self::USE_IS_NOTED_EVERY_MILLIS
         })
     }
+}
+
+/// The API keys that are stored. Only their owner creates and revokes them.
+#[async_trait]
+pub trait ApiKeyStore {
+    /// [`Error::Conflict`] where the owner has a key of that name, or as many as a user may have.
+    async fn create_key(&self, new: NewApiKey, context: &RequestContext) -> Result<ApiKey, Error>;
+
+    /// The authority of the bearer of an API key; `None` where there is no such key.
+    async fn find_key_authority(&self, hash: &SecretHash) -> Result<Option<KeyAuthority>, Error>;
+
+    /// A user's keys, or everybody's, in the order of creation.
+    async fn list_keys(
+        &self,
+        owner: Option<UserId>,
+        page: PageRequest,
+    ) -> Result<Page<ApiKey>, Error>;
+
+    /// [`Error::NotFound`] where the owner has no such key.
+    async fn revoke_key(
+        &self,
+        owner: UserId,
+        id: KeyId,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
+
+    /// Records when a key was last used, if it still exists.
+    async fn record_key_use(&self, id: KeyId, at: Timestamp) -> Result<(), Error>;
 }
 
 #[cfg(test)]

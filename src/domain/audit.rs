@@ -1,63 +1,11 @@
 //! The audit: what happened to accounts, sessions and keys, by whom, from where.
 
-use std::net::IpAddr;
+use async_trait::async_trait;
 
-use uuid::Uuid;
-
-use super::{Credential, Email, LoginName, Role, Search, Timestamp, UserId, UserRef};
-
-/// A request's number, by which the log, the audit and an answer speak of the same one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestId(Uuid);
-
-uuid_id!(RequestId);
-
-/// Who does something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// Somebody who has not proved to be anyone.
-    Anonymous,
-    /// The owner of an account.
-    User(UserId),
-    /// Somebody at the command line of the machine.
-    CommandLine,
-    /// The service itself, as its settings say.
-    Service,
-}
-
-/// How an account's owner proved to be that, and as what they were let in. Between then and the
-/// write either may have ended, so whoever writes asks once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Proof {
-    /// The session or key.
-    pub credential: Credential,
-    /// The least role that it takes.
-    pub at_least: Role,
-}
-
-/// On whose behalf something is done, from where, and when: what the audit keeps of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestContext {
-    /// Who.
-    pub actor: Actor,
-    /// By what they were let in, where they had to be.
-    pub proof: Option<Proof>,
-    /// From where, where it came over the network.
-    pub address: Option<IpAddr>,
-    /// With what, as the client called itself.
-    pub client: Option<String>,
-    /// In which request.
-    pub request: Option<RequestId>,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl RequestContext {
-    /// Somebody on this machine, who needs neither a network nor a request.
-    pub const fn local(actor: Actor, at: Timestamp) -> Self {
-        Self { actor, proof: None, address: None, client: None, request: None, at }
-    }
-}
+use super::{
+    Email, LoginName, Page, PageRequest, RequestContext, Search, Sort, Timestamp, UserId, UserRef,
+};
+use crate::error::Error;
 
 /// What happens to an account, a session or a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,26 +127,36 @@ pub struct AuditEntry {
     pub request_id: Option<String>,
 }
 
-/// Which entries are asked for.
+/// Which entries a list holds, and in which order.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    /// Those of which this account is the actor or the target.
-    pub account: Option<UserRef>,
-    /// Those of this action.
+    /// The actor or the target is this user.
+    pub user: Option<UserRef>,
     pub action: Option<Action>,
-    /// Those of this moment and later.
+    /// At this moment or later.
     pub since: Option<Timestamp>,
-    /// Those in which this is found.
     pub search: Option<Search>,
-    /// Whether the oldest come first; else the latest do.
-    pub oldest_first: bool,
+    /// Latest first by default.
+    pub sort: Option<Sort<AuditSort>>,
 }
 
-/// By what entries are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditSort {
-    /// By their moment.
     At,
 }
 
 named!(AuditSort { At => "at" });
+
+/// The audit that is stored. Other writes add to it in their own transaction.
+#[async_trait]
+pub trait AuditStore {
+    /// Records an attempt that was refused, whoever made it.
+    async fn record_failure(&self, failure: Failure, context: &RequestContext)
+    -> Result<(), Error>;
+
+    async fn list_audit(
+        &self,
+        filter: AuditFilter,
+        page: PageRequest,
+    ) -> Result<Page<AuditEntry>, Error>;
+}

@@ -8,32 +8,36 @@ use super::date::{end_of, parse_date};
 pub struct Deadline(Timestamp);
 
 impl Deadline {
-    /// Reads a date, which must be today or later in UTC.
+    /// Reads a date, of which the last moment in UTC counts.
     ///
     /// Accepted are `2026-12-31`, `12/31/2026`, `12/31/26`, `Dec 31 2026`, `December 31, 2026`,
     /// `31 Dec 2026`, and an RFC 3339 time, whose date as it is written counts.
-    pub fn parse(text: &str, now: Timestamp) -> Result<Self, String> {
-        let date = parse_date(text)?;
-        let today = now.to_utc().date();
-        if date < today {
-            return Err(format!(
-                "{date} is in the past; the deadline must be today ({today}, UTC) or later"
-            ));
-        }
-        Ok(Self(end_of(date)))
+    pub fn parse(text: &str) -> Result<Self, String> {
+        parse_date(text).map(|date| Self(end_of(date)))
     }
 
-    /// Reads a date, of which the last moment in UTC counts, or an RFC 3339 time, of which the time of
-    /// day counts as well. It must not be in the past.
-    pub fn parse_moment(text: &str, now: Timestamp) -> Result<Self, String> {
-        let moment = Timestamp::parse_end(text)?;
-        if moment < now {
-            return Err(format!(
-                "'{text}' is in the past; the deadline must be now ({}) or later",
-                now.to_iso_8601()
-            ));
+    /// Reads a date, of which the last moment in UTC counts, or an RFC 3339 time, of which the time
+    /// of day counts as well.
+    pub fn parse_moment(text: &str) -> Result<Self, String> {
+        Timestamp::parse_end(text).map(Self)
+    }
+
+    /// Whether the date in UTC is today or later. For a new deadline, or one that changes.
+    pub fn check_date_not_past(self, now: Timestamp) -> Result<(), String> {
+        let (date, today) = (self.0.to_utc().date(), now.to_utc().date());
+        if date >= today {
+            return Ok(());
         }
-        Ok(Self(moment))
+        Err(format!("{date} is in the past; the deadline must be today ({today}, UTC) or later"))
+    }
+
+    /// Whether the moment is now or later. For a new deadline, or one that changes.
+    pub fn check_not_past(self, now: Timestamp) -> Result<(), String> {
+        if self.0 >= now {
+            return Ok(());
+        }
+        let (moment, now) = (self.0.to_iso_8601(), now.to_iso_8601());
+        Err(format!("{moment} is in the past; the deadline must be now ({now}) or later"))
     }
 
     /// A deadline that was stored earlier, and may have passed since.
@@ -72,14 +76,15 @@ mod tests {
             "2026-12-31T23:30:00-08:00",
             "dec 31 2026",
         ] {
-            let deadline = Deadline::parse(text, NOW).unwrap_or_else(|why| panic!("{text}: {why}"));
+            let deadline = Deadline::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
             assert_eq!(deadline.timestamp().to_iso_8601(), "2026-12-31T23:59:59+00:00", "{text}");
         }
     }
 
     #[test]
     fn today_is_accepted_and_passes_with_its_last_millisecond() {
-        let today = Deadline::parse("2026-11-21", NOW).unwrap();
+        let today = Deadline::parse("2026-11-21").unwrap();
+        assert_eq!(today.check_date_not_past(NOW), Ok(()));
         assert!(!today.has_passed(NOW));
         assert!(!today.has_passed(today.timestamp()));
         assert!(today.has_passed(Timestamp::from_millis(today.timestamp().as_millis() + 1)));
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn yesterday_is_refused_by_name() {
-        let why = Deadline::parse("11/20/2026", NOW).unwrap_err();
+        let why = Deadline::parse("11/20/2026").unwrap().check_date_not_past(NOW).unwrap_err();
         assert_eq!(
             why,
             "2026-11-20 is in the past; the deadline must be today (2026-11-21, UTC) or later"
@@ -97,13 +102,14 @@ mod tests {
     #[test]
     fn a_moment_is_the_end_of_a_day_or_a_time_of_day() {
         let moment = |text: &str| {
-            Deadline::parse_moment(text, NOW).map(|deadline| deadline.timestamp().to_iso_8601())
+            let deadline = Deadline::parse_moment(text)?;
+            deadline.check_not_past(NOW).map(|()| deadline.timestamp().to_iso_8601())
         };
         assert_eq!(moment("Nov 21 2026").as_deref(), Ok("2026-11-21T23:59:59+00:00"));
         assert_eq!(moment("2026-11-21T13:00:00+01:00").as_deref(), Ok("2026-11-21T12:00:00+00:00"));
         assert_eq!(
             moment("2026-11-21T11:59:59Z").unwrap_err(),
-            "'2026-11-21T11:59:59Z' is in the past; the deadline must be now (2026-11-21T12:00:00+00:00) or later"
+            "2026-11-21T11:59:59+00:00 is in the past; the deadline must be now (2026-11-21T12:00:00+00:00) or later"
         );
         for text in ["2026-11-20", "soon", "", "9999-12-31T23:59:59-08:00"] {
             assert!(moment(text).is_err(), "{text}");
@@ -128,13 +134,13 @@ mod tests {
             "9999999999-12-31",
             "+12345-01-01",
         ] {
-            assert!(Deadline::parse(text, NOW).is_err(), "{text}");
+            assert!(Deadline::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_leap_day_is_a_day_in_leap_years_only() {
-        assert!(Deadline::parse("2028-02-29", NOW).is_ok());
-        assert!(Deadline::parse("2027-02-29", NOW).is_err());
+        assert!(Deadline::parse("2028-02-29").is_ok());
+        assert!(Deadline::parse("2027-02-29").is_err());
     }
 }

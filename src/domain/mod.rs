@@ -1,103 +1,14 @@
 //! What things are: types that cannot hold a wrong value, how they are read from text,
 //! and decisions that need nothing but their arguments.
 
-/// What the types have in common that hold a text which was checked when it was read.
-macro_rules! checked_text {
-    ($name:ident) => {
-        impl $name {
-            /// A value that was checked before it was stored.
-            pub fn from_stored(text: String) -> Self {
-                Self(text)
-            }
-
-            /// As it was typed.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-
-            /// As it was typed, without a copy.
-            pub fn into_string(self) -> String {
-                self.0
-            }
-        }
-    };
-}
-
-/// What the types have in common whose values have names, on the wire and in the store.
-macro_rules! named {
-    ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
-        impl $type {
-            /// Every value, in the order of declaration.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The value's name on the wire and in the store.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name),+
-                }
-            }
-
-            /// The value of that name.
-            pub fn from_name(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == text)
-            }
-
-            /// Reads a name. The error echoes what was given and says what is allowed.
-            pub fn parse(text: &str) -> Result<Self, String> {
-                const NAMES: &[&str] = &[$($name),+];
-                Self::from_name(text).ok_or_else(|| format!("'{text}' must be one of {}", NAMES.join(", ")))
-            }
-        }
-
-        impl $crate::domain::Named for $type {
-            const ALL: &'static [Self] = $type::ALL;
-
-            fn name(self) -> &'static str {
-                self.as_str()
-            }
-        }
-    };
-}
-
-/// A type whose values have names, on the wire and in the store.
-pub trait Named: Copy + 'static {
-    /// Every value, in the order of declaration.
-    const ALL: &'static [Self];
-
-    /// The value's name.
-    fn name(self) -> &'static str;
-}
-
-/// What the types have in common that are random UUIDs (RFC 9562 section 5.4).
-macro_rules! uuid_id {
-    ($type:ident) => {
-        impl $type {
-            /// A new one, which nothing else has.
-            pub fn generate() -> Self {
-                Self(uuid::Uuid::new_v4())
-            }
-
-            /// Reads a UUID in its usual form, with hyphens. (Without them it could be a username.)
-            pub fn parse(text: &str) -> Option<Self> {
-                uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36).map(Self)
-            }
-
-            /// Writes the id, hyphenated and in lower case, where it needs no allocation.
-            pub fn encode(self, buffer: &mut [u8; 36]) -> &str {
-                self.0.hyphenated().encode_lower(buffer)
-            }
-        }
-
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
+#[macro_use]
+mod macros;
 
 mod api_key;
 mod audit;
+mod authority;
+mod context;
+mod credential;
 mod date;
 mod deadline;
 mod network;
@@ -105,6 +16,7 @@ mod origin;
 mod page;
 mod password;
 mod public_url;
+mod role;
 mod secret;
 mod session;
 mod sort;
@@ -113,38 +25,43 @@ mod template;
 mod text;
 mod timestamp;
 mod user;
+mod user_name;
 mod version;
 mod widget;
 
-pub use api_key::{ApiKey, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey};
-pub use audit::{
-    Action, Actor, AuditEntry, AuditFilter, AuditSort, Failure, Proof, RequestContext, RequestId,
-    Target,
-};
+pub use api_key::{ApiKey, ApiKeyStore, KeyAuthority, KeyName, NewApiKey};
+pub use audit::{Action, AuditEntry, AuditFilter, AuditSort, AuditStore, Failure, Target};
+pub use authority::Authority;
+pub use context::{Actor, RequestContext, RequestId};
+pub use credential::{Credential, KeyId, KeyScope, SessionId};
 pub use deadline::Deadline;
+pub use macros::Named;
 pub use network::{Network, TrustedProxies};
 pub use origin::AllowedOrigins;
 pub use page::{PAGE_SIZES, Page, PageRequest};
 pub use password::{MAX_PASSWORD_CHARS, NewPassword, Password, PasswordHash, PasswordPolicy};
 pub use public_url::PublicUrl;
+pub use role::Role;
 pub use secret::{Secret, SecretHash};
-pub use session::{Credential, NewSession, Session, SessionId};
+pub use session::{NewSession, Session, SessionStore};
 pub use sort::{Search, Sort};
 pub use task::{
-    Description, NewTask, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Title,
-    Viewer, check_move,
+    Description, NewTask, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, TaskStore,
+    Title, check_move, sees_only,
 };
 pub use template::{
-    NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName, TemplateSort,
+    NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName,
+    TemplateSort, TemplateStore,
 };
 pub use text::turns_direction;
 pub use timestamp::Timestamp;
 pub use user::{
-    Authority, Email, LoginName, NewUser, RegistrationPolicy, Role, Status, StoredCredentials,
-    User, UserChange, UserFilter, UserId, UserRef, UserSort, UserSummary, Username,
-    check_administrator_remains, check_no_administrator,
+    NewUser, RegistrationPolicy, Status, StoredCredentials, User, UserChange, UserFilter, UserSort,
+    UserStore, check_administrator_remains, check_no_administrator,
 };
+pub use user_name::{Email, LoginName, UserId, UserRef, UserSummary, Username};
 pub use version::{Precondition, Version, Versions};
 pub use widget::{
-    InfoUrl, NewWidget, Put, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort,
+    InfoUrl, NewWidget, Upsert, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort,
+    WidgetStore,
 };

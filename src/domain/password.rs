@@ -110,7 +110,7 @@ pub struct PasswordHash(String);
 
 impl PasswordHash {
     /// Wraps a PHC string.
-    pub fn from_phc(text: String) -> Self {
+    pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
@@ -180,7 +180,7 @@ mod tests {
         let password = judge("correct horse battery staple").unwrap();
         assert_eq!(format!("{password:?}"), "NewPassword(Password(..))");
         assert_eq!(
-            format!("{:?}", PasswordHash::from_phc("$argon2id$x".into())),
+            format!("{:?}", PasswordHash::from_stored("$argon2id$x".into())),
             "PasswordHash(..)"
         );
     }

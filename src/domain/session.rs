@@ -2,46 +2,10 @@
 
 use std::net::IpAddr;
 
-use uuid::Uuid;
+use async_trait::async_trait;
 
-use super::{KeyId, KeyScope, Timestamp, UserId};
-
-/// A session's name, which is the `jti` of its access token: a random UUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SessionId(Uuid);
-
-uuid_id!(SessionId);
-
-/// By what somebody proved who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Credential {
-    /// The access token of a session.
-    Session {
-        /// Which.
-        id: SessionId,
-        /// When the token expires.
-        expires_at: Timestamp,
-    },
-    /// An API key.
-    Key {
-        /// Which.
-        id: KeyId,
-        /// What it may be used for.
-        scope: KeyScope,
-        /// The last moment at which it is good, if it expires.
-        expires_at: Option<Timestamp>,
-    },
-}
-
-impl std::fmt::Display for Credential {
-    /// What it is, and its id.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Session { id, .. } => write!(f, "session {id}"),
-            Self::Key { id, .. } => write!(f, "key {id}"),
-        }
-    }
-}
+use super::{Action, Authority, Page, PageRequest, RequestContext, SessionId, Timestamp, UserId};
+use crate::error::Error;
 
 /// A session to be started.
 #[derive(Clone, Debug)]
@@ -67,4 +31,46 @@ pub struct Session {
     pub address: Option<IpAddr>,
     /// With what, as the client called itself.
     pub client: Option<String>,
+}
+
+/// The sessions that are stored.
+#[async_trait]
+pub trait SessionStore {
+    /// The authority of the bearer of a session's token; `None` where the session has ended, is
+    /// another user's, or the user is not active. Does not look at when the token expires.
+    async fn find_session_authority(
+        &self,
+        subject: UserId,
+        id: SessionId,
+    ) -> Result<Option<Authority>, Error>;
+
+    /// Starts a session. Where the user has the most sessions that they may have, the oldest ends.
+    /// [`Error::WrongCredentials`] where the user is not active, or where their sessions were ended
+    /// since `epoch` was read.
+    async fn start_session(
+        &self,
+        new: NewSession,
+        epoch: i64,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
+
+    /// A user's sessions that have not expired by `now`, oldest first.
+    async fn list_sessions(
+        &self,
+        user: UserId,
+        page: PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<Session>, Error>;
+
+    /// Ends one of the user's own sessions. `action` is what the audit notes.
+    async fn end_session(
+        &self,
+        user: UserId,
+        id: SessionId,
+        action: Action,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
+
+    /// Ends all sessions of a user, by the user or an administrator, and counts them.
+    async fn end_sessions(&self, user: UserId, context: &RequestContext) -> Result<usize, Error>;
 }

@@ -8,16 +8,15 @@ pub struct Sort<K> {
     /// By what.
     pub key: K,
     /// Whether the greatest comes first.
-    pub is_descending: bool,
+    pub descending: bool,
 }
 
 impl<K: Named> Sort<K> {
     /// Reads a name, with a `-` before it for the greatest first.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (name, is_descending) =
-            text.strip_prefix('-').map_or((text, false), |name| (name, true));
+        let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
         let key = K::ALL.iter().copied().find(|key| key.name() == name);
-        key.map(|key| Self { key, is_descending }).ok_or_else(|| {
+        key.map(|key| Self { key, descending }).ok_or_else(|| {
             format!("'{text}' must be one of {}", Self::names().collect::<Vec<_>>().join(", "))
         })
     }
@@ -52,8 +51,8 @@ mod tests {
 
     #[test]
     fn an_order_is_a_name_and_a_minus_turns_it_round() {
-        assert_eq!(Sort::parse("admin"), Ok(Sort { key: Role::Admin, is_descending: false }));
-        assert_eq!(Sort::parse("-admin"), Ok(Sort { key: Role::Admin, is_descending: true }));
+        assert_eq!(Sort::parse("admin"), Ok(Sort { key: Role::Admin, descending: false }));
+        assert_eq!(Sort::parse("-admin"), Ok(Sort { key: Role::Admin, descending: true }));
         for text in ["", "-", "--admin", "admins", "-root"] {
             let why = Sort::<Role>::parse(text).unwrap_err();
             assert_eq!(

@@ -1,9 +1,13 @@
 //! Tasks: what managers hand out and the assignee moves on.
 
+use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::text::check_line;
-use super::{Authority, Deadline, Search, Sort, Timestamp, UserId, UserRef, UserSummary, Version};
+use super::{
+    Authority, Deadline, Page, PageRequest, Precondition, RequestContext, Role, Search, Sort,
+    Timestamp, UserId, UserRef, UserSummary, Version,
+};
 use crate::error::Error;
 
 /// A task's name to the world: a random UUID.
@@ -58,51 +62,19 @@ pub enum TaskStatus {
 
 named!(TaskStatus { Pending => "pending", InProgress => "in_progress", Done => "done", Cancelled => "cancelled" });
 
-/// Who looks at tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Viewer {
-    /// A manager or an administrator, who sees and changes all.
-    Manager(UserId),
-    /// Somebody else, who sees what is assigned to them, and moves it on.
-    Assignee(UserId),
+/// The assignee whose tasks alone a reader sees; `None` where they see all, as managers do.
+pub fn sees_only(reader: Authority) -> Option<UserId> {
+    (!reader.role.is_manager()).then_some(reader.user)
 }
 
-impl Viewer {
-    /// Somebody as what they may do at this moment.
-    pub fn of(authority: Authority) -> Self {
-        if authority.role.is_manager() {
-            Self::Manager(authority.user)
-        } else {
-            Self::Assignee(authority.user)
-        }
-    }
-
-    /// Whose tasks alone they see; `None` where they see all.
-    pub fn sees_only(self) -> Option<UserId> {
-        match self {
-            Self::Manager(_) => None,
-            Self::Assignee(account) => Some(account),
-        }
-    }
-
-    /// Their account.
-    pub fn account(self) -> UserId {
-        match self {
-            Self::Manager(account) | Self::Assignee(account) => account,
-        }
-    }
-}
-
-/// Whether somebody who sees a task may move it from one status to another; [`Error::Conflict`]
-/// where not. Managers and administrators may always. The same status again is no move.
-pub fn check_move(from: TaskStatus, to: TaskStatus, viewer: Viewer) -> Result<(), Error> {
+/// Whether somebody of this role who sees a task may move it from one status to another;
+/// [`Error::Conflict`] where not. Managers may always. The same status again is no move.
+pub fn check_move(from: TaskStatus, to: TaskStatus, role: Role) -> Result<(), Error> {
     use TaskStatus::{Done, InProgress, Pending};
-    let is_allowed = match (viewer, from, to) {
-        (Viewer::Manager(_), _, _)
-        | (_, Pending, InProgress | Done)
-        | (_, InProgress, Pending | Done)
-        | (_, Done, InProgress) => true,
-        (Viewer::Assignee(_), _, _) => from == to,
+    let is_allowed = match (from, to) {
+        _ if role.is_manager() => true,
+        (Pending, InProgress | Done) | (InProgress, Pending | Done) | (Done, InProgress) => true,
+        _ => from == to,
     };
     if is_allowed {
         return Ok(());
@@ -146,17 +118,15 @@ pub struct TaskChange {
 }
 
 impl TaskChange {
-    /// [`Error::Forbidden`] where it is more than somebody who sees the task may change.
-    pub fn check_fields(&self, viewer: Viewer) -> Result<(), Error> {
+    /// [`Error::Forbidden`] where it is more than somebody of this role who sees the task may change.
+    pub fn check_fields(&self, role: Role) -> Result<(), Error> {
         let Self { title, description, status: _, deadline, assignee } = self;
         let is_status_alone =
             title.is_none() && description.is_none() && deadline.is_none() && assignee.is_none();
-        match viewer {
-            Viewer::Assignee(_) if !is_status_alone => {
-                Err(Error::Forbidden("The assignee may change the status alone".to_owned()))
-            }
-            Viewer::Manager(_) | Viewer::Assignee(_) => Ok(()),
+        if is_status_alone || role.is_manager() {
+            return Ok(());
         }
+        Err(Error::Forbidden("The assignee may change the status alone".to_owned()))
     }
 }
 
@@ -205,31 +175,67 @@ pub enum TaskSort {
 
 named!(TaskSort { CreatedAt => "created_at", Deadline => "deadline", UpdatedAt => "updated_at" });
 
-/// Which tasks are asked for, and in which order.
+/// Which tasks a list holds, and in which order.
 #[derive(Clone, Debug, Default)]
 pub struct TaskFilter {
-    /// Those that are assigned to whoever asks; those that are not, where it is false.
-    pub is_mine: Option<bool>,
-    /// Those of this status.
+    /// Whether they are assigned to the reader.
+    pub mine: Option<bool>,
     pub status: Option<TaskStatus>,
-    /// Those that are assigned to this account, which may have been deleted since if it is named by its id.
+    /// Assigned to this user. By the id, it may have been deleted since.
     pub assignee: Option<UserRef>,
-    /// Those whose deadline is before this moment.
+    /// Due before this moment.
     pub deadline_before: Option<Timestamp>,
-    /// Those whose deadline is at this moment or after it.
+    /// Due at this moment or later.
     pub deadline_after: Option<Timestamp>,
-    /// Those whose deadline has passed and that are neither done nor cancelled; all others, where it is false.
-    pub is_overdue: Option<bool>,
-    /// Those in whose title and description this is found.
+    /// Whether the deadline has passed of a task that is neither done nor cancelled.
+    pub overdue: Option<bool>,
     pub search: Option<Search>,
-    /// In which order; else in that of creation.
+    /// In the order of creation by default.
     pub sort: Option<Sort<TaskSort>>,
+}
+
+/// The tasks that are stored. Managers see and write all; the assignee sees a task, and moves it
+/// on. A change that changes nothing keeps the version; a deadline is judged only where it changes.
+#[async_trait]
+pub trait TaskStore {
+    /// [`Error::Invalid`] where the assignee does not exist, [`Error::NotFound`] where the creator
+    /// does not.
+    async fn create_task(&self, new: NewTask, context: &RequestContext) -> Result<Task, Error>;
+
+    /// [`Error::NotFound`] where there is none that the reader sees.
+    async fn get_task(&self, id: TaskId, reader: Authority) -> Result<Task, Error>;
+
+    /// The tasks that the reader sees. What is overdue is so at `now`.
+    async fn list_tasks(
+        &self,
+        reader: Authority,
+        filter: TaskFilter,
+        page: PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<Task>, Error>;
+
+    /// [`Error::NotFound`] where there is none that the user sees, [`Error::Forbidden`] where the
+    /// assignee may not change that, [`Error::Conflict`] where the assignee may not move it to that
+    /// status, [`Error::Invalid`] where the new assignee does not exist.
+    async fn update_task(
+        &self,
+        id: TaskId,
+        change: TaskChange,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<Task, Error>;
+
+    async fn delete_task(
+        &self,
+        id: TaskId,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Role;
 
     #[test]
     fn a_title_is_a_line_and_a_description_is_a_text() {
@@ -251,7 +257,6 @@ mod tests {
     #[test]
     fn the_assignee_moves_a_task_on_and_back_and_managers_move_it_anywhere() {
         use TaskStatus::{Cancelled, Done, InProgress, Pending};
-        let id = UserId::generate();
         let allowed = [
             (Pending, InProgress),
             (Pending, Done),
@@ -263,20 +268,19 @@ mod tests {
             for to in TaskStatus::ALL.iter().copied() {
                 let expected = from == to || allowed.contains(&(from, to));
                 assert_eq!(
-                    check_move(from, to, Viewer::Assignee(id)).is_ok(),
+                    check_move(from, to, Role::Employee).is_ok(),
                     expected,
                     "{from:?} {to:?}"
                 );
-                assert!(check_move(from, to, Viewer::Manager(id)).is_ok(), "{from:?} {to:?}");
+                assert!(check_move(from, to, Role::Manager).is_ok(), "{from:?} {to:?}");
             }
         }
-        let why = check_move(Done, Cancelled, Viewer::Assignee(id)).unwrap_err().to_string();
+        let why = check_move(Done, Cancelled, Role::Employee).unwrap_err().to_string();
         assert_eq!(why, "The assignee cannot move a task from done to cancelled.");
     }
 
     #[test]
     fn the_assignee_changes_nothing_but_the_status() {
-        let id = UserId::generate();
         let status = || TaskChange { status: Some(TaskStatus::Done), ..TaskChange::default() };
         let more = [
             TaskChange { title: Some(Title::parse("a").unwrap()), ..status() },
@@ -284,22 +288,21 @@ mod tests {
             TaskChange { deadline: Some(None), ..status() },
             TaskChange { assignee: Some(None), ..status() },
         ];
-        assert!(status().check_fields(Viewer::Assignee(id)).is_ok());
+        assert!(status().check_fields(Role::Employee).is_ok());
         for change in more {
-            let why = change.check_fields(Viewer::Assignee(id)).unwrap_err();
+            let why = change.check_fields(Role::Employee).unwrap_err();
             assert!(matches!(why, Error::Forbidden(_)), "{why:?}");
-            assert!(change.check_fields(Viewer::Manager(id)).is_ok());
+            assert!(change.check_fields(Role::Manager).is_ok());
         }
     }
 
     #[test]
     fn managers_and_administrators_see_all_and_others_what_is_theirs() {
         let user = UserId::generate();
-        let sees_only = |role| Viewer::of(Authority { user, role }).sees_only();
+        let only = |role| sees_only(Authority { user, role });
         assert_eq!(
-            [Role::Employee, Role::Manager, Role::Admin].map(sees_only),
+            [Role::Employee, Role::Manager, Role::Admin].map(only),
             [Some(user), None, None]
         );
-        assert_eq!(Viewer::of(Authority { user, role: Role::Admin }).account(), user);
     }
 }

@@ -1,7 +1,12 @@
 //! Templates: texts that nobody but their owner sees.
 
+use async_trait::async_trait;
+
 use super::text::check_line;
-use super::{Search, Sort, Timestamp, UserId, Version};
+use super::{
+    Page, PageRequest, Precondition, RequestContext, Search, Sort, Timestamp, UserId, Version,
+};
+use crate::error::Error;
 
 /// What its owner calls a template, which is also its address: 1 to 100 characters, none of them a
 /// control character, no blank at either end, and not `.` or `..`.
@@ -105,20 +110,52 @@ pub enum TemplateSort {
 
 named!(TemplateSort { Name => "name", CreatedAt => "created_at", UpdatedAt => "updated_at" });
 
-/// Which templates of an account are listed, and in which order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which templates a list holds, and in which order.
+#[derive(Clone, Debug, Default)]
 pub struct TemplateFilter {
-    /// Those in whose name and body all of this is found.
     pub search: Option<Search>,
-    /// In this order.
-    pub sort: Sort<TemplateSort>,
+    /// In the order of creation by default.
+    pub sort: Option<Sort<TemplateSort>>,
 }
 
-/// All, in the order of creation.
-impl Default for TemplateFilter {
-    fn default() -> Self {
-        Self { search: None, sort: Sort { key: TemplateSort::CreatedAt, is_descending: false } }
-    }
+/// The templates that are stored. Only their owner reads and writes them; for everybody else they
+/// do not exist. A change that changes nothing keeps the version.
+#[async_trait]
+pub trait TemplateStore {
+    /// [`Error::Conflict`] where the owner has one of that name, or as many as a user may have,
+    /// [`Error::NotFound`] where the owner does not exist.
+    async fn create_template(
+        &self,
+        new: NewTemplate,
+        context: &RequestContext,
+    ) -> Result<Template, Error>;
+
+    async fn get_template(&self, owner: UserId, name: &TemplateName) -> Result<Template, Error>;
+
+    async fn list_templates(
+        &self,
+        owner: UserId,
+        filter: TemplateFilter,
+        page: PageRequest,
+    ) -> Result<Page<Template>, Error>;
+
+    /// [`Error::Conflict`] where the owner has another one of the new name.
+    async fn update_template(
+        &self,
+        owner: UserId,
+        name: &TemplateName,
+        change: TemplateChange,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<Template, Error>;
+
+    async fn delete_template(
+        &self,
+        owner: UserId,
+        name: &TemplateName,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
 }
 
 #[cfg(test)]
@@ -170,10 +207,5 @@ mod tests {
         assert_eq!(TemplateBody::parse(""), Err("is required".to_owned()));
         let why = TemplateBody::parse(&format!("{}a", "ä".repeat(32 * 1024))).unwrap_err();
         assert_eq!(why, "has 65537 bytes in UTF-8; it may have at most 65536");
-    }
-
-    #[test]
-    fn templates_come_in_the_order_of_creation_unless_another_is_asked_for() {
-        assert_eq!(TemplateFilter::default().sort, Sort::parse("created_at").unwrap());
     }
 }

@@ -1,54 +1,12 @@
 //! Accounts: who may log in, and as what.
 
-use std::fmt;
+use async_trait::async_trait;
 
-use uuid::Uuid;
-use validator::ValidateEmail;
-
-use super::{PasswordHash, Search, Timestamp, Version};
+use super::{
+    Email, Network, NewSession, Page, PageRequest, PasswordHash, Precondition, RequestContext,
+    Role, Search, SecretHash, SessionId, Sort, Timestamp, UserId, UserRef, Username, Version,
+};
 use crate::error::Error;
-
-/// The name by which everyone outside the store knows an account: a random UUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UserId(Uuid);
-
-uuid_id!(UserId);
-
-/// What an account may do: each role what those before it may, and more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Reads what is shared, and works on what is their own.
-    Employee,
-    /// Hands out tasks as well.
-    Manager,
-    /// Changes everything that is shared.
-    Admin,
-}
-
-named!(Role { Employee => "employee", Manager => "manager", Admin => "admin" });
-
-impl Role {
-    /// Whether the role is that of an administrator.
-    pub fn is_admin(self) -> bool {
-        self == Self::Admin
-    }
-
-    /// Whether the role hands out tasks: that of a manager, or of an administrator.
-    pub fn is_manager(self) -> bool {
-        self >= Self::Manager
-    }
-
-    /// [`Error::Forbidden`] where something takes more than this role.
-    pub fn require(self, at_least: Self) -> Result<(), Error> {
-        if self >= at_least {
-            return Ok(());
-        }
-        Err(Error::Forbidden(match at_least {
-            Self::Admin => "You are not an administrator".to_owned(),
-            Self::Manager | Self::Employee => "You are not a manager".to_owned(),
-        }))
-    }
-}
 
 /// Who may register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,91 +46,6 @@ impl Status {
     }
 }
 
-/// An e-mail address as it was typed.
-///
-/// What is accepted is what browsers accept in `<input type="email">` (WHATWG HTML, "valid e-mail
-/// address"), in ASCII and at most 254 characters (RFC 5321 section 4.5.3.1.3 less the brackets).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Email(String);
-
-checked_text!(Email);
-
-impl Email {
-    /// Reads an address. The error echoes what was given.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if text.is_ascii() && text.len() <= 254 && !text.contains('[') && text.validate_email() {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!("{text} is not a valid email"))
-        }
-    }
-
-    /// Whether the domain has a dot, as those on the internet have. What has none may be a password.
-    pub fn has_dotted_domain(&self) -> bool {
-        self.0.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'))
-    }
-
-    /// The form by which two addresses are the same one: letter case does not count.
-    pub fn folded(&self) -> String {
-        self.0.to_ascii_lowercase()
-    }
-}
-
-impl fmt::Display for Email {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A name to log in with instead of the e-mail address, shown as it was typed:
-/// 3 to 32 of `a-z A-Z 0-9 . - _`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Username(String);
-
-checked_text!(Username);
-
-impl Username {
-    /// Reads a username. The error echoes what was given.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-        if !text.bytes().all(allowed) {
-            return Err(format!(
-                "'{text}' contains one or more invalid characters. \
-                 A username must contain only letters, numbers, dot, hyphen and underscore characters."
-            ));
-        }
-        if !(3..=32).contains(&text.len()) {
-            return Err(format!("'{text}' must have 3 to 32 characters"));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The form by which two usernames are the same one: letter case does not count.
-    pub fn folded(&self) -> String {
-        self.0.to_ascii_lowercase()
-    }
-}
-
-/// By what an account is named when somebody logs in.
-#[derive(Clone, Debug)]
-pub enum LoginName {
-    /// By its e-mail address.
-    Email(Email),
-    /// By its username.
-    Username(Username),
-}
-
-impl LoginName {
-    /// Reads an e-mail address or a username, which never look like each other.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let email = || Email::parse(text).ok().map(Self::Email);
-        let username = || Username::parse(text).ok().map(Self::Username);
-        email()
-            .or_else(username)
-            .ok_or_else(|| format!("'{text}' is neither an e-mail address nor a username"))
-    }
-}
-
 /// An account to be made. The password is hashed already: the store never sees it.
 #[derive(Clone, Debug)]
 pub struct NewUser {
@@ -188,34 +61,6 @@ pub struct NewUser {
     pub status: Status,
     /// The password's hash.
     pub password_hash: PasswordHash,
-}
-
-/// By what an account is named by somebody who means one that may exist.
-#[derive(Clone, Debug)]
-pub enum UserRef {
-    /// By one of the names to log in with.
-    LoginName(LoginName),
-    /// By its public id.
-    Id(UserId),
-}
-
-impl UserRef {
-    /// Reads a public id, an e-mail address or a username, which never look like each other.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let id = UserId::parse(text).map(Self::Id);
-        id.or_else(|| LoginName::parse(text).ok().map(Self::LoginName)).ok_or_else(|| {
-            format!("'{text}' is not an account's e-mail address, username or public id")
-        })
-    }
-
-    /// The form by which two names are the same one.
-    pub fn folded(&self) -> String {
-        match self {
-            Self::Id(id) => id.to_string(),
-            Self::LoginName(LoginName::Email(email)) => email.folded(),
-            Self::LoginName(LoginName::Username(username)) => username.folded(),
-        }
-    }
 }
 
 /// An account as it is stored, without its password.
@@ -248,17 +93,6 @@ impl User {
     }
 }
 
-/// An account as others see it in what it made, or what is to be done by it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserSummary {
-    /// The account's e-mail address.
-    pub email: Email,
-    /// The account's id.
-    pub public_id: UserId,
-    /// Whether the account has been deleted since.
-    pub is_deleted: bool,
-}
-
 /// An account with what is needed to check a password.
 #[derive(Clone, Debug)]
 pub struct StoredCredentials {
@@ -270,21 +104,14 @@ pub struct StoredCredentials {
     pub knows_network: bool,
 }
 
-/// What the store knows, at this moment, of the account that a request is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Authority {
-    /// The account, which is active.
-    pub user: UserId,
-    /// Its role now, whatever a token claims.
-    pub role: Role,
-}
-
-/// What an administrator changes about an account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What changes about a user; what is `None` stays. Users change their own username,
+/// administrators change everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserChange {
-    /// Another status. Any but active ends the account's sessions.
+    pub username: Option<Username>,
+    /// Any but active ends the user's sessions.
     pub status: Option<Status>,
-    /// Another role, which holds from the next request.
+    /// Holds from the next request.
     pub role: Option<Role>,
 }
 
@@ -297,17 +124,14 @@ pub enum UserSort {
 
 named!(UserSort { RegisteredOn => "registered_on" });
 
-/// Which accounts are asked for.
+/// Which users a list holds, and in which order.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
-    /// Those of this status.
     pub status: Option<Status>,
-    /// Those of this role.
     pub role: Option<Role>,
-    /// Those in whose e-mail address or username this is found.
     pub search: Option<Search>,
-    /// Whether the latest come first; else they are in the order of registration.
-    pub latest_first: bool,
+    /// In the order of registration by default.
+    pub sort: Option<Sort<UserSort>>,
 }
 
 /// Refuses what would leave nobody to administer: an account that was an active administrator's
@@ -337,58 +161,110 @@ pub fn check_no_administrator(exists: bool) -> Result<(), Error> {
     }
 }
 
+/// The users that are stored. A deleted one does not exist, except as the owner of what it made.
+#[async_trait]
+pub trait UserStore {
+    /// Creates a user, and their first session if there is one. Users create themselves,
+    /// administrators others. [`Error::Conflict`] where the e-mail address or the username is taken.
+    async fn create_user(
+        &self,
+        new: NewUser,
+        session: Option<NewSession>,
+        context: &RequestContext,
+    ) -> Result<User, Error>;
+
+    /// Creates the first administrator with a session. [`Error::Conflict`] where there is an active
+    /// administrator, or the e-mail address or the username is taken.
+    async fn create_first_administrator(
+        &self,
+        new: NewUser,
+        session: NewSession,
+        context: &RequestContext,
+    ) -> Result<User, Error>;
+
+    /// What is needed to check a password, and whether the user has logged in from that network.
+    async fn find_credentials(
+        &self,
+        user: &UserRef,
+        network: Option<Network>,
+    ) -> Result<Option<StoredCredentials>, Error>;
+
+    async fn get_user(&self, id: UserId) -> Result<User, Error>;
+
+    async fn get_user_by_name(&self, user: &UserRef) -> Result<User, Error>;
+
+    async fn list_users(&self, filter: UserFilter, page: PageRequest) -> Result<Page<User>, Error>;
+
+    /// Whether there is an active administrator.
+    async fn has_administrator(&self) -> Result<bool, Error>;
+
+    /// Sets the user's own password, and ends all of their sessions but `kept`.
+    async fn set_password(
+        &self,
+        id: UserId,
+        hash: PasswordHash,
+        kept: Option<SessionId>,
+        context: &RequestContext,
+    ) -> Result<User, Error>;
+
+    /// Replaces the hash of an unchanged password. Does nothing where `old` is no longer stored.
+    async fn upgrade_password_hash(
+        &self,
+        id: UserId,
+        old: PasswordHash,
+        new: PasswordHash,
+    ) -> Result<(), Error>;
+
+    /// A status other than active ends the sessions and the reset code. A change that changes
+    /// nothing keeps the version. [`Error::Conflict`] where the username is taken, or no
+    /// administrator would be left.
+    async fn update_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<User, Error>;
+
+    /// Deletes a user, by the user or an administrator, with their sessions, keys, templates and
+    /// reset code, and frees their names. [`Error::Conflict`] where no administrator would be left.
+    async fn delete_user(
+        &self,
+        id: UserId,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
+
+    /// Stores a code that sets a new password once, in the place of an older one. For
+    /// administrators.
+    async fn create_reset_code(
+        &self,
+        id: UserId,
+        code: SecretHash,
+        expires_at: Timestamp,
+        context: &RequestContext,
+    ) -> Result<User, Error>;
+
+    /// `None` where the code is wrong, used or expired.
+    async fn find_user_by_reset_code(
+        &self,
+        code: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<User>, Error>;
+
+    /// Sets a new password with a code, once, and ends all sessions of the user. `None` where the
+    /// code is wrong, used or expired.
+    async fn redeem_reset_code(
+        &self,
+        code: SecretHash,
+        hash: PasswordHash,
+        context: &RequestContext,
+    ) -> Result<Option<User>, Error>;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_that_browsers_accept_are_accepted_as_typed() {
-        for text in ["ann@example.com", "Ann.O'Hara+tag@Mail.Example.co.uk", "a@localhost", "1@2.3"]
-        {
-            assert_eq!(Email::parse(text).unwrap().as_str(), text);
-        }
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused_by_name() {
-        assert_eq!(Email::parse("first last").unwrap_err(), "first last is not a valid email");
-        let long = format!("{}@{}.example", "a".repeat(64), "b.".repeat(95));
-        for text in [
-            "",
-            "ann",
-            "@example.com",
-            "ann@",
-            "ann@@example.com",
-            " ann@example.com",
-            "ann@example.com ",
-            "ann@exa mple.com",
-            "ann@example..com",
-            "ann@-example.com",
-            "änn@example.com",
-            "ann@exämple.com",
-            "ann@[127.0.0.1]",
-            "\"a b\"@example.com",
-            "ann@example.com\n",
-            &long,
-        ] {
-            assert!(Email::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn letter_case_does_not_make_another_account() {
-        assert_eq!(Email::parse("Ann@Example.com").unwrap().folded(), "ann@example.com");
-        assert_eq!(Username::parse("Ann.O").unwrap().folded(), "ann.o");
-    }
-
-    #[test]
-    fn usernames_have_three_to_thirty_two_plain_characters() {
-        assert!(Username::parse("a.b").is_ok());
-        assert!(Username::parse(&"x".repeat(32)).is_ok());
-        for text in ["", "ab", &"x".repeat(33), "a b c", "ann@x", "änn"] {
-            assert!(Username::parse(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn names_of_roles_and_statuses_read_back() {
@@ -401,42 +277,6 @@ mod tests {
             Role::parse("root"),
             Err("'root' must be one of employee, manager, admin".to_owned())
         );
-    }
-
-    #[test]
-    fn each_role_may_what_those_before_it_may() {
-        use Role::{Admin, Employee, Manager};
-        assert_eq!([Employee, Manager, Admin].map(Role::is_manager), [false, true, true]);
-        assert_eq!([Employee, Manager, Admin].map(Role::is_admin), [false, false, true]);
-        let refusals = |role: Role| {
-            let why = |at_least| role.require(at_least).err().map(|error| error.to_string());
-            [Employee, Manager, Admin].map(why)
-        };
-        let (manager, admin) = (
-            Some("You are not a manager".to_owned()),
-            Some("You are not an administrator".to_owned()),
-        );
-        assert_eq!(refusals(Employee), [None, manager, admin.clone()]);
-        assert_eq!(refusals(Manager), [None, None, admin]);
-        assert_eq!(refusals(Admin), [None, None, None]);
-    }
-
-    #[test]
-    fn an_account_is_named_by_id_address_or_username() {
-        let id = UserId::generate();
-        assert!(matches!(UserRef::parse(&id.to_string()), Ok(UserRef::Id(found)) if found == id));
-        assert!(matches!(
-            UserRef::parse("ann@example.com"),
-            Ok(UserRef::LoginName(LoginName::Email(_)))
-        ));
-        assert!(matches!(UserRef::parse("ann.o"), Ok(UserRef::LoginName(LoginName::Username(_)))));
-        // A username may look like an id without its hyphens, and must not be taken for it.
-        assert!(matches!(
-            UserRef::parse(&id.to_string().replace('-', "")),
-            Ok(UserRef::LoginName(LoginName::Username(_)))
-        ));
-        assert!(UserRef::parse("first last").is_err());
-        assert!(UserRef::parse("a@").is_err());
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Widgets: what everyone reads and administrators publish.
 
+use async_trait::async_trait;
 use url::Url;
 
-use super::{Deadline, Search, Sort, Timestamp, UserId, UserRef, UserSummary, Version};
+use super::{
+    Deadline, Page, PageRequest, Precondition, RequestContext, Search, Sort, Timestamp, UserId,
+    UserRef, UserSummary, Version,
+};
+use crate::error::Error;
 
 /// A widget's name, which is also its address: 1 to 100 of `a-z 0-9 - _`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,36 +89,19 @@ pub enum WidgetSort {
 
 named!(WidgetSort { CreatedAt => "created_at", Deadline => "deadline" });
 
-/// Which widgets are asked for, and in which order.
-#[derive(Clone, Debug)]
+/// Which widgets a list holds, and in which order.
+#[derive(Clone, Debug, Default)]
 pub struct WidgetFilter {
-    /// Those of this owner.
     pub owner: Option<UserRef>,
-    /// Those that are due before this moment.
+    /// Due before this moment.
     pub deadline_before: Option<Timestamp>,
-    /// Those that are due at this moment or later.
+    /// Due at this moment or later.
     pub deadline_after: Option<Timestamp>,
-    /// Those whose deadline has passed, or those whose has not.
+    /// Whether the deadline has passed.
     pub overdue: Option<bool>,
-    /// Those in which this is found.
     pub search: Option<Search>,
-    /// In which order.
-    pub sort: Sort<WidgetSort>,
-}
-
-impl Default for WidgetFilter {
-    /// All of them, in the order of creation.
-    fn default() -> Self {
-        let sort = Sort { key: WidgetSort::CreatedAt, is_descending: false };
-        Self {
-            owner: None,
-            deadline_before: None,
-            deadline_after: None,
-            overdue: None,
-            search: None,
-            sort,
-        }
-    }
+    /// In the order of creation by default.
+    pub sort: Option<Sort<WidgetSort>>,
 }
 
 /// What changes about a widget; what is `None` stays.
@@ -157,13 +145,59 @@ pub struct Widget {
     pub owner: UserSummary,
 }
 
-/// What putting something under a name did.
+/// What an upsert did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Put {
-    /// The name was new.
+pub enum Upsert {
     Created,
-    /// What had the name was changed.
+    /// The record existed. It may have been the same already.
     Updated,
+}
+
+/// The widgets that are stored. Administrators write. A change that changes nothing keeps the
+/// version; a deadline is judged only where it changes.
+#[async_trait]
+pub trait WidgetStore {
+    /// [`Error::Conflict`] where the name is taken, [`Error::NotFound`] where the owner does not
+    /// exist.
+    async fn create_widget(
+        &self,
+        new: NewWidget,
+        context: &RequestContext,
+    ) -> Result<Widget, Error>;
+
+    async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error>;
+
+    /// What is overdue is so at `now`.
+    async fn list_widgets(
+        &self,
+        filter: WidgetFilter,
+        page: PageRequest,
+        now: Timestamp,
+    ) -> Result<Page<Widget>, Error>;
+
+    /// Changes the widget of that name, whose owner stays, or creates it.
+    async fn upsert_widget(
+        &self,
+        new: NewWidget,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<(Widget, Upsert), Error>;
+
+    /// [`Error::Conflict`] where the new name is taken.
+    async fn update_widget(
+        &self,
+        name: &WidgetName,
+        change: WidgetChange,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<Widget, Error>;
+
+    async fn delete_widget(
+        &self,
+        name: &WidgetName,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ use super::etag::{UNCHANGED, WithETag};
 use super::fields::Fields;
 use super::guards::{Account, SessionUser};
 use super::users::UserFieldsView;
-use crate::domain::{Password, RequestContext, Timestamp, User, Username};
+use crate::domain::{
+    Password, Precondition, RequestContext, Timestamp, User, UserChange, Username,
+};
 use crate::error::Error;
 
 /// The routes of this file, and their part of the document.
@@ -133,7 +135,9 @@ async fn update_user(
     services: &State<Services>,
 ) -> Result<WithETag<UserView>, Problem> {
     let context = client.on_behalf_of(&account.0);
-    let user = services.store.set_username(account.id(), body.0.username, &context).await?;
+    let change = UserChange { username: Some(body.0.username), ..UserChange::default() };
+    let user =
+        services.store.update_user(account.id(), change, Precondition::default(), &context).await?;
     Ok(UserView::new(&user, account.expires_at(), context.at))
 }
 

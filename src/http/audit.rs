@@ -32,14 +32,7 @@ impl Filter for AuditFilter {
         let since = fields.optional("since", Timestamp::parse_start);
         let search = fields.optional("q", |text| Ok(Search::new(text)));
         let sort = fields.optional("sort", Sort::<AuditSort>::parse);
-        let oldest_first = sort?.is_some_and(|sort| !sort.is_descending);
-        Some(Self {
-            account: account?,
-            action: action?,
-            since: since?,
-            search: search?,
-            oldest_first,
-        })
+        Some(Self { user: account?, action: action?, since: since?, search: search?, sort: sort? })
     }
 
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {

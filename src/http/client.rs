@@ -30,7 +30,7 @@ impl Client {
     pub fn on_behalf_of(self, caller: &Caller) -> RequestContext {
         RequestContext {
             actor: Actor::User(caller.authority.user),
-            proof: Some(caller.proof),
+            credential: Some(caller.credential),
             ..self.0
         }
     }
@@ -46,7 +46,7 @@ pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContex
     let services = Services::of(request)?;
     Ok(request.local_cache(|| RequestContext {
         actor: Actor::Anonymous,
-        proof: None,
+        credential: None,
         address: Some(address(request, &services.trusted_proxies)),
         client: request.headers().get_one("User-Agent").map(harmless),
         request: Some(request_id(request)),

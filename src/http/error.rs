@@ -32,6 +32,15 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The scope of what takes this role.
+    const fn of(role: Role) -> Self {
+        match role {
+            Role::Employee => Self::Account,
+            Role::Manager => Self::Manager,
+            Role::Admin => Self::Administrator,
+        }
+    }
+
     /// The least role that it takes.
     pub const fn role(self) -> Role {
         match self {
@@ -237,6 +246,7 @@ impl From<Error> for Problem {
                 let error = Some(("invalid_token", message.clone()));
                 Self::new(Status::Unauthorized, message).with_challenge(Scope::Account, error)
             }
+            Error::RoleRequired(role) => Self::insufficient(message, Scope::of(role)),
             Error::Forbidden(_) => Self::new(Status::Forbidden, message),
             Error::NotFound(_) => Self::new(Status::NotFound, message),
             Error::Conflict(_) => Self::new(Status::Conflict, message),
@@ -298,4 +308,24 @@ impl<'r> Responder<'r, 'static> for Caught {
 #[catch(default)]
 pub fn catch(status: Status, request: &Request<'_>) -> Caught {
     Caught(request.local_cache(|| Problem::of_status(status)).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_that_is_required_is_a_challenge_wherever_that_is_found_out() {
+        for (role, users) in [(Role::Manager, "manager_users"), (Role::Admin, "admin_users")] {
+            let error = Error::RoleRequired(role);
+            let message = error.to_string();
+            let problem = Problem::from(error);
+            assert_eq!(problem.status(), Status::Forbidden);
+            let challenge = problem.0.challenge.map(|challenge| challenge.to_header("here"));
+            let expected = format!(
+                "Bearer realm=\"{users}@here\", error=\"insufficient_scope\", error_description=\"{message}\""
+            );
+            assert_eq!(challenge, Some(expected));
+        }
+    }
 }

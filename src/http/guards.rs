@@ -61,7 +61,7 @@ impl Account {
 
     /// When what the account was proved with is good no more, if ever.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        match self.0.proof.credential {
+        match self.0.credential {
             Credential::Session { expires_at, .. } => Some(expires_at),
             Credential::Key { expires_at, .. } => expires_at,
         }
@@ -74,7 +74,7 @@ impl Account {
 }
 
 fn session_of(caller: &Caller) -> Option<SessionId> {
-    match caller.proof.credential {
+    match caller.credential {
         Credential::Session { id, .. } => Some(id),
         Credential::Key { .. } => None,
     }
@@ -156,7 +156,7 @@ pub fn reject<T>(request: &Request<'_>, problem: Problem) -> Outcome<T, ()> {
 async fn admit(request: &Request<'_>, scope: Scope) -> Result<Caller, Problem> {
     let caller = identify(request, scope).await?;
     let writes = writes(request);
-    if writes && matches!(caller.proof.credential, Credential::Key { scope: KeyScope::Read, .. }) {
+    if writes && matches!(caller.credential, Credential::Key { scope: KeyScope::Read, .. }) {
         return Err(Problem::insufficient("This API key may only read", scope));
     }
     if writes {
@@ -179,9 +179,7 @@ async fn admit_session(
 
 /// Who is calling, if their role is enough.
 async fn identify(request: &Request<'_>, scope: Scope) -> Result<Caller, Problem> {
-    let mut caller =
-        authenticate(request).await.map_err(|error| Problem::in_scope(error, scope))?;
-    caller.proof.at_least = scope.role();
+    let caller = authenticate(request).await.map_err(|error| Problem::in_scope(error, scope))?;
     let enough = caller.authority.role.require(scope.role());
     enough.map_err(|error| Problem::insufficient(error.to_string(), scope))?;
     Ok(caller)

@@ -86,7 +86,7 @@ async fn list_sessions(
     services: &State<Services>,
 ) -> Result<ListView<SessionView>, Problem> {
     let now = services.clock.now();
-    let page = services.store.list_sessions(account.id(), now, query.page).await?;
+    let page = services.store.list_sessions(account.id(), query.page, now).await?;
     let (current, base) = (account.session(), services.base_path());
     let address = query.address(base, "/auth/sessions");
     Ok(ListView::new(&address, page, now, |session| SessionView::new(session, current, base)))

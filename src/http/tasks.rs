@@ -19,8 +19,8 @@ use super::page::{Filter, LIST, ListQuery, ListView, boolean, one_of, parse_bool
 use super::users::UserSummaryView;
 use super::{API, BasePath, Services};
 use crate::domain::{
-    Deadline, Description as TaskDescription, NewTask, RequestContext, Role, Search, Sort, Task,
-    TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, UserRef, Viewer,
+    Deadline, Description as TaskDescription, NewTask, RequestContext, Search, Sort, Task,
+    TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, UserRef,
 };
 use crate::error::Error;
 
@@ -68,21 +68,21 @@ fn id_in_path(id: &str) -> Result<TaskId, Error> {
 
 impl Filter for TaskFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let is_mine = fields.optional("mine", parse_bool);
+        let mine = fields.optional("mine", parse_bool);
         let status = fields.optional("status", TaskStatus::parse);
         let assignee = fields.optional("assignee", UserRef::parse);
         let deadline_before = fields.optional("deadline_before", Timestamp::parse_start);
         let deadline_after = fields.optional("deadline_after", Timestamp::parse_start);
-        let is_overdue = fields.optional("overdue", parse_bool);
+        let overdue = fields.optional("overdue", parse_bool);
         let search = fields.optional("q", |text| Ok(Search::new(text)));
         let sort = fields.optional("sort", Sort::parse);
         Some(Self {
-            is_mine: is_mine?,
+            mine: mine?,
             status: status?,
             assignee: assignee?,
             deadline_before: deadline_before?,
             deadline_after: deadline_after?,
-            is_overdue: is_overdue?,
+            overdue: overdue?,
             search: search?,
             sort: sort?,
         })
@@ -176,7 +176,7 @@ impl Input for CreateTask {
         context: &RequestContext,
     ) -> Result<Option<Self>, Error> {
         let title = fields.required("title", Title::parse);
-        let change = read_change(fields, context);
+        let change = read_change(fields, |deadline| deadline.check_not_past(context.at));
         Ok(title.zip(change).map(|(title, change)| Self {
             title,
             description: change.description.unwrap_or_default(),
@@ -229,10 +229,10 @@ impl Input for UpdateTask {
     async fn read(
         fields: &mut Fields,
         _: &Services,
-        context: &RequestContext,
+        _: &RequestContext,
     ) -> Result<Option<Self>, Error> {
         let title = fields.optional("title", Title::parse);
-        let change = read_change(fields, context);
+        let change = read_change(fields, |_| Ok(()));
         fields.require_any(&["title", "description", "status", "deadline", "assignee"]);
         let Some((title, change)) = title.zip(change) else { return Ok(None) };
         let change = TaskChange { title, ..change };
@@ -248,11 +248,17 @@ impl Input for UpdateTask {
 }
 
 /// What may be left out of a new task as well as of a change.
-fn read_change(fields: &mut Fields, context: &RequestContext) -> Option<TaskChange> {
+fn read_change(
+    fields: &mut Fields,
+    check_deadline: impl Fn(Deadline) -> Result<(), String>,
+) -> Option<TaskChange> {
     let description = fields.optional("description", TaskDescription::parse);
     let status = fields.optional("status", TaskStatus::parse);
     let deadline = fields.optional("deadline", |text| {
-        or_none(text, |text| Deadline::parse_moment(text, context.at))
+        or_none(text, |text| {
+            let deadline = Deadline::parse_moment(text)?;
+            check_deadline(deadline).map(|()| deadline)
+        })
     });
     let assignee = fields.optional("assignee", |text| or_none(text, UserRef::parse));
     Some(TaskChange {
@@ -356,9 +362,9 @@ async fn list_tasks(
     services: &State<Services>,
 ) -> Result<ListView<TaskView>, Problem> {
     let base = services.base_path();
-    let (address, viewer, now) =
-        (query.address(base, "/tasks"), Viewer::of(account.0.authority), services.clock.now());
-    let page = services.store.list_tasks(query.filter, viewer, now, query.page).await?;
+    let (address, now) = (query.address(base, "/tasks"), services.clock.now());
+    let reader = account.0.authority;
+    let page = services.store.list_tasks(reader, query.filter, query.page, now).await?;
     Ok(ListView::new(&address, page, now, |task| TaskView::new(task, now, base)))
 }
 
@@ -395,7 +401,7 @@ async fn get_task(
     id: &str,
     services: &State<Services>,
 ) -> Result<WithETag<TaskView>, Problem> {
-    let task = services.store.get_task(id_in_path(id)?, Viewer::of(account.0.authority)).await?;
+    let task = services.store.get_task(id_in_path(id)?, account.0.authority).await?;
     Ok(TaskView::tagged(task, services.clock.now(), services.base_path()))
 }
 
@@ -413,17 +419,9 @@ async fn update_task(
     body: Body<UpdateTask>,
     services: &State<Services>,
 ) -> Result<WithETag<TaskView>, Problem> {
-    let mut caller = account.0;
-    let viewer = Viewer::of(caller.authority);
-    if viewer.sees_only().is_none() {
-        // Who is let do what managers do has to be one when it is written.
-        caller.proof.at_least = Role::Manager;
-    }
-    let context = client.on_behalf_of(&caller);
-    let task = services
-        .store
-        .update_task(id_in_path(id)?, body.0.change, viewer, conditions.0, &context)
-        .await?;
+    let context = client.on_behalf_of(&account.0);
+    let task =
+        services.store.update_task(id_in_path(id)?, body.0.change, conditions.0, &context).await?;
     Ok(TaskView::tagged(task, context.at, services.base_path()))
 }
 

@@ -99,12 +99,12 @@ impl Filter for TemplateFilter {
     fn read(fields: &mut Fields) -> Option<Self> {
         let search = fields.optional("q", |text| Ok(Search::new(text)));
         let sort = fields.optional("sort", Sort::parse);
-        Some(Self { search: search?, sort: sort?.unwrap_or(Self::default().sort) })
+        Some(Self { search: search?, sort: sort? })
     }
 
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {
         let orders: Vec<_> = Sort::<TemplateSort>::names().collect();
-        let default = TemplateFilter::default().sort.key.as_str();
+        let default = TemplateSort::CreatedAt.as_str();
         vec![
             (
                 "q",

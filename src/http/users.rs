@@ -20,8 +20,8 @@ use super::fields::Fields;
 use super::guards::{Admin, SessionAdmin};
 use super::page::{Filter, LIST, ListQuery, ListView, one_of, text};
 use crate::domain::{
-    RequestContext, Role, Search, Sort, Status as AccountStatus, Timestamp, User, UserChange,
-    UserFilter, UserId, UserSort, UserSummary, Username,
+    Precondition, RequestContext, Role, Search, Sort, Status as AccountStatus, Timestamp, User,
+    UserChange, UserFilter, UserId, UserSort, UserSummary, Username,
 };
 use crate::error::Error;
 
@@ -71,8 +71,7 @@ impl Filter for UserFilter {
         let role = fields.optional("role", Role::parse);
         let search = fields.optional("q", |text| Ok(Search::new(text)));
         let sort = fields.optional("sort", Sort::<UserSort>::parse);
-        let latest_first = sort?.is_some_and(|sort| sort.is_descending);
-        Some(Self { status: status?, role: role?, search: search?, latest_first })
+        Some(Self { status: status?, role: role?, search: search?, sort: sort? })
     }
 
     fn parameters() -> Vec<(&'static str, &'static str, Value)> {
@@ -130,7 +129,7 @@ impl Input for UpdateAccount {
         let role = fields.optional("role", Role::parse);
         fields.require_any(&["status", "role"]);
         let Some((status, role)) = status.zip(role) else { return Ok(None) };
-        Ok(Some(Self { status: (), role: (), change: UserChange { status, role } }))
+        Ok(Some(Self { status: (), role: (), change: UserChange { username: None, status, role } }))
     }
 }
 
@@ -269,8 +268,10 @@ async fn update_account(
     services: &State<Services>,
 ) -> Result<Json<AdminUserView>, Problem> {
     let id = id_in_path(public_id)?;
-    let user =
-        services.store.update_user(id, body.0.change, &client.on_behalf_of(&admin.0)).await?;
+    let user = services
+        .store
+        .update_user(id, body.0.change, Precondition::default(), &client.on_behalf_of(&admin.0))
+        .await?;
     Ok(Json(AdminUserView::new(&user)))
 }
 
@@ -288,7 +289,14 @@ async fn delete_account(
     _body: Body<Nothing>,
     services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_user(id_in_path(public_id)?, &client.on_behalf_of(&admin.0)).await?;
+    services
+        .store
+        .delete_user(
+            id_in_path(public_id)?,
+            Precondition::default(),
+            &client.on_behalf_of(&admin.0),
+        )
+        .await?;
     Ok(NoContent)
 }
 

@@ -25,7 +25,7 @@ use super::page::{Filter, LIST, ListQuery, ListView, boolean, one_of, parse_bool
 use super::users::UserSummaryView;
 use super::{API, BasePath, Services};
 use crate::domain::{
-    Deadline, InfoUrl, NewWidget, Put, RequestContext, Search, Sort, Timestamp, UserRef, Widget,
+    Deadline, InfoUrl, NewWidget, RequestContext, Search, Sort, Timestamp, Upsert, UserRef, Widget,
     WidgetChange, WidgetFilter, WidgetName, WidgetSort,
 };
 use crate::error::Error;
@@ -130,11 +130,11 @@ impl CreateWidget {
 impl Input for CreateWidget {
     async fn read(
         fields: &mut Fields,
-        services: &Services,
+        _: &Services,
         context: &RequestContext,
     ) -> Result<Option<Self>, Error> {
         let name = fields.required("name", WidgetName::parse);
-        let rest = PutWidget::read(fields, services, context).await?;
+        let rest = PutWidget::read_if(fields, |deadline| deadline.check_date_not_past(context.at));
         Ok(name.zip(rest).map(|(name, PutWidget { info_url, deadline })| Self {
             name,
             info_url,
@@ -156,6 +156,18 @@ struct PutWidget {
 }
 
 impl PutWidget {
+    fn read_if(
+        fields: &mut Fields,
+        check_deadline: impl Fn(Deadline) -> Result<(), String>,
+    ) -> Option<Self> {
+        let info_url = fields.required("info_url", InfoUrl::parse);
+        let deadline = fields.required("deadline", |text| {
+            let deadline = Deadline::parse(text)?;
+            check_deadline(deadline).map(|()| deadline)
+        });
+        info_url.zip(deadline).map(|(info_url, deadline)| Self { info_url, deadline })
+    }
+
     fn example() -> serde_json::Value {
         serde_json::json!({ "info_url": "https://example.com/more", "deadline": "Dec 31 2099" })
     }
@@ -166,12 +178,10 @@ impl Input for PutWidget {
     async fn read(
         fields: &mut Fields,
         _: &Services,
-        context: &RequestContext,
+        _: &RequestContext,
     ) -> Result<Option<Self>, Error> {
-        let now = context.at;
-        let info_url = fields.required("info_url", InfoUrl::parse);
-        let deadline = fields.required("deadline", |text| Deadline::parse(text, now));
-        Ok(info_url.zip(deadline).map(|(info_url, deadline)| Self { info_url, deadline }))
+        // The store judges the deadline where it changes.
+        Ok(Self::read_if(fields, |_| Ok(())))
     }
 }
 
@@ -210,12 +220,11 @@ impl Input for UpdateWidget {
     async fn read(
         fields: &mut Fields,
         _: &Services,
-        context: &RequestContext,
+        _: &RequestContext,
     ) -> Result<Option<Self>, Error> {
-        let now = context.at;
         let name = fields.optional("name", WidgetName::parse);
         let info_url = fields.optional("info_url", InfoUrl::parse);
-        let deadline = fields.optional("deadline", |text| Deadline::parse(text, now));
+        let deadline = fields.optional("deadline", Deadline::parse);
         fields.require_any(&["name", "info_url", "deadline"]);
         let (Some(name), Some(info_url), Some(deadline)) = (name, info_url, deadline) else {
             return Ok(None);
@@ -239,7 +248,7 @@ impl Filter for WidgetFilter {
             deadline_after: deadline_after?,
             overdue: overdue?,
             search: search?,
-            sort: sort?.unwrap_or(Self::default().sort),
+            sort: sort?,
         })
     }
 
@@ -424,8 +433,8 @@ async fn upsert_widget(
             .upsert_widget(widget, conditions.0, &client.on_behalf_of(&admin.0))
             .await?
         {
-            Put::Created => Written::created(name, services.base_path()),
-            Put::Updated => Written::Updated(name),
+            (_, Upsert::Created) => Written::created(name, services.base_path()),
+            (_, Upsert::Updated) => Written::Updated(name),
         },
     )
 }

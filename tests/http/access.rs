@@ -2,7 +2,7 @@
 
 use rocket::http::Method::{self, Delete, Get, Patch, Post, Put};
 use rocket::http::{ContentType, Status};
-use widgetd::domain::{Role, Status as AccountStatus};
+use widgetd::domain::{Precondition, Role, Status as AccountStatus};
 
 use crate::support::{Actor, FORM, PASSWORD, TestApp, form, is_for_people};
 
@@ -331,9 +331,11 @@ async fn happen(app: &TestApp, actor: &Actor<'_>, event: Event) {
         Event::Nothing => {}
         Event::Demotion => app.set_role(actor, Role::Employee).await,
         Event::Disabling => app.set_status(actor, AccountStatus::Disabled).await,
-        Event::Deletion => app.store.delete_user(id, &context).await.unwrap(),
+        Event::Deletion => {
+            app.store.delete_user(id, Precondition::default(), &context).await.unwrap()
+        }
         Event::NewPassword => {
-            let hash = widgetd::domain::PasswordHash::from_phc("another".to_owned());
+            let hash = widgetd::domain::PasswordHash::from_stored("another".to_owned());
             app.store.set_password(id, hash, None, &context).await.map(drop).unwrap();
         }
         Event::LogoutEverywhere => app.store.end_sessions(id, &context).await.map(drop).unwrap(),

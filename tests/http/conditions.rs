@@ -6,11 +6,13 @@ use std::time::Duration;
 use rocket::futures::future::join_all;
 use rocket::http::Method::{Delete, Get, Patch, Put};
 use rocket::http::Status;
-use widgetd::domain::Role;
+use widgetd::domain::{Precondition, Role};
 
 use crate::support::{Actor, TestApp, widget};
 
 const URL: &[(&str, &str)] = &[("info_url", "https://example.com/more")];
+
+const URL_BEFORE: (&str, &str) = ("info_url", "https://example.com/before");
 
 async fn tag(actor: &Actor<'_>, path: &str) -> String {
     actor.get(path).await.assert(Status::Ok).etag()
@@ -68,7 +70,10 @@ async fn a_tag_is_another_one_after_each_change_that_a_client_sees_and_no_other(
     );
     app.advance(Duration::from_secs(1));
     assert!(!is_news("/widgets/one").await && !is_news("/widgets").await);
+    // What is the same already is no change.
     admin.put("/widgets/one", &widget("one")[1..]).await.assert(Status::Ok);
+    assert!(!is_news("/widgets/one").await && !is_news("/widgets").await);
+    admin.put("/widgets/one", &[URL_BEFORE, widget("one")[2]]).await.assert(Status::Ok);
     assert!(
         is_news("/widgets/one").await
             && !is_news("/widgets/two").await
@@ -78,7 +83,11 @@ async fn a_tag_is_another_one_after_each_change_that_a_client_sees_and_no_other(
     assert!(is_news("/widgets/one").await && is_news("/widgets").await);
     // The owner is one no more.
     app.store
-        .delete_user(app.find(&admin.email).await.public_id, &app.cli_context())
+        .delete_user(
+            app.find(&admin.email).await.public_id,
+            Precondition::default(),
+            &app.cli_context(),
+        )
         .await
         .unwrap();
     assert!(
@@ -103,7 +112,7 @@ async fn only_what_was_seen_is_changed() {
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
     let old = tag(&admin, "/widgets/one").await;
-    let put = &widget("one")[1..];
+    let put = &[URL_BEFORE, widget("one")[2]][..];
     admin.send_if(Put, "/widgets/one", ("If-Match", &old), put).await.assert(Status::Ok);
     let message = "It has changed meanwhile, or is not in the state that was asked for. Please read it again.";
     let new = tag(&admin, "/widgets/one").await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rocket::http::Status;
 use serde_json::json;
-use widgetd::domain::Role;
+use widgetd::domain::{Precondition, Role};
 
 use crate::support::{Actor, TestApp};
 
@@ -88,7 +88,7 @@ async fn widgets_are_filtered_by_owner_and_deadline() {
     assert_eq!(names(&admin, "&overdue=true").await, ["south_wind"]);
     assert_eq!(names(&admin, "&overdue=false").await, ["north-star", "west", "east2"]);
     // A former owner is still one.
-    app.store.delete_user(id, &app.cli_context()).await.unwrap();
+    app.store.delete_user(id, Precondition::default(), &app.cli_context()).await.unwrap();
     assert_eq!(names(&admin, &format!("&owner={id}")).await, ["south_wind", "east2"]);
 }
 

@@ -132,7 +132,7 @@ async fn a_login_during_which_the_account_is_logged_out_everywhere_does_not_come
         ended.unwrap();
         // Either it was refused, or its session was ended with the others.
         let page = widgetd::domain::PageRequest::DEFAULT;
-        assert_eq!(app.store.list_sessions(id, app.clock.now(), page).await.unwrap().total, 0);
+        assert_eq!(app.store.list_sessions(id, page, app.clock.now()).await.unwrap().total, 0);
     }
 }
 

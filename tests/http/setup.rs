@@ -35,7 +35,7 @@ async fn add_administrator(app: &TestApp, status: AccountStatus) {
         username: None,
         role: Role::Admin,
         status,
-        password_hash: PasswordHash::from_phc("any".to_owned()),
+        password_hash: PasswordHash::from_stored("any".to_owned()),
     };
     app.store.create_user(new, None, &app.cli_context()).await.unwrap();
 }

@@ -336,11 +336,13 @@ async fn a_patch_that_cannot_be_is_named() {
     let nothing = admin.patch("/widgets/one", &[("name", "")]).await;
     let why = "is required, unless info_url or deadline is given";
     assert_eq!(nothing.assert_invalid(&["name"]).error_of("name"), why);
-    let fields = [("name", "A b"), ("info_url", "x"), ("deadline", "2026-11-20"), ("owner", "me")];
+    let fields = [("name", "A b"), ("info_url", "x"), ("deadline", "soon"), ("owner", "me")];
     admin
         .patch("/widgets/one", &fields)
         .await
         .assert_invalid(&["name", "info_url", "deadline", "owner"]);
+    let past = &[("deadline", "2026-11-20")];
+    admin.patch("/widgets/one", past).await.assert_invalid(&["deadline"]);
     admin
         .patch("/widgets/none", &[("name", "two")])
         .await

@@ -70,7 +70,7 @@ fn only_the_clock_asks_for_the_time() {
 #[test]
 fn each_layer_calls_only_those_below_it() {
     let layers: &[(&str, &[&str])] = &[
-        ("error.rs", &[]),
+        ("error.rs", &["domain"]),
         ("domain/", &["error"]),
         ("clock.rs", &["domain"]),
         ("store/", &["domain", "error"]),

@@ -11,9 +11,9 @@ use widgetd::store::Store;
 
 use crate::users::assert_absent;
 use crate::{
-    ALL, NOW, Subject, account, assert_conflict, assert_credentials, assert_not_found, block_on,
-    cli_context, cli_context_at, email, later, new_key, new_session, new_user, new_widget,
-    owner_context, secret, to_role, to_status, username, widget_name,
+    ALL, ANY_STATE, NOW, Subject, account, assert_conflict, assert_credentials, assert_not_found,
+    block_on, cli_context, cli_context_at, email, if_match, later, new_key, new_session, new_user,
+    new_widget, owner_context, secret, to_role, to_status, to_username, username, widget_name,
 };
 
 #[test]
@@ -24,7 +24,10 @@ fn an_administrator_counts_while_active() {
         let (ann, store) = (subject.add(ann).await, &subject.store);
         subject.add_user("bob").await;
         assert!(!store.has_administrator().await.unwrap());
-        store.update_user(ann.public_id, to_status(Status::Active), &cli_context()).await.unwrap();
+        store
+            .update_user(ann.public_id, to_status(Status::Active), ANY_STATE, &cli_context())
+            .await
+            .unwrap();
         assert!(store.has_administrator().await.unwrap());
     });
 }
@@ -131,8 +134,9 @@ fn a_role_changes_without_ending_sessions_and_holds_at_once() {
         let (store, ann) = (&subject.store, subject.add_user("ann").await);
         let (id, session) = (ann.public_id, subject.log_in(ann.public_id).await);
         store.create_key(new_key(id, "ci", 1), &cli_context()).await.unwrap();
-        let (changed, noted) =
-            subject.noting(store.update_user(id, to_role(Role::Manager), &cli_context())).await;
+        let (changed, noted) = subject
+            .noting(store.update_user(id, to_role(Role::Manager), ANY_STATE, &cli_context()))
+            .await;
         let changed = changed.unwrap();
         assert_ne!(changed.version, ann.version);
         let expected = User { role: Role::Manager, version: changed.version, ..ann };
@@ -160,7 +164,8 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
             store.create_key(new_key(id, "ci", 1), &cli_context()).await.unwrap();
             store.create_reset_code(id, secret(3), later(1_000), &cli_context()).await.unwrap();
 
-            let shut_out = store.update_user(id, to_status(status), &cli_context()).await.unwrap();
+            let shut_out =
+                store.update_user(id, to_status(status), ANY_STATE, &cli_context()).await.unwrap();
             assert_ne!(shut_out.version, user.version);
             let expected = User {
                 status,
@@ -174,8 +179,10 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
             assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, None);
 
             // Back again, the account has its keys, and none of its sessions.
-            let back =
-                store.update_user(id, to_status(Status::Active), &cli_context()).await.unwrap();
+            let back = store
+                .update_user(id, to_status(Status::Active), ANY_STATE, &cli_context())
+                .await
+                .unwrap();
             assert_eq!(back, User { status: Status::Active, version: back.version, ..expected });
             assert!(!subject.is_live(id, session).await);
             assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
@@ -183,7 +190,7 @@ fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
                 store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner.unwrap().user,
                 id
             );
-            store.delete_user(id, &cli_context()).await.unwrap();
+            store.delete_user(id, ANY_STATE, &cli_context()).await.unwrap();
         }
         assert!(subject.is_live(bob.public_id, bobs).await);
         assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
@@ -207,10 +214,11 @@ fn each_change_has_its_name_in_the_audit_and_no_change_has_none() {
             (Some(Status::Active), Some(Role::Employee), &["account.role"]),
             (Some(Status::Disabled), Some(Role::Admin), &["account.disable", "account.role"]),
         ] {
-            let change = UserChange { status, role };
+            let change = UserChange { username: None, status, role };
             let before = subject.store.get_user(ann).await.unwrap();
-            let (changed, noted) =
-                subject.noting(subject.store.update_user(ann, change, &cli_context())).await;
+            let (changed, noted) = subject
+                .noting(subject.store.update_user(ann, change.clone(), ANY_STATE, &cli_context()))
+                .await;
             assert_eq!(noted, expected, "{change:?}");
             let (status, role) = (status.unwrap_or(before.status), role.unwrap_or(before.role));
             let changed = changed.unwrap();
@@ -229,7 +237,11 @@ fn a_status_that_stays_ends_no_session() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
         let session = subject.log_in(ann).await;
-        subject.store.update_user(ann, to_status(Status::Active), &cli_context()).await.unwrap();
+        subject
+            .store
+            .update_user(ann, to_status(Status::Active), ANY_STATE, &cli_context())
+            .await
+            .unwrap();
         assert!(subject.is_live(ann, session).await);
     });
 }
@@ -239,14 +251,14 @@ const DEPARTURES: [Option<UserChange>; 5] = [
     Some(to_role(Role::Manager)),
     Some(to_status(Status::Disabled)),
     Some(to_status(Status::Pending)),
-    Some(UserChange { status: Some(Status::Disabled), role: Some(Role::Employee) }),
+    Some(UserChange { username: None, status: Some(Status::Disabled), role: Some(Role::Employee) }),
     None,
 ];
 
 async fn depart(store: &dyn Store, id: UserId, departure: Option<UserChange>) -> Result<(), Error> {
     match departure {
-        Some(change) => store.update_user(id, change, &cli_context()).await.map(drop),
-        None => store.delete_user(id, &cli_context()).await,
+        Some(change) => store.update_user(id, change, ANY_STATE, &cli_context()).await.map(drop),
+        None => store.delete_user(id, ANY_STATE, &cli_context()).await,
     }
 }
 
@@ -269,7 +281,7 @@ fn the_last_active_administrator_is_neither_demoted_nor_disabled_nor_deleted() {
         subject.add_user("cid").await;
         for departure in DEPARTURES {
             let (refused, noted) =
-                subject.noting(depart(&*subject.store, ann.public_id, departure)).await;
+                subject.noting(depart(&*subject.store, ann.public_id, departure.clone())).await;
             assert_conflict(refused, &refusal());
             assert!(noted.is_empty(), "{departure:?}");
         }
@@ -278,7 +290,7 @@ fn the_last_active_administrator_is_neither_demoted_nor_disabled_nor_deleted() {
         // What does not make it less is no departure.
         subject
             .store
-            .update_user(ann.public_id, to_role(Role::Admin), &cli_context())
+            .update_user(ann.public_id, to_role(Role::Admin), ANY_STATE, &cli_context())
             .await
             .unwrap();
     });
@@ -290,8 +302,11 @@ fn an_administrator_who_is_not_the_last_may_go() {
         for departure in DEPARTURES {
             let subject = Subject::new();
             let (ann, bob) = (subject.add_admin("ann").await, subject.add_admin("bob").await);
-            depart(&*subject.store, ann.public_id, departure).await.unwrap();
-            assert_conflict(depart(&*subject.store, bob.public_id, departure).await, &refusal());
+            depart(&*subject.store, ann.public_id, departure.clone()).await.unwrap();
+            assert_conflict(
+                depart(&*subject.store, bob.public_id, departure.clone()).await,
+                &refusal(),
+            );
             assert!(subject.store.has_administrator().await.unwrap());
         }
     });
@@ -308,7 +323,7 @@ fn of_the_two_last_administrators_who_go_at_once_one_stays() {
                 subject.add_admin("bob").await.public_id,
             ];
             let going = ids.map(|id| {
-                let store = Arc::clone(&subject.store);
+                let (store, departure) = (Arc::clone(&subject.store), departure.clone());
                 tokio::spawn(async move { depart(&*store, id, departure).await })
             });
             let mut gone = 0;
@@ -343,7 +358,7 @@ fn a_deleted_account_is_gone_with_all_that_was_its_own() {
             store.create_reset_code(id, secret(byte), later(1_000), &cli_context()).await.unwrap();
         }
         let (deleted, noted) =
-            subject.noting(store.delete_user(ann.public_id, &cli_context())).await;
+            subject.noting(store.delete_user(ann.public_id, ANY_STATE, &cli_context())).await;
         deleted.unwrap();
         assert_eq!(noted, ["account.delete"]);
 
@@ -382,7 +397,7 @@ fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made(
         let new = NewUser { username: Some(username("Ann.O")), ..new_user("Ann") };
         let (former, store) = (subject.add(new.clone()).await, &subject.store);
         store.create_widget(new_widget("one", &former), &cli_context()).await.unwrap();
-        store.delete_user(former.public_id, &cli_context()).await.unwrap();
+        store.delete_user(former.public_id, ANY_STATE, &cli_context()).await.unwrap();
         let namesake = subject.add(NewUser { public_id: UserId::generate(), ..new }).await;
         store.create_widget(new_widget("two", &namesake), &cli_context()).await.unwrap();
 
@@ -406,7 +421,7 @@ fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made(
         }
         // Once more the names are free.
         let namesake = store.get_user_by_name(&account("ann.o")).await.unwrap();
-        store.delete_user(namesake.public_id, &cli_context()).await.unwrap();
+        store.delete_user(namesake.public_id, ANY_STATE, &cli_context()).await.unwrap();
         assert_not_found(store.get_user_by_name(&account("ann.o")).await);
     });
 }
@@ -417,18 +432,70 @@ fn the_audit_keeps_the_names_of_a_deleted_account() {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("Ann").await, &subject.store);
         store
-            .set_username(
+            .update_user(
                 ann.public_id,
-                username("ann"),
+                to_username(username("ann")),
+                ANY_STATE,
                 &owner_context(ann.public_id, "192.0.2.7"),
             )
             .await
             .unwrap();
         let before = subject.audit().await;
-        store.delete_user(ann.public_id, &cli_context_at(later(1))).await.unwrap();
+        store.delete_user(ann.public_id, ANY_STATE, &cli_context_at(later(1))).await.unwrap();
         let after = subject.audit().await;
         assert_eq!(&after[1..], before);
         assert_eq!(after[0].target.as_deref(), Some("Ann@example.com"));
         assert_eq!(after[0].target_id, Some(ann.public_id.to_string()));
+    });
+}
+
+#[test]
+fn if_match_is_asked_of_the_user_who_is_changed_or_deleted() {
+    block_on(async {
+        let subject = Subject::new();
+        let (store, old) = (&subject.store, subject.add_user("ann").await);
+        let id = old.public_id;
+        let update = async |change, version| {
+            store.update_user(id, change, if_match(version), &cli_context()).await
+        };
+        let new = update(to_role(Role::Manager), old.version).await.unwrap();
+        // What is stale stays so where nothing would change.
+        for change in [to_role(Role::Admin), to_username(username("ann")), UserChange::default()] {
+            let result = update(change, old.version).await;
+            assert!(matches!(result, Err(Error::PreconditionFailed)), "{result:?}");
+        }
+        let result = store.delete_user(id, if_match(old.version), &cli_context()).await;
+        assert!(matches!(result, Err(Error::PreconditionFailed)), "{result:?}");
+        assert_eq!(store.get_user(id).await.unwrap(), new);
+        assert_eq!(update(to_role(Role::Manager), new.version).await.unwrap(), new);
+        store.delete_user(id, if_match(new.version), &cli_context()).await.unwrap();
+        assert_not_found(store.get_user(id).await);
+    });
+}
+
+#[test]
+fn one_change_of_a_user_may_change_everything() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add(NewUser { status: Status::Pending, ..new_user("ann") }).await;
+        let change = UserChange {
+            username: Some(username("ann.o")),
+            status: Some(Status::Active),
+            role: Some(Role::Manager),
+        };
+        let id = ann.public_id;
+        let (changed, noted) =
+            subject.noting(subject.store.update_user(id, change, ANY_STATE, &cli_context())).await;
+        let changed = changed.unwrap();
+        assert_ne!(changed.version, ann.version);
+        let expected = User {
+            username: Some(username("ann.o")),
+            status: Status::Active,
+            role: Role::Manager,
+            version: changed.version,
+            ..ann
+        };
+        assert_eq!(changed, expected);
+        assert_eq!(noted, ["account.approve", "account.role", "account.username"]);
     });
 }

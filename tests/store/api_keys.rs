@@ -3,8 +3,8 @@
 use widgetd::domain::{ApiKey, Authority, KeyAuthority, KeyId, KeyScope, NewApiKey, Role};
 
 use crate::{
-    ALL, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, cli_context,
-    later, new_key, owner_context, secret, to_role,
+    ALL, ANY_STATE, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on,
+    cli_context, later, new_key, owner_context, secret, to_role,
 };
 
 #[test]
@@ -60,7 +60,7 @@ fn a_key_may_do_what_its_owner_may_at_this_moment() {
         store.create_key(new_key(ann, "ci", 1), &cli_context()).await.unwrap();
         for role in [Role::Admin, Role::Manager] {
             subject.add_admin(role.as_str()).await;
-            store.update_user(ann, to_role(role), &cli_context()).await.unwrap();
+            store.update_user(ann, to_role(role), ANY_STATE, &cli_context()).await.unwrap();
             let found = store.find_key_authority(&secret(1)).await.unwrap().unwrap();
             assert_eq!(found.owner, Some(Authority { user: ann, role }));
         }

@@ -3,32 +3,33 @@
 use std::collections::HashSet;
 
 use widgetd::domain::{
-    Action, Actor, AuditEntry, AuditFilter, Failure, KeyId, NewUser, RequestContext, Role, Search,
-    SessionId, Status, Target, User, UserId,
+    Action, Actor, AuditEntry, AuditFilter, Credential, Failure, KeyId, NewUser, RequestContext,
+    Role, Search, SessionId, Sort, Status, Target, User, UserId,
 };
 use widgetd::error::Error;
 
 use widgetd::store::Retention;
 
 use crate::{
-    ALL, NOW, Subject, account, assert_pages, block_on, cli_context, cli_context_at, email, hash,
-    later, new_key, new_session, new_user, owner_context, secret, to_role, to_status, username,
+    ALL, ANY_STATE, NOW, Subject, account, assert_pages, block_on, cli_context, cli_context_at,
+    email, hash, later, new_key, new_session, new_user, owner_context, secret, to_role, to_status,
+    to_username, username,
 };
 
-/// What the audit keeps of something that a boss, whose address is `Boss@example.com`, did to Ann.
-fn entry(context: &RequestContext, boss: &User, ann: UserId) -> AuditEntry {
+/// What the audit keeps of something that somebody did to Ann.
+fn entry(context: &RequestContext, actor: &str, actor_id: UserId, ann: UserId) -> AuditEntry {
     AuditEntry {
         id: 0,
         at: context.at,
-        actor: "Boss@example.com".to_owned(),
-        actor_id: Some(boss.public_id.to_string()),
+        actor: actor.to_owned(),
+        actor_id: Some(actor_id.to_string()),
         address: Some("2001:db8::1".to_owned()),
         action: String::new(),
         target: Some("Ann@example.com".to_owned()),
         target_id: Some(ann.to_string()),
         result: "ok".to_owned(),
         detail: None,
-        credential: context.proof.map(|proof| proof.credential.to_string()),
+        credential: context.credential.map(|credential| credential.to_string()),
         request_id: context.request.map(|id| id.to_string()),
     }
 }
@@ -61,12 +62,18 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
     block_on(async {
         let subject = Subject::new();
         let (boss, store) = (subject.add_admin("Boss").await, &subject.store);
-        let context =
-            &RequestContext { at: later(5), ..owner_context(boss.public_id, "2001:db8::1") };
+        let boss = boss.public_id;
+        let context = &RequestContext {
+            at: later(5),
+            credential: subject.context_of(boss).await.credential,
+            ..owner_context(boss, "2001:db8::1")
+        };
         let new = NewUser { status: Status::Pending, ..new_user("Ann") };
         let ann = new.public_id;
-        let is = &entry(context, &boss, ann);
+        let is = &entry(context, "Boss@example.com", boss, ann);
         let s = &subject;
+        let own = &RequestContext { at: later(5), ..owner_context(ann, "2001:db8::1") };
+        let by_ann = &entry(own, "Ann@example.com", ann, ann);
 
         check(s, is, Action::Register, "employee", store.create_user(new, None, context)).await;
         check(
@@ -74,33 +81,33 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
             is,
             Action::Approve,
             "",
-            store.update_user(ann, to_status(Status::Active), context),
+            store.update_user(ann, to_status(Status::Active), ANY_STATE, context),
         )
         .await;
         let sessions = [new_session(ann), new_session(ann)];
         for new in sessions.clone() {
-            check(s, is, Action::LogIn, "", store.start_session(new, 0, context)).await;
+            check(s, by_ann, Action::LogIn, "", store.start_session(new, 0, own)).await;
         }
         for (session, action) in sessions.iter().zip([Action::LogOut, Action::EndSession]) {
-            check(s, is, action, "", store.end_session(ann, session.id, action, context)).await;
+            check(s, by_ann, action, "", store.end_session(ann, session.id, action, own)).await;
         }
         check(s, is, Action::EndSessions, "", store.end_sessions(ann, context)).await;
         check(
             s,
-            is,
+            by_ann,
             Action::ChangePassword,
             "",
-            store.set_password(ann, hash("second"), None, context),
+            store.set_password(ann, hash("second"), None, own),
         )
         .await;
         let code = store.create_reset_code(ann, secret(1), later(1_000), context);
         check(s, is, Action::CreateResetCode, "", code).await;
         check(
             s,
-            is,
+            by_ann,
             Action::ResetPassword,
             "",
-            store.redeem_reset_code(secret(1), hash("third"), context),
+            store.redeem_reset_code(secret(1), hash("third"), own),
         )
         .await;
         check(
@@ -108,7 +115,7 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
             is,
             Action::ChangeUsername,
             "Ann.O",
-            store.set_username(ann, username("Ann.O"), context),
+            store.update_user(ann, to_username(username("Ann.O")), ANY_STATE, context),
         )
         .await;
         check(
@@ -116,7 +123,7 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
             is,
             Action::Disable,
             "",
-            store.update_user(ann, to_status(Status::Disabled), context),
+            store.update_user(ann, to_status(Status::Disabled), ANY_STATE, context),
         )
         .await;
         check(
@@ -124,7 +131,7 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
             is,
             Action::Enable,
             "",
-            store.update_user(ann, to_status(Status::Active), context),
+            store.update_user(ann, to_status(Status::Active), ANY_STATE, context),
         )
         .await;
         check(
@@ -132,15 +139,15 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
             is,
             Action::ChangeRole,
             "manager",
-            store.update_user(ann, to_role(Role::Manager), context),
+            store.update_user(ann, to_role(Role::Manager), ANY_STATE, context),
         )
         .await;
         let key = new_key(ann, "nightly report", 1);
-        check(s, is, Action::CreateKey, "nightly report", store.create_key(key.clone(), context))
+        check(s, by_ann, Action::CreateKey, "nightly report", store.create_key(key.clone(), own))
             .await;
-        check(s, is, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, context))
+        check(s, by_ann, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, own))
             .await;
-        check(s, is, Action::Delete, "", store.delete_user(ann, context)).await;
+        check(s, is, Action::Delete, "", store.delete_user(ann, ANY_STATE, context)).await;
 
         // None was left out, and all of it is kept.
         let audit = subject.audit().await;
@@ -154,11 +161,9 @@ fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request(
 fn who_is_no_account_has_a_name_of_its_own() {
     block_on(async {
         let subject = Subject::new();
-        for (actor, name, expected) in [
-            (Actor::Anonymous, "ann", "anonymous"),
-            (Actor::CommandLine, "bob", "command line"),
-            (Actor::Service, "cid", "service"),
-        ] {
+        for (actor, name, expected) in
+            [(Actor::CommandLine, "bob", "command line"), (Actor::Service, "cid", "service")]
+        {
             subject
                 .store
                 .create_user(new_user(name), None, &RequestContext::local(actor, NOW))
@@ -223,14 +228,21 @@ fn what_was_not_done_leaves_no_entry() {
         let (boss, ann) =
             (subject.add_admin("boss").await.public_id, subject.add_user("ann").await.public_id);
         let (store, context) = (&subject.store, &cli_context());
-        store.set_username(boss, username("boss"), context).await.unwrap();
+        store.update_user(boss, to_username(username("boss")), ANY_STATE, context).await.unwrap();
         store.create_key(new_key(ann, "ci", 1), context).await.unwrap();
         let before = subject.audit().await;
 
         assert!(store.create_user(new_user("ann"), Some(new_session(ann)), context).await.is_err());
-        assert!(store.set_username(ann, username("Boss"), context).await.is_err());
-        assert!(store.update_user(boss, to_role(Role::Employee), context).await.is_err());
-        assert!(store.delete_user(boss, context).await.is_err());
+        assert!(
+            store
+                .update_user(ann, to_username(username("Boss")), ANY_STATE, context)
+                .await
+                .is_err()
+        );
+        assert!(
+            store.update_user(boss, to_role(Role::Employee), ANY_STATE, context).await.is_err()
+        );
+        assert!(store.delete_user(boss, ANY_STATE, context).await.is_err());
         assert!(
             store.redeem_reset_code(secret(1), hash("second"), context).await.unwrap().is_none()
         );
@@ -288,9 +300,12 @@ async fn subject_with_a_history() -> (Subject, User, User) {
     let new = NewUser { username: Some(username("Ann.O")), role: Role::Admin, ..new_user("Ann") };
     let ann = store.create_user(new, None, &at(1)).await.unwrap();
     let bob = store.create_user(new_user("bob"), None, &at(2)).await.unwrap();
+    let session = new_session(ann.public_id);
+    let credential = Credential::Session { id: session.id, expires_at: session.expires_at };
     let by_ann = |n| RequestContext { actor: Actor::User(ann.public_id), ..at(n) };
-    store.start_session(new_session(ann.public_id), 0, &by_ann(3)).await.unwrap();
-    store.update_user(bob.public_id, to_role(Role::Manager), &by_ann(4)).await.unwrap();
+    store.start_session(session, 0, &by_ann(3)).await.unwrap();
+    let by_ann = |n| RequestContext { credential: Some(credential), ..by_ann(n) };
+    store.update_user(bob.public_id, to_role(Role::Manager), ANY_STATE, &by_ann(4)).await.unwrap();
     for (target, n) in [(Target::UnknownEmail(email("Eve")), 5), (Target::User(bob.public_id), 6)] {
         let failure = Failure { action: Action::LogIn, target, reason: "wrong_password" };
         store
@@ -319,7 +334,7 @@ fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
             (&UserId::generate().to_string(), &[]),
             ("n@example.com", &[]),
         ] {
-            let filter = AuditFilter { account: Some(account(name)), ..AuditFilter::default() };
+            let filter = AuditFilter { user: Some(account(name)), ..AuditFilter::default() };
             assert_filtered(&subject, filter, expected).await;
         }
         for (action, expected) in [
@@ -346,7 +361,7 @@ fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
             .await;
         }
         let all_three = AuditFilter {
-            account: Some(account(&bobs_id)),
+            user: Some(account(&bobs_id)),
             action: Some(Action::LogIn),
             since: Some(later(3)),
             ..AuditFilter::default()
@@ -359,9 +374,13 @@ fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
 fn entries_of_a_deleted_account_are_found_by_its_id_and_its_address() {
     block_on(async {
         let (subject, _, bob) = subject_with_a_history().await;
-        subject.store.delete_user(bob.public_id, &cli_context_at(later(7))).await.unwrap();
+        subject
+            .store
+            .delete_user(bob.public_id, ANY_STATE, &cli_context_at(later(7)))
+            .await
+            .unwrap();
         for name in [bob.public_id.to_string().as_str(), "bob@example.com"] {
-            let filter = AuditFilter { account: Some(account(name)), ..AuditFilter::default() };
+            let filter = AuditFilter { user: Some(account(name)), ..AuditFilter::default() };
             assert_filtered(&subject, filter, &[7, 6, 4, 2]).await;
         }
     });
@@ -375,10 +394,10 @@ fn entries_are_found_by_the_beginnings_of_words_from_either_end() {
             subject.add_user(name).await;
         }
         let store = &subject.store;
-        let targets = async |search: Option<&str>, oldest_first| {
+        let targets = async |search: Option<&str>, sort: &str| {
             let filter = AuditFilter {
                 search: search.map(Search::new),
-                oldest_first,
+                sort: Some(Sort::parse(sort).unwrap()),
                 ..AuditFilter::default()
             };
             let page = store.list_audit(filter, ALL).await.unwrap();
@@ -388,14 +407,14 @@ fn entries_are_found_by_the_beginnings_of_words_from_either_end() {
                 .map(|entry| entry.target.unwrap_or_default().replace("@example.com", ""))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(targets(None, true).await, ["ann.smith", "bob", "cid.smithers"]);
-        assert_eq!(targets(None, false).await, ["cid.smithers", "bob", "ann.smith"]);
-        assert_eq!(targets(Some("smith"), true).await, ["ann.smith", "cid.smithers"]);
-        assert_eq!(targets(Some("REGISTER command bo"), false).await, ["bob"]);
-        assert!(targets(Some("mith"), false).await.is_empty());
+        assert_eq!(targets(None, "at").await, ["ann.smith", "bob", "cid.smithers"]);
+        assert_eq!(targets(None, "-at").await, ["cid.smithers", "bob", "ann.smith"]);
+        assert_eq!(targets(Some("smith"), "at").await, ["ann.smith", "cid.smithers"]);
+        assert_eq!(targets(Some("REGISTER command bo"), "-at").await, ["bob"]);
+        assert!(targets(Some("mith"), "-at").await.is_empty());
         // What is forgotten is found no more.
         let all = Retention { now: NOW, networks_since: NOW, audit_since: later(1) };
         store.purge(all).await.unwrap();
-        assert!(targets(Some("smith"), false).await.is_empty());
+        assert!(targets(Some("smith"), "-at").await.is_empty());
     });
 }

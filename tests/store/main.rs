@@ -11,8 +11,9 @@
 mod administration;
 mod api_keys;
 mod audit;
+mod authority;
 mod passwords;
-mod proof;
+
 mod retention;
 mod sessions;
 mod sqlite;
@@ -27,17 +28,18 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use widgetd::domain::{
-    Actor, AuditEntry, AuditFilter, Deadline, Description, Email, InfoUrl, KeyId, KeyName,
-    KeyScope, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
-    PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash, SessionId, Status,
-    StoredCredentials, TaskId, TaskStatus, TemplateBody, TemplateName, Timestamp, Title, User,
-    UserChange, UserFilter, UserId, UserRef, Username, WidgetFilter, WidgetName,
+    Actor, AuditEntry, AuditFilter, Credential, Deadline, Description, Email, InfoUrl, KeyId,
+    KeyName, KeyScope, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page,
+    PageRequest, PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash,
+    SessionId, Status, StoredCredentials, TaskId, TaskStatus, TemplateBody, TemplateName,
+    Timestamp, Title, User, UserChange, UserFilter, UserId, UserRef, Username, Version, Versions,
+    WidgetFilter, WidgetName,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Retention, Store};
 
 /// No condition on what is there.
-const ANYHOW: Precondition = Precondition { is: None, is_not: None };
+const ANY_STATE: Precondition = Precondition { is: None, is_not: None };
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_123);
 
@@ -94,6 +96,13 @@ impl Subject {
         session.id
     }
 
+    /// The request context of a user who has just logged in.
+    async fn context_of(&self, user: UserId) -> RequestContext {
+        let credential =
+            Credential::Session { id: self.log_in(user).await, expires_at: later(1_000) };
+        RequestContext { credential: Some(credential), ..owner_context(user, "192.0.2.7") }
+    }
+
     async fn is_live(&self, user: UserId, session: SessionId) -> bool {
         self.store.find_session_authority(user, session).await.unwrap().is_some()
     }
@@ -136,7 +145,7 @@ fn username(text: &str) -> Username {
 }
 
 fn hash(text: &str) -> PasswordHash {
-    PasswordHash::from_phc(text.to_owned())
+    PasswordHash::from_stored(text.to_owned())
 }
 
 fn secret(byte: u8) -> SecretHash {
@@ -152,10 +161,10 @@ fn cli_context_at(at: Timestamp) -> RequestContext {
     RequestContext { at, ..cli_context() }
 }
 
-/// The owner of an account, now, in a request from this address.
+/// A user who acts for themselves, without a session yet, in a request from this address.
 fn owner_context(owner: UserId, address: &str) -> RequestContext {
     RequestContext {
-        proof: None,
+        credential: None,
         actor: Actor::User(owner),
         address: Some(address.parse().unwrap()),
         client: Some("curl/8.5.0".to_owned()),
@@ -195,7 +204,7 @@ fn new_widget(name: &str, owner: &User) -> NewWidget {
     NewWidget {
         name: widget_name(name),
         info_url: InfoUrl::parse("https://example.com").unwrap(),
-        deadline: Deadline::parse("2026-12-31", NOW).unwrap(),
+        deadline: Deadline::parse("2026-12-31").unwrap(),
         owner: owner.public_id,
     }
 }
@@ -226,11 +235,20 @@ fn template_name(text: &str) -> TemplateName {
 }
 
 const fn to_status(status: Status) -> UserChange {
-    UserChange { status: Some(status), role: None }
+    UserChange { username: None, status: Some(status), role: None }
 }
 
 const fn to_role(role: Role) -> UserChange {
-    UserChange { status: None, role: Some(role) }
+    UserChange { username: None, status: None, role: Some(role) }
+}
+
+const fn to_username(username: Username) -> UserChange {
+    UserChange { username: Some(username), status: None, role: None }
+}
+
+/// The precondition of `If-Match`.
+fn if_match(version: Version) -> Precondition {
+    Precondition { is: Some(Versions::These(vec![version])), is_not: None }
 }
 
 #[track_caller]
@@ -338,7 +356,7 @@ fn closing_finishes_what_is_queued() {
         let closing = tokio::task::spawn_blocking(move || block_on(store.close()));
         for write in writes {
             match write.await.unwrap() {
-                Ok(()) => acknowledged += 1,
+                Ok(_) => acknowledged += 1,
                 Err(Error::Busy) => {}
                 Err(error) => panic!("{error:?}"),
             }

@@ -3,8 +3,8 @@
 use widgetd::domain::{Action, Network, NewUser, RequestContext, Session, SessionId, Status};
 
 use crate::{
-    ALL, NOW, Subject, account, assert_credentials, assert_not_found, assert_pages, block_on,
-    cli_context, cli_context_at, later, new_session, new_user, owner_context, to_status,
+    ALL, ANY_STATE, NOW, Subject, account, assert_credentials, assert_not_found, assert_pages,
+    block_on, cli_context, cli_context_at, later, new_session, new_user, owner_context, to_status,
 };
 
 #[test]
@@ -41,7 +41,10 @@ fn a_session_starts_only_for_an_active_account_whose_sessions_were_not_ended_mea
                 subject.noting(store.start_session(session.clone(), epoch, &from_there)).await;
             assert_credentials(refused);
             assert!(noted.is_empty());
-            store.update_user(id, to_status(Status::Active), &cli_context()).await.unwrap();
+            store
+                .update_user(id, to_status(Status::Active), ANY_STATE, &cli_context())
+                .await
+                .unwrap();
             assert!(!subject.is_live(id, session.id).await);
             assert!(!knows(&subject, user.email.as_str(), Some("192.0.2.7")).await);
         }
@@ -77,7 +80,7 @@ fn sessions_are_listed_in_pages_oldest_first() {
         expected.sort_by_key(|session| session.started_at);
         let subject = subject.reopen().await;
         assert_pages(&expected, async |request| {
-            subject.store.list_sessions(ann, NOW, request).await
+            subject.store.list_sessions(ann, request, NOW).await
         })
         .await;
     });
@@ -89,7 +92,7 @@ fn a_session_of_nobody_knows_where_is_listed_as_such() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
         subject.store.start_session(new_session(ann), 0, &cli_context()).await.unwrap();
-        let listed = subject.store.list_sessions(ann, NOW, ALL).await.unwrap().items;
+        let listed = subject.store.list_sessions(ann, ALL, NOW).await.unwrap().items;
         assert_eq!((listed[0].address, listed[0].client.as_deref()), (None, None));
     });
 }
@@ -101,7 +104,7 @@ fn a_session_is_listed_until_the_moment_it_expires() {
         let ann = subject.add_user("ann").await.public_id;
         subject.log_in(ann).await;
         for (at, total) in [(later(999), 1), (later(1_000), 0), (later(1_001), 0)] {
-            let page = subject.store.list_sessions(ann, at, ALL).await.unwrap();
+            let page = subject.store.list_sessions(ann, ALL, at).await.unwrap();
             assert_eq!((page.items.len() as u64, page.total), (total, total));
         }
     });
@@ -121,7 +124,7 @@ fn of_more_sessions_than_an_account_may_have_the_oldest_end() {
             subject.store.start_session(new.clone(), 0, &context).await.unwrap();
             sessions.push(new.id);
         }
-        assert_eq!(subject.store.list_sessions(ann, later(103), ALL).await.unwrap().total, 100);
+        assert_eq!(subject.store.list_sessions(ann, ALL, later(103)).await.unwrap().total, 100);
         for (n, session) in sessions.into_iter().enumerate() {
             assert_eq!(subject.is_live(ann, session).await, n >= 3, "{n}");
         }
@@ -165,7 +168,7 @@ fn an_ended_session_is_over_also_after_reopening_and_no_other_is() {
         for (session, is_live) in sessions.into_iter().zip([false, false, true]) {
             assert_eq!(subject.is_live(ann, session).await, is_live);
         }
-        let listed = subject.store.list_sessions(ann, NOW, ALL).await.unwrap();
+        let listed = subject.store.list_sessions(ann, ALL, NOW).await.unwrap();
         assert_eq!((listed.items[0].id, listed.total), (sessions[2], 1));
         // Ending one session is no reason to refuse the next.
         subject.store.start_session(new_session(ann), 0, &cli_context()).await.unwrap();

@@ -13,8 +13,8 @@ use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent};
 
 use crate::{
-    ALL, NOW, Subject, block_on, cli_context, database, hash, later, new_key, new_session,
-    new_template, new_widget, owner_context, secret, widget_name,
+    ALL, ANY_STATE, NOW, Subject, block_on, cli_context, database, hash, later, new_key,
+    new_session, new_template, new_widget, owner_context, secret, widget_name,
 };
 
 /// Another program, which looks at the database or writes to it.
@@ -194,7 +194,7 @@ fn a_deleted_account_leaves_nothing_behind_but_its_own_row() {
             })
         };
         assert_eq!(rows(), [1; 4]);
-        store.delete_user(ann, &cli_context()).await.unwrap();
+        store.delete_user(ann, ANY_STATE, &cli_context()).await.unwrap();
         assert_eq!(rows(), [0; 4]);
         let hash: String =
             other.query_row("SELECT password_hash FROM user", [], |row| row.get(0)).unwrap();
@@ -311,7 +311,7 @@ fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
         let session = subject.log_in(bob).await;
         store.create_key(new_key(bob, "ci", 1), &cli_context()).await.unwrap();
         store.create_reset_code(bob, secret(1), later(1_000), &cli_context()).await.unwrap();
-        store.delete_user(accounts[2].0.public_id, &cli_context()).await.unwrap();
+        store.delete_user(accounts[2].0.public_id, ANY_STATE, &cli_context()).await.unwrap();
 
         let subject = subject.reopen().await;
         assert!(subject.is_live(bob, session).await);
@@ -373,7 +373,7 @@ fn no_word_of_a_deleted_account_s_templates_is_found_any_more() {
             other(&subject).query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap()
         };
         assert_eq!(found(), 2);
-        subject.store.delete_user(ann, &cli_context()).await.unwrap();
+        subject.store.delete_user(ann, ANY_STATE, &cli_context()).await.unwrap();
         assert_eq!(found(), 1);
     });
 }

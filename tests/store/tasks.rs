@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Authority, Deadline, Description, NewTask, Page, PageRequest, Precondition, Role, Search, Sort,
-    Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, User, UserId,
-    UserSummary, Version, Versions, Viewer,
+    Authority, Deadline, Description, NewTask, Page, PageRequest, RequestContext, Role, Search,
+    Sort, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, User,
+    UserId, UserSummary,
 };
 use widgetd::error::Error;
 
 use crate::{
-    ALL, ANYHOW, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on,
-    cli_context, cli_context_at, later, new_task, new_user, to_role,
+    ALL, ANY_STATE, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages,
+    block_on, cli_context, cli_context_at, if_match, later, new_task, new_user, to_role,
+    to_username, username,
 };
 
 fn owner(user: &User) -> UserSummary {
@@ -28,10 +29,6 @@ fn title(text: &str) -> TaskChange {
 
 fn status(status: TaskStatus) -> TaskChange {
     TaskChange { status: Some(status), ..TaskChange::default() }
-}
-
-fn only(version: Version) -> Precondition {
-    Precondition { is: Some(Versions::These(vec![version])), is_not: None }
 }
 
 fn due(millis: i64) -> Deadline {
@@ -55,36 +52,46 @@ impl Scene {
         Self { subject, boss, ann, bob }
     }
 
-    fn manager(&self) -> Viewer {
-        viewer(&self.boss)
+    fn manager(&self) -> Authority {
+        authority(&self.boss)
+    }
+
+    async fn context(&self, actor: Authority) -> RequestContext {
+        RequestContext { at: later(1), ..self.subject.context_of(actor.user).await }
     }
 
     async fn add(&self, new: NewTask) -> Task {
         self.subject.store.create_task(new, &cli_context()).await.unwrap()
     }
 
-    async fn update(&self, id: TaskId, change: TaskChange, viewer: Viewer) -> Result<Task, Error> {
-        self.subject.store.update_task(id, change, viewer, ANYHOW, &cli_context_at(later(1))).await
+    async fn update(
+        &self,
+        id: TaskId,
+        change: TaskChange,
+        actor: Authority,
+    ) -> Result<Task, Error> {
+        let context = self.context(actor).await;
+        self.subject.store.update_task(id, change, ANY_STATE, &context).await
     }
 
     async fn list(
         &self,
         filter: TaskFilter,
-        viewer: Viewer,
-        request: PageRequest,
+        reader: Authority,
+        page: PageRequest,
     ) -> Result<Page<Task>, Error> {
-        self.subject.store.list_tasks(filter, viewer, NOW, request).await
+        self.subject.store.list_tasks(reader, filter, page, NOW).await
     }
 
-    async fn titles(&self, filter: TaskFilter, viewer: Viewer) -> Vec<String> {
-        let page = self.list(filter, viewer, ALL).await.unwrap();
+    async fn titles(&self, filter: TaskFilter, reader: Authority) -> Vec<String> {
+        let page = self.list(filter, reader, ALL).await.unwrap();
         assert_eq!(page.total, page.items.len() as u64);
         page.items.into_iter().map(|task| task.title.into_string()).collect()
     }
 }
 
-fn viewer(user: &User) -> Viewer {
-    Viewer::of(Authority { user: user.public_id, role: user.role })
+fn authority(user: &User) -> Authority {
+    Authority { user: user.public_id, role: user.role }
 }
 
 #[test]
@@ -104,9 +111,9 @@ fn a_task_is_what_was_stored_also_after_reopening() {
             (None, &None, "")
         );
         assert_ne!(plain.version, made.version);
-        let viewer = scene.manager();
+        let reader = scene.manager();
         let subject = scene.subject.reopen().await;
-        let task = subject.store.get_task(new.id, viewer).await.unwrap();
+        let task = subject.store.get_task(new.id, reader).await.unwrap();
         let expected = Task {
             id: new.id,
             version: made.version,
@@ -131,7 +138,7 @@ fn what_is_absent_is_not_found() {
         let (store, id) = (&scene.subject.store, TaskId::generate());
         assert_not_found(store.get_task(id, scene.manager()).await);
         assert_not_found(scene.update(id, title("x"), scene.manager()).await);
-        assert_not_found(store.delete_task(id, ANYHOW, &cli_context()).await);
+        assert_not_found(store.delete_task(id, ANY_STATE, &cli_context()).await);
     });
 }
 
@@ -141,9 +148,12 @@ fn an_assignee_is_an_account_that_is_there_by_any_of_its_names() {
         let scene = Scene::new().await;
         let store = &scene.subject.store;
         let ann = scene.ann.public_id;
-        store.set_username(ann, crate::username("Ann.O"), &cli_context()).await.unwrap();
+        store
+            .update_user(ann, to_username(username("Ann.O")), ANY_STATE, &cli_context())
+            .await
+            .unwrap();
         let gone = scene.subject.add_user("gone").await;
-        store.delete_user(gone.public_id, &cli_context()).await.unwrap();
+        store.delete_user(gone.public_id, ANY_STATE, &cli_context()).await.unwrap();
         let id = scene.add(new_task("one", &scene.boss)).await.id;
         for name in [ann.to_string().as_str(), "ANN@example.com", "ann.o"] {
             let new = NewTask { assignee: Some(account(name)), ..new_task(name, &scene.boss) };
@@ -214,7 +224,7 @@ fn a_change_changes_what_is_given_and_is_another_version() {
         // What is the same already is no change, and neither is nothing.
         for change in [change, TaskChange::default()] {
             let same = store
-                .update_task(old.id, change, scene.manager(), ANYHOW, &cli_context_at(later(2)))
+                .update_task(old.id, change, ANY_STATE, &cli_context_at(later(2)))
                 .await
                 .unwrap();
             assert_eq!(same, new);
@@ -237,7 +247,8 @@ fn others_see_what_is_assigned_to_them_and_move_it_on() {
             scene.add(assigned("anns", &scene.boss, &scene.ann)).await,
             scene.add(new_task("free", &scene.boss)).await,
         );
-        let (store, ann, bob) = (&scene.subject.store, viewer(&scene.ann), viewer(&scene.bob));
+        let (store, ann, bob) =
+            (&scene.subject.store, authority(&scene.ann), authority(&scene.bob));
         assert_eq!(store.get_task(anns.id, ann).await.unwrap(), anns);
         assert_not_found(store.get_task(anns.id, bob).await);
         assert_not_found(store.get_task(free.id, ann).await);
@@ -249,7 +260,9 @@ fn others_see_what_is_assigned_to_them_and_move_it_on() {
         for change in [status(TaskStatus::Done), bad] {
             assert_not_found(scene.update(anns.id, change.clone(), bob).await);
             assert_not_found(
-                store.update_task(anns.id, change, bob, only(free.version), &cli_context()).await,
+                store
+                    .update_task(anns.id, change, if_match(free.version), &scene.context(bob).await)
+                    .await,
             );
         }
         assert_eq!(
@@ -288,21 +301,20 @@ fn only_the_version_that_was_seen_is_changed_or_deleted() {
         let old = scene.add(assigned("one", &scene.boss, &scene.ann)).await;
         let store = &scene.subject.store;
         let new = scene.update(old.id, title("two"), scene.manager()).await.unwrap();
-        for viewer in [scene.manager(), viewer(&scene.ann)] {
+        for actor in [scene.manager(), authority(&scene.ann)] {
+            let context = scene.context(actor).await;
             let change = status(TaskStatus::Done);
-            let result =
-                store.update_task(old.id, change, viewer, only(old.version), &cli_context()).await;
+            let result = store.update_task(old.id, change, if_match(old.version), &context).await;
             assert!(matches!(result, Err(Error::PreconditionFailed)), "{result:?}");
         }
-        let result = store.delete_task(old.id, only(old.version), &cli_context()).await;
+        let result = store.delete_task(old.id, if_match(old.version), &cli_context()).await;
         assert!(matches!(result, Err(Error::PreconditionFailed)), "{result:?}");
         assert_eq!(store.get_task(old.id, scene.manager()).await.unwrap(), new);
         // What is stale stays so where nothing would change.
-        let same = store
-            .update_task(old.id, title("two"), scene.manager(), only(old.version), &cli_context())
-            .await;
+        let same =
+            store.update_task(old.id, title("two"), if_match(old.version), &cli_context()).await;
         assert!(matches!(same, Err(Error::PreconditionFailed)), "{same:?}");
-        store.delete_task(old.id, only(new.version), &cli_context()).await.unwrap();
+        store.delete_task(old.id, if_match(new.version), &cli_context()).await.unwrap();
         assert_not_found(store.get_task(old.id, scene.manager()).await);
         assert_eq!(scene.titles(search("two"), scene.manager()).await, [""; 0]);
     });
@@ -315,12 +327,10 @@ fn of_64_changes_of_what_was_seen_one_is_made() {
         let old = scene.add(new_task("old", &scene.boss)).await;
         let writes: Vec<_> = (0..64)
             .map(|n| {
-                let (store, viewer) = (Arc::clone(&scene.subject.store), scene.manager());
+                let store = Arc::clone(&scene.subject.store);
                 let change = title(&format!("t{n}"));
                 tokio::spawn(async move {
-                    store
-                        .update_task(old.id, change, viewer, only(old.version), &cli_context())
-                        .await
+                    store.update_task(old.id, change, if_match(old.version), &cli_context()).await
                 })
             })
             .collect();
@@ -353,7 +363,7 @@ fn a_list_is_filtered_by_each_of_what_is_asked_for() {
         scene
             .subject
             .store
-            .set_username(ann.public_id, crate::username("ann.o"), &cli_context())
+            .update_user(ann.public_id, to_username(username("ann.o")), ANY_STATE, &cli_context())
             .await
             .unwrap();
         scene.add(NewTask { deadline: Some(due(-1)), ..assigned("late", boss, ann) }).await;
@@ -383,8 +393,8 @@ fn a_list_is_filtered_by_each_of_what_is_asked_for() {
         let all = TaskFilter::default;
         let cases: Vec<(TaskFilter, &[&str])> = vec![
             (all(), &["late", "done", "off", "now", "soon", "free"]),
-            (TaskFilter { is_mine: Some(true), ..all() }, &["soon"]),
-            (TaskFilter { is_mine: Some(false), ..all() }, &["late", "done", "off", "now", "free"]),
+            (TaskFilter { mine: Some(true), ..all() }, &["soon"]),
+            (TaskFilter { mine: Some(false), ..all() }, &["late", "done", "off", "now", "free"]),
             (TaskFilter { status: Some(TaskStatus::Pending), ..all() }, &["late", "soon", "free"]),
             (TaskFilter { status: Some(TaskStatus::InProgress), ..all() }, &["now"]),
             (TaskFilter { assignee: Some(account("ANN@example.com")), ..all() }, &["late", "done"]),
@@ -402,27 +412,24 @@ fn a_list_is_filtered_by_each_of_what_is_asked_for() {
                 TaskFilter { deadline_after: Some(NOW), deadline_before: Some(later(1)), ..all() },
                 &["now"],
             ),
-            (TaskFilter { is_overdue: Some(true), ..all() }, &["late"]),
-            (
-                TaskFilter { is_overdue: Some(false), ..all() },
-                &["done", "off", "now", "soon", "free"],
-            ),
-            (TaskFilter { is_overdue: Some(false), is_mine: Some(false), ..search("o") }, &["off"]),
+            (TaskFilter { overdue: Some(true), ..all() }, &["late"]),
+            (TaskFilter { overdue: Some(false), ..all() }, &["done", "off", "now", "soon", "free"]),
+            (TaskFilter { overdue: Some(false), mine: Some(false), ..search("o") }, &["off"]),
         ];
         for (filter, expected) in cases {
             let what = format!("{filter:?}");
             assert_eq!(scene.titles(filter, scene.manager()).await, expected, "{what}");
         }
         // Whose who see little is, is mine.
-        let anns = async |is_mine| {
-            scene.titles(TaskFilter { is_mine: Some(is_mine), ..all() }, viewer(ann)).await
+        let anns = async |mine| {
+            scene.titles(TaskFilter { mine: Some(mine), ..all() }, authority(ann)).await
         };
         assert_eq!(
             (anns(true).await, anns(false).await),
             (vec!["late".to_owned(), "done".to_owned()], vec![])
         );
         let of_another = TaskFilter { assignee: Some(account("bob@example.com")), ..all() };
-        assert_eq!(scene.titles(of_another, viewer(ann)).await, [""; 0]);
+        assert_eq!(scene.titles(of_another, authority(ann)).await, [""; 0]);
     });
 }
 
@@ -449,7 +456,7 @@ fn words_are_found_in_title_and_description_as_they_are_now() {
         ] {
             assert_eq!(scene.titles(search(words), scene.manager()).await, expected, "{words}");
         }
-        assert_eq!(scene.titles(search("r"), viewer(&scene.ann)).await, both[..1]);
+        assert_eq!(scene.titles(search("r"), authority(&scene.ann)).await, both[..1]);
         scene.update(id, title("Draw a plan"), scene.manager()).await.unwrap();
         assert_eq!(scene.titles(search("report"), scene.manager()).await, [""; 0]);
         assert_eq!(scene.titles(search("plan zoe"), scene.manager()).await, ["Draw a plan"]);
@@ -476,10 +483,7 @@ fn a_list_is_sorted_from_either_end_and_what_has_no_deadline_comes_last() {
             description: Some(Description::parse("x").unwrap()),
             ..TaskChange::default()
         };
-        store
-            .update_task(ids[1], touch, scene.manager(), ANYHOW, &cli_context_at(later(9)))
-            .await
-            .unwrap();
+        store.update_task(ids[1], touch, ANY_STATE, &cli_context_at(later(9))).await.unwrap();
         for (order, expected) in [
             // Which came first is known, also where a clock was set back.
             ("created_at", "abcde"),
@@ -517,7 +521,7 @@ fn pages_follow_the_order_that_is_asked_for() {
             );
             scene.add(NewTask { deadline, ..new_task("other", &scene.boss) }).await;
         }
-        let ann = viewer(&scene.ann);
+        let ann = authority(&scene.ann);
         assert_pages(&tasks, async |request| scene.list(TaskFilter::default(), ann, request).await)
             .await;
         // Tasks are in the order of creation, and a stable sort keeps that.
@@ -536,7 +540,7 @@ fn a_deleted_account_stays_what_it_was_to_its_tasks() {
         let old = scene.add(assigned("one", &scene.boss, &scene.ann)).await;
         let store = &scene.subject.store;
         for id in [scene.ann.public_id, scene.boss.public_id] {
-            store.delete_user(id, &cli_context()).await.unwrap();
+            store.delete_user(id, ANY_STATE, &cli_context()).await.unwrap();
         }
         let former = |user: &User| UserSummary { is_deleted: true, ..owner(user) };
         let expected = Task {
@@ -544,7 +548,11 @@ fn a_deleted_account_stays_what_it_was_to_its_tasks() {
             creator: former(&scene.boss),
             ..old.clone()
         };
-        let bob = Viewer::Manager(scene.bob.public_id);
+        let bob = store
+            .update_user(scene.bob.public_id, to_role(Role::Manager), ANY_STATE, &cli_context())
+            .await
+            .unwrap();
+        let bob = authority(&bob);
         assert_eq!(store.get_task(old.id, bob).await.unwrap(), expected);
         let by_id = TaskFilter {
             assignee: Some(account(&scene.ann.public_id.to_string())),
@@ -557,7 +565,7 @@ fn a_deleted_account_stays_what_it_was_to_its_tasks() {
         assert_eq!(scene.titles(by_name, bob).await, [""; 0]);
         // Its address is free, and whoever has it next is somebody else.
         let next = scene.subject.add_user("ann").await;
-        assert_not_found(store.get_task(old.id, viewer(&next)).await);
+        assert_not_found(store.get_task(old.id, authority(&next)).await);
         // It can be changed, and keeps them.
         let changed = scene.update(old.id, title("two"), bob).await.unwrap();
         assert_eq!((changed.assignee, changed.creator), (expected.assignee, expected.creator));
@@ -573,9 +581,27 @@ fn who_was_a_manager_sees_what_an_employee_does() {
         scene.add(new_task("one", &scene.boss)).await;
         let store = &scene.subject.store;
         let boss = store
-            .update_user(scene.boss.public_id, to_role(Role::Employee), &cli_context())
+            .update_user(scene.boss.public_id, to_role(Role::Employee), ANY_STATE, &cli_context())
             .await
             .unwrap();
-        assert_eq!(scene.titles(TaskFilter::default(), viewer(&boss)).await, [""; 0]);
+        assert_eq!(scene.titles(TaskFilter::default(), authority(&boss)).await, [""; 0]);
+    });
+}
+
+#[test]
+fn a_deadline_is_judged_only_where_it_changes() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let new = NewTask { deadline: Some(due(-9)), ..new_task("one", &scene.boss) };
+        let id = scene.add(new).await.id;
+        let to = |millis, text| TaskChange { deadline: Some(Some(due(millis))), ..title(text) };
+        let changed = scene.update(id, to(-9, "two"), scene.manager()).await.unwrap();
+        assert_eq!((changed.title.as_str(), changed.deadline), ("two", Some(due(-9))));
+        let refused = scene.update(id, to(0, "three"), scene.manager()).await.unwrap_err();
+        assert!(refused.to_string().starts_with("deadline: "), "{refused}");
+        assert!(refused.to_string().contains(" is in the past; "), "{refused}");
+        assert_eq!(scene.titles(TaskFilter::default(), scene.manager()).await, ["two"]);
+        // Now is not in the past.
+        assert!(scene.update(id, to(1, "three"), scene.manager()).await.is_ok());
     });
 }

@@ -8,7 +8,7 @@ use widgetd::domain::{Precondition, Version, Versions};
 use widgetd::error::Error;
 
 use crate::{
-    ALL, ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on,
+    ALL, ANY_STATE, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on,
     cli_context, cli_context_at, later, new_template, template_name,
 };
 
@@ -25,7 +25,7 @@ fn to_body(text: &str) -> TemplateChange {
 }
 
 fn sorted(order: &str) -> TemplateFilter {
-    TemplateFilter { sort: Sort::parse(order).unwrap(), ..TemplateFilter::default() }
+    TemplateFilter { sort: Some(Sort::parse(order).unwrap()), ..TemplateFilter::default() }
 }
 
 fn searched(words: &str) -> TemplateFilter {
@@ -74,9 +74,13 @@ fn a_template_is_its_owner_s_alone() {
         for stranger in [boss, UserId::generate()] {
             assert_not_found(store.get_template(stranger, &name).await);
             assert_not_found(
-                store.update_template(stranger, &name, to_body("x"), ANYHOW, &cli_context()).await,
+                store
+                    .update_template(stranger, &name, to_body("x"), ANY_STATE, &cli_context())
+                    .await,
             );
-            assert_not_found(store.delete_template(stranger, &name, ANYHOW, &cli_context()).await);
+            assert_not_found(
+                store.delete_template(stranger, &name, ANY_STATE, &cli_context()).await,
+            );
             for filter in
                 [TemplateFilter::default(), searched("one"), searched("of"), sorted("-name")]
             {
@@ -86,8 +90,11 @@ fn a_template_is_its_owner_s_alone() {
         // Others may have one of the same name.
         let bosses = subject.add_template("one", boss).await;
         assert_ne!(bosses.version, anns.version);
-        store.update_template(boss, &name, to_body("other"), ANYHOW, &cli_context()).await.unwrap();
-        store.delete_template(boss, &name, ANYHOW, &cli_context()).await.unwrap();
+        store
+            .update_template(boss, &name, to_body("other"), ANY_STATE, &cli_context())
+            .await
+            .unwrap();
+        store.delete_template(boss, &name, ANY_STATE, &cli_context()).await.unwrap();
         assert_eq!(store.get_template(ann, &name).await.unwrap(), anns);
     });
 }
@@ -109,7 +116,7 @@ fn a_taken_name_is_a_conflict_and_changes_nothing() {
         assert_conflict(
             subject
                 .store
-                .update_template(ann, &two.name, both, ANYHOW, &cli_context_at(later(1)))
+                .update_template(ann, &two.name, both, ANY_STATE, &cli_context_at(later(1)))
                 .await,
             taken,
         );
@@ -126,7 +133,7 @@ fn a_template_needs_an_owner() {
     block_on(async {
         let subject = Subject::new();
         let gone = subject.add_user("gone").await.public_id;
-        subject.store.delete_user(gone, &cli_context()).await.unwrap();
+        subject.store.delete_user(gone, ANY_STATE, &cli_context()).await.unwrap();
         for owner in [UserId::generate(), gone] {
             assert_not_found(
                 subject.store.create_template(new_template("one", owner), &cli_context()).await,
@@ -143,7 +150,7 @@ fn a_change_changes_what_it_names_and_the_version() {
         let (store, made) = (&subject.store, subject.add_template("one", ann).await);
         let update = async |name: &str, change, at| {
             store
-                .update_template(ann, &template_name(name), change, ANYHOW, &cli_context_at(at))
+                .update_template(ann, &template_name(name), change, ANY_STATE, &cli_context_at(at))
                 .await
                 .unwrap()
         };
@@ -168,11 +175,13 @@ fn a_change_changes_what_it_names_and_the_version() {
         assert_ne!(renamed.version, changed.version);
         assert_not_found(store.get_template(ann, &made.name).await);
 
-        // To its own name.
-        let same = update("ONE", to_name("ONE"), later(3)).await;
-        assert_eq!(store.get_template(ann, &renamed.name).await.unwrap(), same);
+        // What is the same already is no change.
+        for change in [to_name("ONE"), to_body("other"), TemplateChange::default()] {
+            assert_eq!(update("ONE", change, later(3)).await, renamed);
+        }
+        assert_eq!(store.get_template(ann, &renamed.name).await.unwrap(), renamed);
         assert_not_found(
-            store.update_template(ann, &made.name, to_body("x"), ANYHOW, &cli_context()).await,
+            store.update_template(ann, &made.name, to_body("x"), ANY_STATE, &cli_context()).await,
         );
     });
 }
@@ -185,15 +194,24 @@ fn words_are_those_of_the_template_as_it_is_now() {
         let (store, name) = (&subject.store, template_name("apple"));
         let new = NewTemplate { body: body("pear"), ..new_template("apple", ann) };
         store.create_template(new, &cli_context()).await.unwrap();
-        store.update_template(ann, &name, to_body("quince"), ANYHOW, &cli_context()).await.unwrap();
-        store.update_template(ann, &name, to_name("plum"), ANYHOW, &cli_context()).await.unwrap();
+        store
+            .update_template(ann, &name, to_body("quince"), ANY_STATE, &cli_context())
+            .await
+            .unwrap();
+        store
+            .update_template(ann, &name, to_name("plum"), ANY_STATE, &cli_context())
+            .await
+            .unwrap();
         for gone in ["apple", "pear"] {
             assert!(subject.template_names(ann, searched(gone)).await.is_empty(), "{gone}");
         }
         for found in ["quince", "plum", "plum quince"] {
             assert_eq!(subject.template_names(ann, searched(found)).await, ["plum"], "{found}");
         }
-        store.delete_template(ann, &template_name("plum"), ANYHOW, &cli_context()).await.unwrap();
+        store
+            .delete_template(ann, &template_name("plum"), ANY_STATE, &cli_context())
+            .await
+            .unwrap();
         assert!(subject.template_names(ann, searched("quince")).await.is_empty());
     });
 }
@@ -251,7 +269,7 @@ fn each_order_has_two_ends_and_ties_are_in_the_order_of_creation() {
             let name = template_name(name);
             subject
                 .store
-                .update_template(ann, &name, to_body("x"), ANYHOW, &cli_context_at(later(9)))
+                .update_template(ann, &name, to_body("x"), ANY_STATE, &cli_context_at(later(9)))
                 .await
                 .unwrap();
         }
@@ -361,7 +379,7 @@ fn a_deleted_name_is_free_again() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
         let first = subject.add_template("one", ann).await;
-        subject.store.delete_template(ann, &first.name, ANYHOW, &cli_context()).await.unwrap();
+        subject.store.delete_template(ann, &first.name, ANY_STATE, &cli_context()).await.unwrap();
         assert_not_found(subject.store.get_template(ann, &first.name).await);
         assert_ne!(subject.add_template("one", ann).await.version, first.version);
     });
@@ -401,7 +419,7 @@ fn an_account_has_a_thousand_templates_at_the_most() {
         );
         subject.add_template("one", bob).await;
         let first = subject.template_first(ann).await;
-        subject.store.delete_template(ann, &first.name, ANYHOW, &cli_context()).await.unwrap();
+        subject.store.delete_template(ann, &first.name, ANY_STATE, &cli_context()).await.unwrap();
         subject.add_template("one more", ann).await;
     });
 }
@@ -423,7 +441,7 @@ fn a_deleted_account_takes_its_templates_with_it() {
             subject.add_template("one", owner).await;
             subject.add_template("two", owner).await;
         }
-        subject.store.delete_user(ann, &cli_context()).await.unwrap();
+        subject.store.delete_user(ann, ANY_STATE, &cli_context()).await.unwrap();
         let subject = subject.reopen().await;
         assert_not_found(subject.store.get_template(ann, &template_name("one")).await);
         for filter in [TemplateFilter::default(), searched("one")] {

@@ -1,14 +1,14 @@
 //! Accounts: how they are made, found, listed and renamed.
 
 use widgetd::domain::{
-    Action, Authority, KeyId, NewUser, Role, Search, Session, SessionId, Status, User, UserChange,
-    UserFilter, UserId,
+    Action, Authority, KeyId, NewUser, Role, Search, Session, SessionId, Sort, Status, User,
+    UserChange, UserFilter, UserId,
 };
 
 use crate::{
-    ALL, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages, block_on,
-    cli_context, email, hash, later, new_key, new_session, new_user, owner_context, secret,
-    to_status, username,
+    ALL, ANY_STATE, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages,
+    block_on, cli_context, email, hash, later, new_key, new_session, new_user, owner_context,
+    secret, to_status, to_username, username,
 };
 
 fn with_username(name: &str, text: &str) -> NewUser {
@@ -70,7 +70,7 @@ fn an_account_may_start_with_a_session() {
             address: context.address,
             client: context.client,
         };
-        assert_eq!(store.list_sessions(ann.public_id, NOW, ALL).await.unwrap().items, [listed]);
+        assert_eq!(store.list_sessions(ann.public_id, ALL, NOW).await.unwrap().items, [listed]);
     });
 }
 
@@ -127,11 +127,14 @@ pub async fn assert_absent(subject: &Subject, id: UserId) {
     assert_not_found(store.get_user_by_name(&account(&id.to_string())).await);
     assert!(store.find_credentials(&account(&id.to_string()), None).await.unwrap().is_none());
     assert_not_found(store.set_password(id, hash("second"), None, &cli_context()).await);
-    assert_not_found(store.set_username(id, username("another"), &cli_context()).await);
-    for change in [UserChange::default(), to_status(Status::Active)] {
-        assert_not_found(store.update_user(id, change, &cli_context()).await);
+    assert_not_found(
+        store.update_user(id, to_username(username("another")), ANY_STATE, &cli_context()).await,
+    );
+    for change in [UserChange::default(), to_status(Status::Active), to_username(username("other"))]
+    {
+        assert_not_found(store.update_user(id, change, ANY_STATE, &cli_context()).await);
     }
-    assert_not_found(store.delete_user(id, &cli_context()).await);
+    assert_not_found(store.delete_user(id, ANY_STATE, &cli_context()).await);
     assert_not_found(store.create_reset_code(id, secret(77), later(1_000), &cli_context()).await);
     assert!(store.find_user_by_reset_code(&secret(77), NOW).await.unwrap().is_none());
     assert!(!subject.is_live(id, SessionId::generate()).await);
@@ -258,12 +261,17 @@ fn accounts_are_searched_by_the_beginnings_of_words_from_either_end() {
         }
         let filter = UserFilter {
             search: Some(Search::new("ann")),
-            latest_first: true,
+            sort: Some(Sort::parse("-registered_on").unwrap()),
             ..UserFilter::default()
         };
         assert_eq!(subject.emails(filter).await, [third, second, first]);
         assert_eq!(
-            subject.emails(UserFilter { latest_first: true, ..UserFilter::default() }).await,
+            subject
+                .emails(UserFilter {
+                    sort: Some(Sort::parse("-registered_on").unwrap()),
+                    ..UserFilter::default()
+                })
+                .await,
             [third, second, first]
         );
         let filter = UserFilter {
@@ -272,7 +280,11 @@ fn accounts_are_searched_by_the_beginnings_of_words_from_either_end() {
             ..UserFilter::default()
         };
         assert_eq!(subject.emails(filter).await, [second]);
-        subject.store.set_username(ann.public_id, username("chief"), &cli_context()).await.unwrap();
+        subject
+            .store
+            .update_user(ann.public_id, to_username(username("chief")), ANY_STATE, &cli_context())
+            .await
+            .unwrap();
         let found = async |word| {
             subject
                 .emails(UserFilter { search: Some(Search::new(word)), ..UserFilter::default() })
@@ -291,8 +303,14 @@ fn a_new_username_takes_the_place_of_the_old_one() {
         let subject = Subject::new();
         let (ann, store) = (subject.add(with_username("ann", "ann")).await, &subject.store);
         let context = owner_context(ann.public_id, "192.0.2.7");
-        let (changed, noted) =
-            subject.noting(store.set_username(ann.public_id, username("Ann.O"), &context)).await;
+        let (changed, noted) = subject
+            .noting(store.update_user(
+                ann.public_id,
+                to_username(username("Ann.O")),
+                ANY_STATE,
+                &context,
+            ))
+            .await;
         let changed = changed.unwrap();
         assert_ne!(changed.version, ann.version);
         let expected = User { username: Some(username("Ann.O")), version: changed.version, ..ann };
@@ -302,8 +320,14 @@ fn a_new_username_takes_the_place_of_the_old_one() {
         assert_not_found(store.get_user_by_name(&account("ann")).await);
         subject.add(with_username("bob", "ANN")).await;
         // The same once more is no change.
-        let (same, noted) =
-            subject.noting(store.set_username(ann.public_id, username("Ann.O"), &context)).await;
+        let (same, noted) = subject
+            .noting(store.update_user(
+                ann.public_id,
+                to_username(username("Ann.O")),
+                ANY_STATE,
+                &context,
+            ))
+            .await;
         assert_eq!((same.unwrap(), noted), (expected, Vec::new()));
     });
 }
@@ -315,7 +339,7 @@ fn a_username_may_change_its_letter_case() {
         let ann = subject.add(with_username("ann", "ann")).await;
         let changed = subject
             .store
-            .set_username(ann.public_id, username("ANN"), &cli_context())
+            .update_user(ann.public_id, to_username(username("ANN")), ANY_STATE, &cli_context())
             .await
             .unwrap();
         assert_eq!(changed.username, Some(username("ANN")));
@@ -330,7 +354,12 @@ fn a_username_that_is_taken_is_told_and_nothing_is_changed() {
         subject.add(with_username("ann", "ann")).await;
         let (bob, store) = (subject.add(with_username("bob", "bob")).await, &subject.store);
         let (refused, noted) = subject
-            .noting(store.set_username(bob.public_id, username("Ann"), &cli_context()))
+            .noting(store.update_user(
+                bob.public_id,
+                to_username(username("Ann")),
+                ANY_STATE,
+                &cli_context(),
+            ))
             .await;
         assert_conflict(refused, "Ann is already registered");
         assert!(noted.is_empty());

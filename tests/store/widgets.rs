@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Deadline, InfoUrl, NewWidget, PageRequest, Put, UserId, UserSummary, WidgetFilter,
+    Deadline, InfoUrl, NewWidget, PageRequest, Sort, Upsert, UserId, UserSummary, Version, Widget,
+    WidgetChange, WidgetFilter,
 };
 use widgetd::error::Error;
 
 use crate::{
-    ANYHOW, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on, cli_context,
-    cli_context_at, later, new_widget, widget_name,
+    ALL, ANY_STATE, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on,
+    cli_context, cli_context_at, if_match, later, new_widget, widget_name,
 };
 
 #[test]
@@ -39,7 +40,7 @@ fn an_absent_widget_is_not_found() {
         let subject = Subject::new();
         assert_not_found(subject.store.get_widget(&widget_name("one")).await);
         assert_not_found(
-            subject.store.delete_widget(&widget_name("one"), ANYHOW, &cli_context()).await,
+            subject.store.delete_widget(&widget_name("one"), ANY_STATE, &cli_context()).await,
         );
     });
 }
@@ -63,23 +64,27 @@ fn a_new_widget_needs_an_owner_and_one_that_exists_has_one() {
     block_on(async {
         let subject = Subject::new();
         let (ann, gone) = (subject.add_user("ann").await, subject.add_user("gone").await);
-        subject.store.delete_user(gone.public_id, &cli_context()).await.unwrap();
+        subject.store.delete_user(gone.public_id, ANY_STATE, &cli_context()).await.unwrap();
         for owner in [UserId::generate(), gone.public_id] {
             let orphan = NewWidget { owner, ..new_widget("one", &ann) };
             assert_not_found(subject.store.create_widget(orphan.clone(), &cli_context()).await);
             assert_not_found(
-                subject.store.upsert_widget(orphan.clone(), ANYHOW, &cli_context()).await,
+                subject.store.upsert_widget(orphan.clone(), ANY_STATE, &cli_context()).await,
             );
             assert_not_found(subject.store.get_widget(&widget_name("one")).await);
 
             subject.store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
             assert_eq!(
-                subject.store.upsert_widget(orphan, ANYHOW, &cli_context()).await.unwrap(),
-                Put::Updated
+                subject.store.upsert_widget(orphan, ANY_STATE, &cli_context()).await.unwrap().1,
+                Upsert::Updated
             );
             let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
             assert_eq!(widget.owner.public_id, ann.public_id);
-            subject.store.delete_widget(&widget_name("one"), ANYHOW, &cli_context()).await.unwrap();
+            subject
+                .store
+                .delete_widget(&widget_name("one"), ANY_STATE, &cli_context())
+                .await
+                .unwrap();
         }
     });
 }
@@ -92,23 +97,25 @@ fn putting_adds_what_is_new_and_changes_what_exists() {
         assert_eq!(
             subject
                 .store
-                .upsert_widget(new_widget("one", &ann), ANYHOW, &cli_context())
+                .upsert_widget(new_widget("one", &ann), ANY_STATE, &cli_context())
                 .await
-                .unwrap(),
-            Put::Created
+                .unwrap()
+                .1,
+            Upsert::Created
         );
         let changed = NewWidget {
             info_url: InfoUrl::parse("https://example.org").unwrap(),
-            deadline: Deadline::parse("2027-01-01", NOW).unwrap(),
+            deadline: Deadline::parse("2027-01-01").unwrap(),
             ..new_widget("one", &bob)
         };
         assert_eq!(
             subject
                 .store
-                .upsert_widget(changed.clone(), ANYHOW, &cli_context_at(later(1)))
+                .upsert_widget(changed.clone(), ANY_STATE, &cli_context_at(later(1)))
                 .await
-                .unwrap(),
-            Put::Updated
+                .unwrap()
+                .1,
+            Upsert::Updated
         );
         let widget = subject.store.get_widget(&widget_name("one")).await.unwrap();
         assert_eq!((widget.info_url, widget.deadline), (changed.info_url, changed.deadline));
@@ -122,7 +129,7 @@ fn a_deleted_name_is_free_again() {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
         subject.store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
-        subject.store.delete_widget(&widget_name("one"), ANYHOW, &cli_context()).await.unwrap();
+        subject.store.delete_widget(&widget_name("one"), ANY_STATE, &cli_context()).await.unwrap();
         assert_not_found(subject.store.get_widget(&widget_name("one")).await);
         subject.store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
     });
@@ -162,7 +169,7 @@ fn of_many_writes_at_once_each_is_answered_by_its_own_result() {
         let (mut created, mut refused) = (0, 0);
         for write in writes {
             match write.await.unwrap() {
-                Ok(()) => created += 1,
+                Ok(_) => created += 1,
                 Err(Error::Conflict(_)) => refused += 1,
                 Err(error) => panic!("{error:?}"),
             }
@@ -177,5 +184,117 @@ fn of_many_writes_at_once_each_is_answered_by_its_own_result() {
                 .total,
             400
         );
+    });
+}
+
+fn to_deadline(text: &str) -> WidgetChange {
+    WidgetChange { deadline: Deadline::parse(text).ok(), ..WidgetChange::default() }
+}
+
+#[test]
+fn a_change_that_changes_nothing_keeps_the_version() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await;
+        let (store, new) = (&subject.store, new_widget("one", &ann));
+        let created = store.create_widget(new.clone(), &cli_context()).await.unwrap();
+        assert_eq!(store.get_widget(&new.name).await.unwrap(), created);
+        let (upserted, upsert) =
+            store.upsert_widget(new.clone(), ANY_STATE, &cli_context()).await.unwrap();
+        assert_eq!((&upserted, upsert), (&created, Upsert::Updated));
+        let same = WidgetChange {
+            name: Some(new.name.clone()),
+            info_url: Some(new.info_url.clone()),
+            deadline: Some(new.deadline),
+        };
+        for change in [same, WidgetChange::default()] {
+            let precondition = if_match(created.version);
+            let updated =
+                store.update_widget(&new.name, change, precondition, &cli_context()).await;
+            assert_eq!(updated.unwrap(), created);
+        }
+        let stale = if_match(Version::from_stored(0));
+        let refused =
+            store.upsert_widget(new.clone(), stale.clone(), &cli_context()).await.map(drop);
+        assert!(matches!(refused, Err(Error::PreconditionFailed)), "{refused:?}");
+
+        let change = to_deadline("2027-01-01");
+        let changed =
+            store.update_widget(&new.name, change, ANY_STATE, &cli_context()).await.unwrap();
+        assert_ne!(changed.version, created.version);
+        assert_eq!(store.get_widget(&new.name).await.unwrap(), changed);
+        let (upserted, _) = store.upsert_widget(new, ANY_STATE, &cli_context()).await.unwrap();
+        assert_ne!(upserted.version, changed.version);
+        assert_eq!(upserted, Widget { version: upserted.version, ..created });
+    });
+}
+
+#[test]
+fn a_deadline_is_judged_only_where_it_changes() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await;
+        let past = Deadline::parse("2026-11-01").unwrap();
+        let (store, new) =
+            (&subject.store, NewWidget { deadline: past, ..new_widget("one", &ann) });
+        let name = widget_name("one");
+        let created = store.create_widget(new.clone(), &cli_context()).await.unwrap();
+
+        let info_url = InfoUrl::parse("https://example.org").unwrap();
+        let put = NewWidget { info_url: info_url.clone(), ..new.clone() };
+        let (put, _) = store.upsert_widget(put, ANY_STATE, &cli_context()).await.unwrap();
+        assert_eq!((put.info_url, put.deadline), (info_url, past));
+        let change = WidgetChange { info_url: Some(created.info_url), ..to_deadline("2026-11-01") };
+        let patched = store.update_widget(&name, change, ANY_STATE, &cli_context()).await.unwrap();
+
+        let refusal = "deadline: 2026-11-20 is in the past; the deadline must be today (2026-11-21, UTC) or later";
+        let yesterday = Deadline::parse("2026-11-20").unwrap();
+        let change = to_deadline("2026-11-20");
+        let update = store.update_widget(&name, change, ANY_STATE, &cli_context()).await;
+        assert_eq!(update.unwrap_err().to_string(), refusal);
+        for name in ["one", "new"] {
+            let put = NewWidget { deadline: yesterday, ..new_widget(name, &ann) };
+            let upsert = store.upsert_widget(put, ANY_STATE, &cli_context()).await;
+            assert_eq!(upsert.unwrap_err().to_string(), refusal);
+        }
+        assert_eq!(store.get_widget(&name).await.unwrap(), patched);
+        let today = to_deadline("2026-11-21");
+        assert!(store.update_widget(&name, today, ANY_STATE, &cli_context()).await.is_ok());
+    });
+}
+
+#[test]
+fn whole_lists_keep_their_pages_and_totals_whoever_writes() {
+    block_on(async {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await;
+        for n in 0..12 {
+            let new = new_widget(&format!("w{n:02}"), &ann);
+            subject.store.create_widget(new, &cli_context()).await.unwrap();
+        }
+        let other = rusqlite::Connection::open(crate::database(&subject.folder)).unwrap();
+        other
+            .execute_batch(
+                "UPDATE widget SET deadline = deadline + 86400000 * (7 * id % 11);
+                 INSERT INTO widget (name, info_url, deadline, owner_id, created_at, updated_at)
+                 SELECT name || 'x', info_url, deadline - 1, owner_id, 0, 0 FROM widget;
+                 DELETE FROM widget WHERE id = 3;",
+            )
+            .unwrap();
+        let sorted = |text: &str| WidgetFilter {
+            sort: Some(Sort::parse(text).unwrap()),
+            ..WidgetFilter::default()
+        };
+        let mut widgets =
+            subject.store.list_widgets(WidgetFilter::default(), ALL, NOW).await.unwrap().items;
+        assert_eq!(widgets.len(), 23);
+        let list =
+            async |sort: &str, page| subject.store.list_widgets(sorted(sort), page, NOW).await;
+        assert_pages(&widgets, async |page| list("created_at", page).await).await;
+        // A stable sort keeps the order of creation.
+        widgets.sort_by_key(|widget| widget.deadline.timestamp());
+        assert_pages(&widgets, async |page| list("deadline", page).await).await;
+        widgets.reverse();
+        assert_pages(&widgets, async |page| list("-deadline", page).await).await;
     });
 }

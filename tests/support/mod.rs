@@ -20,8 +20,8 @@ use widgetd::app;
 use widgetd::clock::Clock;
 use widgetd::config::Config;
 use widgetd::domain::{
-    Actor as Doer, PageRequest, RequestContext, Role, Status as AccountStatus, Timestamp, User,
-    UserChange, UserFilter, UserId, UserRef,
+    Actor as Doer, PageRequest, Precondition, RequestContext, Role, Status as AccountStatus,
+    Timestamp, User, UserChange, UserFilter, UserId, UserRef,
 };
 use widgetd::store::{self, IfAbsent, Store};
 
@@ -134,22 +134,28 @@ impl TestApp {
             self.anon().post("/auth/register", &[("email", &email), ("password", PASSWORD)]).await;
         register.assert(Status::Created);
         let actor = Actor { email, ..self.anon() };
-        self.change(&actor, UserChange { status: Some(AccountStatus::Active), role: Some(role) })
-            .await;
+        self.change(
+            &actor,
+            UserChange { username: None, status: Some(AccountStatus::Active), role: Some(role) },
+        )
+        .await;
         actor.again().await
     }
 
     pub async fn set_role(&self, actor: &Actor<'_>, role: Role) {
-        self.change(actor, UserChange { role: Some(role), status: None }).await;
+        self.change(actor, UserChange { role: Some(role), ..UserChange::default() }).await;
     }
 
     pub async fn set_status(&self, actor: &Actor<'_>, status: AccountStatus) {
-        self.change(actor, UserChange { status: Some(status), role: None }).await;
+        self.change(actor, UserChange { status: Some(status), ..UserChange::default() }).await;
     }
 
     async fn change(&self, actor: &Actor<'_>, change: UserChange) {
         let user = self.find(&actor.email).await;
-        self.store.update_user(user.public_id, change, &self.cli_context()).await.unwrap();
+        self.store
+            .update_user(user.public_id, change, Precondition::default(), &self.cli_context())
+            .await
+            .unwrap();
     }
 
     /// The account of that name, as the store knows it.

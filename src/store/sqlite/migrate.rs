@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
-use super::translate;
+use super::connection::translate;
 use crate::error::Error;
 
 /// Marks a file as a database of this program (`PRAGMA application_id`): "wgtd" in ASCII.
@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_work.sql"),
+    include_str!("migrations/0004_buckets.sql"),
 ];
 
 /// Applies what is missing, all of it or nothing.

@@ -13,7 +13,7 @@ use r2d2::PooledConnection;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
-use super::translate;
+use super::connection::{initialise, translate};
 use crate::error::Error;
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
@@ -86,7 +86,7 @@ impl Readers {
 fn pool(path: &Path, size: u32) -> Result<Pool, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
-        super::initialise(connection)?;
+        initialise(connection)?;
         connection.execute_batch("PRAGMA query_only = ON;")
     });
     r2d2::Pool::builder()

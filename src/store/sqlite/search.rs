@@ -1,14 +1,19 @@
 //! Full-text search with FTS5.
 
+use rusqlite::types::{ToSql, ToSqlOutput};
+
 use crate::domain::Search;
 
-/// An expression of FTS5 that asks for every word as a prefix. Each word is a string of FTS5, in
+/// As an expression of FTS5 that asks for every word as a prefix. Each word is a string of FTS5, in
 /// which nothing but a quote has a meaning; a word of which no token is left asks for nothing.
-pub fn expression(search: &Search) -> String {
-    let words: Vec<_> =
-        search.words().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
-    // An empty expression is an error, and an empty string finds nothing.
-    if words.is_empty() { "\"\"".to_owned() } else { words.join(" ") }
+impl ToSql for Search {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let words: Vec<_> =
+            self.words().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
+        // An empty expression is an error, and an empty string finds nothing.
+        let expression = if words.is_empty() { "\"\"".to_owned() } else { words.join(" ") };
+        Ok(expression.into())
+    }
 }
 
 #[cfg(test)]
@@ -30,8 +35,7 @@ mod tests {
         }
         let mut statement =
             connection.prepare("SELECT rowid FROM t WHERE t MATCH ?1 ORDER BY rowid").unwrap();
-        let rows =
-            statement.query_map([expression(&Search::new(query))], |row| row.get(0)).unwrap();
+        let rows = statement.query_map([Search::new(query)], |row| row.get(0)).unwrap();
         rows.map(Result::unwrap).collect()
     }
 

@@ -1,28 +1,119 @@
-//! Templates: SQL and row mapping. Whose they are is part of every question, so that somebody
-//! else's is as good as none.
+//! Templates: SQL and row mapping. The owner is part of every statement.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
 
+use super::engine::SqliteStore;
+use super::lists::{Conditions, Order, Select};
+use super::transaction::Transaction;
+use super::user_rows;
 use super::writer::JobError;
-use super::{Conditions, page, search, users};
 use crate::domain::{
-    NewTemplate, Page, PageRequest, Precondition, Template, TemplateBody, TemplateChange,
-    TemplateFilter, TemplateName, TemplateSort, Timestamp, UserId, Version,
+    NewTemplate, Page, PageRequest, Precondition, RequestContext, Sort, Template, TemplateChange,
+    TemplateFilter, TemplateName, TemplateSort, TemplateStore, UserId,
 };
 use crate::error::Error;
 
-/// How many templates an account may have, so that nobody fills the disk.
-const MOST: u32 = 1_000;
+/// So that nobody fills the disk.
+const MAX_TEMPLATES_PER_USER: u32 = 1_000;
 
-/// What [`from_row`] reads, in its order.
-macro_rules! columns {
-    () => {
-        "name, body, created_at, updated_at, version"
-    };
+const TEMPLATES: Select<Template> = Select {
+    columns: "version, name, body, created_at, updated_at",
+    tables: "template",
+    id: "id",
+    from_row: |row| {
+        Ok(Template {
+            version: row.get(0)?,
+            name: row.get(1)?,
+            body: row.get(2)?,
+            created_at: row.get(3)?,
+            updated_at: row.get(4)?,
+        })
+    },
+};
+
+const DEFAULT_SORT: Sort<TemplateSort> = Sort { key: TemplateSort::CreatedAt, descending: false };
+
+const BY_CREATION: Order =
+    Order { ascending: "created_at, id", descending: "created_at DESC, id DESC", buckets: None };
+
+const BY_NAME: Order =
+    Order { ascending: "name, id", descending: "name DESC, id DESC", buckets: None };
+
+const BY_UPDATE: Order =
+    Order { ascending: "updated_at, id", descending: "updated_at DESC, id DESC", buckets: None };
+
+#[async_trait]
+impl TemplateStore for SqliteStore {
+    async fn create_template(
+        &self,
+        new: NewTemplate,
+        context: &RequestContext,
+    ) -> Result<Template, Error> {
+        self.write(context, move |transaction| {
+            transaction.require_user(new.owner)?;
+            insert(transaction, new)
+        })
+        .await
+    }
+
+    async fn get_template(&self, owner: UserId, name: &TemplateName) -> Result<Template, Error> {
+        self.read(|connection| find(connection, owner, name))?.ok_or_else(|| not_found(name))
+    }
+
+    async fn list_templates(
+        &self,
+        owner: UserId,
+        filter: TemplateFilter,
+        page: PageRequest,
+    ) -> Result<Page<Template>, Error> {
+        self.read_list(move |connection| list(connection, owner, &filter, page)).await
+    }
+
+    async fn update_template(
+        &self,
+        owner: UserId,
+        name: &TemplateName,
+        change: TemplateChange,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<Template, Error> {
+        let name = name.clone();
+        self.write(context, move |transaction| {
+            transaction.require_user(owner)?;
+            let old = get(transaction, owner, &name, &precondition)?;
+            let mut new = old.clone();
+            new.name = change.name.unwrap_or(new.name);
+            new.body = change.body.unwrap_or(new.body);
+            update(transaction, owner, old, new)
+        })
+        .await
+    }
+
+    async fn delete_template(
+        &self,
+        owner: UserId,
+        name: &TemplateName,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        let name = name.clone();
+        self.write(context, move |transaction| {
+            transaction.require_user(owner)?;
+            get(transaction, owner, &name, &precondition)?;
+            transaction
+                .prepare_cached(
+                    "DELETE FROM template
+                     WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
+                )?
+                .execute(params![owner, name])?;
+            Ok(())
+        })
+        .await
+    }
 }
 
-/// What is answered where a template is asked for that is not there.
-pub fn not_found(name: &TemplateName) -> Error {
+fn not_found(name: &TemplateName) -> Error {
     Error::NotFound(format!("{} not found in database.", name.as_str()))
 }
 
@@ -30,153 +121,102 @@ fn is_taken(name: &TemplateName) -> Error {
     Error::Conflict(format!("Template name: {} already exists, must be unique.", name.as_str()))
 }
 
-/// Makes a template.
-pub fn create(
-    connection: &Connection,
-    new: &NewTemplate,
-    now: Timestamp,
-) -> Result<Template, JobError> {
-    let present: u32 = connection
-        .prepare_cached("SELECT count(*) FROM template WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1)")?
-        .query_row([new.owner.encode(&mut [0; 36])], |row| row.get(0))?;
-    if present >= MOST {
+fn insert(transaction: &Transaction<'_>, new: NewTemplate) -> Result<Template, JobError> {
+    let NewTemplate { name, body, owner } = new;
+    let present: u32 = transaction
+        .prepare_cached(
+            "SELECT count(*) FROM template
+             WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1)",
+        )?
+        .query_row([owner], |row| row.get(0))?;
+    if present >= MAX_TEMPLATES_PER_USER {
         return Err(Error::Conflict(format!(
-            "There are {MOST} templates already, the most there may be."
+            "There are {MAX_TEMPLATES_PER_USER} templates already, the most there may be."
         ))
         .into());
     }
-    let inserted = connection
+    let now = transaction.context.at;
+    let version = transaction
         .prepare_cached(
             "INSERT INTO template (owner_id, name, body, created_at, updated_at, version)
              SELECT id, ?2, ?3, ?4, ?4, random() FROM user WHERE public_id = ?1 AND deleted_at IS NULL
-             ON CONFLICT DO NOTHING",
+             ON CONFLICT DO NOTHING RETURNING version",
         )?
-        .execute(params![new.owner.encode(&mut [0; 36]), new.name.as_str(), new.body.as_str(), now.as_millis(),])?;
-    match find(connection, new.owner, &new.name)? {
-        Some(template) if inserted == 1 => Ok(template),
-        Some(_) => Err(is_taken(&new.name).into()),
-        None => Err(users::not_found().into()),
-    }
+        .query_row(params![owner, name, body, now], |row| row.get(0))
+        .optional()?;
+    let Some(version) = version else {
+        let is_there = find(transaction, owner, &name)?.is_some();
+        return Err(if is_there { is_taken(&name) } else { user_rows::not_found() }.into());
+    };
+    Ok(Template { version, name, body, created_at: now, updated_at: now })
 }
 
-/// The row and the version of somebody's template of that name, if there is one.
-fn find_version(
-    connection: &Connection,
-    owner: UserId,
-    name: &TemplateName,
-) -> rusqlite::Result<Option<(i64, Version)>> {
-    connection
-        .prepare_cached(
-            "SELECT id, version FROM template
-             WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
-        )?
-        .query_row(params![owner.encode(&mut [0; 36]), name.as_str()], |row| {
-            Ok((row.get(0)?, Version::from_stored(row.get(1)?)))
-        })
-        .optional()
-}
-
-/// The row of a template that may be changed.
-fn confirm(
-    connection: &Connection,
-    owner: UserId,
-    name: &TemplateName,
-    precondition: &Precondition,
-) -> Result<i64, JobError> {
-    let (id, version) = find_version(connection, owner, name)?.ok_or_else(|| not_found(name))?;
-    precondition.check(Some(version))?;
-    Ok(id)
-}
-
-/// Somebody's template by its name.
-pub fn find(
+fn find(
     connection: &Connection,
     owner: UserId,
     name: &TemplateName,
 ) -> rusqlite::Result<Option<Template>> {
-    connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            columns!(),
-            " FROM template WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2"
-        ))?
-        .query_row(params![owner.encode(&mut [0; 36]), name.as_str()], from_row)
-        .optional()
+    TEMPLATES.find(
+        connection,
+        "owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
+        params![owner, name],
+    )
 }
 
-/// A page of somebody's templates.
-pub fn list(
+/// The template as it is before a write, for which the precondition holds.
+fn get(
+    connection: &Connection,
+    owner: UserId,
+    name: &TemplateName,
+    precondition: &Precondition,
+) -> Result<Template, JobError> {
+    let template = find(connection, owner, name)?.ok_or_else(|| not_found(name))?;
+    precondition.check(Some(template.version))?;
+    Ok(template)
+}
+
+fn list(
     connection: &Connection,
     owner: UserId,
     filter: &TemplateFilter,
-    request: PageRequest,
+    page: PageRequest,
 ) -> rusqlite::Result<Page<Template>> {
-    let (owner, words) = (owner.to_string(), filter.search.as_ref().map(search::expression));
-    let conditions = Conditions::default()
+    let conditions = Conditions::new("TRUE")
         .and("owner_id = (SELECT id FROM user WHERE public_id = ?)", Some(&owner))
-        .and("id IN (SELECT rowid FROM template_text WHERE template_text MATCH ?)", words.as_ref());
-    let from = format!("template WHERE {}", conditions.to_sql("TRUE"));
-    let column = match filter.sort.key {
-        TemplateSort::Name => "name",
-        TemplateSort::CreatedAt => "created_at",
-        TemplateSort::UpdatedAt => "updated_at",
+        .and(
+            "id IN (SELECT rowid FROM template_text WHERE template_text MATCH ?)",
+            filter.search.as_ref(),
+        );
+    let Sort { key, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
+    let order = match key {
+        TemplateSort::Name => BY_NAME,
+        TemplateSort::CreatedAt => BY_CREATION,
+        TemplateSort::UpdatedAt => BY_UPDATE,
     };
-    let direction = if filter.sort.is_descending { "DESC" } else { "ASC" };
-    let order = format!("{column} {direction}, id {direction}");
-    page(connection, request, columns!(), &from, &order, &conditions.values(), from_row)
+    TEMPLATES.page(connection, &conditions, order, descending, page)
 }
 
-/// Changes some of a template.
-pub fn update(
-    connection: &Connection,
+fn update(
+    transaction: &Transaction<'_>,
     owner: UserId,
-    name: &TemplateName,
-    change: &TemplateChange,
-    precondition: &Precondition,
-    now: Timestamp,
+    old: Template,
+    new: Template,
 ) -> Result<Template, JobError> {
-    let id = confirm(connection, owner, name, precondition)?;
-    connection
-        .prepare_cached(concat!(
-            "UPDATE template SET name = coalesce(?2, name), body = coalesce(?3, body), updated_at = ?4,
-                                 version = random()
-             WHERE id = ?1 AND NOT EXISTS (
+    if new == old {
+        return Ok(old);
+    }
+    let now = transaction.context.at;
+    let version = transaction
+        .prepare_cached(
+            "UPDATE template SET name = ?3, body = ?4, updated_at = ?5, version = random()
+             WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2
+             AND NOT EXISTS (
                  SELECT 1 FROM template AS other
-                 WHERE other.owner_id = template.owner_id AND other.name = ?2 AND other.id <> template.id)
-             RETURNING ",
-            columns!()
-        ))?
-        .query_row(
-            params![
-                id,
-                change.name.as_ref().map(TemplateName::as_str),
-                change.body.as_ref().map(TemplateBody::as_str),
-                now.as_millis(),
-            ],
-            from_row,
-        )
+                 WHERE other.owner_id = template.owner_id AND other.name = ?3 AND other.id <> template.id)
+             RETURNING version",
+        )?
+        .query_row(params![owner, old.name, new.name, new.body, now], |row| row.get(0))
         .optional()?
-        .ok_or_else(|| is_taken(change.name.as_ref().unwrap_or(name)).into())
-}
-
-/// Deletes a template.
-pub fn delete(
-    connection: &Connection,
-    owner: UserId,
-    name: &TemplateName,
-    precondition: &Precondition,
-) -> Result<(), JobError> {
-    let id = confirm(connection, owner, name, precondition)?;
-    connection.prepare_cached("DELETE FROM template WHERE id = ?1")?.execute([id])?;
-    Ok(())
-}
-
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Template> {
-    Ok(Template {
-        name: TemplateName::from_stored(row.get(0)?),
-        body: TemplateBody::from_stored(row.get(1)?),
-        created_at: Timestamp::from_millis(row.get(2)?),
-        updated_at: Timestamp::from_millis(row.get(3)?),
-        version: Version::from_stored(row.get(4)?),
-    })
+        .ok_or_else(|| is_taken(&new.name))?;
+    Ok(Template { version, updated_at: now, ..new })
 }

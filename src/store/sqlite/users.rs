@@ -1,93 +1,251 @@
-//! Accounts: SQL and row mapping.
-//!
-//! A deleted account keeps its row as the owner of what it made. Its names are gone from the
-//! columns that are looked up, and every other question asks for `deleted_at IS NULL`.
+//! Users: SQL and row mapping.
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::places::{Order, Place};
+use super::buckets::{Buckets, ID_SHIFT};
+use super::engine::SqliteStore;
+use super::lists::{Conditions, Order};
+use super::transaction::Transaction;
+use super::user_rows::{self, USERS, from_row, user_columns};
 use super::writer::JobError;
-use super::{Conditions, audit, page, page_by_place, places, search, sessions};
+use super::{audit, passwords, sessions};
 use crate::domain::{
-    Action, Email, LoginName, Network, NewSession, NewUser, Page, PageRequest, PasswordHash,
-    RequestContext, Role, SecretHash, SessionId, Status, StoredCredentials, Timestamp, User,
-    UserChange, UserFilter, UserId, UserRef, UserSummary, Username, Version,
+    Action, Network, NewSession, NewUser, Page, PageRequest, PasswordHash, Precondition,
+    RequestContext, Role, SecretHash, SessionId, Sort, Status, StoredCredentials, Timestamp, User,
+    UserChange, UserFilter, UserId, UserRef, UserSort, UserStore, Username,
     check_administrator_remains, check_no_administrator,
 };
 use crate::error::Error;
 
-/// The columns that [`from_row`] reads, in its order.
-macro_rules! columns {
-    () => {
-        "public_id, email, username, role, status, token_epoch, created_at, version"
-    };
+const DEFAULT_SORT: Sort<UserSort> = Sort { key: UserSort::RegisteredOn, descending: false };
+
+const BY_REGISTRATION: Order = Order {
+    ascending: "id",
+    descending: "id DESC",
+    buckets: Some(Buckets {
+        list: "user.id",
+        table: "user",
+        column: "id",
+        shift: ID_SHIFT,
+        only: "deleted_at IS NULL",
+    }),
+};
+
+#[async_trait]
+impl UserStore for SqliteStore {
+    async fn create_user(
+        &self,
+        new: NewUser,
+        session: Option<NewSession>,
+        context: &RequestContext,
+    ) -> Result<User, Error> {
+        self.write(context, move |transaction| {
+            transaction.require_user_or(new.public_id, Role::Admin)?;
+            insert(transaction, &new, session.as_ref())
+        })
+        .await
+    }
+
+    async fn create_first_administrator(
+        &self,
+        new: NewUser,
+        session: NewSession,
+        context: &RequestContext,
+    ) -> Result<User, Error> {
+        self.write(context, move |transaction| {
+            transaction.require_user(new.public_id)?;
+            check_no_administrator(count_administrators_but(transaction, None)? > 0)?;
+            insert(transaction, &new, Some(&session))
+        })
+        .await
+    }
+
+    async fn find_credentials(
+        &self,
+        user: &UserRef,
+        network: Option<Network>,
+    ) -> Result<Option<StoredCredentials>, Error> {
+        self.read(|connection| passwords::find_credentials(connection, user, network))
+    }
+
+    async fn get_user(&self, id: UserId) -> Result<User, Error> {
+        self.get_user_by_name(&UserRef::Id(id)).await
+    }
+
+    async fn get_user_by_name(&self, user: &UserRef) -> Result<User, Error> {
+        self.read(|connection| user_rows::find(connection, user))?.ok_or_else(user_rows::not_found)
+    }
+
+    async fn list_users(&self, filter: UserFilter, page: PageRequest) -> Result<Page<User>, Error> {
+        self.read_list(move |connection| list(connection, &filter, page)).await
+    }
+
+    async fn has_administrator(&self) -> Result<bool, Error> {
+        self.read_list(|connection| Ok(count_administrators_but(connection, None)? > 0)).await
+    }
+
+    async fn set_password(
+        &self,
+        id: UserId,
+        hash: PasswordHash,
+        kept: Option<SessionId>,
+        context: &RequestContext,
+    ) -> Result<User, Error> {
+        self.write(context, move |transaction| {
+            transaction.require_user(id)?;
+            passwords::set(transaction, id, &hash, kept, Action::ChangePassword)
+        })
+        .await
+    }
+
+    async fn upgrade_password_hash(
+        &self,
+        id: UserId,
+        old: PasswordHash,
+        new: PasswordHash,
+    ) -> Result<(), Error> {
+        self.writer
+            .run(move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE user SET password_hash = ?3
+                         WHERE public_id = ?1 AND password_hash = ?2 AND deleted_at IS NULL",
+                    )?
+                    .execute(params![id, old, new])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn update_user(
+        &self,
+        id: UserId,
+        change: UserChange,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<User, Error> {
+        self.write(context, move |transaction| {
+            let UserChange { username, status, role } = change;
+            transaction.require_user_or(id, Role::Admin)?;
+            if status.is_some() || role.is_some() {
+                transaction.require(Role::Admin)?;
+            }
+            let old = get(transaction, id, &precondition)?;
+            let mut new = old.clone();
+            new.username = username.or(new.username);
+            new.status = status.unwrap_or(new.status);
+            new.role = role.unwrap_or(new.role);
+            update(transaction, old, new)
+        })
+        .await
+    }
+
+    async fn delete_user(
+        &self,
+        id: UserId,
+        precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        self.write(context, move |transaction| {
+            transaction.require_user_or(id, Role::Admin)?;
+            let user = get(transaction, id, &precondition)?;
+            delete(transaction, &user)
+        })
+        .await
+    }
+
+    async fn create_reset_code(
+        &self,
+        id: UserId,
+        code: SecretHash,
+        expires_at: Timestamp,
+        context: &RequestContext,
+    ) -> Result<User, Error> {
+        self.write(context, move |transaction| {
+            transaction.require(Role::Admin)?;
+            let user = user_rows::find_by_id(transaction, id)?.ok_or_else(user_rows::not_found)?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO reset_code (user_id, hash, expires_at)
+                     SELECT id, ?2, ?3 FROM user WHERE public_id = ?1
+                     ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at",
+                )?
+                .execute(params![id, code, expires_at])?;
+            audit::done(transaction, Action::CreateResetCode, id, None)?;
+            Ok(user)
+        })
+        .await
+    }
+
+    async fn find_user_by_reset_code(
+        &self,
+        code: &SecretHash,
+        now: Timestamp,
+    ) -> Result<Option<User>, Error> {
+        self.read(|connection| passwords::find_by_reset_code(connection, code, now))
+    }
+
+    async fn redeem_reset_code(
+        &self,
+        code: SecretHash,
+        hash: PasswordHash,
+        context: &RequestContext,
+    ) -> Result<Option<User>, Error> {
+        self.write(context, move |transaction| {
+            let user = passwords::find_by_reset_code(transaction, &code, transaction.context.at)?;
+            user.map(|user| {
+                passwords::set(transaction, user.public_id, &hash, None, Action::ResetPassword)
+            })
+            .transpose()
+        })
+        .await
+    }
 }
 
-/// The order of creation.
-pub const BY_CREATION: Order =
-    Order { list: "user.created", table: "user", column: "id", only: "deleted_at IS NULL" };
-
-/// What is answered where an account is asked for that is not there.
-pub fn not_found() -> Error {
-    Error::no_such("account")
+fn is_taken(name: &str) -> Error {
+    Error::Conflict(format!("{name} is already registered"))
 }
 
-fn already_registered(name: &str) -> JobError {
-    Error::Conflict(format!("{name} is already registered")).into()
-}
-
-/// Makes an account, and its first session where it has one.
-pub fn create(
-    connection: &Connection,
-    new: NewUser,
+fn insert(
+    transaction: &Transaction<'_>,
+    new: &NewUser,
     session: Option<&NewSession>,
-    context: &RequestContext,
 ) -> Result<User, JobError> {
-    let created = connection
-        .prepare_cached(
+    let user = transaction
+        .prepare_cached(concat!(
             "INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status,
                                password_hash, created_at, updated_at, version)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, random())
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            new.public_id.encode(&mut [0; 36]),
-            new.email.as_str(),
-            new.email.folded(),
-            new.username.as_ref().map(Username::as_str),
-            new.username.as_ref().map(Username::folded),
-            new.role.as_str(),
-            new.status.as_str(),
-            new.password_hash.as_str(),
-            context.at.as_millis(),
-        ])?;
-    if created == 0 {
-        return Err(already_registered(taken(connection, &new)?));
-    }
-    let id = connection.last_insert_rowid();
-    places::added(connection, BY_CREATION, Place { key: id, id })?;
+             ON CONFLICT DO NOTHING RETURNING ",
+            user_columns!()
+        ))?
+        .query_row(
+            params![
+                new.public_id,
+                new.email,
+                new.email.folded(),
+                new.username,
+                new.username.as_ref().map(Username::folded),
+                new.role,
+                new.status,
+                new.password_hash,
+                transaction.context.at,
+            ],
+            from_row,
+        )
+        .optional()?;
+    let Some(user) = user else { return Err(is_taken(taken_name(transaction, new)?).into()) };
     let detail = format!("{}, {}", new.role.as_str(), new.status.as_str());
-    audit::done(connection, context, Action::Register, new.public_id, Some(&detail))?;
+    audit::done(transaction, Action::Register, new.public_id, Some(&detail))?;
     if let Some(session) = session {
-        sessions::start(connection, session, 0, context)?;
+        sessions::start(transaction, session, 0)?;
     }
-    Ok(find_by_id(connection, new.public_id)?.ok_or_else(not_found)?)
+    Ok(user)
 }
 
-/// Makes an administrator's account and its first session, where there is no administrator.
-pub fn create_first_administrator(
-    connection: &Connection,
-    new: NewUser,
-    session: &NewSession,
-    context: &RequestContext,
-) -> Result<User, JobError> {
-    check_no_administrator(has_administrator(connection)?)?;
-    create(connection, new, Some(session), context)
-}
-
-/// Which of a new account's names stands in the way.
-fn taken<'a>(connection: &Connection, new: &'a NewUser) -> rusqlite::Result<&'a str> {
+/// Which of a new user's names is taken.
+fn taken_name<'a>(connection: &Connection, new: &'a NewUser) -> rusqlite::Result<&'a str> {
     let email_is_taken: bool = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM user WHERE email_folded = ?1)")?
         .query_row([new.email.folded()], |row| row.get(0))?;
@@ -97,244 +255,109 @@ fn taken<'a>(connection: &Connection, new: &'a NewUser) -> rusqlite::Result<&'a 
     })
 }
 
-/// The condition by which an account is found, up to the value.
-fn lookup(account: &UserRef) -> (&'static str, String) {
-    let condition = match account {
-        UserRef::Id(_) => "deleted_at IS NULL AND public_id",
-        UserRef::LoginName(LoginName::Email(_)) => "email_folded",
-        UserRef::LoginName(LoginName::Username(_)) => "username_folded",
-    };
-    (condition, account.folded())
+/// The user as they are before a write, for whom the precondition holds.
+fn get(connection: &Connection, id: UserId, precondition: &Precondition) -> Result<User, JobError> {
+    let user = user_rows::find_by_id(connection, id)?.ok_or_else(user_rows::not_found)?;
+    precondition.check(Some(user.version))?;
+    Ok(user)
 }
 
-/// The account of that name, and whether somebody logged in to it from that network before.
-pub fn find_credentials(
-    connection: &Connection,
-    account: &UserRef,
-    network: Option<Network>,
-) -> rusqlite::Result<Option<StoredCredentials>> {
-    let (condition, value) = lookup(account);
-    let sql = format!(
-        "SELECT {}, password_hash,
-                EXISTS (SELECT 1 FROM known_network AS n WHERE n.user_id = user.id AND n.network = ?2)
-         FROM user WHERE {condition} = ?1",
-        columns!()
-    );
-    connection
-        .prepare_cached(&sql)?
-        .query_row(params![value, network.map(|network| network.to_string())], |row| {
-            Ok(StoredCredentials {
-                user: from_row(row)?,
-                password_hash: PasswordHash::from_phc(row.get(8)?),
-                knows_network: row.get(9)?,
-            })
-        })
-        .optional()
-}
-
-/// An account by any of its names.
-pub fn find(connection: &Connection, account: &UserRef) -> rusqlite::Result<Option<User>> {
-    let (condition, value) = lookup(account);
-    connection
-        .prepare_cached(&format!("SELECT {} FROM user WHERE {condition} = ?1", columns!()))?
-        .query_row([value], from_row)
-        .optional()
-}
-
-/// An account by its public id.
-pub fn find_by_id(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
-    find(connection, &UserRef::Id(id))
-}
-
-/// The row of the account that a filter names, also of a deleted one by its id; one that no account
-/// has, where there is none.
-pub fn find_row(connection: &Connection, account: &UserRef) -> rusqlite::Result<i64> {
-    let (condition, value) = match account {
-        UserRef::Id(id) => ("public_id", id.to_string()),
-        UserRef::LoginName(_) => lookup(account),
-    };
-    let row = connection
-        .prepare_cached(&format!("SELECT id FROM user WHERE {condition} = ?1"))?
-        .query_row([value], |row| row.get(0))
-        .optional()?;
-    Ok(row.unwrap_or(0))
-}
-
-/// A page of accounts, oldest first.
-pub fn list(
+fn list(
     connection: &Connection,
     filter: &UserFilter,
-    request: PageRequest,
+    page: PageRequest,
 ) -> rusqlite::Result<Page<User>> {
-    let (status, role) = (filter.status.map(Status::as_str), filter.role.map(Role::as_str));
-    let words = filter.search.as_ref().map(search::expression);
-    let conditions = Conditions::default()
-        .and("status = ?", status.as_ref())
-        .and("role = ?", role.as_ref())
-        .and("id IN (SELECT rowid FROM user_text WHERE user_text MATCH ?)", words.as_ref());
-    if conditions.is_empty() {
-        return page_by_place(
-            connection,
-            request,
-            BY_CREATION,
-            filter.latest_first,
-            columns!(),
-            ("user", "user"),
-            from_row,
-        );
-    }
-    let from = format!("user WHERE {}", conditions.to_sql("deleted_at IS NULL"));
-    let order = if filter.latest_first { "id DESC" } else { "id" };
-    page(connection, request, columns!(), &from, order, &conditions.values(), from_row)
+    let conditions = Conditions::new("deleted_at IS NULL")
+        .and("status = ?", filter.status.as_ref())
+        .and("role = ?", filter.role.as_ref())
+        .and("id IN (SELECT rowid FROM user_text WHERE user_text MATCH ?)", filter.search.as_ref());
+    let Sort { key: UserSort::RegisteredOn, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
+    USERS.page(connection, &conditions, BY_REGISTRATION, descending, page)
 }
 
-/// Whether an active administrator exists.
-pub fn has_administrator(connection: &Connection) -> rusqlite::Result<bool> {
-    Ok(count_administrators_but(connection, None)? > 0)
-}
-
-/// How many active administrators there are, beside this account.
+/// How many active administrators there are beside this user.
 fn count_administrators_but(connection: &Connection, id: Option<UserId>) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
             "SELECT count(*) FROM user WHERE role = ?1 AND status = ?2 AND public_id IS NOT ?3",
         )?
-        .query_row(
-            params![Role::Admin.as_str(), Status::Active.as_str(), id.map(|id| id.to_string())],
-            |row| row.get(0),
-        )
+        .query_row(params![Role::Admin, Status::Active, id], |row| row.get(0))
 }
 
-/// Sets a new password and ends the account's sessions, but for the one that is kept.
-pub fn set_password(
-    connection: &Connection,
-    id: UserId,
-    hash: &PasswordHash,
-    kept: Option<SessionId>,
-    action: Action,
-    context: &RequestContext,
-) -> Result<User, JobError> {
-    let user = connection
-        .prepare_cached(concat!(
-            "UPDATE user SET password_hash = ?2, token_epoch = token_epoch + 1, updated_at = ?3
-             WHERE public_id = ?1 AND deleted_at IS NULL RETURNING ",
-            columns!()
-        ))?
-        .query_row(
-            params![id.encode(&mut [0; 36]), hash.as_str(), context.at.as_millis()],
-            from_row,
-        )
-        .optional()?
-        .ok_or_else(not_found)?;
-    sessions::end_all_but(connection, id, kept)?;
-    delete_reset_code(connection, id)?;
-    audit::done(connection, context, action, id, None)?;
-    Ok(user)
-}
-
-/// Replaces a hash, if it is still the one that was read.
-pub fn upgrade_password_hash(
-    connection: &Connection,
-    id: UserId,
-    old: &PasswordHash,
-    new: &PasswordHash,
-) -> Result<(), JobError> {
-    connection
-        .prepare_cached(
-            "UPDATE user SET password_hash = ?3 WHERE public_id = ?1 AND password_hash = ?2 AND deleted_at IS NULL",
-        )?
-        .execute([id.encode(&mut [0; 36]), old.as_str(), new.as_str()])?;
-    Ok(())
-}
-
-/// Gives another username.
-pub fn set_username(
-    connection: &Connection,
-    id: UserId,
-    username: Username,
-    context: &RequestContext,
-) -> Result<User, JobError> {
-    let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
-    if user.username.as_ref() == Some(&username) {
-        return Ok(user);
+fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, JobError> {
+    if new == old {
+        return Ok(old);
     }
-    let changed = connection
-        .prepare_cached(
-            "UPDATE OR IGNORE user SET username = ?2, username_folded = ?3, updated_at = ?4, version = random()
-             WHERE public_id = ?1",
-        )?
-        .execute(params![id.encode(&mut [0; 36]), username.as_str(), username.folded(), context.at.as_millis()])?;
-    if changed == 0 {
-        return Err(already_registered(username.as_str()));
-    }
-    let detail = match &user.username {
-        Some(old) => format!("{} to {}", old.as_str(), username.as_str()),
-        None => username.as_str().to_owned(),
-    };
-    audit::done(connection, context, Action::ChangeUsername, id, Some(&detail))?;
-    Ok(find_by_id(connection, id)?.ok_or_else(not_found)?)
-}
-
-/// Gives another status, another role, or both.
-pub fn change(
-    connection: &Connection,
-    id: UserId,
-    change: UserChange,
-    context: &RequestContext,
-) -> Result<User, JobError> {
-    let before = find_by_id(connection, id)?.ok_or_else(not_found)?;
-    let role = change.role.unwrap_or(before.role);
-    let status = change.status.unwrap_or(before.status);
-    if (role, status) == (before.role, before.status) {
-        return Ok(before);
-    }
-    let others = || Ok(count_administrators_but(connection, Some(id))?);
+    let id = new.public_id;
+    let others = || Ok(count_administrators_but(transaction, Some(id))?);
     check_administrator_remains::<JobError>(
-        (before.role, before.status),
-        Some((role, status)),
+        (old.role, old.status),
+        Some((new.role, new.status)),
         others,
     )?;
+    let ends_sessions = new.status != Status::Active && new.status != old.status;
+    let updated = transaction
+        .prepare_cached(concat!(
+            "UPDATE user SET username = ?2, username_folded = ?3, role = ?4, status = ?5,
+                             token_epoch = token_epoch + ?6, updated_at = ?7, version = random()
+             WHERE public_id = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM user AS other WHERE other.username_folded = ?3 AND other.id <> user.id)
+             RETURNING ",
+            user_columns!()
+        ))?
+        .query_row(
+            params![
+                id,
+                new.username,
+                new.username.as_ref().map(Username::folded),
+                new.role,
+                new.status,
+                ends_sessions,
+                transaction.context.at,
+            ],
+            from_row,
+        )
+        .optional()?;
+    let Some(updated) = updated else {
+        return Err(is_taken(new.username.as_ref().map_or("", Username::as_str)).into());
+    };
+    if ends_sessions {
+        sessions::end_all_but(transaction, id, None)?;
+        passwords::delete_reset_code(transaction, id)?;
+    }
+    note_changes(transaction, &old, &new)?;
+    Ok(updated)
+}
 
-    let ends_sessions = status != Status::Active && status != before.status;
-    connection
-        .prepare_cached(
-            "UPDATE user SET role = ?2, status = ?3, token_epoch = token_epoch + ?4, updated_at = ?5,
-                             version = random()
-             WHERE public_id = ?1",
-        )?
-        .execute(params![id.encode(&mut [0; 36]), role.as_str(), status.as_str(), ends_sessions, context.at.as_millis()])?;
-    if status != before.status {
-        let action = match (before.status, status) {
+/// Adds each change to the audit.
+fn note_changes(transaction: &Transaction<'_>, old: &User, new: &User) -> rusqlite::Result<()> {
+    let id = new.public_id;
+    if let Some(username) = new.username.as_ref().filter(|_| new.username != old.username) {
+        let before = old.username.as_ref().map(|old| format!("{} to ", old.as_str()));
+        let detail = format!("{}{}", before.unwrap_or_default(), username.as_str());
+        audit::done(transaction, Action::ChangeUsername, id, Some(&detail))?;
+    }
+    if new.status != old.status {
+        let action = match (old.status, new.status) {
             (Status::Pending, Status::Active) => Action::Approve,
             (_, Status::Active) => Action::Enable,
             _ => Action::Disable,
         };
-        audit::done(connection, context, action, id, None)?;
+        audit::done(transaction, action, id, None)?;
     }
-    if ends_sessions {
-        sessions::end_all_but(connection, id, None)?;
-        delete_reset_code(connection, id)?;
+    if new.role != old.role {
+        let detail = format!("{} to {}", old.role.as_str(), new.role.as_str());
+        audit::done(transaction, Action::ChangeRole, id, Some(&detail))?;
     }
-    if role != before.role {
-        let detail = format!("{} to {}", before.role.as_str(), role.as_str());
-        audit::done(connection, context, Action::ChangeRole, id, Some(&detail))?;
-    }
-    Ok(find_by_id(connection, id)?.ok_or_else(not_found)?)
+    Ok(())
 }
 
-/// Deletes an account and all that is its own. What it made for others keeps its row as the owner.
-pub fn delete(
-    connection: &Connection,
-    id: UserId,
-    context: &RequestContext,
-) -> Result<(), JobError> {
-    let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
-    let others = || Ok(count_administrators_but(connection, Some(id))?);
+/// Deletes a user and all that is their own. What they made for others keeps their row as the owner.
+fn delete(transaction: &Transaction<'_>, user: &User) -> Result<(), JobError> {
+    let id = user.public_id;
+    let others = || Ok(count_administrators_but(transaction, Some(id))?);
     check_administrator_remains::<JobError>((user.role, user.status), None, others)?;
-    audit::done(connection, context, Action::Delete, id, None)?;
-    let row = find_row(connection, &UserRef::Id(id))?;
-    places::removed(connection, BY_CREATION, Place { key: row, id: row })?;
-    let id = id.to_string();
+    audit::done(transaction, Action::Delete, id, None)?;
     for (table, owner) in [
         ("session", "user_id"),
         ("api_key", "user_id"),
@@ -342,119 +365,18 @@ pub fn delete(
         ("known_network", "user_id"),
         ("template", "owner_id"),
     ] {
-        connection
+        transaction
             .prepare_cached(&format!(
                 "DELETE FROM {table} WHERE {owner} = (SELECT id FROM user WHERE public_id = ?1)"
             ))?
-            .execute([&id])?;
+            .execute([id])?;
     }
-    connection
+    transaction
         .prepare_cached(
             "UPDATE user SET email_folded = public_id, username = NULL, username_folded = NULL, password_hash = '',
                              status = 'disabled', token_epoch = token_epoch + 1, updated_at = ?2, deleted_at = ?2
              WHERE public_id = ?1",
         )?
-        .execute(params![id, context.at.as_millis()])?;
+        .execute(params![id, transaction.context.at])?;
     Ok(())
-}
-
-/// Makes a reset code for an account, in the place of an older one.
-pub fn create_reset_code(
-    connection: &Connection,
-    id: UserId,
-    code: &SecretHash,
-    expires_at: Timestamp,
-    context: &RequestContext,
-) -> Result<User, JobError> {
-    let user = find_by_id(connection, id)?.ok_or_else(not_found)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO reset_code (user_id, hash, expires_at) SELECT id, ?2, ?3 FROM user WHERE public_id = ?1
-             ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at",
-        )?
-        .execute(params![id.encode(&mut [0; 36]), code.as_bytes(), expires_at.as_millis()])?;
-    audit::done(connection, context, Action::CreateResetCode, id, None)?;
-    Ok(user)
-}
-
-/// The account that a reset code is for, if it is good.
-pub fn find_by_reset_code(
-    connection: &Connection,
-    code: &SecretHash,
-    now: Timestamp,
-) -> rusqlite::Result<Option<User>> {
-    connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            columns!(),
-            " FROM user WHERE id = (SELECT user_id FROM reset_code WHERE hash = ?1 AND expires_at > ?2)"
-        ))?
-        .query_row(params![code.as_bytes(), now.as_millis()], from_row)
-        .optional()
-}
-
-/// Uses up a reset code: sets the password that comes with it. `None` where the code is not good.
-pub fn redeem_reset_code(
-    connection: &Connection,
-    code: &SecretHash,
-    hash: &PasswordHash,
-    context: &RequestContext,
-) -> Result<Option<User>, JobError> {
-    match find_by_reset_code(connection, code, context.at)? {
-        Some(user) => {
-            set_password(connection, user.public_id, hash, None, Action::ResetPassword, context)
-                .map(Some)
-        }
-        None => Ok(None),
-    }
-}
-
-fn delete_reset_code(connection: &Connection, id: UserId) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM reset_code WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)",
-        )?
-        .execute([id.encode(&mut [0; 36])])
-}
-
-/// Forgets the reset codes that have expired.
-pub fn purge_expired_codes(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached("DELETE FROM reset_code WHERE expires_at <= ?1")?
-        .execute([now.as_millis()])
-}
-
-fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
-    Ok(User {
-        public_id: parsed(row, 0, UserId::parse)?,
-        email: Email::from_stored(row.get(1)?),
-        username: row.get::<_, Option<String>>(2)?.map(Username::from_stored),
-        role: parsed(row, 3, Role::from_name)?,
-        status: parsed(row, 4, Status::from_name)?,
-        token_epoch: row.get(5)?,
-        registered_on: Timestamp::from_millis(row.get(6)?),
-        version: Version::from_stored(row.get(7)?),
-    })
-}
-
-/// Reads what others see of an account: its address, its id and whether it is deleted, from a column on.
-pub fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<UserSummary> {
-    Ok(UserSummary {
-        email: Email::from_stored(row.get(column)?),
-        public_id: parsed(row, column + 1, UserId::parse)?,
-        is_deleted: row.get(column + 2)?,
-    })
-}
-
-/// Reads a column that holds one of the domain's values as text.
-pub fn parsed<T>(
-    row: &Row<'_>,
-    column: usize,
-    parse: impl Fn(&str) -> Option<T>,
-) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str()?;
-    parse(text).ok_or_else(|| {
-        let what = format!("'{text}' is not a value this program writes");
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, what.into())
-    })
 }

@@ -11,62 +11,21 @@
 //!    thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::translate;
+use super::connection::translate;
 use crate::error::Error;
 
 /// How many jobs may wait. At a thousand durable writes a second this is one second's worth.
-const QUEUE: usize = 1_024;
+const QUEUE_LENGTH: usize = 1_024;
 
 /// How many jobs share a transaction at the most, so that the first of them is not kept waiting.
-const BATCH: usize = 256;
-
-/// Opens the connection that writes.
-///
-/// `synchronous = FULL` is what makes an acknowledged write survive a power cut: in WAL mode,
-/// NORMAL syncs the log only at checkpoints. `fullfsync` is what makes a sync one on macOS.
-pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    super::initialise(&connection)?;
-    connection.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
-    )?;
-    Ok(connection)
-}
-
-/// Puts the database into WAL mode, which lasts.
-///
-/// SQLite does not wait for another program's lock here, whatever `busy_timeout` says; this does.
-pub fn use_write_ahead_log(connection: &Connection) -> Result<(), Error> {
-    const ATTEMPTS: usize = 250;
-    for _ in 0..ATTEMPTS {
-        match connection
-            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
-        {
-            Ok(mode) if mode == "wal" => return Ok(()),
-            Ok(mode) => {
-                return Err(Error::internal(
-                    "SQLite offers no write-ahead log here, but only",
-                    mode,
-                ));
-            }
-            Err(error) => match translate(&error) {
-                Error::Busy => std::thread::sleep(Duration::from_millis(20)),
-                other => return Err(other),
-            },
-        }
-    }
-    Err(Error::Busy)
-}
+const MAX_BATCH: usize = 256;
 
 /// A handle to the thread that writes.
 pub struct Writer {
@@ -78,12 +37,12 @@ pub struct Writer {
 impl Writer {
     /// Starts the thread, which owns `connection` from now on.
     pub fn start(connection: Connection) -> Result<Self, Error> {
-        let (request_context, receiver) = sync_channel(QUEUE);
+        let (sender, receiver) = sync_channel(QUEUE_LENGTH);
         let thread = std::thread::Builder::new()
             .name("widgetd-writer".to_owned())
             .spawn(move || write_batches(connection, &receiver))
             .map_err(|cause| Error::internal("cannot start the writing thread", cause))?;
-        Ok(Self { queue: Mutex::new(Some(request_context)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
 
     /// Queues a job and waits until it is on disk, or refused, or undone.
@@ -100,7 +59,7 @@ impl Writer {
 
     fn enqueue(&self, job: Box<dyn Job>) -> Result<(), Error> {
         let queue = lock(&self.queue);
-        match queue.as_ref().map(|request_context| request_context.try_send(job)) {
+        match queue.as_ref().map(|sender| sender.try_send(job)) {
             Some(Ok(())) => Ok(()),
             Some(Err(TrySendError::Full(_))) | None => Err(Error::Busy),
             Some(Err(TrySendError::Disconnected(_))) => Err(dead()),
@@ -210,10 +169,10 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, JobError> + Send> Job for Pend
 }
 
 fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::with_capacity(MAX_BATCH);
     while let Ok(first) = queue.recv() {
         batch.push(first);
-        while batch.len() < BATCH {
+        while batch.len() < MAX_BATCH {
             match queue.try_recv() {
                 Ok(job) => batch.push(job),
                 Err(_) => break,
@@ -258,6 +217,7 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection::{connect, use_write_ahead_log};
     use super::*;
     use std::sync::mpsc::{Sender, channel};
 
@@ -376,7 +336,7 @@ mod tests {
         let subject = Subject::new();
         let (release, held) = subject.hold();
         let mut queued = Vec::new();
-        for x in 0..QUEUE {
+        for x in 0..QUEUE_LENGTH {
             queued.push(subject.queue(insert(i64::try_from(x).unwrap())));
         }
         let (reply, _) = oneshot::channel();
@@ -393,7 +353,7 @@ mod tests {
         for answer in queued {
             wait(answer).unwrap();
         }
-        assert_eq!(subject.rows().len(), QUEUE);
+        assert_eq!(subject.rows().len(), QUEUE_LENGTH);
     }
 
     #[test]

@@ -1,0 +1,44 @@
+//! What a user may do at this moment.
+
+use super::{Role, UserId};
+use crate::error::Error;
+
+/// What the store knows, at this moment, of the account that a request is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The account, which is active.
+    pub user: UserId,
+    /// Its role now, whatever a token claims.
+    pub role: Role,
+}
+
+// Not beside `Role`: the error names the role that is missing, and so depends on it.
+impl Role {
+    /// [`Error::RoleRequired`] where this role is less than `least`.
+    pub fn require(self, least: Self) -> Result<(), Error> {
+        if self >= least { Ok(()) } else { Err(Error::RoleRequired(least)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_may_what_those_before_it_may() {
+        use Role::{Admin, Employee, Manager};
+        assert_eq!([Employee, Manager, Admin].map(Role::is_manager), [false, true, true]);
+        assert_eq!([Employee, Manager, Admin].map(Role::is_admin), [false, false, true]);
+        let refusals = |role: Role| {
+            let why = |at_least| role.require(at_least).err().map(|error| error.to_string());
+            [Employee, Manager, Admin].map(why)
+        };
+        let (manager, admin) = (
+            Some("You are not a manager".to_owned()),
+            Some("You are not an administrator".to_owned()),
+        );
+        assert_eq!(refusals(Employee), [None, manager, admin.clone()]);
+        assert_eq!(refusals(Manager), [None, None, admin]);
+        assert_eq!(refusals(Admin), [None, None, None]);
+    }
+}

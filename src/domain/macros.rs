@@ -1,0 +1,91 @@
+//! What several types of the domain have in common.
+
+/// What the types have in common that hold a text which was checked when it was read.
+macro_rules! checked_text {
+    ($name:ident) => {
+        impl $name {
+            /// A value that was checked before it was stored.
+            pub fn from_stored(text: String) -> Self {
+                Self(text)
+            }
+
+            /// As it was typed.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// As it was typed, without a copy.
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+    };
+}
+
+/// What the types have in common whose values have names, on the wire and in the store.
+macro_rules! named {
+    ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every value, in the order of declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The value's name on the wire and in the store.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name),+
+                }
+            }
+
+            /// The value of that name.
+            pub fn from_name(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text)
+            }
+
+            /// Reads a name. The error echoes what was given and says what is allowed.
+            pub fn parse(text: &str) -> Result<Self, String> {
+                const NAMES: &[&str] = &[$($name),+];
+                Self::from_name(text).ok_or_else(|| format!("'{text}' must be one of {}", NAMES.join(", ")))
+            }
+        }
+
+        impl $crate::domain::macros::Named for $type {
+            const ALL: &'static [Self] = $type::ALL;
+
+            fn name(self) -> &'static str {
+                self.as_str()
+            }
+        }
+    };
+}
+
+/// A type whose values have names, on the wire and in the store.
+pub trait Named: Copy + 'static {
+    /// Every value, in the order of declaration.
+    const ALL: &'static [Self];
+
+    /// The value's name.
+    fn name(self) -> &'static str;
+}
+
+/// What the types have in common that are random UUIDs (RFC 9562 section 5.4).
+macro_rules! uuid_id {
+    ($type:ident) => {
+        impl $type {
+            /// A new one, which nothing else has.
+            pub fn generate() -> Self {
+                Self(uuid::Uuid::new_v4())
+            }
+
+            /// Reads a UUID in its usual form, with hyphens. (Without them it could be a username.)
+            pub fn parse(text: &str) -> Option<Self> {
+                uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36).map(Self)
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}

@@ -1,0 +1,208 @@
+//! The names of a user: id, e-mail address, username.
+
+use std::fmt;
+
+use uuid::Uuid;
+use validator::ValidateEmail;
+
+/// The name by which everyone outside the store knows an account: a random UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserId(Uuid);
+
+uuid_id!(UserId);
+
+/// An e-mail address as it was typed.
+///
+/// What is accepted is what browsers accept in `<input type="email">` (WHATWG HTML, "valid e-mail
+/// address"), in ASCII and at most 254 characters (RFC 5321 section 4.5.3.1.3 less the brackets).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email(String);
+
+checked_text!(Email);
+
+impl Email {
+    /// Reads an address. The error echoes what was given.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_ascii() && text.len() <= 254 && !text.contains('[') && text.validate_email() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("{text} is not a valid email"))
+        }
+    }
+
+    /// Whether the domain has a dot, as those on the internet have. What has none may be a password.
+    pub fn has_dotted_domain(&self) -> bool {
+        self.0.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'))
+    }
+
+    /// The form by which two addresses are the same one: letter case does not count.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name to log in with instead of the e-mail address, shown as it was typed:
+/// 3 to 32 of `a-z A-Z 0-9 . - _`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Username(String);
+
+checked_text!(Username);
+
+impl Username {
+    /// Reads a username. The error echoes what was given.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        if !text.bytes().all(allowed) {
+            return Err(format!(
+                "'{text}' contains one or more invalid characters. \
+                 A username must contain only letters, numbers, dot, hyphen and underscore characters."
+            ));
+        }
+        if !(3..=32).contains(&text.len()) {
+            return Err(format!("'{text}' must have 3 to 32 characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The form by which two usernames are the same one: letter case does not count.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+/// By what an account is named when somebody logs in.
+#[derive(Clone, Debug)]
+pub enum LoginName {
+    /// By its e-mail address.
+    Email(Email),
+    /// By its username.
+    Username(Username),
+}
+
+impl LoginName {
+    /// Reads an e-mail address or a username, which never look like each other.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let email = || Email::parse(text).ok().map(Self::Email);
+        let username = || Username::parse(text).ok().map(Self::Username);
+        email()
+            .or_else(username)
+            .ok_or_else(|| format!("'{text}' is neither an e-mail address nor a username"))
+    }
+}
+
+/// By what an account is named by somebody who means one that may exist.
+#[derive(Clone, Debug)]
+pub enum UserRef {
+    /// By one of the names to log in with.
+    LoginName(LoginName),
+    /// By its public id.
+    Id(UserId),
+}
+
+impl UserRef {
+    /// Reads a public id, an e-mail address or a username, which never look like each other.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let id = UserId::parse(text).map(Self::Id);
+        id.or_else(|| LoginName::parse(text).ok().map(Self::LoginName)).ok_or_else(|| {
+            format!("'{text}' is not an account's e-mail address, username or public id")
+        })
+    }
+
+    /// The form by which two names are the same one.
+    pub fn folded(&self) -> String {
+        match self {
+            Self::Id(id) => id.to_string(),
+            Self::LoginName(LoginName::Email(email)) => email.folded(),
+            Self::LoginName(LoginName::Username(username)) => username.folded(),
+        }
+    }
+}
+
+/// An account as others see it in what it made, or what is to be done by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSummary {
+    /// The account's e-mail address.
+    pub email: Email,
+    /// The account's id.
+    pub public_id: UserId,
+    /// Whether the account has been deleted since.
+    pub is_deleted: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_browsers_accept_are_accepted_as_typed() {
+        for text in ["ann@example.com", "Ann.O'Hara+tag@Mail.Example.co.uk", "a@localhost", "1@2.3"]
+        {
+            assert_eq!(Email::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_by_name() {
+        assert_eq!(Email::parse("first last").unwrap_err(), "first last is not a valid email");
+        let long = format!("{}@{}.example", "a".repeat(64), "b.".repeat(95));
+        for text in [
+            "",
+            "ann",
+            "@example.com",
+            "ann@",
+            "ann@@example.com",
+            " ann@example.com",
+            "ann@example.com ",
+            "ann@exa mple.com",
+            "ann@example..com",
+            "ann@-example.com",
+            "änn@example.com",
+            "ann@exämple.com",
+            "ann@[127.0.0.1]",
+            "\"a b\"@example.com",
+            "ann@example.com\n",
+            &long,
+        ] {
+            assert!(Email::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn letter_case_does_not_make_another_account() {
+        assert_eq!(Email::parse("Ann@Example.com").unwrap().folded(), "ann@example.com");
+        assert_eq!(Username::parse("Ann.O").unwrap().folded(), "ann.o");
+    }
+
+    #[test]
+    fn usernames_have_three_to_thirty_two_plain_characters() {
+        assert!(Username::parse("a.b").is_ok());
+        assert!(Username::parse(&"x".repeat(32)).is_ok());
+        for text in ["", "ab", &"x".repeat(33), "a b c", "ann@x", "änn"] {
+            assert!(Username::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_named_by_id_address_or_username() {
+        let id = UserId::generate();
+        assert!(matches!(UserRef::parse(&id.to_string()), Ok(UserRef::Id(found)) if found == id));
+        assert!(matches!(
+            UserRef::parse("ann@example.com"),
+            Ok(UserRef::LoginName(LoginName::Email(_)))
+        ));
+        assert!(matches!(UserRef::parse("ann.o"), Ok(UserRef::LoginName(LoginName::Username(_)))));
+        // A username may look like an id without its hyphens, and must not be taken for it.
+        assert!(matches!(
+            UserRef::parse(&id.to_string().replace('-', "")),
+            Ok(UserRef::LoginName(LoginName::Username(_)))
+        ));
+        assert!(UserRef::parse("first last").is_err());
+        assert!(UserRef::parse("a@").is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! What a session or an API key authorises at this moment. The guards ask before a request, and
+//! each transaction that writes asks again.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::domain::{Authority, Credential, KeyId, SessionId, UserId};
+
+/// The authority of a user by one of their sessions or keys, unless that has ended or the user is
+/// not active.
+pub fn find(
+    connection: &Connection,
+    user: UserId,
+    credential: Credential,
+) -> rusqlite::Result<Option<Authority>> {
+    match credential {
+        Credential::Session { id, .. } => find_by_session(connection, user, id),
+        Credential::Key { id, .. } => find_by_key(connection, user, id),
+    }
+}
+
+pub fn find_by_session(
+    connection: &Connection,
+    user: UserId,
+    session: SessionId,
+) -> rusqlite::Result<Option<Authority>> {
+    connection
+        .prepare_cached(
+            "SELECT u.role FROM session AS s JOIN user AS u ON u.id = s.user_id
+             WHERE s.id = ?1 AND u.public_id = ?2 AND u.status = 'active'",
+        )?
+        .query_row((session, user), |row| Ok(Authority { user, role: row.get(0)? }))
+        .optional()
+}
+
+fn find_by_key(
+    connection: &Connection,
+    user: UserId,
+    key: KeyId,
+) -> rusqlite::Result<Option<Authority>> {
+    connection
+        .prepare_cached(
+            "SELECT u.role FROM api_key AS k JOIN user AS u ON u.id = k.user_id
+             WHERE k.public_id = ?1 AND u.public_id = ?2 AND u.status = 'active'",
+        )?
+        .query_row((key, user), |row| Ok(Authority { user, role: row.get(0)? }))
+        .optional()
+}

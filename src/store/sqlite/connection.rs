@@ -1,0 +1,63 @@
+//! Connections: how they are set up, and what their errors mean.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::error::Error;
+
+/// What every connection is set to, before its first use. Writers and readers add their own.
+pub fn initialise(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")
+}
+
+/// The one place where an error of SQLite gets a meaning, by its code. What is a conflict or an
+/// absence is found by statements that cannot fail for it, so that nothing here has to guess.
+pub fn translate(error: &rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
+        _ => Error::internal("SQLite", error),
+    }
+}
+
+/// Opens the connection that writes.
+///
+/// `synchronous = FULL` is what makes an acknowledged write survive a power cut: in WAL mode,
+/// NORMAL syncs the log only at checkpoints. `fullfsync` is what makes a sync one on macOS.
+pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    initialise(&connection)?;
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
+    )?;
+    Ok(connection)
+}
+
+/// Puts the database into WAL mode, which lasts.
+///
+/// SQLite does not wait for another program's lock here, whatever `busy_timeout` says; this does.
+pub fn use_write_ahead_log(connection: &Connection) -> Result<(), Error> {
+    const ATTEMPTS: usize = 250;
+    for _ in 0..ATTEMPTS {
+        match connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
+        {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                return Err(Error::internal(
+                    "SQLite offers no write-ahead log here, but only",
+                    mode,
+                ));
+            }
+            Err(error) => match translate(&error) {
+                Error::Busy => std::thread::sleep(Duration::from_millis(20)),
+                other => return Err(other),
+            },
+        }
+    }
+    Err(Error::Busy)
+}

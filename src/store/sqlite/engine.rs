@@ -1,0 +1,89 @@
+//! The engine: one writer and many readers of one file. Each resource implements its trait for it.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::connection::{connect, use_write_ahead_log};
+use super::migrate::migrate;
+use super::readers::Readers;
+use super::transaction::Transaction;
+use super::writer::{JobError, Writer};
+use crate::domain::RequestContext;
+use crate::error::Error;
+use crate::store::traits::IfAbsent;
+
+pub struct SqliteStore {
+    pub writer: Writer,
+    pub readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens the database, and brings it to this version's schema.
+    pub fn open(path: &Path, if_absent: IfAbsent) -> Result<Self, Error> {
+        prepare_file(path, if_absent)?;
+        let mut connection = connect(path).map_err(|cause| {
+            Error::internal(&format!("cannot open the database {}", path.display()), cause)
+        })?;
+        // Only when the file is known to be ours is anything about it changed.
+        migrate(&mut connection, path)?;
+        use_write_ahead_log(&connection)?;
+        Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path)? })
+    }
+
+    /// Runs a job in a transaction, with the authority that the actor has at that moment.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        context: &RequestContext,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, JobError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let context = context.clone();
+        self.writer.run(move |connection| job(&Transaction::begin(connection, &context)?)).await
+    }
+
+    /// Reads by key, on this thread.
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        self.readers.inline(read)
+    }
+
+    /// Reads what grows with the data, on a blocking thread.
+    pub async fn read_list<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.readers.on_blocking_thread(read).await
+    }
+}
+
+/// Makes the file where that is allowed, readable by its owner alone: it holds password hashes,
+/// and SQLite gives its side files the same mode.
+fn prepare_file(path: &Path, if_absent: IfAbsent) -> Result<(), Error> {
+    if path.is_dir() {
+        return Err(Error::Conflict(format!("{} is a folder, not a database", path.display())));
+    }
+    if path.exists() {
+        return Ok(());
+    }
+    if if_absent == IfAbsent::Fail {
+        return Err(Error::NotFound(format!(
+            "there is no database at {}; `widgetd serve` or `widgetd user add` makes one",
+            path.display()
+        )));
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|cause| {
+        let hint = match path.parent() {
+            Some(folder) if !folder.is_dir() => {
+                format!(" (there is no folder {})", folder.display())
+            }
+            _ => String::new(),
+        };
+        Error::internal(&format!("cannot make the database {}{hint}", path.display()), cause)
+    })
+}

@@ -1,0 +1,84 @@
+//! Passwords and reset codes of users: SQL.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::transaction::Transaction;
+use super::user_rows::{self, USERS, from_row, lookup, user_columns};
+use super::writer::JobError;
+use super::{audit, sessions};
+use crate::domain::{
+    Action, Network, PasswordHash, SecretHash, SessionId, StoredCredentials, Timestamp, User,
+    UserId, UserRef,
+};
+
+pub fn find_credentials(
+    connection: &Connection,
+    user: &UserRef,
+    network: Option<Network>,
+) -> rusqlite::Result<Option<StoredCredentials>> {
+    let sql = format!(
+        "SELECT {}, password_hash,
+                EXISTS (SELECT 1 FROM known_network AS n WHERE n.user_id = user.id AND n.network = ?2)
+         FROM user WHERE {}",
+        USERS.columns,
+        lookup(user)
+    );
+    connection
+        .prepare_cached(&sql)?
+        .query_row(params![user.folded(), network], |row| {
+            Ok(StoredCredentials {
+                user: from_row(row)?,
+                password_hash: row.get(8)?,
+                knows_network: row.get(9)?,
+            })
+        })
+        .optional()
+}
+
+/// Sets a new password and ends the user's sessions, but for the one that is kept.
+pub fn set(
+    transaction: &Transaction<'_>,
+    id: UserId,
+    hash: &PasswordHash,
+    kept: Option<SessionId>,
+    action: Action,
+) -> Result<User, JobError> {
+    let user = transaction
+        .prepare_cached(concat!(
+            "UPDATE user SET password_hash = ?2, token_epoch = token_epoch + 1, updated_at = ?3
+             WHERE public_id = ?1 AND deleted_at IS NULL RETURNING ",
+            user_columns!()
+        ))?
+        .query_row(params![id, hash, transaction.context.at], from_row)
+        .optional()?
+        .ok_or_else(user_rows::not_found)?;
+    sessions::end_all_but(transaction, id, kept)?;
+    delete_reset_code(transaction, id)?;
+    audit::done(transaction, action, id, None)?;
+    Ok(user)
+}
+
+pub fn find_by_reset_code(
+    connection: &Connection,
+    code: &SecretHash,
+    now: Timestamp,
+) -> rusqlite::Result<Option<User>> {
+    USERS.find(
+        connection,
+        "id = (SELECT user_id FROM reset_code WHERE hash = ?1 AND expires_at > ?2)",
+        params![code, now],
+    )
+}
+
+pub fn delete_reset_code(connection: &Connection, id: UserId) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM reset_code WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)",
+        )?
+        .execute([id])
+}
+
+/// Deletes the reset codes that have expired.
+pub fn purge_reset_codes(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+    connection.prepare_cached("DELETE FROM reset_code WHERE expires_at <= ?1")?.execute([now])
+}

@@ -1,0 +1,76 @@
+//! A transaction on behalf of somebody: whatever a job decides about them, it decides by what the
+//! store knows inside the transaction. A body or a hash may have taken its time since the guard.
+
+use std::ops::Deref;
+
+use rusqlite::Connection;
+
+use super::authority;
+use super::writer::JobError;
+use crate::domain::{Actor, Authority, RequestContext, Role, UserId};
+use crate::error::{Error, TokenError};
+
+pub struct Transaction<'a> {
+    connection: &'a Connection,
+    pub context: &'a RequestContext,
+    /// `None` for local actors, who may do everything.
+    authority: Option<Authority>,
+}
+
+impl<'a> Transaction<'a> {
+    /// Confirms the session or key of the context. Who has none, because they register, log in or
+    /// reset their password, acts for themselves alone.
+    pub fn begin(
+        connection: &'a Connection,
+        context: &'a RequestContext,
+    ) -> Result<Self, JobError> {
+        let authority = match (context.actor, context.credential) {
+            (Actor::CommandLine | Actor::Service, _) => None,
+            (Actor::Anonymous, _) => return Err(Error::Token(TokenError::Missing).into()),
+            (Actor::User(user), None) => Some(Authority { user, role: Role::Employee }),
+            (Actor::User(user), Some(credential)) => Some(
+                authority::find(connection, user, credential)?
+                    .ok_or(Error::Token(TokenError::Revoked))?,
+            ),
+        };
+        Ok(Self { connection, context, authority })
+    }
+
+    /// What the actor may do; `None` where that is everything.
+    pub fn authority(&self) -> Option<Authority> {
+        self.authority
+    }
+
+    pub fn role(&self) -> Role {
+        self.authority.map_or(Role::Admin, |authority| authority.role)
+    }
+
+    pub fn require(&self, role: Role) -> Result<(), Error> {
+        self.role().require(role)
+    }
+
+    /// For what only the user themselves may do.
+    pub fn require_user(&self, user: UserId) -> Result<(), Error> {
+        if self.is(user) {
+            return Ok(());
+        }
+        Err(Error::Forbidden("Only the owner of the account may do this".to_owned()))
+    }
+
+    /// For what the user themselves may do, and whoever has this role.
+    pub fn require_user_or(&self, user: UserId, role: Role) -> Result<(), Error> {
+        if self.is(user) { Ok(()) } else { self.require(role) }
+    }
+
+    fn is(&self, user: UserId) -> bool {
+        self.authority.is_none_or(|authority| authority.user == user)
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}

@@ -1,0 +1,89 @@
+//! The domain's types as SQL values: ids, names and texts are TEXT, times INTEGER milliseconds.
+
+use std::net::IpAddr;
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+use crate::domain::{
+    Action, Deadline, Description, Email, InfoUrl, KeyId, KeyName, KeyScope, Network, PasswordHash,
+    RequestId, Role, SecretHash, SessionId, Status, TaskId, TaskStatus, TemplateBody, TemplateName,
+    Timestamp, Title, UserId, Username, Version, WidgetName,
+};
+
+/// A value that this program does not write is an error, never a guess.
+fn unknown(text: &str) -> FromSqlError {
+    FromSqlError::Other(format!("'{text}' is not a value this program writes").into())
+}
+
+macro_rules! to_sql {
+    ($type:ty, |$value:ident| $sql:expr) => {
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                let $value = self;
+                Ok(ToSqlOutput::from($sql))
+            }
+        }
+    };
+}
+
+macro_rules! from_sql {
+    ($type:ty, |$value:ident| $parsed:expr) => {
+        impl FromSql for $type {
+            fn column_result($value: ValueRef<'_>) -> FromSqlResult<Self> {
+                $parsed
+            }
+        }
+    };
+}
+
+macro_rules! texts {
+    ($($type:ident),+) => {$(
+        to_sql!($type, |text| text.as_str());
+        from_sql!($type, |value| String::column_result(value).map(Self::from_stored));
+    )+};
+}
+
+macro_rules! names {
+    ($($type:ident),+) => {$(
+        to_sql!($type, |value| value.as_str());
+        from_sql!($type, |value| value.as_str().and_then(|text| Self::from_name(text).ok_or_else(|| unknown(text))));
+    )+};
+}
+
+macro_rules! ids {
+    ($($type:ident),+) => {$(
+        to_sql!($type, |id| id.to_string());
+        from_sql!($type, |value| value.as_str().and_then(|text| Self::parse(text).ok_or_else(|| unknown(text))));
+    )+};
+}
+
+texts!(
+    Description,
+    Email,
+    InfoUrl,
+    KeyName,
+    PasswordHash,
+    TemplateBody,
+    TemplateName,
+    Title,
+    Username,
+    WidgetName
+);
+names!(Action, KeyScope, Role, Status, TaskStatus);
+ids!(KeyId, RequestId, SessionId, TaskId, UserId);
+
+to_sql!(Timestamp, |at| at.as_millis());
+from_sql!(Timestamp, |value| i64::column_result(value).map(Self::from_millis));
+to_sql!(Deadline, |deadline| deadline.timestamp().as_millis());
+from_sql!(Deadline, |value| Timestamp::column_result(value).map(Self::from_stored));
+from_sql!(Version, |value| i64::column_result(value).map(Self::from_stored));
+to_sql!(SecretHash, |hash| hash.as_bytes());
+to_sql!(Network, |network| network.to_string());
+
+/// An address. (Neither `IpAddr` nor the traits are of this crate.)
+pub struct Address(pub IpAddr);
+
+to_sql!(Address, |address| address.0.to_string());
+from_sql!(Address, |value| value
+    .as_str()
+    .and_then(|text| text.parse().map(Self).map_err(|_| unknown(text))));

@@ -1,0 +1,351 @@
+//! Authority: each write confirms the session or key of its context, and the role of the user, in
+//! its own transaction.
+
+use widgetd::domain::{
+    Action, Actor, Credential, InfoUrl, KeyId, KeyScope, NewApiKey, RequestContext, Role,
+    SessionId, Status, TaskChange, TaskId, TaskStatus, TemplateBody, TemplateChange, UserId,
+    WidgetChange, WidgetFilter,
+};
+use widgetd::error::{Error, TokenError};
+
+use crate::{
+    ALL, ANY_STATE, NOW, Subject, block_on, cli_context, hash, later, new_key, new_session,
+    new_task, new_template, new_user, new_widget, owner_context, secret, template_name, to_role,
+    to_status, to_username, username, widget_name,
+};
+
+/// What a write requires of the user who makes it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Requires {
+    Admin,
+    Manager,
+    /// That they see the task.
+    Sight,
+    /// That it is their own.
+    Nothing,
+}
+
+/// What was attempted, what it requires, and how it ended.
+type Attempt = (&'static str, Requires, Result<(), Error>);
+
+/// An administrator with things of their own, and somebody to do things to.
+struct Scene {
+    subject: Subject,
+    boss: UserId,
+    boss_key: KeyId,
+    boss_session: SessionId,
+    ann: UserId,
+    ann_session: SessionId,
+    task: TaskId,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let subject = Subject::new();
+        let store = &subject.store;
+        subject.add_admin("other").await;
+        let (boss, ann) = (subject.add_admin("boss").await, subject.add_user("ann").await);
+        let (task, key) = (new_task("old", &boss), new_key(boss.public_id, "old", 1));
+        store.create_widget(new_widget("old", &boss), &cli_context()).await.unwrap();
+        store.create_template(new_template("old", boss.public_id), &cli_context()).await.unwrap();
+        store.create_task(task.clone(), &cli_context()).await.unwrap();
+        store.create_key(key.clone(), &cli_context()).await.unwrap();
+        Self {
+            boss: boss.public_id,
+            boss_key: key.id,
+            boss_session: subject.log_in(boss.public_id).await,
+            ann: ann.public_id,
+            ann_session: subject.log_in(ann.public_id).await,
+            task: task.id,
+            subject,
+        }
+    }
+
+    fn context(&self, credential: Credential) -> RequestContext {
+        RequestContext { credential: Some(credential), ..owner_context(self.boss, "192.0.2.7") }
+    }
+
+    /// Everything that users write.
+    async fn attempts(&self, context: &RequestContext) -> Vec<Attempt> {
+        let mut attempts = self.attempts_on_users(context).await;
+        attempts.extend(self.attempts_on_records(context).await);
+        attempts.extend(self.attempts_on_own_account(context).await);
+        attempts
+    }
+
+    async fn attempts_on_users(&self, context: &RequestContext) -> Vec<Attempt> {
+        use Requires::Admin;
+        let (store, ann) = (&self.subject.store, self.ann);
+        let update =
+            async |change| store.update_user(ann, change, ANY_STATE, context).await.map(drop);
+        let code = store.create_reset_code(ann, secret(9), later(1_000), context).await;
+        vec![
+            (
+                "create_user",
+                Admin,
+                store.create_user(new_user("new"), None, context).await.map(drop),
+            ),
+            ("update_user: username", Admin, update(to_username(username("ann.o"))).await),
+            ("update_user: role", Admin, update(to_role(Role::Admin)).await),
+            ("update_user: status", Admin, update(to_status(Status::Disabled)).await),
+            ("create_reset_code", Admin, code.map(drop)),
+            ("end_sessions", Admin, store.end_sessions(ann, context).await.map(drop)),
+            ("delete_user", Admin, store.delete_user(ann, ANY_STATE, context).await),
+        ]
+    }
+
+    async fn attempts_on_records(&self, context: &RequestContext) -> Vec<Attempt> {
+        use Requires::{Admin, Manager, Sight};
+        let store = &self.subject.store;
+        let owner = store.get_user_by_name(&crate::account("other@example.com")).await.unwrap();
+        let (old, url) = (widget_name("old"), InfoUrl::parse("https://example.org").ok());
+        let create = store.create_widget(new_widget("new", &owner), context).await;
+        let upsert = store.upsert_widget(new_widget("newer", &owner), ANY_STATE, context).await;
+        let change = WidgetChange { info_url: url, ..WidgetChange::default() };
+        let update = store.update_widget(&old, change, ANY_STATE, context).await;
+        let delete = store.delete_widget(&old, ANY_STATE, context).await;
+        let done = TaskChange { status: Some(TaskStatus::Done), ..TaskChange::default() };
+        let create_task = store.create_task(new_task("new", &owner), context).await;
+        let update_task = store.update_task(self.task, done, ANY_STATE, context).await;
+        let delete_task = store.delete_task(self.task, ANY_STATE, context).await;
+        vec![
+            ("create_widget", Admin, create.map(drop)),
+            ("upsert_widget", Admin, upsert.map(drop)),
+            ("update_widget", Admin, update.map(drop)),
+            ("delete_widget", Admin, delete),
+            ("create_task", Manager, create_task.map(drop)),
+            ("update_task", Sight, update_task.map(drop)),
+            ("delete_task", Manager, delete_task),
+        ]
+    }
+
+    async fn attempts_on_own_account(&self, context: &RequestContext) -> Vec<Attempt> {
+        use Requires::Nothing;
+        let (store, boss) = (&self.subject.store, self.boss);
+        let own = match context.credential {
+            Some(Credential::Session { id, .. }) => Some(id),
+            _ => None,
+        };
+        let name = to_username(username("chief"));
+        let update = store.update_user(boss, name, ANY_STATE, context).await;
+        let epoch = store.get_user(boss).await.map_or(0, |user| user.token_epoch);
+        let start = store.start_session(new_session(boss), epoch, context).await;
+        let end = Action::EndSession;
+        let end = store.end_session(boss, self.boss_session, end, context).await;
+        let (old, body) = (template_name("old"), TemplateBody::parse("New.").ok());
+        let template = store.create_template(new_template("new", boss), context).await;
+        let change = TemplateChange { name: None, body };
+        let changed = store.update_template(boss, &old, change, ANY_STATE, context).await;
+        let deleted = store.delete_template(boss, &old, ANY_STATE, context).await;
+        let key = store.create_key(new_key(boss, "new", 7), context).await;
+        let revoke = store.revoke_key(boss, self.boss_key, context).await;
+        let password = store.set_password(boss, hash("new"), own, context).await;
+        vec![
+            ("update_user: own username", Nothing, update.map(drop)),
+            ("start_session", Nothing, start),
+            ("end_session", Nothing, end),
+            ("create_template", Nothing, template.map(drop)),
+            ("update_template", Nothing, changed.map(drop)),
+            ("delete_template", Nothing, deleted),
+            ("create_key", Nothing, key.map(drop)),
+            ("revoke_key", Nothing, revoke),
+            ("set_password", Nothing, password.map(drop)),
+            ("end_sessions: own", Nothing, store.end_sessions(boss, context).await.map(drop)),
+        ]
+    }
+
+    /// What was there before is there and unchanged.
+    async fn assert_unchanged(&self, what: &str) {
+        let store = &self.subject.store;
+        let widgets = store.list_widgets(WidgetFilter::default(), ALL, NOW).await.unwrap();
+        assert_eq!(widgets.total, 1, "{what}");
+        assert_eq!(widgets.items[0].info_url.as_str(), "https://example.com", "{what}");
+        let ann = store.get_user(self.ann).await.unwrap();
+        assert_eq!((ann.role, ann.status, ann.username), (Role::Employee, Status::Active, None));
+        assert!(self.subject.is_live(self.ann, self.ann_session).await, "{what}");
+    }
+}
+
+fn is_revoked(error: &Error) -> bool {
+    matches!(error, Error::Token(TokenError::Revoked))
+}
+
+async fn a_session(scene: &Scene) -> Credential {
+    Credential::Session { id: scene.subject.log_in(scene.boss).await, expires_at: later(1_000) }
+}
+
+async fn a_key(scene: &Scene) -> Credential {
+    let new = NewApiKey { scope: KeyScope::Write, ..new_key(scene.boss, "script", 3) };
+    let key = scene.subject.store.create_key(new, &cli_context()).await.unwrap();
+    Credential::Key { id: key.id, scope: KeyScope::Write, expires_at: None }
+}
+
+/// Ends a session or key of the boss in one way.
+async fn end(scene: &Scene, credential: Credential, how: &str) {
+    let (store, boss, context) = (&scene.subject.store, scene.boss, &cli_context());
+    let disabled = to_status(Status::Disabled);
+    match (how, credential) {
+        ("ended", Credential::Session { id, .. }) => {
+            store.end_session(boss, id, Action::LogOut, context).await.unwrap();
+        }
+        ("all ended", _) => drop(store.end_sessions(boss, context).await.unwrap()),
+        ("new password", _) => {
+            drop(store.set_password(boss, hash("new"), None, context).await.unwrap());
+        }
+        ("revoked", Credential::Key { id, .. }) => {
+            store.revoke_key(boss, id, context).await.unwrap();
+        }
+        ("disabled", _) => {
+            drop(store.update_user(boss, disabled, ANY_STATE, context).await.unwrap());
+        }
+        ("deleted", _) => store.delete_user(boss, ANY_STATE, context).await.unwrap(),
+        _ => unreachable!("{how}"),
+    }
+}
+
+#[test]
+fn nothing_is_written_with_a_session_or_key_that_has_ended() {
+    block_on(async {
+        let of_sessions = ["ended", "all ended", "new password", "disabled", "deleted"];
+        let of_keys = ["revoked", "disabled", "deleted"];
+        let ways = of_sessions.map(|how| (how, false)).into_iter();
+        for (how, is_key) in ways.chain(of_keys.map(|how| (how, true))) {
+            let scene = Scene::new().await;
+            let credential = if is_key { a_key(&scene).await } else { a_session(&scene).await };
+            end(&scene, credential, how).await;
+            let context = scene.context(credential);
+            let (attempts, noted) = scene.subject.noting(scene.attempts(&context)).await;
+            for (attempt, _, result) in attempts {
+                let is_refused = result.as_ref().is_err_and(is_revoked);
+                assert!(is_refused, "{attempt}, {how}: {result:?}");
+            }
+            assert!(noted.is_empty(), "{how}: {noted:?}");
+            scene.assert_unchanged(how).await;
+        }
+    });
+}
+
+#[test]
+fn nothing_is_written_with_the_session_of_another_user_or_anonymously() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let foreign = Credential::Session { id: scene.ann_session, expires_at: later(1_000) };
+        let context = scene.context(foreign);
+        for (attempt, _, result) in scene.attempts(&context).await {
+            assert!(result.as_ref().is_err_and(is_revoked), "{attempt}: {result:?}");
+        }
+        for credential in [None, Some(foreign)] {
+            let anonymous = RequestContext { actor: Actor::Anonymous, credential, ..cli_context() };
+            for (attempt, _, result) in scene.attempts(&anonymous).await {
+                let is_refused = matches!(result, Err(Error::Token(TokenError::Missing)));
+                assert!(is_refused, "{attempt}: {result:?}");
+            }
+        }
+        scene.assert_unchanged("another's session").await;
+    });
+}
+
+#[test]
+fn a_write_requires_the_role_that_the_user_has_at_that_moment() {
+    block_on(async {
+        for role in [Role::Admin, Role::Manager, Role::Employee] {
+            for is_key in [false, true] {
+                let scene = Scene::new().await;
+                let credential = if is_key { a_key(&scene).await } else { a_session(&scene).await };
+                let store = &scene.subject.store;
+                store
+                    .update_user(scene.boss, to_role(role), ANY_STATE, &cli_context())
+                    .await
+                    .unwrap();
+                for (attempt, requires, result) in scene.attempts(&scene.context(credential)).await
+                {
+                    let is_right = match (requires, role) {
+                        (Requires::Admin, Role::Manager | Role::Employee) => {
+                            matches!(result, Err(Error::RoleRequired(Role::Admin)))
+                        }
+                        (Requires::Manager, Role::Employee) => {
+                            matches!(result, Err(Error::RoleRequired(Role::Manager)))
+                        }
+                        (Requires::Sight, Role::Employee) => {
+                            matches!(result, Err(Error::NotFound(_)))
+                        }
+                        _ => result.is_ok(),
+                    };
+                    assert!(is_right, "{attempt} as {role:?}: {result:?}");
+                }
+                if role != Role::Admin {
+                    scene.assert_unchanged(role.as_str()).await;
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn who_has_no_session_yet_acts_for_themselves_alone_and_with_the_least_role() {
+    block_on(async {
+        let scene = Scene::new().await;
+        let context = owner_context(scene.boss, "192.0.2.7");
+        for (attempt, requires, result) in scene.attempts(&context).await {
+            let is_own = requires == Requires::Nothing;
+            assert_eq!(result.is_ok(), is_own, "{attempt}: {result:?}");
+        }
+        scene.assert_unchanged("no session").await;
+    });
+}
+
+#[test]
+fn users_write_what_is_their_own_and_nothing_of_others() {
+    fn is_forbidden(error: &Error) -> bool {
+        matches!(error, Error::Forbidden(_))
+    }
+    fn is_role_required(error: &Error) -> bool {
+        matches!(error, Error::RoleRequired(Role::Admin))
+    }
+    block_on(async {
+        let scene = Scene::new().await;
+        let (store, boss) = (&scene.subject.store, scene.boss);
+        let context = scene.subject.context_of(scene.ann).await;
+        // Whoever the owner is, whose things they are is decided before what they are.
+        for (attempt, result) in [
+            ("start_session", store.start_session(new_session(boss), 0, &context).await),
+            ("set_password", store.set_password(boss, hash("x"), None, &context).await.map(drop)),
+            ("create_key", store.create_key(new_key(boss, "x", 8), &context).await.map(drop)),
+            ("revoke_key", store.revoke_key(boss, scene.boss_key, &context).await),
+            (
+                "create_template",
+                store.create_template(new_template("x", boss), &context).await.map(drop),
+            ),
+            (
+                "delete_template",
+                store.delete_template(boss, &template_name("old"), ANY_STATE, &context).await,
+            ),
+            (
+                "end_session",
+                store.end_session(boss, scene.boss_session, Action::EndSession, &context).await,
+            ),
+        ] {
+            assert!(result.as_ref().is_err_and(is_forbidden), "{attempt}: {result:?}");
+        }
+        let rename = to_username(username("ann.o"));
+        for (attempt, result) in [
+            (
+                "update_user",
+                store.update_user(boss, rename.clone(), ANY_STATE, &context).await.map(drop),
+            ),
+            (
+                "update_user: own role",
+                store
+                    .update_user(scene.ann, to_role(Role::Admin), ANY_STATE, &context)
+                    .await
+                    .map(drop),
+            ),
+            ("end_sessions", store.end_sessions(boss, &context).await.map(drop)),
+            ("delete_user", store.delete_user(boss, ANY_STATE, &context).await),
+        ] {
+            assert!(result.as_ref().is_err_and(is_role_required), "{attempt}: {result:?}");
+        }
+        store.update_user(scene.ann, rename, ANY_STATE, &context).await.unwrap();
+        store.delete_user(scene.ann, ANY_STATE, &context).await.unwrap();
+    });
+}
