@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rocket::{Build, Rocket};
 
 use crate::accounts::{
-    Accounts, Hasher, HashingMode, Limits, Sessions, SetupCode, SigningKey, Tokens,
+    Accounts, Hasher, HashingMode, RateLimits, Sessions, SetupCode, SigningKey, Tokens,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -53,6 +53,6 @@ pub fn accounts(
     hashing: HashingMode,
 ) -> Result<Accounts, Error> {
     let hasher = Hasher::start(config.argon2, hashing)?;
-    let limits = Limits::new(config.throttle, clock);
+    let limits = RateLimits::new(config.throttle, clock);
     Ok(Accounts::new(store, hasher, config.password_policy, limits, config.registration))
 }

@@ -13,6 +13,8 @@ use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::oneshot;
 
+#[cfg(target_os = "linux")]
+use super::idle_priority;
 use crate::domain::PasswordHash;
 use crate::error::Error;
 
@@ -94,7 +96,7 @@ impl Hasher {
                 .spawn(move || {
                     #[cfg(target_os = "linux")]
                     if gives_way {
-                        priority::give_way(n, threads);
+                        idle_priority::give_way(n, threads);
                     }
                     #[cfg(not(target_os = "linux"))]
                     let _ = gives_way;
@@ -238,55 +240,6 @@ impl Worker {
         Argon2::new(Algorithm::Argon2id, version, params.clone())
             .hash_password_into_with_memory(password, salt, output, &mut self.memory[..])
             .map_err(failed)
-    }
-}
-
-/// On Linux a thread has its own priority; elsewhere this would slow down the whole process.
-#[cfg(target_os = "linux")]
-mod priority {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-    use thread_priority::{
-        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-        set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
-    };
-
-    /// What counts where the policy may not be changed (`nice`).
-    const NICENESS: i32 = 19;
-
-    /// Makes this thread, the `n`th of `threads`, run only while nothing else wants its core.
-    ///
-    /// A niceness alone does not do: a serving thread that wakes takes the core from a nicer one at
-    /// some time, and from an idle one at once.
-    pub fn give_way(n: usize, threads: usize) {
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        // This sets the policy and then the niceness, to 0, which fails where the process has a higher one.
-        if let Err(cause) =
-            set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
-            && !matches!(thread_schedule_policy(), Ok(policy) if policy == idle)
-        {
-            log::warn!("a hashing thread has a low priority instead of the lowest: {cause}");
-        }
-        if let Err(cause) = rustix::process::nice(NICENESS) {
-            log::warn!("cannot lower the priority of a hashing thread: {cause}");
-        }
-        if let Err(cause) = stay(n, threads) {
-            log::warn!("cannot keep a hashing thread on one core: {cause}");
-        }
-    }
-
-    /// Where each core has a thread, keeps each on its own. (Measured: when they may move, a read
-    /// now and then waits for milliseconds all the same.)
-    fn stay(n: usize, threads: usize) -> rustix::io::Result<()> {
-        let allowed = sched_getaffinity(None)?;
-        let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
-        // Fewer threads (a container's share of a big machine) would crowd the first cores.
-        if cores.clone().count() != threads {
-            return Ok(());
-        }
-        let Some(core) = cores.nth(n) else { return Ok(()) };
-        let mut own = CpuSet::new();
-        own.set(core);
-        sched_setaffinity(None, &own)
     }
 }
 

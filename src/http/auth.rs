@@ -18,7 +18,7 @@ use super::error::Problem;
 use super::fields::Fields;
 use super::guards::SessionUser;
 use super::pages::Notice;
-use crate::accounts::{FirstAdminDetails, SetupCode, UserDetails, read_reset_code};
+use crate::accounts::{SetupCode, UserDetails, read_reset_code};
 use crate::domain::{
     Action, Email, LoginName, NewPassword, Password, RegistrationPolicy, RequestContext, Secret,
     Username,
@@ -117,20 +117,21 @@ impl Input for Register {
         services.accounts.check_registration()?;
         let email = fields.required("email", Email::parse);
         let username = fields.optional("username", Username::parse);
-        let password =
-            match fields.required("password", |text| services.accounts.check_length(text)) {
-                Some(password) => {
-                    let names = email
-                        .iter()
-                        .map(Email::as_str)
-                        .chain(username.iter().flatten().map(Username::as_str));
-                    let names = names.map(str::to_owned).collect();
-                    let judgement =
-                        services.accounts.judge_registration(password, names, context).await?;
-                    judgement.map_err(|why| fields.refuse("password", why)).ok()
-                }
-                None => None,
-            };
+        let password = match fields
+            .required("password", |text| services.accounts.check_length(text))
+        {
+            Some(password) => {
+                let names = email
+                    .iter()
+                    .map(Email::as_str)
+                    .chain(username.iter().flatten().map(Username::as_str));
+                let names = names.map(str::to_owned).collect();
+                let judgement =
+                    services.accounts.check_registration_password(password, names, context).await?;
+                judgement.map_err(|why| fields.refuse("password", why)).ok()
+            }
+            None => None,
+        };
         let (Some(email), Some(username), Some(password)) = (email, username, password) else {
             return Ok(None);
         };
@@ -369,7 +370,7 @@ async fn set_up(
     services: &State<Services>,
 ) -> Result<Entered, Problem> {
     let Body(SetUp { code, email, password, username }) = body;
-    let new = FirstAdminDetails { email, username, password };
+    let new = UserDetails { email, username, password };
     let token =
         services.accounts.set_up(&code, new, &services.sessions, &client.unproven()).await?;
     let message = "successfully set up; you are the administrator";

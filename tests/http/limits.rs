@@ -188,6 +188,49 @@ async fn of_64_guesses_at_once_no_more_than_ten_are_verified() {
     assert_eq!(verified, 10);
 }
 
+/// Registers that many accounts, from so many addresses that no limit is reached.
+async fn register_all(app: &TestApp, count: usize) -> Vec<Actor<'_>> {
+    let mut actors = Vec::new();
+    for n in 0..count {
+        let email = format!("user{n}@example.com");
+        let from = app.anon().from(&format!("198.51.100.{}", n / 50));
+        from.post("/auth/register", &[("email", &email), ("password", PASSWORD)])
+            .await
+            .assert(Status::Created);
+        actors.push(Actor { email, ..app.anon() });
+    }
+    actors
+}
+
+#[rocket::async_test]
+async fn rate_limit_lets_200_right_logins_at_once_from_one_address_succeed() {
+    let app = TestApp::with(ON).await;
+    let everyone = register_all(&app, 200).await;
+    for answer in join_all(everyone.iter().map(|user| user.log_in(PASSWORD))).await {
+        answer.assert(Status::Ok);
+    }
+    // The same holds for one account in 200 browsers.
+    for answer in join_all((0..200).map(|_| everyone[0].log_in(PASSWORD))).await {
+        answer.assert(Status::Ok);
+    }
+}
+
+#[rocket::async_test]
+async fn rate_limit_counts_the_guesses_among_right_logins_at_once() {
+    let app = TestApp::with(ON).await;
+    let everyone = register_all(&app, 101).await;
+    let (victim, others) = everyone.split_first().unwrap();
+    let guesses = join_all((0..100).map(|n| guess(victim, n)));
+    let logins = join_all(others.iter().map(|user| user.log_in(PASSWORD)));
+    let (guesses, logins) = rocket::futures::future::join(guesses, logins).await;
+    let verified = guesses.iter().filter(|answer| answer.status == Status::Unauthorized).count();
+    let refused = guesses.iter().filter(|answer| answer.status == Status::TooManyRequests).count();
+    assert_eq!((verified, refused), (10, 90));
+    for answer in logins {
+        answer.assert(Status::Ok);
+    }
+}
+
 #[rocket::async_test]
 async fn behind_a_trusted_proxy_the_address_that_it_names_counts() {
     let proxies = ("trusted_proxies", "[\"192.0.2.0/24\", \"10.0.0.1\"]");

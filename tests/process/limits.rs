@@ -118,6 +118,26 @@ fn guesses_on_one_account_end_whatever_the_guesser_says_of_where_they_are_from()
 }
 
 #[test]
+fn rate_limit_of_200_right_logins_at_once_refuses_none_and_logs_no_failure() {
+    let mut place = Place::new();
+    // So dear a hash that all the logins are waiting for theirs at the same moment.
+    place.set("WIDGETD_ARGON2_MEMORY_KIB", "4096");
+    let server = place.serve();
+    add_user(&place, &[ANN]);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..200).map(|_| server.client()).collect();
+        let logins: Vec<_> = clients
+            .into_iter()
+            .map(|client| scope.spawn(move || client.attempt(ANN, PASSWORD).status))
+            .collect();
+        logins.into_iter().map(|login| login.join().unwrap()).collect()
+    });
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    let (_, said) = server.terminate();
+    assert_eq!(failures(&said), [""; 0]);
+}
+
+#[test]
 fn guesses_on_names_that_nobody_has_end_in_the_same_way() {
     let place = Place::new();
     let server = place.serve();
