@@ -4,6 +4,7 @@
 mod attempts;
 mod failure_log;
 mod hasher;
+mod hmac_sha256;
 #[cfg(target_os = "linux")]
 mod idle_priority;
 mod rate_limits;

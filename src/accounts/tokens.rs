@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jsonwebtoken::dangerous::insecure_decode_claims;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, crypto, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
 use serde::{Deserialize, Serialize};
 
-use super::SigningKey;
+use super::hmac_sha256;
+use super::signing_key::SigningKey;
 use crate::domain::{SessionId, Timestamp, UserId};
 use crate::error::{Error, TokenError};
 
@@ -21,27 +21,23 @@ struct Claims {
     admin: bool,
 }
 
-/// What a genuine token that has not expired says: who, in which session, and until when.
-/// It does not say what the bearer may do; the store does.
+/// What a genuine token says: who, in which session, and until when. It does not say what the
+/// bearer may do; the store does.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// The account.
     pub subject: UserId,
-    /// The session that the token is of.
     pub session: SessionId,
-    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// How many tokens are remembered as genuine.
-const REMEMBERED: usize = 256;
+const CACHED_TOKENS: usize = 256;
 
-/// Tokens whose signature was checked lately, each at the place that its signature names.
+/// Tokens whose signature was checked lately, each in the slot that its signature names.
 ///
 /// Whether a token is genuine never changes, unlike whether it is still good for anything, which
-/// is asked of the clock and the store every time. Checking costs as much as a read of the store;
-/// and only genuine tokens get in, so that nobody else can crowd them out.
-struct Remembered(Vec<RwLock<Option<Genuine>>>);
+/// the clock and the store are asked every time. Verifying one costs as much as a read of the
+/// store. Only genuine tokens get in, so that nobody else can crowd them out.
+struct GenuineTokens(Vec<RwLock<Option<Genuine>>>);
 
 #[derive(Clone)]
 struct Genuine {
@@ -49,28 +45,27 @@ struct Genuine {
     verified: Arc<Verified>,
 }
 
-impl Remembered {
+impl GenuineTokens {
     fn new() -> Self {
-        Self((0..REMEMBERED).map(|_| RwLock::new(None)).collect())
+        Self((0..CACHED_TOKENS).map(|_| RwLock::new(None)).collect())
     }
 
     /// The last characters of a signature are as good as random.
-    fn place(&self, token: &str) -> &RwLock<Option<Genuine>> {
+    fn slot(&self, token: &str) -> &RwLock<Option<Genuine>> {
         let end = token.bytes().rev().skip(1).take(3);
-        &self.0[end.fold(0, |place, byte| place * 64 + usize::from(byte)) % REMEMBERED]
+        &self.0[end.fold(0, |slot, byte| slot * 64 + usize::from(byte)) % CACHED_TOKENS]
     }
 
     fn find(&self, token: &str) -> Option<Arc<Verified>> {
-        let place = self.place(token).read().unwrap_or_else(PoisonError::into_inner);
-        place
-            .as_ref()
+        let slot = self.slot(token).read().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref()
             .filter(|genuine| is_same(&genuine.token, token))
             .map(|genuine| Arc::clone(&genuine.verified))
     }
 
-    fn remember(&self, token: &str, verified: &Arc<Verified>) {
+    fn insert(&self, token: &str, verified: &Arc<Verified>) {
         let genuine = Genuine { token: token.into(), verified: Arc::clone(verified) };
-        *self.place(token).write().unwrap_or_else(PoisonError::into_inner) = Some(genuine);
+        *self.slot(token).write().unwrap_or_else(PoisonError::into_inner) = Some(genuine);
     }
 }
 
@@ -88,31 +83,34 @@ pub struct Tokens {
     /// The header as it stands at the start of every token.
     header_segment: String,
     issuer: String,
+    validation: Validation,
     life_seconds: u32,
-    remembered: Remembered,
+    genuine: GenuineTokens,
 }
 
 impl Tokens {
-    /// Tokens of the installation with that id, signed with `key`, that live `life_seconds`.
+    /// `installation_id` becomes part of the issuer, which every token names.
     pub fn new(key: &SigningKey, installation_id: &str, life_seconds: u32) -> Result<Self, Error> {
+        hmac_sha256::install();
         let encoding_key = EncodingKey::from_secret(key.as_bytes());
         let mut header = Header::new(Algorithm::HS256);
         header.kid = Some(key_id(&encoding_key).map_err(signing_failed)?);
-        let nothing =
-            encode(&header, &serde_json::Map::new(), &encoding_key).map_err(signing_failed)?;
+        let nothing = jsonwebtoken::encode(&header, &serde_json::Map::new(), &encoding_key)
+            .map_err(signing_failed)?;
         let header_segment = nothing.split('.').next().unwrap_or_default().to_owned();
+        let issuer = format!("urn:uuid:{installation_id}");
         Ok(Self {
             encoding_key,
             decoding_key: DecodingKey::from_secret(key.as_bytes()),
             header,
             header_segment,
-            issuer: format!("urn:uuid:{installation_id}"),
+            validation: validation(&issuer),
+            issuer,
             life_seconds,
-            remembered: Remembered::new(),
+            genuine: GenuineTokens::new(),
         })
     }
 
-    /// How many seconds a new token lives.
     pub fn life_seconds(&self) -> u32 {
         self.life_seconds
     }
@@ -138,49 +136,48 @@ impl Tokens {
             iss: self.issuer.clone(),
             admin,
         };
-        encode(&self.header, &claims, &self.encoding_key).map_err(signing_failed)
+        jsonwebtoken::encode(&self.header, &claims, &self.encoding_key).map_err(signing_failed)
     }
 
     /// Reads a token. Every way of not being one of ours is the same [`TokenError::Invalid`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Verified>, TokenError> {
-        let verified = match self.remembered.find(token) {
+        let verified = match self.genuine.find(token) {
             Some(verified) => verified,
-            None => self.read(token).ok_or(TokenError::Invalid)?,
+            None => self.decode(token).ok_or(TokenError::Invalid)?,
         };
         // "On or after which the JWT MUST NOT be accepted" (RFC 7519 section 4.1.4).
         if now < verified.expires_at { Ok(verified) } else { Err(TokenError::Expired) }
     }
 
-    /// Reads a token that is genuine and whole, and remembers it.
-    fn read(&self, token: &str) -> Option<Arc<Verified>> {
-        let claims = self.genuine_claims(token)?;
+    /// Decodes a token that we signed, and caches it; `None` for any other.
+    ///
+    /// Every token of ours starts with the same header to the letter, so nothing that another
+    /// header says (an algorithm, a key) is ever looked at. The signature is checked before the
+    /// claims are read.
+    fn decode(&self, token: &str) -> Option<Arc<Verified>> {
+        let (header, _) = token.split_once('.')?;
+        if header != self.header_segment {
+            return None;
+        }
+        let decoded = jsonwebtoken::decode(token, &self.decoding_key, &self.validation);
+        let claims: Claims = decoded.ok()?.claims;
         let verified = Arc::new(Verified {
             subject: UserId::parse(&claims.sub)?,
             session: SessionId::parse(&claims.jti)?,
             expires_at: Timestamp::from_seconds(claims.exp),
         });
-        self.remembered.remember(token, &verified);
+        self.genuine.insert(token, &verified);
         Some(verified)
     }
+}
 
-    /// The claims of a token that we signed; `None` for any other.
-    ///
-    /// Every token of ours starts with the same header to the letter, so nothing that another
-    /// header says (an algorithm, a key) is ever looked at. The signature is checked before
-    /// anything behind it is read.
-    fn genuine_claims(&self, token: &str) -> Option<Claims> {
-        let (message, signature) = token.rsplit_once('.')?;
-        let (header, _) = message.split_once('.')?;
-        if header != self.header_segment {
-            return None;
-        }
-        if !crypto::verify(signature, message.as_bytes(), &self.decoding_key, Algorithm::HS256)
-            .ok()?
-        {
-            return None;
-        }
-        insecure_decode_claims::<Claims>(token).ok().filter(|claims| claims.iss == self.issuer)
-    }
+/// `exp` is ours to judge, by our clock: the library goes by the system's, with a leeway.
+fn validation(issuer: &str) -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.validate_exp = false;
+    validation.set_issuer(&[issuer]);
+    validation.set_required_spec_claims(&["exp", "iss"]);
+    validation
 }
 
 /// Names a key without telling anything about it: the start of an HMAC that only its owner can make.
@@ -195,9 +192,12 @@ fn signing_failed(cause: jsonwebtoken::errors::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use data_encoding::BASE64URL_NOPAD;
+    use hmac::{Hmac, KeyInit, Mac};
     use jsonwebtoken::get_current_timestamp;
     use serde_json::{Value, json};
+
+    use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_500);
 
@@ -217,7 +217,7 @@ mod tests {
 
     /// Signs whatever it is given with the right key: what only a thief of the key could do.
     fn forge(tokens: &Tokens, header: &Header, claims: &Value) -> String {
-        encode(header, claims, &tokens.encoding_key).unwrap()
+        jsonwebtoken::encode(header, claims, &tokens.encoding_key).unwrap()
     }
 
     fn claims(tokens: &Tokens) -> Value {
@@ -228,12 +228,8 @@ mod tests {
     }
 
     fn decoded_part(token: &str, part: usize) -> Value {
-        use jsonwebtoken::dangerous::insecure_decode;
-        if part == 0 {
-            serde_json::to_value(jsonwebtoken::decode_header(token).unwrap()).unwrap()
-        } else {
-            insecure_decode::<Value>(token).unwrap().claims
-        }
+        let part = token.split('.').nth(part).unwrap();
+        serde_json::from_slice(&BASE64URL_NOPAD.decode(part.as_bytes()).unwrap()).unwrap()
     }
 
     #[test]
@@ -286,13 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_of_a_token_is_good_for_that_token_alone() {
+    fn a_cached_token_is_good_for_that_token_alone() {
         let tokens = tokens();
         let token = tokens.sign(UserId::generate(), SessionId::generate(), false, NOW).unwrap();
         for _ in 0..2 {
             assert!(tokens.verify(&token, NOW).is_ok());
         }
-        // The same signature, and so the same place, behind other claims.
+        // The same signature, and so the same slot, behind other claims.
         let (message, signature) = token.rsplit_once('.').unwrap();
         let changed = format!("{}A.{signature}", &message[..message.len() - 1]);
         assert_eq!(tokens.verify(&changed, NOW).unwrap_err(), TokenError::Invalid);
@@ -300,15 +296,15 @@ mod tests {
             tokens_of_another_installation().verify(&token, NOW).unwrap_err(),
             TokenError::Invalid
         );
-        // Remembered or not, its time runs out.
+        // Cached or not, it expires.
         let late = Timestamp::from_seconds(NOW.as_seconds() + 3_600);
         assert_eq!(tokens.verify(&token, late).unwrap_err(), TokenError::Expired);
     }
 
     #[test]
-    fn far_more_tokens_than_are_remembered_are_all_told_apart() {
+    fn more_tokens_than_are_cached_are_all_told_apart() {
         let tokens = tokens();
-        let signed: Vec<_> = (0..REMEMBERED * 3)
+        let signed: Vec<_> = (0..CACHED_TOKENS * 3)
             .map(|_| UserId::generate())
             .map(|subject| {
                 (subject, tokens.sign(subject, SessionId::generate(), false, NOW).unwrap())
@@ -324,20 +320,38 @@ mod tests {
     }
 
     #[test]
-    fn another_key_another_kid_and_another_algorithm_are_refused() {
+    fn another_key_and_another_kid_are_refused() {
         let tokens = tokens();
         let mut other_kid = tokens.header.clone();
         other_kid.kid = Some("another".to_owned());
         let mut no_kid = tokens.header.clone();
         no_kid.kid = None;
-        let mut hs512 = tokens.header.clone();
-        hs512.alg = Algorithm::HS512;
-        for header in [other_kid, no_kid, hs512] {
+        for header in [other_kid, no_kid] {
             let token = forge(&tokens, &header, &claims(&tokens));
             assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
         }
         let stranger = Tokens::new(&key(2), "installation", 3_600).unwrap();
         let token = stranger.sign(UserId::generate(), SessionId::generate(), true, NOW).unwrap();
+        assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
+    }
+
+    #[test]
+    fn another_algorithm_is_refused_even_with_the_right_key() {
+        let tokens = tokens();
+        let mut header = tokens.header.clone();
+        header.alg = Algorithm::HS512;
+        // The library cannot sign with it any more.
+        assert!(jsonwebtoken::encode(&header, &claims(&tokens), &tokens.encoding_key).is_err());
+        let part = |value: Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+        let header = json!({ "typ": "JWT", "alg": "HS512", "kid": tokens.header.kid });
+        let message = format!("{}.{}", part(header), part(claims(&tokens)));
+        let hmac = Hmac::<sha2::Sha512>::new_from_slice(key(1).as_bytes()).unwrap();
+        let signature = hmac.chain_update(&message).finalize().into_bytes();
+        let token = format!("{message}.{}", BASE64URL_NOPAD.encode(&signature));
+        assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
+        // Nor would it be read behind our own header.
+        let (_, rest) = token.split_once('.').unwrap();
+        let token = format!("{}.{rest}", tokens.header_segment);
         assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
     }
 
