@@ -52,7 +52,7 @@ fn only_the_engine_knows_sqlite() {
 fn only_the_outside_knows_rocket() {
     assert_named_only_in(
         &["rocket::", "rocket_okapi", "schemars"],
-        &["http/", "app.rs", "config.rs", "cli/serve.rs"],
+        &["http/", "app.rs", "config/", "cli/serve.rs"],
     );
 }
 
@@ -76,7 +76,7 @@ fn each_layer_calls_only_those_below_it() {
         ("store/", &["domain", "error"]),
         ("accounts/", &["domain", "error", "store", "clock"]),
         ("http/", &["accounts", "domain", "error", "store", "clock"]),
-        ("config.rs", &["accounts", "domain", "error"]),
+        ("config/", &["accounts", "domain", "error"]),
         ("app.rs", &["accounts", "clock", "config", "error", "http", "store"]),
         ("cli/", &["accounts", "app", "clock", "config", "domain", "error", "store"]),
         ("main.rs", &[]),

@@ -3,6 +3,9 @@
 //! One flat namespace in one figment: built-in defaults, over them `Rocket.toml`, over it
 //! `WIDGETD_*` from the environment, over them the flags of the command line.
 
+mod settings;
+mod unknown_keys;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -10,66 +13,20 @@ use rocket::config::{Ident, LogLevel, Shutdown};
 use rocket::data::{Limits, ToByteUnit};
 use rocket::figment::error::Kind;
 use rocket::figment::providers::{Env, Format, Serialized, Toml};
-use rocket::figment::value::{Dict, Value};
 use rocket::figment::{Figment, Profile};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+pub use self::settings::FirstAdministrator;
+use self::settings::{ENVIRONMENT_PREFIX, Settings, wrong_setting};
+use self::unknown_keys::{refuse_unknown_keys, refuse_unknown_profiles};
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    AllowedOrigins, Email, MAX_PASSWORD_CHARS, PasswordPolicy, PublicUrl, RegistrationPolicy,
-    TrustedProxies,
+    AllowedOrigins, PasswordPolicy, PublicUrl, RegistrationPolicy, TrustedProxies,
 };
 use crate::error::Error;
 
-/// The prefix of every variable that is a setting.
-pub const ENVIRONMENT: &str = "WIDGETD_";
-
 /// How much memory the hashing threads may have together, unless one alone needs more.
 const HASHING_MEMORY_KIB: u32 = 64 * 1024;
-
-/// The settings that are not Rocket's own, as they are written.
-#[derive(Serialize, Deserialize)]
-struct Settings {
-    database: PathBuf,
-    access_token_seconds: u32,
-    realm: String,
-    password_min_length: usize,
-    password_min_score: u8,
-    argon2_memory_kib: u32,
-    argon2_passes: u32,
-    registration: String,
-    throttle: bool,
-    trusted_proxies: Vec<String>,
-    cors_origins: Vec<String>,
-    public_url: Option<String>,
-    remote_setup: bool,
-    audit_days: u32,
-    admin_email: Option<String>,
-    admin_password_file: Option<PathBuf>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            database: PathBuf::from("widgetd.db"),
-            access_token_seconds: 3_600,
-            realm: "widgetd".to_owned(),
-            password_min_length: 8,
-            password_min_score: 2,
-            argon2_memory_kib: 19_456,
-            argon2_passes: 2,
-            registration: RegistrationPolicy::Open.as_str().to_owned(),
-            throttle: true,
-            trusted_proxies: Vec::new(),
-            cors_origins: Vec::new(),
-            public_url: None,
-            remote_setup: false,
-            audit_days: 365,
-            admin_email: None,
-            admin_password_file: None,
-        }
-    }
-}
 
 /// What the command line sets over everything else.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -83,15 +40,6 @@ pub struct Overrides {
     /// The port to listen on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-}
-
-/// Whom to make the first administrator, where there is none.
-#[derive(Clone, Debug)]
-pub struct FirstAdministrator {
-    /// The account's e-mail address.
-    pub email: Email,
-    /// The file whose first line is its password.
-    pub password_file: PathBuf,
 }
 
 /// The settings of one process, checked. None of them is secret: secrets are in files.
@@ -138,7 +86,7 @@ impl Config {
     pub fn load(overrides: &Overrides) -> Result<Self, Error> {
         let figment = Self::defaults()
             .merge(Toml::file("Rocket.toml").nested())
-            .merge(Env::prefixed(ENVIRONMENT).ignore(&["profile"]).global())
+            .merge(Env::prefixed(ENVIRONMENT_PREFIX).ignore(&["profile"]).global())
             .merge(Serialized::globals(overrides));
         let profile = Profile::from_env_or("WIDGETD_PROFILE", rocket::Config::DEFAULT_PROFILE);
         // The built-in profiles need no table of their own.
@@ -155,8 +103,10 @@ impl Config {
 
     /// Checks the settings of a figment, which must hold them all: see [`Config::defaults`].
     pub fn from_figment(figment: Figment) -> Result<Self, Error> {
-        refuse_unknown_keys(&figment)?;
+        let known = Self::defaults().extract().map_err(|error| bad_settings(&error))?;
+        refuse_unknown_keys(&figment, &known)?;
         let settings: Settings = figment.extract().map_err(|error| bad_settings(&error))?;
+        refuse_unknown_profiles(&figment, &settings.profiles)?;
         let rocket: rocket::Config = figment.extract().map_err(|error| bad_settings(&error))?;
         settings.check()?;
         let registration = RegistrationPolicy::parse(&settings.registration)
@@ -229,69 +179,6 @@ fn rocket_defaults() -> rocket::Config {
     }
 }
 
-impl Settings {
-    fn argon2(&self) -> Argon2Settings {
-        Argon2Settings { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes }
-    }
-
-    fn first_administrator(&self) -> Result<Option<FirstAdministrator>, Error> {
-        // A variable that is set to nothing is as good as not set.
-        let email = self.admin_email.as_ref().filter(|email| !email.is_empty());
-        let password_file =
-            self.admin_password_file.as_ref().filter(|file| !file.as_os_str().is_empty());
-        match (email, password_file) {
-            (None, None) => Ok(None),
-            (Some(email), Some(password_file)) => {
-                let email = Email::parse(email).map_err(|why| wrong_setting("admin_email", why))?;
-                Ok(Some(FirstAdministrator { email, password_file: password_file.clone() }))
-            }
-            (Some(_), None) => Err(wrong_setting(
-                "admin_email",
-                "needs `admin_password_file` beside it".to_owned(),
-            )),
-            (None, Some(_)) => Err(wrong_setting(
-                "admin_password_file",
-                "needs `admin_email` beside it".to_owned(),
-            )),
-        }
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let wrong = |key: &str, why: String| Err(wrong_setting(key, why));
-        if self.database.as_os_str().is_empty() {
-            return wrong("database", "must name a file".to_owned());
-        }
-        if self.access_token_seconds == 0 {
-            return wrong("access_token_seconds", "must be at least 1".to_owned());
-        }
-        // It stands in a quoted string of a header.
-        if self.realm.is_empty()
-            || !self.realm.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
-        {
-            return wrong(
-                "realm",
-                format!("must be printable ASCII without blanks and quotes, not {:?}", self.realm),
-            );
-        }
-        if !(1..=MAX_PASSWORD_CHARS).contains(&self.password_min_length) {
-            return wrong("password_min_length", format!("must be 1 to {MAX_PASSWORD_CHARS}"));
-        }
-        if self.password_min_score > 4 {
-            return wrong("password_min_score", "must be 0 to 4".to_owned());
-        }
-        if let Err(cause) = self.argon2().check() {
-            return wrong(
-                "argon2_memory_kib` or `argon2_passes",
-                format!("is not allowed: {cause}"),
-            );
-        }
-        if self.audit_days == 0 {
-            return wrong("audit_days", "must be at least 1".to_owned());
-        }
-        Ok(())
-    }
-}
-
 /// `normal` is our warnings and errors; `debug` is Rocket's account of every request as well.
 fn log_filter(level: LogLevel) -> &'static str {
     match level {
@@ -301,33 +188,6 @@ fn log_filter(level: LogLevel) -> &'static str {
         LogLevel::Normal => "off,widgetd=warn,widgetd::http=error",
         LogLevel::Debug => "info",
     }
-}
-
-/// Refuses a key that nobody reads, which is a key misspelt.
-fn refuse_unknown_keys(figment: &Figment) -> Result<(), Error> {
-    let known: Dict = Config::defaults().extract().map_err(|error| bad_settings(&error))?;
-    let given: Dict = figment.extract().map_err(|error| bad_settings(&error))?;
-    match given.iter().find(|(key, _)| !known.contains_key(*key)) {
-        None => Ok(()),
-        Some((key, value)) => Err(Error::Conflict(format!(
-            "there is no setting `{key}`, which is set in {}",
-            source_of(figment, value)
-        ))),
-    }
-}
-
-fn source_of(figment: &Figment, value: &Value) -> String {
-    figment.get_metadata(value.tag()).map_or_else(
-        || "an unknown place".to_owned(),
-        |metadata| match &metadata.source {
-            Some(source) => source.to_string(),
-            None => metadata.name.to_string(),
-        },
-    )
-}
-
-fn wrong_setting(key: &str, why: impl std::fmt::Display) -> Error {
-    Error::Conflict(format!("the setting `{key}` {why}"))
 }
 
 fn bad_settings(error: &rocket::figment::Error) -> Error {
@@ -396,7 +256,7 @@ mod tests {
         jail(|jail| {
             jail.create_file(
                 "Rocket.toml",
-                "[default]\nrealm = \"default\"\n[staging]\nrealm = \"staging\"",
+                "[default]\nprofiles = [\"staging\"]\nrealm = \"default\"\n[staging]\nrealm = \"staging\"",
             )
             .unwrap();
             assert_eq!(Config::load(&Overrides::default()).unwrap().realm, "default");
@@ -433,22 +293,6 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_refused_by_name_and_place() {
-        jail(|jail| {
-            jail.set_env("WIDGETD_DATABSE", "x.db");
-            let refusal = refusal();
-            assert!(refusal.starts_with("there is no setting `databse`"), "{refusal}");
-            assert!(refusal.contains("WIDGETD_"), "{refusal}");
-        });
-        jail(|jail| {
-            jail.create_file("Rocket.toml", "[default]\npot = 1").unwrap();
-            let refusal = refusal();
-            assert!(refusal.starts_with("there is no setting `pot`"), "{refusal}");
-            assert!(refusal.contains("Rocket.toml"), "{refusal}");
-        });
-    }
-
-    #[test]
     fn a_value_that_cannot_be_is_refused_by_its_key() {
         for (key, value) in [
             ("WIDGETD_PORT", "80000"),
@@ -475,7 +319,7 @@ mod tests {
         ] {
             jail(|jail| {
                 jail.set_env(key, value);
-                let name = key.trim_start_matches(ENVIRONMENT).to_lowercase();
+                let name = key.trim_start_matches(ENVIRONMENT_PREFIX).to_lowercase();
                 let refusal = refusal();
                 assert!(refusal.to_lowercase().contains(&name), "{key}={value}: {refusal}");
             });

@@ -1,0 +1,135 @@
+//! The settings that are not Rocket's own: their names, defaults, and what each may be.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::Argon2Settings;
+use crate::domain::{Email, MAX_PASSWORD_CHARS, RegistrationPolicy};
+use crate::error::Error;
+
+/// The prefix of every variable that is a setting.
+pub const ENVIRONMENT_PREFIX: &str = "WIDGETD_";
+
+/// Whom to make the first administrator, where there is none.
+#[derive(Clone, Debug)]
+pub struct FirstAdministrator {
+    /// The account's e-mail address.
+    pub email: Email,
+    /// The file whose first line is its password.
+    pub password_file: PathBuf,
+}
+
+/// The settings that are not Rocket's own, as they are written.
+#[derive(Serialize, Deserialize)]
+pub struct Settings {
+    /// The profiles of `Rocket.toml` that other runs choose.
+    pub profiles: Vec<String>,
+    pub database: PathBuf,
+    pub access_token_seconds: u32,
+    pub realm: String,
+    pub password_min_length: usize,
+    pub password_min_score: u8,
+    pub argon2_memory_kib: u32,
+    pub argon2_passes: u32,
+    pub registration: String,
+    pub throttle: bool,
+    pub trusted_proxies: Vec<String>,
+    pub cors_origins: Vec<String>,
+    pub public_url: Option<String>,
+    pub remote_setup: bool,
+    pub audit_days: u32,
+    pub admin_email: Option<String>,
+    pub admin_password_file: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            profiles: Vec::new(),
+            database: PathBuf::from("widgetd.db"),
+            access_token_seconds: 3_600,
+            realm: "widgetd".to_owned(),
+            password_min_length: 8,
+            password_min_score: 2,
+            argon2_memory_kib: 19_456,
+            argon2_passes: 2,
+            registration: RegistrationPolicy::Open.as_str().to_owned(),
+            throttle: true,
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+            public_url: None,
+            remote_setup: false,
+            audit_days: 365,
+            admin_email: None,
+            admin_password_file: None,
+        }
+    }
+}
+
+impl Settings {
+    pub fn argon2(&self) -> Argon2Settings {
+        Argon2Settings { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes }
+    }
+
+    pub fn first_administrator(&self) -> Result<Option<FirstAdministrator>, Error> {
+        // A variable that is set to nothing is as good as not set.
+        let email = self.admin_email.as_ref().filter(|email| !email.is_empty());
+        let password_file =
+            self.admin_password_file.as_ref().filter(|file| !file.as_os_str().is_empty());
+        match (email, password_file) {
+            (None, None) => Ok(None),
+            (Some(email), Some(password_file)) => {
+                let email = Email::parse(email).map_err(|why| wrong_setting("admin_email", why))?;
+                Ok(Some(FirstAdministrator { email, password_file: password_file.clone() }))
+            }
+            (Some(_), None) => Err(wrong_setting(
+                "admin_email",
+                "needs `admin_password_file` beside it".to_owned(),
+            )),
+            (None, Some(_)) => Err(wrong_setting(
+                "admin_password_file",
+                "needs `admin_email` beside it".to_owned(),
+            )),
+        }
+    }
+
+    pub fn check(&self) -> Result<(), Error> {
+        let wrong = |key: &str, why: String| Err(wrong_setting(key, why));
+        if self.database.as_os_str().is_empty() {
+            return wrong("database", "must name a file".to_owned());
+        }
+        if self.access_token_seconds == 0 {
+            return wrong("access_token_seconds", "must be at least 1".to_owned());
+        }
+        // It stands in a quoted string of a header.
+        if self.realm.is_empty()
+            || !self.realm.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
+        {
+            return wrong(
+                "realm",
+                format!("must be printable ASCII without blanks and quotes, not {:?}", self.realm),
+            );
+        }
+        if !(1..=MAX_PASSWORD_CHARS).contains(&self.password_min_length) {
+            return wrong("password_min_length", format!("must be 1 to {MAX_PASSWORD_CHARS}"));
+        }
+        if self.password_min_score > 4 {
+            return wrong("password_min_score", "must be 0 to 4".to_owned());
+        }
+        if let Err(cause) = self.argon2().check() {
+            return wrong(
+                "argon2_memory_kib` or `argon2_passes",
+                format!("is not allowed: {cause}"),
+            );
+        }
+        if self.audit_days == 0 {
+            return wrong("audit_days", "must be at least 1".to_owned());
+        }
+        Ok(())
+    }
+}
+
+pub fn wrong_setting(key: &str, why: impl std::fmt::Display) -> Error {
+    Error::Conflict(format!("the setting `{key}` {why}"))
+}
