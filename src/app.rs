@@ -11,8 +11,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http::{self, Services};
-pub use crate::http::{API_PAGES, SETUP_PAGE};
 use crate::store::Store;
+
+/// The path of the API's documentation for people.
+pub const API_PAGES: &str = http::API_PAGES;
+
+/// The path of the page that creates the first administrator; the setup code follows it.
+pub const SETUP_PAGE: &str = http::SETUP_PAGE;
 
 /// Everything that serves, on top of an open store: nothing listens yet. With the setup code
 /// somebody can make the first administrator.

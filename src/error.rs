@@ -25,6 +25,11 @@ impl FieldErrors {
         self.0.entry(field.to_owned()).or_insert_with(|| why.into());
     }
 
+    /// Whether a field has an error.
+    pub fn names(&self, field: &str) -> bool {
+        self.0.contains_key(field)
+    }
+
     /// Whether every field was accepted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -10,8 +10,8 @@ use super::sessions::{AccessToken, Sessions};
 use super::setup_code::Setup;
 use crate::domain::{
     Action, Actor, Authority, Email, Failure, LoginName, NewPassword, NewUser, Password,
-    PasswordHash, PasswordPolicy, RegistrationPolicy, RequestContext, Role, SessionId, Status,
-    StoredCredentials, Target, User, UserId, UserRef, Username,
+    PasswordHash, PasswordPolicy, Precondition, RegistrationPolicy, RequestContext, Role,
+    SessionId, Status, StoredCredentials, Target, User, UserId, UserRef, Username,
 };
 use crate::error::Error;
 use crate::store::Store;
@@ -276,10 +276,11 @@ impl Accounts {
         &self,
         user: UserId,
         password: Password,
+        precondition: Precondition,
         context: &RequestContext,
     ) -> Result<(), Error> {
         let user = self.confirm(user, "password", password, Action::Delete, context).await?;
-        self.store.delete_user(user.public_id, context).await
+        self.store.delete_user(user.public_id, precondition, context).await
     }
 
     async fn confirm(

@@ -43,8 +43,7 @@ macro_rules! named {
 
             /// Reads a name. The error echoes what was given and says what is allowed.
             pub fn parse(text: &str) -> Result<Self, String> {
-                const NAMES: &[&str] = &[$($name),+];
-                Self::from_name(text).ok_or_else(|| format!("'{text}' must be one of {}", NAMES.join(", ")))
+                <Self as $crate::domain::macros::Named>::parse_name(text)
             }
         }
 
@@ -65,6 +64,14 @@ pub trait Named: Copy + 'static {
 
     /// The value's name.
     fn name(self) -> &'static str;
+
+    /// Parses a name. The error echoes what was given and lists what is allowed.
+    fn parse_name(text: &str) -> Result<Self, String> {
+        Self::ALL.iter().copied().find(|value| value.name() == text).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|value| value.name()).collect();
+            format!("'{text}' must be one of {}", names.join(", "))
+        })
+    }
 }
 
 /// What the types have in common that are random UUIDs (RFC 9562 section 5.4).

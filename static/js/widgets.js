@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { fill } from "./fill.js";
-import { setFields } from "./forms.js";
+import { changes, fieldsOf, setFields } from "./forms.js";
 import { List } from "./list.js";
 import { ask, attempt, confirm, tell } from "./page.js";
 import { showDue } from "./time.js";
@@ -41,14 +41,18 @@ function add() {
 /** Changes a widget as it is now, unless somebody else has changed it meanwhile. */
 async function edit(name) {
   const widget = await call("GET", path(name));
+  let before;
   ask(editor, {
     prepare(form) {
       editor.querySelector("h2").textContent = `Change ${name}`;
       setFields(form, { ...widget, deadline: widget.deadline_iso8601.slice(0, 10) });
+      before = fieldsOf(form);
     },
-    async send(fields) {
-      await call("PATCH", path(name), { fields, etag: widget.etag });
-      tell(`${fields.name} is changed.`);
+    async send(typed) {
+      const fields = changes(typed, before);
+      if (Object.keys(fields).length === 0) return;
+      const changed = await call("PATCH", path(name), { fields, etag: widget.etag });
+      tell(`${changed.name} is changed.`);
       list.load();
     },
   });

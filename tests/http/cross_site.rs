@@ -127,10 +127,10 @@ impl Scene {
             "log_in" => &[("login", "target@example.com"), account[1]],
             "change_password" => &[("current_password", PASSWORD), new_password],
             "reset_password" => &[("code", &self.code), new_password],
-            "update_user" => &[("username", "another")],
-            "delete_user" => &account[1..],
+            "update_current_user" => &[("username", "another")],
+            "delete_current_user" => &account[1..],
             "create_key" => &[("name", "new"), ("scope", "write")],
-            "update_account" => &[("role", "admin")],
+            "update_user" => &[("role", "admin")],
             "create_widget" => &widget,
             "upsert_widget" => &widget[1..],
             "update_widget" => &widget[..1],
@@ -144,9 +144,9 @@ impl Scene {
             | "revoke_key"
             | "delete_task"
             | "delete_template"
-            | "delete_account"
+            | "delete_user"
             | "create_reset_code"
-            | "end_sessions_of_account"
+            | "end_sessions_of_user"
             | "delete_widget" => &[],
             other => panic!("{other} needs a request that has an effect"),
         };

@@ -28,6 +28,7 @@ mod model;
 mod openapi;
 mod public_url;
 mod routing;
+mod rules;
 mod sessions;
 mod setup;
 mod tasks;

@@ -152,7 +152,10 @@ impl Seen<'_> {
         }
         for (method, path) in writes {
             let fields: &[(&str, &str)] = match *method {
+                Delete if *path == "/auth/user" => &[("password", PASSWORD)],
                 Delete => &[],
+                _ if path.starts_with("/auth") => &[("username", "boss")],
+                _ if path.starts_with("/users") => &[("role", "manager")],
                 _ if path.starts_with("/templates") => &[("body", "text")],
                 _ if path.starts_with("/tasks") => &[("title", "x")],
                 _ => &widget("x")[1..],
@@ -429,7 +432,15 @@ async fn each_documented_status_of_each_operation_can_be_had() {
         "/widgets",
         "/widgets/one",
     ];
-    let writes = [(Put, "/widgets/one"), (Patch, "/widgets/one"), (Delete, "/widgets/one")];
+    let writes = [
+        (Put, "/widgets/one"),
+        (Patch, "/widgets/one"),
+        (Delete, "/widgets/one"),
+        (Patch, "/auth/user"),
+        (Delete, "/auth/user"),
+        (Patch, &target_path),
+        (Delete, &target_path),
+    ];
     seen.provoke_conditions(&admin, &reads, &writes).await;
     seen.provoke_tasks(&admin, &ann).await;
     for (actor, method, path, body) in requests {

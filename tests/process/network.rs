@@ -159,3 +159,37 @@ fn a_token_of_two_seconds_says_so_and_dies() {
         (401, &"Access token expired. Please log in again.".into())
     );
 }
+
+#[test]
+fn a_body_that_ends_before_its_length_is_refused_and_changes_nothing() {
+    let place = Place::new();
+    let server = place.serve();
+    place.add_admin();
+    let admin = server.log_in("admin@example.com");
+    let token = admin.token.as_ref().unwrap();
+    let headers = |body: &str| {
+        format!(
+            "PATCH /api/v1/auth/user HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n{body}"
+        )
+    };
+    // Within the first bytes that Rocket peeks at, and behind them; with a length, and in chunks.
+    for request in [
+        headers("Content-Length: 18\r\n\r\nusername=bobb"),
+        headers("Content-Length: 40\r\n\r\nusername=bobb-the-builder"),
+        headers("Transfer-Encoding: chunked\r\n\r\nd\r\nusername=bobb\r\n"),
+        headers("Content-Length: 18\r\n\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+        stream.set_read_timeout(Some(BODY_TIMEOUT)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{request}: {answer}");
+        let user = admin.get("/auth/user").body;
+        assert_eq!(user["username"], serde_json::Value::Null, "{request}");
+    }
+}

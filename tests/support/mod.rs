@@ -240,6 +240,14 @@ impl TestApp {
     }
 }
 
+/// What a schema of the document refers to, or itself.
+pub fn resolve_schema<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(name) => &document["components"]["schemas"][name.rsplit('/').next().unwrap()],
+        None => schema,
+    }
+}
+
 /// Whether a route is for people: a page, or what pages load. Such are not part of the document.
 pub fn is_for_people(route: &Route) -> bool {
     !route.uri.path().starts_with("/api/")

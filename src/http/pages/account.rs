@@ -1,14 +1,14 @@
-//! The page of one's own account.
+//! The page of your own account.
 
 use askama::Template;
 use rocket::{State, get};
 
-use super::super::Services;
-use super::super::error::Problem;
-use super::super::guards::Account;
 use super::forms::password_hint;
 use super::frame::{Frame, Html};
 use crate::domain::Username;
+use crate::http::auth::guards::AnyUser;
+use crate::http::wire::problem::Problem;
+use crate::http::wire::services::Services;
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -20,15 +20,15 @@ struct AccountPage {
     password_hint: String,
 }
 
-/// One's own account. What is known of it stands there at once; its sessions and keys are lists.
+/// The account itself is rendered here; its sessions and keys are lists from the API.
 #[get("/account")]
 pub async fn show_account(
-    account: Account,
+    user: AnyUser,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
-    let frame = frame.shown_to(&account.0, services).await?;
-    let user = services.store.get_user(account.id()).await?;
+    let frame = frame.shown_to(user.authority, services).await?;
+    let user = services.store.get_user(user.id()).await?;
     Html::of(&AccountPage {
         frame,
         email: user.email.into_string(),

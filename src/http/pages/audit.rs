@@ -3,33 +3,33 @@
 use askama::Template;
 use rocket::{State, get};
 
-use super::super::Services;
-use super::super::error::Problem;
-use super::super::guards::Admin;
 use super::frame::{Frame, Html};
 use crate::domain::Action;
+use crate::http::auth::guards::Admin;
+use crate::http::wire::problem::Problem;
+use crate::http::wire::services::Services;
 
 #[derive(Template)]
 #[template(path = "audit.html")]
 struct AuditPage {
     frame: Frame,
-    actions: Vec<Told>,
+    actions: Vec<ActionWords>,
 }
 
-/// How people are told of an action. `{}` stands for whom it was done to.
-struct Told {
+/// An action in words. `{}` stands for the account that it concerns.
+struct ActionWords {
     name: &'static str,
-    /// What it is called where one is chosen.
+    /// In the filter.
     label: &'static str,
-    /// What somebody did to their own account.
+    /// Done to the actor's own account.
     own: &'static str,
-    /// What somebody did to another one.
+    /// Done to another account.
     other: &'static str,
-    /// What somebody did not succeed in.
+    /// Refused.
     tried: &'static str,
 }
 
-impl Told {
+impl ActionWords {
     const fn of(action: Action) -> Self {
         const TRIED: &str = "tried something on {}";
         let (label, own, other, tried) = match action {
@@ -93,13 +93,15 @@ impl Told {
     }
 }
 
-/// What has happened.
 #[get("/audit")]
 pub async fn show_audit(
     admin: Admin,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
-    let frame = frame.shown_to(&admin.0, services).await?;
-    Html::of(&AuditPage { frame, actions: Action::ALL.iter().copied().map(Told::of).collect() })
+    let frame = frame.shown_to(admin.authority, services).await?;
+    Html::of(&AuditPage {
+        frame,
+        actions: Action::ALL.iter().copied().map(ActionWords::of).collect(),
+    })
 }

@@ -1,47 +1,45 @@
-//! What stands around every page: where its assets are, who looks at it, and where else they may go.
+//! The frame of every page: its assets, the signed-in user, and the menu.
 
 use askama::Template;
 use rocket::http::{ContentType, Status};
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder};
 use rocket::{Request, Response};
-use rocket_okapi::r#gen::OpenApiGenerator;
-use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
+use rocket_okapi::OpenApiFromRequest;
 
-use super::super::Services;
-use super::super::assets;
-use super::super::entrance::see_other;
-use super::super::error::Problem;
-use super::{MENU, root};
-use crate::accounts::Caller;
-use crate::domain::{Role, UserId, Username};
+use super::assets;
+use crate::domain::{Authority, Role, UserId, Username};
 use crate::error::Error;
+use crate::http::auth::navigation::{MENU, root};
+use crate::http::wire::problem::Problem;
+use crate::http::wire::responses::see_other;
+use crate::http::wire::services::Services;
 
-/// A guard: the frame of a page that nobody in particular looks at.
+/// A guard: the frame of a page without a signed-in user.
+#[derive(OpenApiFromRequest)]
 pub struct Frame {
-    /// The way to the root of the service, with a slash at its end.
+    /// The relative address of the service's root, with a slash at its end.
     pub root: String,
-    /// The way to the assets, with a slash at its end.
+    /// The relative address of the assets, with a slash at its end.
     pub assets: String,
-    /// The page's name in the menu.
+    /// The page's address in the menu.
     here: String,
-    viewer: Option<Viewer>,
+    user: Option<FrameUser>,
 }
 
-/// Who looks at a page.
-struct Viewer {
+/// The signed-in user.
+struct FrameUser {
     id: UserId,
     name: String,
     role: Role,
 }
 
 /// An entry of the menu.
-pub struct Entry {
-    /// The page's address, as seen from the root.
+pub struct MenuEntry {
+    /// The page's address, relative to the root.
     pub address: &'static str,
-    /// What people read.
     pub label: &'static str,
-    /// Whether it is this page.
+    /// Whether it is the present page.
     pub is_here: bool,
 }
 
@@ -51,43 +49,45 @@ impl Frame {
         let root = root(request);
         let assets = format!("{root}assets/{}/", assets::VERSION);
         let here = request.uri().path().segments().get(0).unwrap_or_default().to_owned();
-        Self { root, assets, here, viewer: None }
+        Self { root, assets, here, user: None }
     }
 
-    /// The frame that whoever is logged in sees.
-    pub async fn shown_to(self, caller: &Caller, services: &Services) -> Result<Self, Error> {
-        let user = services.store.get_user(caller.authority.user).await?;
+    /// The frame for a signed-in user.
+    pub async fn shown_to(self, authority: Authority, services: &Services) -> Result<Self, Error> {
+        let user = services.store.get_user(authority.user).await?;
         let name = user.username.map_or(user.email.into_string(), Username::into_string);
-        let viewer = Viewer { id: user.public_id, name, role: caller.authority.role };
-        Ok(Self { viewer: Some(viewer), ..self })
+        let user = FrameUser { id: authority.user, name, role: authority.role };
+        Ok(Self { user: Some(user), ..self })
     }
 
-    /// Who looks at the page, by their username or address.
+    /// The user's name: the username or else the e-mail address.
     pub fn viewer(&self) -> Option<&str> {
-        self.viewer.as_ref().map(|viewer| viewer.name.as_str())
+        self.user.as_ref().map(|user| user.name.as_str())
     }
 
-    /// Their account's id, by which scripts tell what is their own.
+    /// The user's id, for scripts; empty without a user.
     pub fn viewer_id(&self) -> String {
-        self.viewer.as_ref().map_or_else(String::new, |viewer| viewer.id.to_string())
+        self.user.as_ref().map_or_else(String::new, |user| user.id.to_string())
     }
 
-    /// Whether it is shown to an administrator.
     pub fn is_admin(&self) -> bool {
-        self.viewer.as_ref().is_some_and(|viewer| viewer.role.is_admin())
+        self.user.as_ref().is_some_and(|user| user.role.is_admin())
     }
 
-    /// Whether it is shown to somebody who hands out tasks.
     pub fn is_manager(&self) -> bool {
-        self.viewer.as_ref().is_some_and(|viewer| viewer.role.is_manager())
+        self.user.as_ref().is_some_and(|user| user.role.is_manager())
     }
 
-    /// The pages that whoever looks at this one may see.
-    pub fn menu(&self) -> Vec<Entry> {
-        let Some(viewer) = &self.viewer else { return Vec::new() };
-        let seen = MENU.iter().filter(|(.., at_least)| viewer.role >= *at_least);
-        seen.map(|&(address, label, _)| Entry { address, label, is_here: address == self.here })
-            .collect()
+    /// The pages that the user may see.
+    pub fn menu(&self) -> Vec<MenuEntry> {
+        let Some(user) = &self.user else { return Vec::new() };
+        let visible = MENU.iter().filter(|(.., required)| user.role >= *required);
+        let entry = |&(address, label, _): &(&'static str, &'static str, Role)| MenuEntry {
+            address,
+            label,
+            is_here: address == self.here,
+        };
+        visible.map(entry).collect()
     }
 }
 
@@ -100,16 +100,6 @@ impl<'r> FromRequest<'r> for Frame {
     }
 }
 
-impl OpenApiFromRequest<'_> for Frame {
-    fn from_request_input(
-        _: &mut OpenApiGenerator,
-        _: String,
-        _: bool,
-    ) -> rocket_okapi::Result<RequestHeaderInput> {
-        Ok(RequestHeaderInput::None)
-    }
-}
-
 /// A page as an answer.
 pub struct Html {
     status: Status,
@@ -117,18 +107,17 @@ pub struct Html {
 }
 
 impl Html {
-    /// Renders a page. Fails where a template cannot be written, which none of ours is known to do.
+    /// Renders a page.
     pub fn of(page: &impl Template) -> Result<Self, Problem> {
         Self::with(Status::Ok, page).map_err(Problem::from)
     }
 
-    /// Renders a page that tells of another status.
+    /// Renders a page with another status.
     pub fn with(status: Status, page: &impl Template) -> Result<Self, Error> {
         let text = page.render().map_err(|cause| Error::internal("cannot render a page", cause))?;
         Ok(Self { status, text })
     }
 
-    /// The page as a response.
     pub fn into_response(self) -> Response<'static> {
         let Self { status, text } = self;
         let body = std::io::Cursor::new(text.into_bytes());
@@ -147,26 +136,25 @@ impl<'r> Responder<'r, 'static> for Html {
     }
 }
 
-/// A page, or the way to another one.
-pub enum Shown {
-    /// This one.
-    Here(Html),
-    /// The one at this address.
-    Elsewhere(String),
+/// A page, or a redirect to another one.
+pub enum PageOrRedirect {
+    Page(Html),
+    /// To this address.
+    Redirect(String),
 }
 
-impl Shown {
-    /// Sends a browser to the page at an address, as seen from the root.
-    pub fn elsewhere(frame: &Frame, address: &str) -> Self {
-        Self::Elsewhere(format!("{}{address}", frame.root))
+impl PageOrRedirect {
+    /// A redirect to an address relative to the root.
+    pub fn redirect(frame: &Frame, address: &str) -> Self {
+        Self::Redirect(format!("{}{address}", frame.root))
     }
 }
 
-impl<'r> Responder<'r, 'static> for Shown {
+impl<'r> Responder<'r, 'static> for PageOrRedirect {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         match self {
-            Self::Here(page) => page.respond_to(request),
-            Self::Elsewhere(address) => Ok(see_other(address)),
+            Self::Page(page) => page.respond_to(request),
+            Self::Redirect(address) => Ok(see_other(address)),
         }
     }
 }

@@ -1,0 +1,170 @@
+//! `/auth/keys`: API keys, with which scripts act for a user.
+
+use rocket::{Route, State, delete, get, post};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::accounts;
+use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp};
+use crate::http::auth::guards::{AnyUser, SessionUser};
+use crate::http::wire::body::Body;
+use crate::http::wire::field::{Field, FieldContext, field};
+use crate::http::wire::input::{Empty, input};
+use crate::http::wire::list::{ListQuery, ListView};
+use crate::http::wire::openapi::Operations;
+use crate::http::wire::path::{InPath, id_in_path};
+use crate::http::wire::problem::Problem;
+use crate::http::wire::record::{Addressed, Record};
+use crate::http::wire::responses::{NoContent, SecretCreated};
+use crate::http::wire::services::{Services, ViewContext};
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) = openapi_get_routes_spec![create_key, list_keys, revoke_key];
+    let conflict = "You have a key of that name, or the maximum number.";
+    Operations::of(&mut spec).also("create_key", 409, conflict);
+    (routes, spec)
+}
+
+field!(KeyName, {
+    "type": "string", "minLength": 1, "maxLength": 100,
+    "description": "1 to 100 characters; unique among your keys.",
+});
+id_in_path!(KeyId, "key");
+
+/// When a key expires: a time, or the end of a date.
+struct Expiry(Timestamp);
+
+impl Field for Expiry {
+    fn parse(text: &str, context: &FieldContext) -> Result<Self, String> {
+        NewApiKey::parse_expiry(text, context.now).map(Self)
+    }
+
+    fn schema() -> Value {
+        json!({
+            "type": "string",
+            "description": "An RFC 3339 time, or a date, which stands for its end. Without it the \
+                key does not expire.",
+        })
+    }
+}
+
+input! {
+    /// A new API key.
+    struct CreateKey {
+        name: KeyName,
+        /// `write` reads as well.
+        scope: KeyScope,
+        expires: Option<Option<Expiry>>,
+    }
+    example { "name": "nightly report", "scope": "read", "expires": "2099-12-31" }
+}
+
+/// A key as its owner sees it, without the key itself.
+#[derive(Serialize, JsonSchema)]
+pub struct KeyView {
+    /// A UUID, which is not the key.
+    id: String,
+    name: String,
+    /// `read` or `write`
+    scope: &'static str,
+    /// `12/31/26 11:59:59 PM UTC`
+    created_at: String,
+    created_at_iso8601: String,
+    /// Null for a key that does not expire.
+    expires_at: Option<String>,
+    expires_at_iso8601: Option<String>,
+    /// To the minute; null for a key that was never used.
+    last_used_at: Option<String>,
+    last_used_at_iso8601: Option<String>,
+    /// The key's address.
+    link: String,
+}
+
+/// A new key, with the key itself.
+#[derive(Serialize, JsonSchema)]
+pub struct NewKeyView {
+    /// Send it as `Authorization: Bearer wgt_...`. Keep it: it is not shown again.
+    key: String,
+    #[serde(flatten)]
+    view: KeyView,
+}
+
+impl Record for ApiKey {
+    type View = KeyView;
+
+    fn etag(&self, _: Timestamp) -> String {
+        format!("{} {:?}", self.id, self.last_used_at)
+    }
+
+    fn view(self, context: &ViewContext<'_>) -> KeyView {
+        KeyView {
+            link: self.link(context),
+            id: self.id.to_string(),
+            name: self.name.into_string(),
+            scope: self.scope.as_str(),
+            created_at: self.created_at.to_clock_text(),
+            created_at_iso8601: self.created_at.to_iso_8601(),
+            expires_at: self.expires_at.map(Timestamp::to_clock_text),
+            expires_at_iso8601: self.expires_at.map(Timestamp::to_iso_8601),
+            last_used_at: self.last_used_at.map(Timestamp::to_clock_text),
+            last_used_at_iso8601: self.last_used_at.map(Timestamp::to_iso_8601),
+        }
+    }
+}
+
+impl Addressed for ApiKey {
+    fn path(&self) -> String {
+        format!("/auth/keys/{}", self.id)
+    }
+}
+
+/// # Create an API key
+///
+/// For a script that acts for you. It may do what you may, or only read, until you revoke it; it
+/// cannot create keys, change passwords or end sessions.
+#[openapi(tag = "API keys")]
+#[post("/auth/keys", data = "<body>")]
+async fn create_key(
+    user: SessionUser,
+    body: Body<CreateKey>,
+    services: &State<Services>,
+) -> Result<SecretCreated<NewKeyView>, Problem> {
+    let CreateKey { name, scope, expires } = body.0;
+    let (store, expires_at) = (&*services.store, expires.flatten().map(|Expiry(end)| end));
+    let (secret, key) =
+        accounts::create_key(store, user.id(), name, scope, expires_at, &user.context).await?;
+    let view = key.view(&services.view_at(user.context.at));
+    Ok(SecretCreated(NewKeyView { key: secret.reveal().to_owned(), view }))
+}
+
+/// # List your API keys
+///
+/// In the order of creation, also those that have expired.
+#[openapi(tag = "API keys")]
+#[get("/auth/keys")]
+async fn list_keys(
+    user: AnyUser,
+    query: ListQuery<()>,
+    services: &State<Services>,
+) -> Result<ListView<KeyView>, Problem> {
+    let page = services.store.list_keys(Some(user.id()), query.page).await?;
+    Ok(ListView::new(&query.address, page, &services.view_at(user.context.at)))
+}
+
+/// # Revoke an API key
+///
+/// The key is dead when the answer arrives.
+#[openapi(tag = "API keys")]
+#[delete("/auth/keys/<id>", data = "<_body>")]
+async fn revoke_key(
+    user: AnyUser,
+    id: InPath<KeyId>,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    services.store.revoke_key(user.id(), id.0?, &user.context).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,102 @@
+//! `/audit`: what happened to accounts, sessions and keys, for administrators.
+
+use rocket::{Route, State, get};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::{Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp, UserRef};
+use crate::http::auth::guards::Admin;
+use crate::http::wire::input::filter;
+use crate::http::wire::list::{ListQuery, ListView};
+use crate::http::wire::problem::Problem;
+use crate::http::wire::record::Record;
+use crate::http::wire::services::{Services, ViewContext};
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    openapi_get_routes_spec![list_audit]
+}
+
+filter! {
+    AuditFilter {
+        /// Events whose actor or target is this account: a public id, e-mail address or username.
+        user = "account": UserRef,
+        /// Events of this action.
+        action: Action,
+        /// Events at this or later: an RFC 3339 time, or a date, which stands for its start.
+        since: Timestamp,
+        /// Events whose names, action, result or detail contain words that begin with each of
+        /// these.
+        search = "q": Search,
+        /// The order; `at` for the oldest first.
+        sort: Sort<AuditSort>,
+    }
+}
+
+/// An event as administrators see it. Names are as they were then.
+#[derive(Serialize, JsonSchema)]
+pub struct AuditView {
+    id: u64,
+    /// `12/31/26 11:59:59 PM UTC`
+    at: String,
+    at_iso8601: String,
+    /// An e-mail address, `anonymous`, `command line` or `service`
+    actor: String,
+    actor_id: Option<String>,
+    /// The client's address.
+    address: Option<String>,
+    /// `account.register`, `session.start` and so on
+    action: String,
+    /// The e-mail address of the account that it concerns, if known.
+    target: Option<String>,
+    target_id: Option<String>,
+    /// `ok`, or why it was refused
+    result: String,
+    /// More about it: a role, the name of a key.
+    detail: Option<String>,
+    /// `session` or `key` and its id.
+    credential: Option<String>,
+    /// The `X-Request-Id` of the answer.
+    request_id: Option<String>,
+}
+
+impl Record for AuditEntry {
+    type View = AuditView;
+
+    fn etag(&self, _: Timestamp) -> String {
+        self.id.to_string()
+    }
+
+    fn view(self, _: &ViewContext<'_>) -> AuditView {
+        AuditView {
+            id: self.id,
+            at: self.at.to_clock_text(),
+            at_iso8601: self.at.to_iso_8601(),
+            actor: self.actor,
+            actor_id: self.actor_id,
+            address: self.address,
+            action: self.action,
+            target: self.target,
+            target_id: self.target_id,
+            result: self.result,
+            detail: self.detail,
+            credential: self.credential,
+            request_id: self.request_id,
+        }
+    }
+}
+
+/// # List the audit events
+///
+/// What was done to accounts, sessions and keys, and which logins failed; the latest first.
+#[openapi(tag = "Administration")]
+#[get("/audit")]
+async fn list_audit(
+    admin: Admin,
+    query: ListQuery<AuditFilter>,
+    services: &State<Services>,
+) -> Result<ListView<AuditView>, Problem> {
+    let page = services.store.list_audit(query.filter, query.page).await?;
+    Ok(ListView::new(&query.address, page, &services.view_at(admin.context.at)))
+}

@@ -1,0 +1,347 @@
+//! `/auth`: create the first administrator, register, log in, log out, change or reset a password.
+
+use rocket::{Route, State, post};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use schemars::r#gen::SchemaGenerator;
+use schemars::schema::Schema;
+use serde_json::{Value, json};
+
+use crate::accounts::{SetupCode, UserDetails, read_reset_code};
+use crate::domain::{Action, Email, LoginName, Password, RegistrationPolicy, Secret, Username};
+use crate::error::Error;
+use crate::http::auth::guards::{Anonymous, SessionUser};
+use crate::http::auth::local::MaySetUp;
+use crate::http::auth::navigation::Notice;
+use crate::http::auth::sign_in::{CrossSiteSignIn, SignIn, SignInResponse};
+use crate::http::wire::body::{Body, Draft};
+use crate::http::wire::field::{Field, FieldContext, InputField, described, field, object};
+use crate::http::wire::fields::{Fields, Given};
+use crate::http::wire::input::{Empty, Input, input};
+use crate::http::wire::openapi::Operations;
+use crate::http::wire::problem::Problem;
+use crate::http::wire::responses::Done;
+use crate::http::wire::services::Services;
+
+/// The description of the 429 of whatever checks a password or a code.
+pub const RATE_LIMITED: &str = "Too many attempts; this one was not checked.";
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) = openapi_get_routes_spec![
+        register_user,
+        set_up,
+        log_in,
+        log_out,
+        change_password,
+        reset_password
+    ];
+    let registered = "Registered. The token works at once; there is none if the account must wait \
+        for approval.";
+    let elsewhere = "The request is not from this machine, and the settings do not allow others.";
+    Operations::of(&mut spec)
+        .also("register_user", 201, registered)
+        .also("register_user", 403, "Registration is closed, or the request is cross-site.")
+        .also("register_user", 409, "The e-mail address or the username is already registered.")
+        .also("register_user", 429, RATE_LIMITED)
+        .also("set_up", 403, elsewhere)
+        .also("set_up", 409, "An administrator exists, or a name is already registered.")
+        .also("set_up", 429, RATE_LIMITED)
+        .also("log_in", 401, "The account is unknown or the password is wrong.")
+        .also("log_in", 403, "The account is pending or disabled, or the request is cross-site.")
+        .also("log_in", 429, RATE_LIMITED)
+        .also("change_password", 429, RATE_LIMITED)
+        .also("reset_password", 403, "The request is cross-site.")
+        .also("reset_password", 429, RATE_LIMITED);
+    (routes, spec)
+}
+
+field!(Password, { "type": "string", "minLength": 1, "maxLength": 128 });
+field!(SetupCode, {
+    "type": "string",
+    "description": "The code that the service prints when it starts. Letter case, hyphens and \
+        spaces do not count.",
+});
+
+/// A new password of an allowed length. How hard it is to guess is estimated elsewhere.
+struct NewPassword(Password);
+
+impl Field for NewPassword {
+    fn parse(text: &str, context: &FieldContext) -> Result<Self, String> {
+        context.password_policy.check_length(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        json!({
+            "type": "string", "minLength": 1, "maxLength": 128,
+            "description": "8 to 128 characters (the minimum is a setting) that are hard to guess.",
+        })
+    }
+}
+
+/// A reset code.
+struct ResetCode(Secret);
+
+impl Field for ResetCode {
+    fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
+        read_reset_code(text).map(Self)
+    }
+
+    fn schema() -> Value {
+        json!({
+            "type": "string",
+            "description": "The code that an administrator gave you. Letter case, hyphens and \
+                spaces do not count.",
+        })
+    }
+}
+
+input! {
+    /// A registration.
+    struct Register {
+        email: Email,
+        username: Option<Option<Username>>,
+        password: NewPassword,
+    }
+    example { "email": "ann@example.com", "password": "correct horse battery staple" }
+}
+
+input! {
+    /// The first administrator.
+    struct SetUp {
+        code: SetupCode,
+        email: Email,
+        username: Option<Option<Username>>,
+        password: NewPassword,
+    }
+    example {
+        "code": "abcd-efgh-ijkl-mnop",
+        "email": "ann@example.com",
+        "password": "correct horse battery staple",
+    }
+}
+
+input! {
+    /// A change of your password.
+    struct ChangePassword {
+        current_password: Password,
+        new_password: NewPassword,
+    }
+    example {
+        "current_password": "correct horse battery staple",
+        "new_password": "another phrase nobody guesses",
+    }
+}
+
+input! {
+    /// A new password, with a reset code.
+    struct ResetPassword {
+        code: ResetCode,
+        new_password: NewPassword,
+    }
+    example { "code": "abcd-efgh-ijkl-mnop", "new_password": "another phrase nobody guesses" }
+}
+
+/// A login: the password, and exactly one of the account's names.
+struct LogIn {
+    name: LoginName,
+    password: Password,
+}
+
+/// The fields that name the account, and what each is called in errors.
+const NAMES: [(&str, &str); 3] = [("email", "an email"), ("username", "a username"), ("login", "")];
+
+impl Input for LogIn {
+    fn read(fields: &mut Fields, context: &FieldContext) -> Option<Self> {
+        let mut names = Vec::new();
+        for (field, called) in NAMES {
+            let parse = |text: &str| match (field, text) {
+                (_, "") => Err("is required".to_owned()),
+                ("email", text) => Email::parse(text).map(LoginName::Email),
+                ("username", text) => Username::parse(text).map(LoginName::Username),
+                (_, text) => LoginName::parse(text),
+            };
+            match fields.read(field, parse) {
+                Some(Given::Value(name)) => names.push(Some((field, called, name))),
+                Some(Given::Absent | Given::Null) => {}
+                // At fault already.
+                None => names.push(None),
+            }
+        }
+        let password = <Password as InputField>::read(fields, "password", context);
+        let mut names = names.into_iter();
+        match (names.next(), names.next()) {
+            (Some(name), None) => {
+                let (_, _, name) = name?;
+                Some(Self { name, password: password? })
+            }
+            (Some(Some((_, called, _))), Some(Some((field, ..)))) => {
+                fields.add_error(field, format!("must not be given together with {called}"));
+                None
+            }
+            (Some(_), Some(_)) => None,
+            (None, _) => {
+                let sent = NAMES.into_iter().map(|(field, _)| field).find(|name| fields.has(name));
+                match sent {
+                    Some(field) => fields.add_error(field, "is required"),
+                    None => fields.add_error("email", "is required, unless there is a username"),
+                }
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for LogIn {
+    fn schema_name() -> String {
+        "LogIn".to_owned()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let username = "Instead of the e-mail address: the account's username.";
+        let login = "Instead of both: either of them, for a form with one input.";
+        let text = || json!({ "type": "string", "maxLength": 254 });
+        let fields = vec![
+            ("email", false, described(text(), "The account's e-mail address.")),
+            ("username", false, described(text(), username)),
+            ("login", false, described(text(), login)),
+            ("password", true, <Password as Field>::schema()),
+        ];
+        let example = json!({
+            "email": "ann@example.com",
+            "password": "correct horse battery staple",
+        });
+        object("A login: the password, and one of the account's names.", fields, Some(example))
+    }
+}
+
+/// # Register
+///
+/// Creates an account with the role `employee`, and logs it in. If the service asks for approval,
+/// the account waits and there is no token; if registration is closed, only administrators create
+/// accounts.
+#[openapi(tag = "Accounts")]
+#[post("/auth/register", data = "<draft>")]
+async fn register_user(
+    sign_in: CrossSiteSignIn,
+    client: Anonymous,
+    mut draft: Draft<Register>,
+    services: &State<Services>,
+) -> Result<SignInResponse<201>, Problem> {
+    let (Anonymous(context), CrossSiteSignIn(sign_in)) = (client, sign_in);
+    let accounts = &services.accounts;
+    accounts.check_registration()?;
+    let mut password = None;
+    if let Some(NewPassword(candidate)) = draft.parse("password") {
+        let email = draft.parse("email").map(Email::into_string);
+        let username = draft.parse("username").map(Username::into_string);
+        let names = email.into_iter().chain(username).collect();
+        match accounts.check_registration_password(candidate, names, &context).await? {
+            Ok(good) => password = Some(good),
+            Err(why) => draft.add_error("password", why),
+        }
+    }
+    let Register { email, username, password: NewPassword(_judged) } = draft.finish()?;
+    let password = password.ok_or_else(|| Error::invalid("password", "is required"))?;
+    let user = UserDetails { email, username: username.flatten(), password };
+    let sessions = sign_in.may_start_session().then_some(&services.sessions);
+    let token = accounts.register(user, sessions, &context).await?;
+    let registered = "successfully registered";
+    Ok(match (token, accounts.registration()) {
+        (Some(token), _) => sign_in.started(registered, token),
+        (None, RegistrationPolicy::Open) => sign_in.to_login(registered, Notice::Registered),
+        (None, RegistrationPolicy::Approval | RegistrationPolicy::Closed) => {
+            let message = "successfully registered; your account is waiting for approval";
+            sign_in.to_login(message, Notice::Waiting)
+        }
+    })
+}
+
+/// # Create the first administrator
+///
+/// While there is none, the service prints a code when it starts, as part of a link. The code works
+/// once, and only from this machine unless the setting `remote_setup` is true. It logs you in.
+#[openapi(tag = "Accounts")]
+#[post("/auth/setup", data = "<body>")]
+async fn set_up(
+    _local: MaySetUp,
+    sign_in: SignIn,
+    client: Anonymous,
+    body: Body<SetUp>,
+    services: &State<Services>,
+) -> Result<SignInResponse<201>, Problem> {
+    let SetUp { code, email, username, password: NewPassword(password) } = body.0;
+    let user = UserDetails { email, username: username.flatten(), password };
+    let token = services.accounts.set_up(&code, user, &services.sessions, &client.0).await?;
+    Ok(sign_in.started("successfully set up; you are the administrator", token))
+}
+
+/// # Log in
+///
+/// Takes `email` or `username`, and `password`. The answer to a wrong password is the same as that
+/// to an unknown account, also in the time that it takes.
+#[openapi(tag = "Accounts")]
+#[post("/auth/login", data = "<body>")]
+async fn log_in(
+    sign_in: SignIn,
+    client: Anonymous,
+    body: Body<LogIn>,
+    services: &State<Services>,
+) -> Result<SignInResponse<200>, Problem> {
+    let (LogIn { name, password }, context) = (body.0, client.0);
+    let user = services.accounts.log_in(name, password, &context).await?;
+    let token = services.sessions.start(&user, &context).await?;
+    Ok(sign_in.started("successfully logged in", token))
+}
+
+/// # Log out
+///
+/// Ends this session. Its token is dead when the answer arrives.
+#[openapi(tag = "Accounts")]
+#[post("/auth/logout", data = "<_body>")]
+async fn log_out(
+    user: SessionUser,
+    sign_in: SignIn,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<SignInResponse<200>, Problem> {
+    let (id, session) = (user.id(), user.session);
+    services.store.end_session(id, session, Action::LogOut, &user.context).await?;
+    Ok(sign_in.ended("successfully logged out"))
+}
+
+/// # Change your password
+///
+/// Ends every other session of the account, and a reset code. API keys stay.
+#[openapi(tag = "Accounts")]
+#[post("/auth/password", data = "<body>")]
+async fn change_password(
+    user: SessionUser,
+    body: Body<ChangePassword>,
+    services: &State<Services>,
+) -> Result<Done, Problem> {
+    let ChangePassword { current_password, new_password: NewPassword(new) } = body.0;
+    if new == current_password {
+        return Err(Error::invalid("new_password", "is the present one").into());
+    }
+    let (accounts, session) = (&services.accounts, user.session);
+    accounts.change_password(user.id(), current_password, new, session, &user.context).await?;
+    Ok(Done("successfully changed the password; every other session has ended"))
+}
+
+/// # Reset a password
+///
+/// With a code that an administrator creates. It works once, within an hour, and ends every session
+/// of the account. Log in with the new password then.
+#[openapi(tag = "Accounts")]
+#[post("/auth/reset", data = "<body>")]
+async fn reset_password(
+    sign_in: SignIn,
+    client: Anonymous,
+    body: Body<ResetPassword>,
+    services: &State<Services>,
+) -> Result<SignInResponse<200>, Problem> {
+    let ResetPassword { code: ResetCode(code), new_password: NewPassword(new) } = body.0;
+    services.accounts.reset_password(&code, new, &client.0).await?;
+    Ok(sign_in.to_login("successfully set the new password; please log in", Notice::Reset))
+}

@@ -1,0 +1,123 @@
+//! `/auth/user`: your own account.
+
+use rocket::{Route, State, delete, get, patch};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::auth::RATE_LIMITED;
+use super::users::UserFieldsView;
+use crate::domain::{Password, Timestamp, User, UserChange, Username};
+use crate::http::auth::guards::{AnyUser, SessionUser};
+use crate::http::wire::body::Body;
+use crate::http::wire::conditions::Conditions;
+use crate::http::wire::input::input;
+use crate::http::wire::openapi::Operations;
+use crate::http::wire::problem::Problem;
+use crate::http::wire::record::Record;
+use crate::http::wire::responses::{Found, NoContent, Updated};
+use crate::http::wire::services::{Services, ViewContext};
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) =
+        openapi_get_routes_spec![get_current_user, update_current_user, delete_current_user];
+    Operations::of(&mut spec)
+        .also("update_current_user", 409, "The username is already registered.")
+        .also("delete_current_user", 409, "The account is the last administrator's.")
+        .also("delete_current_user", 429, RATE_LIMITED);
+    (routes, spec)
+}
+
+input! {
+    /// Changes of your account.
+    struct UpdateCurrentUser {
+        username: Username,
+    }
+    example { "username": "ann" }
+}
+
+input! {
+    /// The confirmation that you are the account's owner.
+    struct DeleteCurrentUser {
+        /// The account's password.
+        password: Password,
+    }
+}
+
+/// The account of the caller, and when the token or key expires.
+struct CurrentUser {
+    user: User,
+    expires_at: Option<Timestamp>,
+}
+
+/// An account as its owner sees it.
+#[derive(Serialize, JsonSchema)]
+pub struct CurrentUserView {
+    #[serde(flatten)]
+    fields: UserFieldsView,
+    /// `00:59:46`; null for an API key that does not expire.
+    token_expires_in: Option<String>,
+}
+
+impl Record for CurrentUser {
+    type View = CurrentUserView;
+
+    fn etag(&self, now: Timestamp) -> String {
+        self.user.etag(now)
+    }
+
+    fn view(self, context: &ViewContext<'_>) -> CurrentUserView {
+        let token_expires_in = self.expires_at.map(|end| end.remaining_on_clock(context.now));
+        CurrentUserView { fields: UserFieldsView::new(self.user), token_expires_in }
+    }
+}
+
+/// # Get your account
+///
+/// The account that the token or key belongs to.
+#[openapi(tag = "Your account")]
+#[get("/auth/user")]
+async fn get_current_user(
+    user: AnyUser,
+    services: &State<Services>,
+) -> Result<Found<CurrentUserView>, Problem> {
+    let found = services.store.get_user(user.id()).await?;
+    let found = CurrentUser { user: found, expires_at: user.expires_at() };
+    Ok(Found::new(found, &services.view_at(user.context.at)))
+}
+
+/// # Choose a username
+///
+/// Unique without regard to letter case, and shown as typed. You can log in with it.
+#[openapi(tag = "Your account")]
+#[patch("/auth/user", data = "<body>")]
+async fn update_current_user(
+    user: AnyUser,
+    conditions: Conditions,
+    body: Body<UpdateCurrentUser>,
+    services: &State<Services>,
+) -> Result<Updated<CurrentUserView>, Problem> {
+    let change = UserChange { username: Some(body.0.username), ..UserChange::default() };
+    let updated =
+        services.store.update_user(user.id(), change, conditions.0, &user.context).await?;
+    let updated = CurrentUser { user: updated, expires_at: user.expires_at() };
+    Ok(Updated::new(updated, &services.view_at(user.context.at)))
+}
+
+/// # Delete your account
+///
+/// Requires the password. Sessions, API keys and templates are deleted with it. Widgets and tasks
+/// that it owns, created or is assigned to keep it, marked as `former`.
+#[openapi(tag = "Your account")]
+#[delete("/auth/user", data = "<body>")]
+async fn delete_current_user(
+    user: SessionUser,
+    conditions: Conditions,
+    body: Body<DeleteCurrentUser>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    let (id, password) = (user.id(), body.0.password);
+    services.accounts.delete(id, password, conditions.0, &user.context).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,53 @@
+//! The API, one file per resource: its fields, inputs, views and handlers. Each file returns its
+//! routes together with their part of the OpenAPI document.
+
+mod api_keys;
+mod audit;
+mod auth;
+mod current_user;
+mod deadline;
+pub mod service;
+mod sessions;
+mod tasks;
+mod templates;
+mod users;
+mod widgets;
+
+use rocket::Route;
+use rocket_okapi::okapi::openapi3::OpenApi;
+
+/// The name and description of each group of operations.
+pub const TAGS: &[(&str, &str)] = &[
+    ("Accounts", "Register, log in and log out."),
+    ("Your account", "Your account, and where you are logged in."),
+    ("API keys", "For scripts that act for you."),
+    ("Administration", "For administrators: all accounts, and the audit."),
+    ("Widgets", "Shared: every user reads, administrators write."),
+    ("Tasks", "Assigned: managers create them, the assignee moves them on."),
+    ("Templates", "Private: only you see yours."),
+    ("Service", "The service itself."),
+];
+
+pub const DESCRIPTION: &str = "\
+User accounts, bearer tokens and API keys; widgets that every user reads and administrators \
+write, tasks that managers create and the assignee moves on, and templates that only their owner \
+sees.
+
+**Try it**: register or log in, copy the `access_token` of the answer, press *Authorize* and paste \
+it. Every write takes a form or JSON with the same fields. Every error has one shape, `ErrorView`.";
+
+/// The routes below the API, and their parts of the document.
+pub fn routes() -> Vec<(Vec<Route>, OpenApi)> {
+    vec![
+        auth::routes(),
+        current_user::routes(),
+        sessions::routes(),
+        api_keys::routes(),
+        users::routes(),
+        audit::routes(),
+        widgets::routes(),
+        tasks::routes(),
+        templates::routes(),
+        service::document_routes(),
+    ]
+}

@@ -1,0 +1,130 @@
+//! `/auth/sessions`: where you are logged in.
+
+use rocket::{Route, State, delete, get};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::{Action, Page, Session, SessionId, Timestamp};
+use crate::http::auth::guards::{AnyUser, SessionUser};
+use crate::http::wire::body::Body;
+use crate::http::wire::input::Empty;
+use crate::http::wire::list::{ListQuery, ListView};
+use crate::http::wire::path::{InPath, id_in_path};
+use crate::http::wire::problem::Problem;
+use crate::http::wire::record::{Addressed, Record};
+use crate::http::wire::responses::NoContent;
+use crate::http::wire::services::{Services, ViewContext};
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    openapi_get_routes_spec![list_sessions, end_session, end_sessions]
+}
+
+id_in_path!(SessionId, "session");
+
+/// A session, and whether it is the one that asks.
+struct OwnSession {
+    session: Session,
+    is_current: bool,
+}
+
+/// A session as its owner sees it.
+#[derive(Serialize, JsonSchema)]
+pub struct SessionView {
+    /// A UUID: the `jti` of the session's token.
+    id: String,
+    /// Whether this request uses it.
+    current: bool,
+    /// `12/31/26 11:59:59 PM UTC`
+    started_at: String,
+    started_at_iso8601: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    expires_at: String,
+    expires_at_iso8601: String,
+    /// The address that logged in.
+    address: Option<String>,
+    /// The `User-Agent` that logged in.
+    client: Option<String>,
+    /// The session's address.
+    link: String,
+}
+
+impl Record for OwnSession {
+    type View = SessionView;
+
+    fn etag(&self, _: Timestamp) -> String {
+        self.session.id.to_string()
+    }
+
+    fn view(self, context: &ViewContext<'_>) -> SessionView {
+        let link = self.link(context);
+        let Session { id, started_at, expires_at, address, client } = self.session;
+        SessionView {
+            id: id.to_string(),
+            current: self.is_current,
+            started_at: started_at.to_clock_text(),
+            started_at_iso8601: started_at.to_iso_8601(),
+            expires_at: expires_at.to_clock_text(),
+            expires_at_iso8601: expires_at.to_iso_8601(),
+            address: address.map(|address| address.to_string()),
+            client,
+            link,
+        }
+    }
+}
+
+impl Addressed for OwnSession {
+    fn path(&self) -> String {
+        format!("/auth/sessions/{}", self.session.id)
+    }
+}
+
+/// # List your sessions
+///
+/// Each login that has neither expired nor been ended, the oldest first.
+#[openapi(tag = "Your account")]
+#[get("/auth/sessions")]
+async fn list_sessions(
+    user: AnyUser,
+    query: ListQuery<()>,
+    services: &State<Services>,
+) -> Result<ListView<SessionView>, Problem> {
+    let now = user.context.at;
+    let Page { request, items, total } =
+        services.store.list_sessions(user.id(), query.page, now).await?;
+    let own =
+        |session: Session| OwnSession { is_current: user.session() == Some(session.id), session };
+    let page = Page { request, items: items.into_iter().map(own).collect(), total };
+    Ok(ListView::new(&query.address, page, &services.view_at(now)))
+}
+
+/// # End a session
+///
+/// Its token is dead when the answer arrives.
+#[openapi(tag = "Your account")]
+#[delete("/auth/sessions/<id>", data = "<_body>")]
+async fn end_session(
+    user: SessionUser,
+    id: InPath<SessionId>,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    let (id, action) = (id.0?, Action::EndSession);
+    services.store.end_session(user.id(), id, action, &user.context).await?;
+    Ok(NoContent)
+}
+
+/// # Log out everywhere
+///
+/// Ends all sessions of the account, also this one. API keys stay.
+#[openapi(tag = "Your account")]
+#[delete("/auth/sessions", data = "<_body>")]
+async fn end_sessions(
+    user: SessionUser,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    services.store.end_sessions(user.id(), &user.context).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,274 @@
+//! `/tasks`: managers create them, the assignee moves them on.
+
+use rocket::{Route, State, delete, get, patch, post};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::deadline::{FutureMoment, Moment};
+use super::users::UserSummaryView;
+use crate::domain::{
+    Deadline, Description, NewTask, Search, Sort, Task, TaskChange, TaskFilter, TaskId, TaskSort,
+    TaskStatus, Timestamp, Title, UserRef,
+};
+use crate::http::auth::guards::{AnyUser, Manager};
+use crate::http::wire::body::Body;
+use crate::http::wire::conditions::Conditions;
+use crate::http::wire::field::{OrNone, field};
+use crate::http::wire::input::{Empty, filter, input};
+use crate::http::wire::list::{ListQuery, ListView};
+use crate::http::wire::openapi::Operations;
+use crate::http::wire::path::{InPath, id_in_path};
+use crate::http::wire::problem::Problem;
+use crate::http::wire::record::{Addressed, Record};
+use crate::http::wire::responses::{Created, Found, NoContent, Updated};
+use crate::http::wire::services::{Services, ViewContext};
+
+/// A description of 10,000 characters may take 12 bytes each, as escapes in JSON.
+const MAX_BODY: u64 = 128 * 1024;
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) =
+        openapi_get_routes_spec![list_tasks, create_task, get_task, update_task, delete_task];
+    Operations::of(&mut spec)
+        .also(
+            "update_task",
+            403,
+            "The assignee may change only the status, or the API key may only read.",
+        )
+        .also("update_task", 409, "The assignee cannot move a task to that status.");
+    (routes, spec)
+}
+
+field!(Title, {
+    "type": "string", "minLength": 1, "maxLength": 255,
+    "description": "One line.",
+});
+field!(Description, {
+    "type": "string", "maxLength": 10000,
+    "description": "Any text. In JSON, an empty one removes it.",
+}, null = Description::default());
+id_in_path!(TaskId, "task");
+
+input! {
+    /// A new task.
+    struct CreateTask {
+        title: Title,
+        description: Option<Description>,
+        /// `pending` if it is not sent.
+        status: Option<TaskStatus>,
+        deadline: Option<OrNone<FutureMoment>>,
+        /// A public id, e-mail address or username; `none` for nobody.
+        assignee: Option<OrNone<UserRef>>,
+    }
+    example {
+        "title": "Write the report",
+        "description": "Two pages about the first quarter.",
+        "deadline": "2099-12-31T12:00:00Z",
+        "assignee": "none",
+    }
+    max_body = MAX_BODY;
+}
+
+input! {
+    /// Changes of a task: at least one. The assignee may send only the status.
+    struct UpdateTask {
+        title: Option<Title>,
+        description: Option<Description>,
+        /// The assignee may move a task between `pending` and `in_progress`, from either to `done`,
+        /// and from `done` back to `in_progress`.
+        status: Option<TaskStatus>,
+        deadline: Option<OrNone<Moment>>,
+        /// A public id, e-mail address or username; `none` for nobody.
+        assignee: Option<OrNone<UserRef>>,
+    }
+    example { "status": "in_progress", "deadline": "none" }
+    max_body = MAX_BODY;
+    require_one = true;
+}
+
+filter! {
+    TaskFilter {
+        /// `true`: tasks that are assigned to you; `false`: all others.
+        mine: bool,
+        /// Tasks of this status.
+        status: TaskStatus,
+        /// Tasks that are assigned to this account: a public id, e-mail address or username; a
+        /// deleted account's public id.
+        assignee: UserRef,
+        /// Tasks that are due before this: an RFC 3339 time, or a date, which stands for its start.
+        deadline_before: Timestamp,
+        /// Tasks that are due at this or later: an RFC 3339 time, or a date, which stands for its
+        /// start.
+        deadline_after: Timestamp,
+        /// `true`: tasks whose deadline has passed and that are neither done nor cancelled;
+        /// `false`: all others.
+        overdue: bool,
+        /// Tasks whose title or description contains words that begin with each of these. Letter
+        /// case and diacritics do not count.
+        search = "q": Search,
+        /// The order; `-` for the reverse. Tasks without a deadline come last in both.
+        sort: Sort<TaskSort>,
+    }
+}
+
+/// A task as managers and its assignee see it.
+#[derive(Serialize, JsonSchema)]
+pub struct TaskView {
+    /// A UUID.
+    id: String,
+    title: String,
+    description: String,
+    /// `pending`, `in_progress`, `done` or `cancelled`
+    status: &'static str,
+    /// `12/31/26 11:59:59 PM UTC`
+    deadline: Option<String>,
+    deadline_iso8601: Option<String>,
+    deadline_passed: bool,
+    /// `2 days 3 hours 1 minutes 5 seconds` or `No time remaining`, whatever the status
+    time_remaining: Option<String>,
+    assignee: Option<UserSummaryView>,
+    creator: UserSummaryView,
+    /// `12/31/26 11:59:59 PM UTC`
+    created_at: String,
+    created_at_iso8601: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    updated_at: String,
+    updated_at_iso8601: String,
+    /// The task's address.
+    link: String,
+}
+
+impl Record for Task {
+    type View = TaskView;
+
+    fn etag(&self, now: Timestamp) -> String {
+        let mark = |is, mark| if is { mark } else { "" };
+        let passed = mark(self.has_passed(now), "-p");
+        let creator = mark(self.creator.is_deleted, "-c");
+        let is_assignee_deleted = self.assignee.as_ref().is_some_and(|user| user.is_deleted);
+        let assignee = mark(is_assignee_deleted, "-a");
+        format!("{}{passed}{creator}{assignee}", self.version)
+    }
+
+    fn view(self, context: &ViewContext<'_>) -> TaskView {
+        let now = context.now;
+        let deadline = self.deadline.map(Deadline::timestamp);
+        TaskView {
+            link: self.link(context),
+            id: self.id.to_string(),
+            deadline: deadline.map(Timestamp::to_clock_text),
+            deadline_iso8601: deadline.map(Timestamp::to_iso_8601),
+            deadline_passed: self.has_passed(now),
+            time_remaining: deadline.map(|deadline| deadline.remaining_in_words(now)),
+            title: self.title.into_string(),
+            description: self.description.into_string(),
+            status: self.status.as_str(),
+            assignee: self.assignee.map(UserSummaryView::new),
+            creator: UserSummaryView::new(self.creator),
+            created_at: self.created_at.to_clock_text(),
+            created_at_iso8601: self.created_at.to_iso_8601(),
+            updated_at: self.updated_at.to_clock_text(),
+            updated_at_iso8601: self.updated_at.to_iso_8601(),
+        }
+    }
+}
+
+impl Addressed for Task {
+    fn path(&self) -> String {
+        format!("/tasks/{}", self.id)
+    }
+}
+
+/// # List the tasks
+///
+/// Managers and administrators see all, others those that are assigned to them. In the order of
+/// creation unless `sort` says another, a page at a time.
+#[openapi(tag = "Tasks")]
+#[get("/tasks")]
+async fn list_tasks(
+    user: AnyUser,
+    query: ListQuery<TaskFilter>,
+    services: &State<Services>,
+) -> Result<ListView<TaskView>, Problem> {
+    let now = user.context.at;
+    let page = services.store.list_tasks(user.authority, query.filter, query.page, now).await?;
+    Ok(ListView::new(&query.address, page, &services.view_at(now)))
+}
+
+/// # Create a task
+///
+/// For managers and administrators.
+#[openapi(tag = "Tasks")]
+#[post("/tasks", data = "<body>")]
+async fn create_task(
+    manager: Manager,
+    body: Body<CreateTask>,
+    services: &State<Services>,
+) -> Result<Created<TaskView>, Problem> {
+    let CreateTask { title, description, status, deadline, assignee } = body.0;
+    let new = NewTask {
+        id: TaskId::generate(),
+        title,
+        description: description.unwrap_or_default(),
+        status: status.unwrap_or_default(),
+        deadline: deadline.and_then(|deadline| deadline.0).map(|FutureMoment(at)| at),
+        assignee: assignee.and_then(|assignee| assignee.0),
+        creator: manager.id(),
+    };
+    let task = services.store.create_task(new, &manager.context).await?;
+    Ok(Created::new(task, &services.view_at(manager.context.at)))
+}
+
+/// # Get a task
+///
+/// For managers, administrators and the assignee.
+#[openapi(tag = "Tasks")]
+#[get("/tasks/<id>")]
+async fn get_task(
+    user: AnyUser,
+    id: InPath<TaskId>,
+    services: &State<Services>,
+) -> Result<Found<TaskView>, Problem> {
+    let task = services.store.get_task(id.0?, user.authority).await?;
+    Ok(Found::new(task, &services.view_at(user.context.at)))
+}
+
+/// # Update a task, or move it on
+///
+/// Changes only the fields that are sent. Managers and administrators change everything, the
+/// assignee only the status: between `pending` and `in_progress`, from either to `done`, and back
+/// to `in_progress`.
+#[openapi(tag = "Tasks")]
+#[patch("/tasks/<id>", data = "<body>")]
+async fn update_task(
+    user: AnyUser,
+    conditions: Conditions,
+    id: InPath<TaskId>,
+    body: Body<UpdateTask>,
+    services: &State<Services>,
+) -> Result<Updated<TaskView>, Problem> {
+    let UpdateTask { title, description, status, deadline, assignee } = body.0;
+    let deadline = deadline.map(|deadline| deadline.0.map(|Moment(at)| at));
+    let assignee = assignee.map(|assignee| assignee.0);
+    let change = TaskChange { title, description, status, deadline, assignee };
+    let task = services.store.update_task(id.0?, change, conditions.0, &user.context).await?;
+    Ok(Updated::new(task, &services.view_at(user.context.at)))
+}
+
+/// # Delete a task
+///
+/// For managers and administrators.
+#[openapi(tag = "Tasks")]
+#[delete("/tasks/<id>", data = "<_body>")]
+async fn delete_task(
+    manager: Manager,
+    conditions: Conditions,
+    id: InPath<TaskId>,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    services.store.delete_task(id.0?, conditions.0, &manager.context).await?;
+    Ok(NoContent)
+}

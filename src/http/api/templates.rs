@@ -1,0 +1,210 @@
+//! `/templates`: texts that only their owner sees.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rocket::{Route, State, delete, get, patch, post};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::{
+    NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
+    TemplateName, TemplateSort, Timestamp,
+};
+use crate::http::auth::guards::AnyUser;
+use crate::http::wire::body::Body;
+use crate::http::wire::conditions::Conditions;
+use crate::http::wire::field::field;
+use crate::http::wire::input::{Empty, filter, input};
+use crate::http::wire::list::{ListQuery, ListView};
+use crate::http::wire::openapi::Operations;
+use crate::http::wire::path::{InPath, name_in_path};
+use crate::http::wire::problem::Problem;
+use crate::http::wire::record::{Addressed, Record};
+use crate::http::wire::responses::{Created, Found, NoContent, Updated};
+use crate::http::wire::services::{Services, ViewContext};
+
+/// A body may have six bytes for each byte of a template's text, as JSON can, and its name.
+const MAX_BODY: u64 = 6 * TemplateBody::MAX_BYTES as u64 + 4 * 1024;
+
+/// The characters that are not escaped in a path segment (RFC 3986 section 2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) = openapi_get_routes_spec![
+        list_templates,
+        create_template,
+        get_template,
+        update_template,
+        delete_template
+    ];
+    Operations::of(&mut spec)
+        .also("create_template", 409, "You have a template of that name, or the maximum number.")
+        .also("update_template", 409, "You have a template of the new name.");
+    (routes, spec)
+}
+
+field!(TemplateName, {
+    "type": "string", "minLength": 1, "maxLength": 100,
+    "description": "1 to 100 characters without control characters and without spaces at the \
+        ends, neither `.` nor `..`; unique among your templates.",
+});
+field!(TemplateBody, {
+    "type": "string", "minLength": 1, "maxLength": 65536,
+    "description": "Any text of at most 64 KiB in UTF-8.",
+});
+name_in_path!(TemplateName, TemplateName::parse, {
+    "type": "string", "minLength": 1, "maxLength": 100,
+});
+
+input! {
+    /// A new template.
+    struct CreateTemplate {
+        name: TemplateName,
+        body: TemplateBody,
+    }
+    example { "name": "Welcome", "body": "Dear {name},\n\nwelcome to the team!\n" }
+    max_body = MAX_BODY;
+}
+
+input! {
+    /// Changes of a template: at least one.
+    struct UpdateTemplate {
+        name: Option<TemplateName>,
+        body: Option<TemplateBody>,
+    }
+    example { "body": "Dear {name},\n\nwelcome back!\n" }
+    max_body = MAX_BODY;
+    require_one = true;
+}
+
+filter! {
+    TemplateFilter {
+        /// Templates whose name or body contains words that begin with each of these. Letter case
+        /// and diacritics do not count.
+        search = "q": Search,
+        /// The order; `-` for the reverse.
+        sort: Sort<TemplateSort>,
+    }
+}
+
+/// A template as its owner sees it.
+#[derive(Serialize, JsonSchema)]
+pub struct TemplateView {
+    name: String,
+    body: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    created_at: String,
+    created_at_iso8601: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    updated_at: String,
+    updated_at_iso8601: String,
+    /// The template's address.
+    link: String,
+}
+
+impl Record for Template {
+    type View = TemplateView;
+
+    fn etag(&self, _: Timestamp) -> String {
+        self.version.to_string()
+    }
+
+    fn view(self, context: &ViewContext<'_>) -> TemplateView {
+        TemplateView {
+            link: self.link(context),
+            name: self.name.into_string(),
+            body: self.body.into_string(),
+            created_at: self.created_at.to_clock_text(),
+            created_at_iso8601: self.created_at.to_iso_8601(),
+            updated_at: self.updated_at.to_clock_text(),
+            updated_at_iso8601: self.updated_at.to_iso_8601(),
+        }
+    }
+}
+
+impl Addressed for Template {
+    fn path(&self) -> String {
+        format!("/templates/{}", utf8_percent_encode(self.name.as_str(), ESCAPED))
+    }
+}
+
+/// # List your templates
+///
+/// In the order of creation unless `sort` says another, a page at a time. Nobody else sees them.
+#[openapi(tag = "Templates")]
+#[get("/templates")]
+async fn list_templates(
+    user: AnyUser,
+    query: ListQuery<TemplateFilter>,
+    services: &State<Services>,
+) -> Result<ListView<TemplateView>, Problem> {
+    let page = services.store.list_templates(user.id(), query.filter, query.page).await?;
+    Ok(ListView::new(&query.address, page, &services.view_at(user.context.at)))
+}
+
+/// # Create a template
+///
+/// Only you see it. An account may have 1,000.
+#[openapi(tag = "Templates")]
+#[post("/templates", data = "<body>")]
+async fn create_template(
+    user: AnyUser,
+    body: Body<CreateTemplate>,
+    services: &State<Services>,
+) -> Result<Created<TemplateView>, Problem> {
+    let CreateTemplate { name, body } = body.0;
+    let new = NewTemplate { name, body, owner: user.id() };
+    let template = services.store.create_template(new, &user.context).await?;
+    Ok(Created::new(template, &services.view_at(user.context.at)))
+}
+
+/// # Get a template
+///
+/// Percent-encode the name, also a `/` in it. Upper and lower case differ.
+#[openapi(tag = "Templates")]
+#[get("/templates/<name>")]
+async fn get_template(
+    user: AnyUser,
+    name: InPath<TemplateName>,
+    services: &State<Services>,
+) -> Result<Found<TemplateView>, Problem> {
+    let template = services.store.get_template(user.id(), &name.0?).await?;
+    Ok(Found::new(template, &services.view_at(user.context.at)))
+}
+
+/// # Update a template
+///
+/// Changes only the fields that are sent; another name is its new address.
+#[openapi(tag = "Templates")]
+#[patch("/templates/<name>", data = "<body>")]
+async fn update_template(
+    user: AnyUser,
+    conditions: Conditions,
+    name: InPath<TemplateName>,
+    body: Body<UpdateTemplate>,
+    services: &State<Services>,
+) -> Result<Updated<TemplateView>, Problem> {
+    let (old, UpdateTemplate { name, body }) = (name.0?, body.0);
+    let (change, store) = (TemplateChange { name, body }, &services.store);
+    let template =
+        store.update_template(user.id(), &old, change, conditions.0, &user.context).await?;
+    let has_moved = template.name != old;
+    Ok(Updated::moved(template, has_moved, &services.view_at(user.context.at)))
+}
+
+/// # Delete a template
+///
+/// Its text cannot be restored.
+#[openapi(tag = "Templates")]
+#[delete("/templates/<name>", data = "<_body>")]
+async fn delete_template(
+    user: AnyUser,
+    conditions: Conditions,
+    name: InPath<TemplateName>,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    services.store.delete_template(user.id(), &name.0?, conditions.0, &user.context).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,280 @@
+//! `/users`: all accounts, for administrators.
+
+use rocket::{Route, State, delete, get, patch, post};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::domain::{
+    Email, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter, UserId, UserRef,
+    UserSort, UserSummary, Username,
+};
+use crate::http::auth::guards::{Admin, SessionAdmin};
+use crate::http::wire::body::Body;
+use crate::http::wire::conditions::Conditions;
+use crate::http::wire::field::{Field, FieldContext, field};
+use crate::http::wire::input::{Empty, filter, input};
+use crate::http::wire::list::{ListQuery, ListView};
+use crate::http::wire::openapi::Operations;
+use crate::http::wire::path::{InPath, id_in_path};
+use crate::http::wire::problem::Problem;
+use crate::http::wire::record::Record;
+use crate::http::wire::responses::{Found, NoContent, SecretCreated, Updated};
+use crate::http::wire::services::{Services, ViewContext};
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) = openapi_get_routes_spec![
+        list_users,
+        get_user,
+        update_user,
+        delete_user,
+        create_reset_code,
+        end_sessions_of_user
+    ];
+    let last = "No administrator would be left.";
+    Operations::of(&mut spec).also("update_user", 409, last).also("delete_user", 409, last);
+    (routes, spec)
+}
+
+field!(Email, {
+    "type": "string", "maxLength": 254,
+    "description": "An e-mail address as browsers accept it. Letter case does not count.",
+});
+field!(Username, {
+    "type": "string", "minLength": 3, "maxLength": 32, "pattern": "^[a-zA-Z0-9._-]+$",
+    "description": "3 to 32 of `a-z A-Z 0-9 . - _`, to log in with instead of the e-mail address.",
+});
+field!(UserRef, { "type": "string" });
+id_in_path!(UserId, "account");
+
+/// A status that an administrator may set.
+struct NewStatus(Status);
+
+impl Field for NewStatus {
+    fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
+        match Status::from_name(text) {
+            Some(status @ (Status::Active | Status::Disabled)) => Ok(Self(status)),
+            _ => Err(format!("'{text}' must be one of active, disabled")),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "enum": ["active", "disabled"] })
+    }
+}
+
+input! {
+    /// Changes of an account: at least one.
+    struct UpdateUser {
+        /// `active` approves a pending account and enables a disabled one; `disabled` ends its
+        /// sessions and stops its API keys.
+        status: Option<NewStatus>,
+        /// Holds from the account's next request.
+        role: Option<Role>,
+    }
+    example { "status": "active", "role": "manager" }
+    require_one = true;
+}
+
+filter! {
+    UserFilter {
+        /// Accounts of this status.
+        status: Status,
+        /// Accounts of this role.
+        role: Role,
+        /// Accounts whose e-mail address or username contains words that begin with each of these.
+        search = "q": Search,
+        /// The order; `-` for the latest first.
+        sort: Sort<UserSort>,
+    }
+}
+
+/// The fields of an account that its owner and administrators see.
+#[derive(Serialize, JsonSchema)]
+pub struct UserFieldsView {
+    email: String,
+    /// A UUID.
+    public_id: String,
+    username: Option<String>,
+    /// `employee`, `manager` or `admin`
+    role: &'static str,
+    /// Whether the role is `admin`.
+    admin: bool,
+    /// Whether the account may log in.
+    active: bool,
+    /// `12/31/26 11:59:59 PM UTC`
+    registered_on: String,
+    registered_on_iso8601: String,
+}
+
+impl UserFieldsView {
+    pub fn new(user: User) -> Self {
+        Self {
+            email: user.email.into_string(),
+            public_id: user.public_id.to_string(),
+            username: user.username.map(Username::into_string),
+            role: user.role.as_str(),
+            admin: user.role.is_admin(),
+            active: user.status == Status::Active,
+            registered_on: user.registered_on.to_clock_text(),
+            registered_on_iso8601: user.registered_on.to_iso_8601(),
+        }
+    }
+}
+
+/// An account as other users see it: an owner, assignee or creator.
+#[derive(Serialize, JsonSchema)]
+pub struct UserSummaryView {
+    email: String,
+    public_id: String,
+    /// Whether the account is deleted. Left out if it is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(default)]
+    former: bool,
+}
+
+impl UserSummaryView {
+    pub fn new(user: UserSummary) -> Self {
+        Self {
+            email: user.email.into_string(),
+            public_id: user.public_id.to_string(),
+            former: user.is_deleted,
+        }
+    }
+}
+
+/// An account as administrators see it.
+#[derive(Serialize, JsonSchema)]
+pub struct AdminUserView {
+    #[serde(flatten)]
+    fields: UserFieldsView,
+    /// `pending`, `active` or `disabled`
+    status: &'static str,
+}
+
+impl Record for User {
+    type View = AdminUserView;
+
+    fn etag(&self, _: Timestamp) -> String {
+        self.version.to_string()
+    }
+
+    fn view(self, _: &ViewContext<'_>) -> AdminUserView {
+        AdminUserView { status: self.status.as_str(), fields: UserFieldsView::new(self) }
+    }
+}
+
+/// A new reset code.
+#[derive(Serialize, JsonSchema)]
+pub struct ResetCodeView {
+    /// For the account's owner. Works once, and is not shown again.
+    code: String,
+    /// The account.
+    email: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    expires_at: String,
+    expires_at_iso8601: String,
+}
+
+/// # List the accounts
+///
+/// In the order of registration, a page at a time.
+#[openapi(tag = "Administration")]
+#[get("/users")]
+async fn list_users(
+    admin: Admin,
+    query: ListQuery<UserFilter>,
+    services: &State<Services>,
+) -> Result<ListView<AdminUserView>, Problem> {
+    let page = services.store.list_users(query.filter, query.page).await?;
+    Ok(ListView::new(&query.address, page, &services.view_at(admin.context.at)))
+}
+
+/// # Get an account
+///
+/// For administrators.
+#[openapi(tag = "Administration")]
+#[get("/users/<public_id>")]
+async fn get_user(
+    admin: Admin,
+    public_id: InPath<UserId>,
+    services: &State<Services>,
+) -> Result<Found<AdminUserView>, Problem> {
+    let user = services.store.get_user(public_id.0?).await?;
+    Ok(Found::new(user, &services.view_at(admin.context.at)))
+}
+
+/// # Approve, disable or enable an account, or change its role
+///
+/// The last administrator can be neither demoted nor disabled.
+#[openapi(tag = "Administration")]
+#[patch("/users/<public_id>", data = "<body>")]
+async fn update_user(
+    admin: Admin,
+    conditions: Conditions,
+    public_id: InPath<UserId>,
+    body: Body<UpdateUser>,
+    services: &State<Services>,
+) -> Result<Updated<AdminUserView>, Problem> {
+    let (id, UpdateUser { status, role }) = (public_id.0?, body.0);
+    let status = status.map(|NewStatus(status)| status);
+    let change = UserChange { status, role, ..UserChange::default() };
+    let user = services.store.update_user(id, change, conditions.0, &admin.context).await?;
+    Ok(Updated::new(user, &services.view_at(admin.context.at)))
+}
+
+/// # Delete an account
+///
+/// Its sessions, API keys and templates are deleted with it. Widgets and tasks that it owns,
+/// created or is assigned to keep it, marked as `former`. The last administrator cannot be deleted.
+#[openapi(tag = "Administration")]
+#[delete("/users/<public_id>", data = "<_body>")]
+async fn delete_user(
+    admin: Admin,
+    conditions: Conditions,
+    public_id: InPath<UserId>,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    services.store.delete_user(public_id.0?, conditions.0, &admin.context).await?;
+    Ok(NoContent)
+}
+
+/// # Create a reset code
+///
+/// For somebody who has forgotten their password: the code sets a new one, once, within an hour. It
+/// replaces an older code of the account.
+#[openapi(tag = "Administration")]
+#[post("/users/<public_id>/reset-code", data = "<_body>")]
+async fn create_reset_code(
+    admin: SessionAdmin,
+    public_id: InPath<UserId>,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<SecretCreated<ResetCodeView>, Problem> {
+    let (code, user, expires_at) =
+        services.accounts.create_reset_code(public_id.0?, &admin.context).await?;
+    Ok(SecretCreated(ResetCodeView {
+        code: code.reveal().to_owned(),
+        email: user.email.into_string(),
+        expires_at: expires_at.to_clock_text(),
+        expires_at_iso8601: expires_at.to_iso_8601(),
+    }))
+}
+
+/// # Log an account out everywhere
+///
+/// Ends all its sessions. Its API keys stay.
+#[openapi(tag = "Administration")]
+#[delete("/users/<public_id>/sessions", data = "<_body>")]
+async fn end_sessions_of_user(
+    admin: SessionAdmin,
+    public_id: InPath<UserId>,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    services.store.end_sessions(public_id.0?, &admin.context).await?;
+    Ok(NoContent)
+}

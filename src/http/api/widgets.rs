@@ -1,0 +1,267 @@
+//! `/widgets`: every user reads, administrators write.
+
+use rocket::{Route, State, delete, get, patch, post, put};
+use rocket_okapi::okapi::openapi3::OpenApi;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::deadline::{Day, FutureDay};
+use super::users::UserSummaryView;
+use crate::domain::{
+    InfoUrl, NewWidget, Search, Sort, Timestamp, Upsert, UserRef, Widget, WidgetChange,
+    WidgetFilter, WidgetName, WidgetSort,
+};
+use crate::http::auth::guards::{Admin, AnyUser};
+use crate::http::wire::body::Body;
+use crate::http::wire::conditions::Conditions;
+use crate::http::wire::field::field;
+use crate::http::wire::input::{Empty, filter, input};
+use crate::http::wire::list::{ListQuery, ListView};
+use crate::http::wire::openapi::Operations;
+use crate::http::wire::path::{InPath, name_in_path};
+use crate::http::wire::problem::Problem;
+use crate::http::wire::record::{Addressed, Record};
+use crate::http::wire::responses::{Created, Found, NoContent, StatusView, Updated, Upserted};
+use crate::http::wire::services::{Services, ViewContext};
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    let (routes, mut spec) = openapi_get_routes_spec![
+        list_widgets,
+        create_widget,
+        get_widget,
+        upsert_widget,
+        update_widget,
+        delete_widget
+    ];
+    Operations::of(&mut spec).also("create_widget", 409, "There is a widget of that name.").also(
+        "update_widget",
+        409,
+        "There is a widget of the new name.",
+    );
+    (routes, spec)
+}
+
+field!(WidgetName, {
+    "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-z0-9_-]+$",
+    "description": "1 to 100 of `a-z 0-9 - _`; unique.",
+});
+field!(InfoUrl, {
+    "type": "string", "minLength": 1, "maxLength": 255,
+    "description": "An http or https URL.",
+});
+name_in_path!(WidgetName, WidgetName::from_path, {
+    "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-zA-Z0-9_-]+$",
+});
+
+input! {
+    /// A new widget.
+    struct CreateWidget {
+        name: WidgetName,
+        info_url: InfoUrl,
+        deadline: FutureDay,
+    }
+    example { "name": "first-widget", "info_url": "https://example.com", "deadline": "2099-12-31" }
+}
+
+input! {
+    /// A widget without its name.
+    struct PutWidget {
+        info_url: InfoUrl,
+        deadline: Day,
+    }
+    example { "info_url": "https://example.com/more", "deadline": "Dec 31 2099" }
+}
+
+input! {
+    /// Changes of a widget: at least one.
+    struct UpdateWidget {
+        name: Option<WidgetName>,
+        info_url: Option<InfoUrl>,
+        deadline: Option<Day>,
+    }
+    example { "deadline": "2099-11-30" }
+    require_one = true;
+}
+
+filter! {
+    WidgetFilter {
+        /// Widgets of this account: a public id, e-mail address or username.
+        owner: UserRef,
+        /// Widgets that are due before this: an RFC 3339 time, or a date, which stands for its
+        /// start.
+        deadline_before: Timestamp,
+        /// Widgets that are due at this or later: an RFC 3339 time, or a date, which stands for
+        /// its start.
+        deadline_after: Timestamp,
+        /// `true`: widgets whose deadline has passed; `false`: all others.
+        overdue: bool,
+        /// Widgets whose name or URL contains words that begin with each of these.
+        search = "q": Search,
+        /// The order; `-` for the reverse.
+        sort: Sort<WidgetSort>,
+    }
+}
+
+/// A widget as every user sees it.
+#[derive(Serialize, JsonSchema)]
+pub struct WidgetView {
+    name: String,
+    info_url: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    created_at: String,
+    created_at_iso8601: String,
+    created_at_rfc822: String,
+    /// The end of the day, UTC: `12/31/26 11:59:59 PM UTC`
+    deadline: String,
+    deadline_iso8601: String,
+    deadline_passed: bool,
+    /// `2 days 3 hours 1 minutes 5 seconds` or `No time remaining`
+    time_remaining: String,
+    owner: UserSummaryView,
+    /// The widget's address.
+    link: String,
+}
+
+impl Record for Widget {
+    type View = WidgetView;
+
+    fn etag(&self, now: Timestamp) -> String {
+        let passed = if self.deadline.has_passed(now) { "-p" } else { "" };
+        let deleted = if self.owner.is_deleted { "-f" } else { "" };
+        format!("{}{passed}{deleted}", self.version)
+    }
+
+    fn view(self, context: &ViewContext<'_>) -> WidgetView {
+        let deadline = self.deadline.timestamp();
+        WidgetView {
+            link: self.link(context),
+            name: self.name.into_string(),
+            info_url: self.info_url.into_string(),
+            created_at: self.created_at.to_clock_text(),
+            created_at_iso8601: self.created_at.to_iso_8601(),
+            created_at_rfc822: self.created_at.to_rfc_822(),
+            deadline: deadline.to_clock_text(),
+            deadline_iso8601: deadline.to_iso_8601(),
+            deadline_passed: self.deadline.has_passed(context.now),
+            time_remaining: deadline.remaining_in_words(context.now),
+            owner: UserSummaryView::new(self.owner),
+        }
+    }
+}
+
+impl Addressed for Widget {
+    fn path(&self) -> String {
+        format!("/widgets/{}", self.name.as_str())
+    }
+}
+
+fn added(widget: &Widget) -> String {
+    format!("New widget added: {}.", widget.name.as_str())
+}
+
+/// # List the widgets
+///
+/// In the order of creation unless `sort` says another, a page at a time. The header `Link` and the
+/// field `links` have the addresses of the other pages.
+#[openapi(tag = "Widgets")]
+#[get("/widgets")]
+async fn list_widgets(
+    user: AnyUser,
+    query: ListQuery<WidgetFilter>,
+    services: &State<Services>,
+) -> Result<ListView<WidgetView>, Problem> {
+    let now = user.context.at;
+    let page = services.store.list_widgets(query.filter, query.page, now).await?;
+    Ok(ListView::new(&query.address, page, &services.view_at(now)))
+}
+
+/// # Create a widget
+///
+/// For administrators. You become its owner.
+#[openapi(tag = "Widgets")]
+#[post("/widgets", data = "<body>")]
+async fn create_widget(
+    admin: Admin,
+    body: Body<CreateWidget>,
+    services: &State<Services>,
+) -> Result<Created<StatusView>, Problem> {
+    let CreateWidget { name, info_url, deadline: FutureDay(deadline) } = body.0;
+    let new = NewWidget { name, info_url, deadline, owner: admin.id() };
+    let widget = services.store.create_widget(new, &admin.context).await?;
+    Ok(Created::with_message(&widget, added(&widget), &services.view_at(admin.context.at)))
+}
+
+/// # Get a widget
+///
+/// Upper case letters in the name stand for lower case ones.
+#[openapi(tag = "Widgets")]
+#[get("/widgets/<name>")]
+async fn get_widget(
+    user: AnyUser,
+    name: InPath<WidgetName>,
+    services: &State<Services>,
+) -> Result<Found<WidgetView>, Problem> {
+    let widget = services.store.get_widget(&name.0?).await?;
+    Ok(Found::new(widget, &services.view_at(user.context.at)))
+}
+
+/// # Create or update a widget
+///
+/// For administrators. A widget that exists is changed and keeps its owner; you own a new one.
+#[openapi(tag = "Widgets")]
+#[put("/widgets/<name>", data = "<body>")]
+async fn upsert_widget(
+    admin: Admin,
+    conditions: Conditions,
+    name: InPath<WidgetName>,
+    body: Body<PutWidget>,
+    services: &State<Services>,
+) -> Result<Upserted, Problem> {
+    let PutWidget { info_url, deadline: Day(deadline) } = body.0;
+    let new = NewWidget { name: name.0?, info_url, deadline, owner: admin.id() };
+    let (widget, upsert) = services.store.upsert_widget(new, conditions.0, &admin.context).await?;
+    Ok(match upsert {
+        Upsert::Created => {
+            Upserted::created(widget.link(&services.view_at(admin.context.at)), added(&widget))
+        }
+        Upsert::Updated => {
+            Upserted::updated(format!("'{}' was successfully updated", widget.name.as_str()))
+        }
+    })
+}
+
+/// # Update a widget
+///
+/// For administrators. Changes only the fields that are sent; another name is its new address.
+#[openapi(tag = "Widgets")]
+#[patch("/widgets/<name>", data = "<body>")]
+async fn update_widget(
+    admin: Admin,
+    conditions: Conditions,
+    name: InPath<WidgetName>,
+    body: Body<UpdateWidget>,
+    services: &State<Services>,
+) -> Result<Updated<WidgetView>, Problem> {
+    let (old, UpdateWidget { name, info_url, deadline }) = (name.0?, body.0);
+    let change = WidgetChange { name, info_url, deadline: deadline.map(|Day(day)| day) };
+    let widget = services.store.update_widget(&old, change, conditions.0, &admin.context).await?;
+    let has_moved = widget.name != old;
+    Ok(Updated::moved(widget, has_moved, &services.view_at(admin.context.at)))
+}
+
+/// # Delete a widget
+///
+/// For administrators.
+#[openapi(tag = "Widgets")]
+#[delete("/widgets/<name>", data = "<_body>")]
+async fn delete_widget(
+    admin: Admin,
+    conditions: Conditions,
+    name: InPath<WidgetName>,
+    _body: Body<Empty>,
+    services: &State<Services>,
+) -> Result<NoContent, Problem> {
+    services.store.delete_widget(&name.0?, conditions.0, &admin.context).await?;
+    Ok(NoContent)
+}

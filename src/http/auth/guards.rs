@@ -1,0 +1,258 @@
+//! Authorization as a parameter's type: a handler with one of these guards runs for nobody else.
+//!
+//! | guard | session | API key |
+//! |---|---|---|
+//! | [`AnyUser`] | any | any; scope `write` for a write |
+//! | [`Manager`] | a manager's or an administrator's | the same; scope `write` for a write |
+//! | [`Admin`] | an administrator's | the same; scope `write` for a write |
+//! | [`SessionUser`] | any | none |
+//! | [`SessionAdmin`] | an administrator's | none |
+//!
+//! Each carries the request context. A write's transaction decides about the role once more.
+
+use std::convert::identity;
+use std::ops::Deref;
+
+use rocket::Request;
+use rocket::request::{FromRequest, Outcome};
+use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::{
+    Object, Responses, SecurityRequirement, SecurityScheme, SecuritySchemeData,
+};
+use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
+
+use super::cookie::session_cookie;
+use super::origin::check_same_origin;
+use crate::accounts::Caller;
+use crate::domain::{
+    Actor, Authority, Credential, KeyScope, RequestContext, Role, SessionId, Timestamp, UserId,
+};
+use crate::error::{Error, TokenError};
+use crate::http::wire::openapi::{KEY_MAY_ONLY_READ, WRITE_LIMIT, add_response};
+use crate::http::wire::problem::{Problem, reject};
+use crate::http::wire::request::{is_read, request_context};
+use crate::http::wire::services::Services;
+
+/// The name of the security scheme in the OpenAPI document.
+const SECURITY_SCHEME: &str = "bearer";
+
+/// An authenticated caller, and the context of the request.
+pub struct SignedIn {
+    pub authority: Authority,
+    pub context: RequestContext,
+    credential: Credential,
+}
+
+impl SignedIn {
+    pub fn id(&self) -> UserId {
+        self.authority.user
+    }
+
+    /// When the session or key expires, if ever.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        match self.credential {
+            Credential::Session { expires_at, .. } => Some(expires_at),
+            Credential::Key { expires_at, .. } => expires_at,
+        }
+    }
+
+    /// The session, unless the caller uses an API key.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.credential {
+            Credential::Session { id, .. } => Some(id),
+            Credential::Key { .. } => None,
+        }
+    }
+}
+
+/// A guard without authentication: the context of the request.
+#[derive(rocket_okapi::OpenApiFromRequest)]
+pub struct Anonymous(pub RequestContext);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Anonymous {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match request_context(request) {
+            Ok(context) => Outcome::Success(Self(context.clone())),
+            Err(error) => reject(request, error),
+        }
+    }
+}
+
+/// A caller with a session, who may decide about sessions, passwords and keys.
+pub struct SessionUser {
+    signed_in: SignedIn,
+    pub session: SessionId,
+}
+
+impl Deref for SessionUser {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.signed_in
+    }
+}
+
+async fn session_user(request: &Request<'_>, role: Role) -> Result<SessionUser, Problem> {
+    let signed_in = authorize(request, role).await?;
+    let why = || Problem::insufficient("An API key cannot do this. Please log in.", role);
+    let session = signed_in.session().ok_or_else(why)?;
+    count_write(request, &signed_in)?;
+    Ok(SessionUser { signed_in, session })
+}
+
+async fn any_caller(request: &Request<'_>, role: Role) -> Result<SignedIn, Problem> {
+    let signed_in = authorize(request, role).await?;
+    if !is_read(request) {
+        if matches!(signed_in.credential, Credential::Key { scope: KeyScope::Read, .. }) {
+            return Err(Problem::insufficient("This API key may only read", role));
+        }
+        count_write(request, &signed_in)?;
+    }
+    Ok(signed_in)
+}
+
+/// The caller, if the role is enough.
+async fn authorize(request: &Request<'_>, role: Role) -> Result<SignedIn, Problem> {
+    let for_role = |error| Problem::for_role(error, role);
+    let Caller { authority, credential } = authenticate(request).await.map_err(for_role)?;
+    let enough = authority.role.require(role);
+    enough.map_err(Problem::from)?;
+    let context = RequestContext {
+        actor: Actor::User(authority.user),
+        credential: Some(credential),
+        ..request_context(request)?.clone()
+    };
+    Ok(SignedIn { authority, context, credential })
+}
+
+fn count_write(request: &Request<'_>, signed_in: &SignedIn) -> Result<(), Error> {
+    Services::of(request)?.accounts.admit_write(signed_in.authority)
+}
+
+/// The caller, by a bearer token, or else by the session cookie. Browsers send the cookie with
+/// every request, also with those that other sites cause; so a write with it must be same-origin.
+async fn authenticate(request: &Request<'_>) -> Result<Caller, Error> {
+    let sessions = &Services::of(request)?.sessions;
+    if let Some(token) = bearer_token(request)? {
+        return sessions.authenticate(token).await;
+    }
+    let token = session_cookie(request)?.ok_or(Error::Token(TokenError::Missing))?;
+    if !is_read(request) {
+        check_same_origin(request)?;
+    }
+    sessions.authenticate_session(token).await
+}
+
+/// The caller, or `None` if nobody is authenticated.
+pub async fn find_caller(request: &Request<'_>) -> Result<Option<Caller>, Error> {
+    match authenticate(request).await {
+        Ok(caller) => Ok(Some(caller)),
+        Err(Error::Token(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The token of `Authorization: Bearer ...` (RFC 6750 section 2.1). Another scheme is no token. Two
+/// headers are an invalid one: a proxy may have checked only the other.
+fn bearer_token<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, Error> {
+    let mut headers = request.headers().get("Authorization");
+    let Some(header) = headers.next() else { return Ok(None) };
+    if headers.next().is_some() {
+        return Err(Error::Token(TokenError::Invalid));
+    }
+    let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
+    Ok(scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_matches(' ')))
+}
+
+fn bearer_scheme() -> RequestHeaderInput {
+    let description = "The `access_token` of a registration or login, or an API key.";
+    let scheme = SecurityScheme {
+        description: Some(description.to_owned()),
+        data: SecuritySchemeData::Http {
+            scheme: "bearer".to_owned(),
+            bearer_format: Some("JWT".to_owned()),
+        },
+        extensions: Object::default(),
+    };
+    let requirement = SecurityRequirement::from_iter([(SECURITY_SCHEME.to_owned(), Vec::new())]);
+    RequestHeaderInput::Security(SECURITY_SCHEME.to_owned(), scheme, requirement)
+}
+
+fn responses(forbidden: &str, has_write_limit: bool) -> Responses {
+    let mut responses = Responses::default();
+    let unauthorized = "The token or key is missing, invalid, expired or revoked.";
+    add_response(&mut responses, 401, unauthorized, &[]);
+    add_response(&mut responses, 403, forbidden, &[]);
+    if has_write_limit {
+        add_response(&mut responses, 429, WRITE_LIMIT, &[]);
+    }
+    responses
+}
+
+/// Declares a guard: its role, how it is checked, and what the OpenAPI document says of its 403.
+macro_rules! guard {
+    ($guard:ident($inner:ident), $role:expr, $check:ident, $forbidden:expr) => {
+        impl Deref for $guard {
+            type Target = $inner;
+
+            fn deref(&self) -> &$inner {
+                &self.0
+            }
+        }
+
+        guard!($guard, $role, $check, $forbidden, $guard);
+    };
+    ($guard:ident, $role:expr, $check:ident, $forbidden:expr, $new:expr) => {
+        #[rocket::async_trait]
+        impl<'r> FromRequest<'r> for $guard {
+            type Error = ();
+
+            async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+                match $check(request, $role).await {
+                    Ok(caller) => Outcome::Success($new(caller)),
+                    Err(problem) => reject(request, problem),
+                }
+            }
+        }
+
+        impl OpenApiFromRequest<'_> for $guard {
+            fn from_request_input(
+                _: &mut OpenApiGenerator,
+                _: String,
+                _: bool,
+            ) -> rocket_okapi::Result<RequestHeaderInput> {
+                Ok(bearer_scheme())
+            }
+
+            fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+                // Administrators have no write limit.
+                Ok(responses($forbidden, $role != Role::Admin))
+            }
+        }
+    };
+}
+
+/// Any user.
+pub struct AnyUser(SignedIn);
+
+/// A manager or an administrator.
+pub struct Manager(SignedIn);
+
+/// An administrator.
+pub struct Admin(SignedIn);
+
+/// An administrator with a session.
+pub struct SessionAdmin(SessionUser);
+
+const NOT_A_MANAGER: &str = "The account is not a manager's, or the API key may not do this.";
+const NOT_AN_ADMIN: &str = "The account is not an administrator's, or the API key may not do this.";
+const NOT_AN_ADMIN_SESSION: &str = "The account is not an administrator's, or this is an API key.";
+
+guard!(AnyUser(SignedIn), Role::Employee, any_caller, KEY_MAY_ONLY_READ);
+guard!(Manager(SignedIn), Role::Manager, any_caller, NOT_A_MANAGER);
+guard!(Admin(SignedIn), Role::Admin, any_caller, NOT_AN_ADMIN);
+guard!(SessionAdmin(SessionUser), Role::Admin, session_user, NOT_AN_ADMIN_SESSION);
+guard!(SessionUser, Role::Employee, session_user, "An API key cannot do this.", identity);

@@ -1,0 +1,111 @@
+//! Where a browser goes next: the pages' addresses, and the way to them from any request.
+
+use rocket::Request;
+
+use crate::domain::Role;
+
+/// A page that a browser is sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    Home,
+    /// The login page, with a notice.
+    LogIn(Notice),
+    /// A page of the menu with its query, which the browser asked for before it had to log in.
+    Requested(String),
+}
+
+/// What the login page tells somebody who was sent there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    LoggedOut,
+    Registered,
+    /// The account waits for approval.
+    Waiting,
+    /// The password was reset.
+    Reset,
+    /// The account was deleted. Only a script sends a browser here.
+    Deleted,
+}
+
+/// The pages of the menu: address, label, and the role that each requires.
+pub const MENU: [(&str, &str, Role); 7] = [
+    ("", "Home", Role::Employee),
+    ("widgets", "Widgets", Role::Employee),
+    ("tasks", "Tasks", Role::Employee),
+    ("templates", "Templates", Role::Employee),
+    ("people", "People", Role::Admin),
+    ("audit", "Audit", Role::Admin),
+    ("account", "Account", Role::Employee),
+];
+
+impl Notice {
+    pub const ALL: [Self; 5] =
+        [Self::LoggedOut, Self::Registered, Self::Waiting, Self::Reset, Self::Deleted];
+
+    /// The notice's name in the query.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "logged-out",
+            Self::Registered => "registered",
+            Self::Waiting => "waiting",
+            Self::Reset => "reset",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+impl Destination {
+    /// The address, relative to the root.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Home => String::new(),
+            Self::LogIn(notice) => format!("login?notice={}", notice.name()),
+            Self::Requested(address) => address.clone(),
+        }
+    }
+
+    /// The page in `?next=tasks`. An address that is not a page of the menu is ignored.
+    pub fn requested(request: &Request<'_>) -> Option<Self> {
+        let next = query_value(request, "next")?;
+        let name = next.split_once('?').map_or(&*next, |(name, _)| name);
+        let is_ours = is_in_menu(name) && next.chars().all(|c| c.is_ascii_graphic());
+        (is_ours && !name.is_empty()).then_some(Self::Requested(next))
+    }
+}
+
+fn is_in_menu(name: &str) -> bool {
+    MENU.iter().any(|(address, ..)| *address == name)
+}
+
+fn query_value(request: &Request<'_>, name: &str) -> Option<String> {
+    let query = request.uri().query()?.as_str();
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// The relative address of the service's root, as seen from this request. It holds behind a proxy
+/// that strips a path, too.
+pub fn root(request: &Request<'_>) -> String {
+    match request.uri().path().as_str().matches('/').count() {
+        0 | 1 => "./".to_owned(),
+        depth => "../".repeat(depth - 1),
+    }
+}
+
+/// The address of the login page that leads back to the page of this request.
+pub fn login_address(request: &Request<'_>) -> String {
+    let path = request.uri().path();
+    let mut segments = path.segments().filter(|segment| !segment.is_empty());
+    let page = match (segments.next(), segments.next()) {
+        (Some(name), None) if is_in_menu(name) => name,
+        _ => return format!("{}login", root(request)),
+    };
+    let query = request.uri().query().map_or(String::new(), |query| format!("?{query}"));
+    format!("{}login{}", root(request), next_query(&format!("{page}{query}")))
+}
+
+/// The query that [`Destination::requested`] reads.
+pub fn next_query(address: &str) -> String {
+    let next: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
+    format!("?next={next}")
+}

@@ -1,0 +1,208 @@
+//! Logging in and out: the same for browsers, for the scripts of the pages, and for API clients.
+//!
+//! | client | how it says so | answer | token |
+//! |---|---|---|---|
+//! | a browser that navigates | `Accept: text/html` first | 303 to a page | in the cookie |
+//! | a script of a page | `Widgetd-Session: cookie` | JSON with the next page | in the cookie |
+//! | any other | | JSON | in the body |
+
+use rocket::Request;
+use rocket::http::Status;
+use rocket::request::{FromRequest, Outcome};
+use rocket::response::{self, Responder};
+use rocket::serde::json::Json;
+use rocket_okapi::OpenApiFromRequest;
+use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::Responses;
+use rocket_okapi::response::OpenApiResponderInner;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::cookie::{clear_session_cookie, session_cookie, set_session_cookie};
+use super::navigation::{Destination, Notice, root};
+use super::origin::{check_same_origin, cross_site, is_cross_site};
+use crate::accounts::AccessToken;
+use crate::error::Error;
+use crate::http::wire::openapi::{add_response, with_schema};
+use crate::http::wire::problem::{Problem, reject};
+use crate::http::wire::request::wants_page;
+use crate::http::wire::responses::{NO_STORE, StatusView, forbid_storing, see_other};
+
+/// The header by which a script asks for the cookie. Pages of other origins may not send it
+/// without a preflight (WHATWG Fetch section 3.3.2), which never allows it.
+const SESSION_HEADER: &str = "Widgetd-Session";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ClientKind {
+    Browser,
+    PageScript,
+    ApiClient,
+}
+
+/// A guard: how the client is answered when it logs in or out. It rejects cross-site requests,
+/// which could log somebody in to an account that is not theirs.
+#[derive(OpenApiFromRequest)]
+pub struct SignIn {
+    kind: ClientKind,
+    is_cross_site: bool,
+    /// The page that the browser asked for before it had to log in.
+    requested: Option<Destination>,
+}
+
+/// A guard: the same, but it accepts the form of another site if that comes without our cookie. No
+/// session starts for such a form.
+#[derive(OpenApiFromRequest)]
+pub struct CrossSiteSignIn(pub SignIn);
+
+impl SignIn {
+    fn of(request: &Request<'_>) -> Result<Self, Error> {
+        if session_cookie(request)?.is_some() && !request.headers().contains("Authorization") {
+            check_same_origin(request)?;
+        }
+        let kind = if wants_page(request) {
+            ClientKind::Browser
+        } else if request.headers().get_one(SESSION_HEADER) == Some("cookie") {
+            ClientKind::PageScript
+        } else {
+            ClientKind::ApiClient
+        };
+        let is_cross_site = kind != ClientKind::ApiClient && is_cross_site(request);
+        Ok(Self { kind, is_cross_site, requested: Destination::requested(request) })
+    }
+
+    /// Whether a session may start: not for the form of another site.
+    pub fn may_start_session(&self) -> bool {
+        !self.is_cross_site
+    }
+
+    /// The answer with a new session.
+    pub fn started<const STATUS: u16>(
+        self,
+        message: &'static str,
+        token: AccessToken,
+    ) -> SignInResponse<STATUS> {
+        let next = self.requested.unwrap_or(Destination::Home);
+        let outcome = StatusView::success(message);
+        SignInResponse { kind: self.kind, outcome, session: SessionChange::Start(token), next }
+    }
+
+    /// The answer that leads to the login page.
+    pub fn to_login<const STATUS: u16>(
+        self,
+        message: &'static str,
+        notice: Notice,
+    ) -> SignInResponse<STATUS> {
+        let (outcome, next) = (StatusView::success(message), Destination::LogIn(notice));
+        SignInResponse { kind: self.kind, outcome, session: SessionChange::None, next }
+    }
+
+    /// The answer to a logout.
+    pub fn ended(self, message: &'static str) -> SignInResponse<200> {
+        let outcome = StatusView::success(message);
+        let next = Destination::LogIn(Notice::LoggedOut);
+        SignInResponse { kind: self.kind, outcome, session: SessionChange::End, next }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for SignIn {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match Self::of(request) {
+            Ok(sign_in) if sign_in.is_cross_site => reject(request, cross_site()),
+            Ok(sign_in) => Outcome::Success(sign_in),
+            Err(error) => reject(request, error),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for CrossSiteSignIn {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match SignIn::of(request) {
+            Ok(sign_in) => Outcome::Success(Self(sign_in)),
+            Err(error) => reject(request, error),
+        }
+    }
+}
+
+enum SessionChange {
+    Start(AccessToken),
+    End,
+    None,
+}
+
+/// The answer to a login, a logout or a registration. API clients and scripts get `STATUS`.
+pub struct SignInResponse<const STATUS: u16> {
+    kind: ClientKind,
+    outcome: StatusView,
+    session: SessionChange,
+    next: Destination,
+}
+
+/// A new token (RFC 6750 section 4).
+#[derive(Serialize, JsonSchema)]
+struct TokenView {
+    /// A JSON Web Token; send it as `Authorization: Bearer ...`.
+    access_token: String,
+    /// `bearer`
+    token_type: &'static str,
+    /// The token's life in seconds.
+    expires_in: u32,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct SignInView {
+    #[serde(flatten)]
+    outcome: StatusView,
+    #[serde(flatten)]
+    token: Option<TokenView>,
+    /// For the scripts of the pages: the next page, relative to the request's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl<'r, const STATUS: u16> Responder<'r, 'static> for SignInResponse<STATUS> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let Self { kind, outcome, session, next } = self;
+        let next = format!("{}{}", root(request), next.address());
+        let keeps_cookie = kind != ClientKind::ApiClient;
+        let (token, cookie) = match session {
+            SessionChange::Start(token) if keeps_cookie => {
+                (None, Some(set_session_cookie(request, token)))
+            }
+            SessionChange::Start(AccessToken { text: access_token, expires_in }) => {
+                (Some(TokenView { access_token, token_type: "bearer", expires_in }), None)
+            }
+            SessionChange::End if keeps_cookie => (None, Some(clear_session_cookie(request))),
+            SessionChange::End | SessionChange::None => (None, None),
+        };
+        let mut response = if kind == ClientKind::Browser {
+            see_other(next)
+        } else {
+            let next = (kind == ClientKind::PageScript).then_some(next);
+            let mut response = Json(SignInView { outcome, token, next }).respond_to(request)?;
+            response.set_status(Status::new(STATUS));
+            response
+        };
+        match cookie.transpose() {
+            Ok(None) => {}
+            Ok(Some(cookie)) => response.adjoin_header(cookie),
+            Err(error) => return Problem::from(error).respond_to(request),
+        }
+        forbid_storing(&mut response);
+        Ok(response)
+    }
+}
+
+impl<const STATUS: u16> OpenApiResponderInner for SignInResponse<STATUS> {
+    fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        let mut responses = with_schema::<SignInView>(generator, STATUS, "Done.", NO_STORE);
+        let to_page = "To the next page, for a browser that navigates.";
+        add_response(&mut responses, 303, to_page, &["Location"]);
+        Ok(responses)
+    }
+}

@@ -1,0 +1,45 @@
+//! The API's documentation for people: Swagger UI.
+
+use askama::Template;
+use rocket::http::Header;
+use rocket::{Responder, Route, get};
+use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
+use rocket_okapi::response::OpenApiResponderInner;
+use rocket_okapi::{openapi, openapi_get_routes_spec};
+use schemars::schema::InstanceType;
+
+use super::frame::{Frame, Html};
+use crate::http::wire::headers::SWAGGER_UI_CSP;
+use crate::http::wire::openapi::with_content;
+use crate::http::wire::problem::Problem;
+
+pub fn routes() -> (Vec<Route>, OpenApi) {
+    openapi_get_routes_spec![show_api_pages]
+}
+
+#[derive(Template)]
+#[template(path = "api.html")]
+struct ApiPage {
+    frame: Frame,
+}
+
+/// The page with its own CSP. Its template cannot fail, so no error is documented.
+#[derive(Responder)]
+struct ApiPageView(Result<Html, Problem>, Header<'static>);
+
+impl OpenApiResponderInner for ApiPageView {
+    fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        Ok(with_content("The page.", "text/html", InstanceType::String))
+    }
+}
+
+/// # API documentation
+///
+/// Swagger UI: every operation, to be tried out.
+#[openapi(tag = "Service")]
+#[get("/ui")]
+fn show_api_pages(frame: Frame) -> ApiPageView {
+    let policy = Header::new("Content-Security-Policy", SWAGGER_UI_CSP);
+    ApiPageView(Html::of(&ApiPage { frame }), policy)
+}

@@ -1,0 +1,224 @@
+//! What a browser that navigates sees instead of a problem's JSON: its form again, the login page,
+//! or a page that says what is wrong.
+
+use askama::Template;
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::{ContentType, Status};
+use rocket::response::{self, Responder};
+use rocket::{Request, Response, catch};
+
+use super::forms::{
+    Form, LogInPage, RegisterPage, ResetPage, SetupPage, may_register, password_hint,
+};
+use super::frame::{Frame, Html};
+use crate::error::{Error, FieldErrors};
+use crate::http::auth::cookie::{clear_session_cookie, session_cookie};
+use crate::http::auth::navigation::{Destination, login_address, root};
+use crate::http::auth::origin::is_cross_site;
+use crate::http::wire::body::SubmittedForm;
+use crate::http::wire::fields::WHOLE_BODY;
+use crate::http::wire::headers::add_common_headers;
+use crate::http::wire::problem::{Problem, remember_or, remembered};
+use crate::http::wire::request::wants_page;
+use crate::http::wire::responses::see_other;
+use crate::http::wire::services::Services;
+
+/// The fields that are shown again as they were typed. Passwords are not.
+const SHOWN_AGAIN: [&str; 4] = ["email", "username", "login", "code"];
+
+/// The fairing that turns a problem into a page. The headers of the problem stay.
+pub struct ProblemPages;
+
+#[rocket::async_trait]
+impl Fairing for ProblemPages {
+    fn info(&self) -> Info {
+        Info { name: "pages of problems", kind: Kind::Response }
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        if response.content_type() == Some(ContentType::JSON)
+            && let Some(problem) = remembered(request)
+            && problem.status() == response.status()
+        {
+            replace_with_page(request, problem, response);
+        }
+    }
+}
+
+/// The answer to a request that failed outside its handler.
+pub struct Caught(Problem);
+
+impl<'r> Responder<'r, 'static> for Caught {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = self.0.to_response(request);
+        // Fairings do not see a request that Rocket cannot parse.
+        replace_with_page(request, &self.0, &mut response);
+        add_common_headers(request, &mut response);
+        Ok(response)
+    }
+}
+
+/// Answers with the remembered problem, or with that of the status.
+#[catch(default)]
+pub fn catch(status: Status, request: &Request<'_>) -> Caught {
+    let problem = remember_or(request, || Problem::of_status(status)).cloned();
+    Caught(problem.unwrap_or_else(|| Problem::of_status(status)))
+}
+
+fn replace_with_page(request: &Request<'_>, problem: &Problem, response: &mut Response<'_>) {
+    if wants_page(request)
+        && let Some(page) = answer(request, problem)
+    {
+        response.merge(page);
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    frame: Frame,
+    status: u16,
+    title: &'static str,
+    message: String,
+}
+
+/// The form that is sent to an address.
+#[derive(Clone, Copy)]
+enum FormTarget {
+    SetUp,
+    Register,
+    LogIn,
+    LogOut,
+    Reset,
+}
+
+impl FormTarget {
+    fn of(request: &Request<'_>) -> Option<Self> {
+        match segments(request).as_slice() {
+            ["api", "v1", "auth", "setup"] => Some(Self::SetUp),
+            ["api", "v1", "auth", "register"] => Some(Self::Register),
+            ["api", "v1", "auth", "login"] => Some(Self::LogIn),
+            ["api", "v1", "auth", "logout"] => Some(Self::LogOut),
+            ["api", "v1", "auth", "reset"] => Some(Self::Reset),
+            _ => None,
+        }
+    }
+
+    /// The form's fields, in their order.
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            // The setup code is hidden, so there is no place beside it for an error.
+            Self::SetUp | Self::Register => &["email", "username", "password"],
+            Self::LogIn => &["login", "password"],
+            Self::Reset => &["code", "new_password"],
+            Self::LogOut => &[],
+        }
+    }
+}
+
+fn segments<'r>(request: &'r Request<'_>) -> Vec<&'r str> {
+    request.uri().path().segments().filter(|segment| !segment.is_empty()).collect()
+}
+
+/// The page of a problem. `None` below the API, except for the forms' own routes.
+fn answer(request: &Request<'_>, problem: &Problem) -> Option<Response<'static>> {
+    let target = FormTarget::of(request);
+    let is_api = segments(request).first() == Some(&"api");
+    match (target, problem.status().code) {
+        (None, _) if is_api => None,
+        // A reload of the address that a form was sent to.
+        (Some(_), 405) => Some(see_other(format!("{}login", root(request)))),
+        (None | Some(FormTarget::LogOut), 401) => {
+            let mut response = see_other(login_address(request));
+            // A form of another site comes without the cookie, and must not clear it.
+            let has_session = session_cookie(request).is_ok_and(|cookie| cookie.is_some());
+            if has_session && let Ok(cookie) = clear_session_cookie(request) {
+                response.adjoin_header(cookie);
+            }
+            Some(response)
+        }
+        _ => {
+            let page = render(request, target, problem);
+            // Without a page, the JSON stays.
+            page.inspect_err(|error| log::error!("{error}")).ok().map(Html::into_response)
+        }
+    }
+}
+
+fn render(
+    request: &Request<'_>,
+    target: Option<FormTarget>,
+    problem: &Problem,
+) -> Result<Html, Error> {
+    let (frame, services) = (Frame::of(request), Services::of(request)?);
+    let (status, message) = (problem.status(), problem.message(request));
+    let form = rejected_form(request, target, &message, problem.errors());
+    let password_hint = password_hint(services);
+    match target {
+        Some(FormTarget::SetUp) if status != Status::Forbidden => {
+            Html::with(status, &SetupPage { frame, form, is_good: true, password_hint })
+        }
+        Some(FormTarget::LogIn) => {
+            let (may_register, lacks_administrator) = (may_register(services), false);
+            let page = LogInPage { frame, form, notice: None, may_register, lacks_administrator };
+            Html::with(status, &page)
+        }
+        Some(FormTarget::Register) => {
+            let registration = services.accounts.registration();
+            Html::with(status, &RegisterPage { frame, form, registration, password_hint })
+        }
+        Some(FormTarget::Reset) => Html::with(status, &ResetPage { frame, form, password_hint }),
+        Some(FormTarget::LogOut | FormTarget::SetUp) | None => {
+            let (title, message) = (title(status), message.into_owned());
+            Html::with(status, &ProblemPage { frame, status: status.code, title, message })
+        }
+    }
+}
+
+/// A form with what was typed into it, and its errors.
+fn rejected_form(
+    request: &Request<'_>,
+    target: Option<FormTarget>,
+    message: &str,
+    errors: &FieldErrors,
+) -> Form {
+    let fields = target.map_or(&[][..], FormTarget::fields);
+    // Fields show their own errors; the form shows those of fields that it does not have. An
+    // unknown name is not shown: another site may have made it up.
+    let label = |name| match name {
+        WHOLE_BODY => "The form",
+        "code" => "The link",
+        _ => "A field",
+    };
+    let unseen = errors.iter().filter(|(name, _)| !fields.contains(name));
+    let unseen: Vec<_> = unseen.map(|(name, why)| format!("{} {why}", label(name))).collect();
+    let message = match (errors.is_empty(), unseen.is_empty()) {
+        (true, _) => Some(message.to_owned()),
+        (false, true) => None,
+        (false, false) => Some(unseen.join("; ")),
+    };
+    let requested = Destination::requested(request);
+    let (typed, errors) = (typed(request), errors.clone());
+    Form { typed, errors, fields, message, requested, may_set_up: false }
+}
+
+/// What was typed. The text of a page of another site is not shown as if it were ours.
+fn typed(request: &Request<'_>) -> Vec<(String, String)> {
+    if is_cross_site(request) {
+        return Vec::new();
+    }
+    let submitted = &request.local_cache(SubmittedForm::default).0;
+    let is_shown = |(name, _): &&(String, String)| SHOWN_AGAIN.contains(&name.as_str());
+    submitted.iter().filter(is_shown).cloned().collect()
+}
+
+fn title(status: Status) -> &'static str {
+    match status.code {
+        403 => "Not for you",
+        404 => "Nothing here",
+        429 => "Too fast",
+        503 => "Busy",
+        500..=599 => "Something broke",
+        _ => "That did not work",
+    }
+}

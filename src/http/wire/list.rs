@@ -1,0 +1,296 @@
+//! Lists: which page is requested, and how it is answered.
+
+use data_encoding::HEXLOWER;
+use rocket::Request;
+use rocket::http::Header;
+use rocket::request::{FromRequest, Outcome};
+use rocket::response::{self, Responder, Response};
+use rocket_okapi::r#gen::OpenApiGenerator;
+use rocket_okapi::okapi::openapi3::{Parameter, Responses};
+use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
+use rocket_okapi::response::OpenApiResponderInner;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::field::FieldContext;
+use super::fields::{Fields, Given};
+use super::openapi::{parameters, query_parameter, with_schema};
+use super::problem::reject;
+use super::record::Record;
+use super::responses::{add_not_modified, respond_with_etag};
+use super::services::{BasePath, Services, ViewContext};
+use crate::domain::{PAGE_SIZES, Page, PageRequest};
+use crate::error::Error;
+
+/// Which items of a list are requested, by query parameters. Declared by [`super::input::filter`].
+pub trait Filter: Send + Sized {
+    /// Reads every parameter; `None` if any is at fault.
+    fn read(fields: &mut Fields, context: &FieldContext) -> Option<Self>;
+
+    fn parameters() -> Vec<Parameter>;
+}
+
+/// All items.
+impl Filter for () {
+    fn read(_: &mut Fields, _: &FieldContext) -> Option<Self> {
+        Some(())
+    }
+
+    fn parameters() -> Vec<Parameter> {
+        Vec::new()
+    }
+}
+
+/// A guard: `?page=1&per_page=10`, and the filter. It stands behind the guard of the caller.
+pub struct ListQuery<F> {
+    pub filter: F,
+    pub page: PageRequest,
+    /// For the links of the answer.
+    pub address: ListAddress,
+}
+
+/// A list's address without the parameters of a page.
+pub struct ListAddress {
+    path: String,
+    /// The filter's parameters, as links repeat them.
+    filter: String,
+}
+
+impl ListAddress {
+    fn to_text(&self, base: BasePath<'_>) -> String {
+        let separator = if self.filter.is_empty() { "" } else { "&" };
+        format!("{base}{}?{}{separator}", self.path, self.filter)
+    }
+}
+
+#[rocket::async_trait]
+impl<'r, F: Filter> FromRequest<'r> for ListQuery<F> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        // The route's path is the canonical form of the request's.
+        let path = request.route().map_or("", |route| route.uri.path());
+        let query = request.uri().query().map_or("", |query| query.as_str());
+        let context = Services::of(request).map(|services| FieldContext {
+            now: services.clock.now(),
+            password_policy: services.accounts.password_policy(),
+        });
+        match context.and_then(|context| read(path, query, &context)) {
+            Ok(query) => Outcome::Success(query),
+            Err(error) => reject(request, error),
+        }
+    }
+}
+
+fn read<F: Filter>(path: &str, query: &str, context: &FieldContext) -> Result<ListQuery<F>, Error> {
+    let mut fields = Fields::from_form(query.as_bytes())?;
+    let repeated = fields.to_form_without(&["page", "per_page"]);
+    let address = ListAddress { path: path.to_owned(), filter: repeated };
+    let page = fields.read("page", PageRequest::parse_page);
+    let per_page = fields.read("per_page", PageRequest::parse_per_page);
+    let filter = F::read(&mut fields, context);
+    let request = page.zip(per_page).map(|(page, per_page)| {
+        let default = PageRequest::DEFAULT;
+        let page = if let Given::Value(page) = page { page } else { default.page() };
+        let per_page =
+            if let Given::Value(per_page) = per_page { per_page } else { default.per_page() };
+        PageRequest::new(page, per_page)
+    });
+    let query = filter.zip(request).map(|(filter, page)| ListQuery { filter, page, address });
+    fields.finish(query)
+}
+
+impl<F: Filter> OpenApiFromRequest<'_> for ListQuery<F> {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
+        let default = PageRequest::DEFAULT;
+        let (page, per_page) = (default.page(), default.per_page());
+        let page = json!({ "type": "integer", "format": "int64", "minimum": 1, "default": page });
+        let per_page = json!({ "type": "integer", "enum": PAGE_SIZES, "default": per_page });
+        let mut all = F::parameters();
+        all.push(query_parameter("page", "The page, from 1. A page past the end is empty.", page));
+        all.push(query_parameter("per_page", "The number of items on a page.", per_page));
+        Ok(parameters(all))
+    }
+}
+
+/// The addresses of the pages around this one.
+#[derive(Serialize, JsonSchema)]
+struct Links {
+    #[serde(rename = "self")]
+    this: String,
+    first: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prev: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    last: String,
+}
+
+impl Links {
+    fn new<T>(address: &str, page: &Page<T>) -> Self {
+        let link =
+            |number: u64| format!("{address}page={number}&per_page={}", page.request.per_page());
+        Self {
+            this: link(page.request.page()),
+            first: link(1),
+            prev: page.prev().map(link),
+            next: page.next().map(link),
+            last: link(page.last_page()),
+        }
+    }
+
+    /// The same links as a header (RFC 8288).
+    fn to_header(&self) -> String {
+        let all = [
+            ("self", Some(&self.this)),
+            ("first", Some(&self.first)),
+            ("prev", self.prev.as_ref()),
+            ("next", self.next.as_ref()),
+            ("last", Some(&self.last)),
+        ];
+        let links: Vec<String> = all
+            .iter()
+            .filter_map(|(rel, link)| link.map(|link| format!("<{link}>; rel=\"{rel}\"")))
+            .collect();
+        links.join(", ")
+    }
+}
+
+/// 200 with a page of a list, `ETag`, `Link` and `Total-Count`; 304 if the client has it already.
+#[derive(Serialize, JsonSchema)]
+pub struct ListView<V> {
+    links: Links,
+    /// Whether there is a page before this one.
+    has_prev: bool,
+    /// Whether there is a page after this one.
+    has_next: bool,
+    /// The number of this page, from 1.
+    page: u64,
+    /// The number of pages of the list.
+    total_pages: u64,
+    /// The number of items on a full page.
+    items_per_page: u32,
+    /// The number of items of the list.
+    total_items: u64,
+    items: Vec<V>,
+    #[serde(skip)]
+    etag: String,
+}
+
+impl<V> ListView<V> {
+    pub fn new<R: Record<View = V>>(
+        address: &ListAddress,
+        page: Page<R>,
+        context: &ViewContext<'_>,
+    ) -> Self {
+        let links = Links::new(&address.to_text(context.base), &page);
+        let mut hash = Sha256::new_with_prefix(format!("{} {}", links.this, page.total));
+        for item in &page.items {
+            hash.update(" ");
+            hash.update(item.etag(context.now));
+        }
+        Self {
+            etag: HEXLOWER.encode(&hash.finalize()[..16]),
+            links,
+            has_prev: page.prev().is_some(),
+            has_next: page.next().is_some(),
+            page: page.request.page(),
+            total_pages: page.total_pages(),
+            items_per_page: page.request.per_page(),
+            total_items: page.total,
+            items: page.items.into_iter().map(|item| item.view(context)).collect(),
+        }
+    }
+}
+
+impl<'r, V: Serialize> Responder<'r, 'static> for ListView<V> {
+    fn respond_to(mut self, request: &'r Request<'_>) -> response::Result<'static> {
+        let link = Header::new("Link", self.links.to_header());
+        let total = Header::new("Total-Count", self.total_items.to_string());
+        let etag = std::mem::take(&mut self.etag);
+        let response = respond_with_etag(request, &etag, self)?;
+        Response::build_from(response).header(link).header(total).ok()
+    }
+}
+
+impl<V: JsonSchema> OpenApiResponderInner for ListView<V> {
+    fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        let headers = ["ETag", "Link", "Total-Count"];
+        let mut responses = with_schema::<Self>(generator, 200, "A page of the list.", &headers);
+        add_not_modified(&mut responses);
+        Ok(responses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{PasswordPolicy, Search, Timestamp};
+
+    fn read<F: Filter>(query: &str) -> Result<ListQuery<F>, Error> {
+        let password_policy = PasswordPolicy { min_length: 8, min_score: 2 };
+        let context = FieldContext { now: Timestamp::from_millis(0), password_policy };
+        super::read("/api/v1/a", query, &context)
+    }
+
+    #[test]
+    fn without_a_query_it_is_the_first_page_of_ten() {
+        assert_eq!(read::<()>("").unwrap().page, PageRequest::DEFAULT);
+        assert_eq!(read::<()>("per_page=25&page=3").unwrap().page, PageRequest::new(3, 25));
+    }
+
+    #[test]
+    fn a_bad_query_is_refused_by_name() {
+        for (query, field) in [
+            ("page=abc", "page"),
+            ("page=0", "page"),
+            ("page=-1", "page"),
+            ("page=1&page=2", "page"),
+            ("page=%FF", "page"),
+            ("per_page=7", "per_page"),
+            ("per_page=1000", "per_page"),
+            ("sort=name", "sort"),
+        ] {
+            let error = read::<()>(query).err().expect("refused").to_string();
+            assert!(error.starts_with(&format!("{field}: ")), "{query}: {error}");
+        }
+    }
+
+    #[derive(Default)]
+    struct Texts {
+        search: Option<Search>,
+    }
+
+    crate::http::wire::input::filter! {
+        Texts {
+            /// What to look for.
+            search = "q": Search,
+        }
+    }
+
+    #[test]
+    fn links_repeat_what_a_list_is_filtered_by() {
+        let query = read::<Texts>("page=2&q=a%26b%0d%3e&per_page=5").unwrap();
+        assert_eq!(query.filter.search, Some(Search::new("a&b\r>")));
+        assert_eq!(query.address.to_text(BasePath("")), "/api/v1/a?q=a%26b%0D%3E&");
+        assert_eq!(query.address.to_text(BasePath("/w")), "/w/api/v1/a?q=a%26b%0D%3E&");
+        assert_eq!(read::<Texts>("p%61ge=2").unwrap().address.to_text(BasePath("")), "/api/v1/a?");
+    }
+
+    #[test]
+    fn the_header_has_the_same_links_as_the_body() {
+        let page = Page::<()> { request: PageRequest::new(2, 5), items: vec![], total: 11 };
+        assert_eq!(
+            Links::new("/w?", &page).to_header(),
+            "</w?page=2&per_page=5>; rel=\"self\", </w?page=1&per_page=5>; rel=\"first\", \
+             </w?page=1&per_page=5>; rel=\"prev\", </w?page=3&per_page=5>; rel=\"next\", \
+             </w?page=3&per_page=5>; rel=\"last\""
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! Facts about a request that its handler is not the first to need: who sends it, from where, how.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use rocket::Request;
+use rocket::http::{Accept, Method};
+
+use super::services::Services;
+use crate::domain::{Actor, RequestContext, RequestId, TrustedProxies, turns_direction};
+use crate::error::Error;
+
+/// How many characters of `User-Agent` are kept.
+const MAX_USER_AGENT_CHARS: usize = 200;
+
+/// The context of a request before anybody is authenticated. It is computed once per request.
+pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContext, Error> {
+    let services = Services::of(request)?;
+    let is_read = is_read(request);
+    Ok(request.local_cache(|| RequestContext {
+        actor: Actor::Anonymous,
+        credential: None,
+        address: Some(client_address(request, &services.trusted_proxies)),
+        // Nothing is recorded of a read, so it is spared these allocations.
+        client: if is_read { None } else { user_agent(request) },
+        request: if is_read { None } else { Some(request_id(request)) },
+        at: services.clock.now(),
+    }))
+}
+
+/// Whether a request only reads. Rocket has turned HEAD into GET by then.
+pub fn is_read(request: &Request<'_>) -> bool {
+    request.method() == Method::Get
+}
+
+fn client_address(request: &Request<'_>, trusted: &TrustedProxies) -> IpAddr {
+    // Every request over TCP has a peer.
+    let peer = request.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let forwarded_for: Vec<&str> = request.headers().get("X-Forwarded-For").collect();
+    trusted.client(peer, forwarded_for.into_iter())
+}
+
+/// The beginning of `User-Agent`, without characters that control a terminal or reorder text.
+fn user_agent(request: &Request<'_>) -> Option<String> {
+    let visible = |c: char| {
+        if c.is_control() || turns_direction(c) { char::REPLACEMENT_CHARACTER } else { c }
+    };
+    let agent = request.headers().get_one("User-Agent")?;
+    Some(agent.chars().take(MAX_USER_AGENT_CHARS).map(visible).collect())
+}
+
+/// The id of a request, generated at first use.
+pub fn request_id(request: &Request<'_>) -> RequestId {
+    request.local_cache(RequestId::generate).to_owned()
+}
+
+/// Whether a browser navigates: the media type that it prefers is HTML.
+pub fn wants_page(request: &Request<'_>) -> bool {
+    let preferred = request.accept().map(Accept::preferred);
+    preferred.is_some_and(|media| media.is_html() && media.weight_or(1.0) > 0.0)
+}
+
+/// Whether the client's connection uses TLS, by `public_url` or else by a trusted proxy.
+pub fn is_https(request: &Request<'_>) -> bool {
+    let Ok(services) = Services::of(request) else { return false };
+    let is_trusted = |peer: std::net::SocketAddr| services.trusted_proxies.contains(peer.ip());
+    match &services.public_url {
+        Some(url) => url.is_https(),
+        None => {
+            let scheme = request.headers().get_one("X-Forwarded-Proto");
+            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+                && request.remote().is_some_and(is_trusted)
+        }
+    }
+}
