@@ -332,7 +332,7 @@ async fn happen(app: &TestApp, actor: &Actor<'_>, event: Event) {
         Event::Demotion => app.set_role(actor, Role::Employee).await,
         Event::Disabling => app.set_status(actor, AccountStatus::Disabled).await,
         Event::Deletion => {
-            app.store.delete_user(id, Precondition::default(), &context).await.unwrap()
+            app.store.delete_user(id, Precondition::default(), &context).await.unwrap();
         }
         Event::NewPassword => {
             let hash = widgetd::domain::PasswordHash::from_stored("another".to_owned());

@@ -176,7 +176,7 @@ async fn every_answer_says_what_a_browser_may_do_with_it_and_each_header_stands_
             match kind {
                 "200, an asset of before" => assert_eq!(cache, "no-cache"),
                 _ if is_asset(kind) => {
-                    assert_eq!(cache, format!("public, max-age={YEAR}, immutable"))
+                    assert_eq!(cache, format!("public, max-age={YEAR}, immutable"));
                 }
                 _ => assert_eq!(cache, "no-store", "{kind}"),
             }

@@ -3,8 +3,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    missing_docs,
-    reason = "a test fails by panicking"
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and tells its story in one piece"
 )]
 
 #[path = "../support/mod.rs"]

@@ -33,7 +33,7 @@ fn every_acknowledged_widget_survives_a_kill_amid_64_writers_again_and_again() {
                         let name = format!("r{round}-w{writer}-{n}");
                         match admin.try_add_widget(&name) {
                             Ok(answer) if answer.status == 201 => {
-                                acknowledged.lock().unwrap().push(name)
+                                acknowledged.lock().unwrap().push(name);
                             }
                             Ok(answer) => panic!("{}: {}", answer.status, answer.text),
                             // The connection died with the service; nothing was promised.

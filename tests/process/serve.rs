@@ -354,7 +354,7 @@ fn an_address_that_is_registered_and_may_not_log_in_is_told_to_be_let_in_as_well
     add_user(&place, &["boss@example.com"]);
     place.run(&["user", "disable", "boss@example.com"], "");
     let assert_told = |commands: &[&str]| {
-        assert_told(&place, &place.run(&["serve", "--port", "0"], ""), commands)
+        assert_told(&place, &place.run(&["serve", "--port", "0"], ""), commands);
     };
     assert_told(&["user enable boss@example.com", "user role boss@example.com admin"]);
     place.run(&["user", "role", "boss@example.com", "admin"], "");

@@ -87,7 +87,7 @@ fn a_hash_is_upgraded_only_while_it_is_the_one_that_was_read() {
             .await
             .unwrap();
         let upgrade = async |old, new| {
-            store.upgrade_password_hash(ann.public_id, hash(old), hash(new)).await.unwrap()
+            store.upgrade_password_hash(ann.public_id, hash(old), hash(new)).await.unwrap();
         };
         let ((), noted) = subject.noting(upgrade("first", "dearer")).await;
         assert!(noted.is_empty());

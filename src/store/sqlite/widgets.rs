@@ -96,7 +96,7 @@ impl WidgetStore for SqliteStore {
             let old = find(transaction, &new.name)?;
             precondition.check(old.as_ref().map(|widget| widget.version))?;
             let Some(old) = old else {
-                check_deadline(&new.deadline, transaction)?;
+                check_deadline(new.deadline, transaction)?;
                 return Ok((insert(transaction, new)?, Upsert::Created));
             };
             let NewWidget { info_url, deadline, .. } = new;
@@ -151,7 +151,7 @@ fn is_taken(name: &WidgetName) -> Error {
     Error::Conflict(format!("Widget name: {} already exists, must be unique.", name.as_str()))
 }
 
-fn check_deadline(deadline: &Deadline, transaction: &Transaction<'_>) -> Result<(), Error> {
+fn check_deadline(deadline: Deadline, transaction: &Transaction<'_>) -> Result<(), Error> {
     deadline
         .check_date_not_past(transaction.context.at)
         .map_err(|why| Error::invalid("deadline", why))
@@ -225,7 +225,7 @@ fn update(transaction: &Transaction<'_>, old: Widget, new: Widget) -> Result<Wid
         return Ok(old);
     }
     if new.deadline != old.deadline {
-        check_deadline(&new.deadline, transaction)?;
+        check_deadline(new.deadline, transaction)?;
     }
     let version = transaction
         .prepare_cached(

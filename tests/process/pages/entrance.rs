@@ -151,10 +151,10 @@ fn with_a_code_somebody_sets_a_new_password() {
             page.press_button("Set the password").await;
             match (code, password) {
                 (_, "short") => {
-                    page.see("#new_password-error", "must have at least 8 characters").await
+                    page.see("#new_password-error", "must have at least 8 characters").await;
                 }
                 ("abcd-efgh-ijkl-mnop", _) => {
-                    page.see("#code-error", "is wrong, has been used").await
+                    page.see("#code-error", "is wrong, has been used").await;
                 }
                 _ => page.arrive("login?notice=reset").await,
             }

@@ -106,7 +106,7 @@ async fn turn_all_pages(page: &Page, css: &str) -> BTreeSet<String> {
         let next = "const [next] = document.querySelectorAll('.pages .next'); return next?.checkVisibility() ? next.href : null";
         match page.run(next, &[]).await {
             Value::String(next) => {
-                page.go(next.trim_start_matches(&page.origin).trim_start_matches('/')).await
+                page.go(next.trim_start_matches(&page.origin).trim_start_matches('/')).await;
             }
             _ => return seen,
         }
