@@ -450,7 +450,7 @@ fn the_audit_keeps_the_names_of_a_deleted_account() {
 }
 
 #[test]
-fn if_match_is_asked_of_the_user_who_is_changed_or_deleted() {
+fn if_match_is_checked_on_update_and_delete_of_a_user() {
     block_on(async {
         let subject = Subject::new();
         let (store, old) = (&subject.store, subject.add_user("ann").await);

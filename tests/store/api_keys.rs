@@ -91,7 +91,7 @@ fn a_key_s_name_is_unique_among_its_owner_s() {
 }
 
 #[test]
-fn keys_are_listed_in_pages_in_the_order_of_creation_for_one_owner_or_for_all() {
+fn key_pagination_follows_the_order_of_creation_for_one_owner_or_all() {
     block_on(async {
         let subject = Subject::new();
         let (ann, bob) =

@@ -262,7 +262,7 @@ fn what_was_not_done_leaves_no_entry() {
 }
 
 #[test]
-fn entries_are_listed_in_pages_latest_first() {
+fn audit_pagination_is_latest_first() {
     block_on(async {
         let subject = Subject::new();
         let mut expected = Vec::new();
@@ -387,7 +387,7 @@ fn entries_of_a_deleted_account_are_found_by_its_id_and_its_address() {
 }
 
 #[test]
-fn entries_are_found_by_the_beginnings_of_words_from_either_end() {
+fn an_audit_search_finds_beginnings_of_words_from_either_end() {
     block_on(async {
         let subject = Subject::new();
         for name in ["ann.smith", "bob", "cid.smithers"] {

@@ -17,7 +17,7 @@ const NOTHING: Retention = Retention {
 };
 
 #[test]
-fn a_session_is_forgotten_from_the_moment_it_expires() {
+fn a_session_is_purged_from_the_moment_it_expires() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
@@ -30,7 +30,7 @@ fn a_session_is_forgotten_from_the_moment_it_expires() {
 }
 
 #[test]
-fn a_reset_code_is_forgotten_from_the_moment_it_expires() {
+fn a_reset_code_is_purged_from_the_moment_it_expires() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
@@ -46,7 +46,7 @@ fn a_reset_code_is_forgotten_from_the_moment_it_expires() {
 }
 
 #[test]
-fn a_network_is_forgotten_when_the_last_login_from_there_is_too_old() {
+fn a_network_is_purged_when_the_last_login_from_there_is_too_old() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
@@ -68,7 +68,7 @@ fn a_network_is_forgotten_when_the_last_login_from_there_is_too_old() {
 }
 
 #[test]
-fn an_entry_of_the_audit_is_forgotten_when_it_is_too_old() {
+fn an_entry_of_the_audit_is_purged_when_it_is_too_old() {
     block_on(async {
         let subject = Subject::new();
         let store = &subject.store;
@@ -88,7 +88,7 @@ fn an_entry_of_the_audit_is_forgotten_when_it_is_too_old() {
 }
 
 #[test]
-fn accounts_keys_and_widgets_are_never_forgotten() {
+fn accounts_keys_and_widgets_are_never_purged() {
     block_on(async {
         let subject = Subject::new();
         let (ann, store) = (subject.add_user("ann").await, &subject.store);
@@ -107,7 +107,7 @@ fn accounts_keys_and_widgets_are_never_forgotten() {
 }
 
 #[test]
-fn however_much_is_too_old_all_of_it_is_forgotten() {
+fn however_much_is_too_old_all_of_it_is_purged() {
     block_on(async {
         let subject = Subject::new();
         let store = &subject.store;

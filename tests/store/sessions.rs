@@ -57,7 +57,7 @@ fn a_session_starts_only_for_an_active_account_whose_sessions_were_not_ended_mea
 }
 
 #[test]
-fn sessions_are_listed_in_pages_oldest_first() {
+fn session_pagination_is_oldest_first() {
     block_on(async {
         let subject = Subject::new();
         let (ann, bob) =

@@ -295,7 +295,7 @@ fn others_see_what_is_assigned_to_them_and_move_it_on() {
 }
 
 #[test]
-fn only_the_version_that_was_seen_is_changed_or_deleted() {
+fn if_match_changes_or_deletes_only_the_version_that_was_read() {
     block_on(async {
         let scene = Scene::new().await;
         let old = scene.add(assigned("one", &scene.boss, &scene.ann)).await;
@@ -321,7 +321,7 @@ fn only_the_version_that_was_seen_is_changed_or_deleted() {
 }
 
 #[test]
-fn of_64_changes_of_what_was_seen_one_is_made() {
+fn of_64_changes_with_the_same_if_match_one_is_made() {
     block_on(async {
         let scene = Scene::new().await;
         let old = scene.add(new_task("old", &scene.boss)).await;
@@ -356,7 +356,7 @@ fn sorted(text: &str) -> TaskFilter {
 }
 
 #[test]
-fn a_list_is_filtered_by_each_of_what_is_asked_for() {
+fn tasks_are_filtered_by_each_field_of_the_filter() {
     block_on(async {
         let scene = Scene::new().await;
         let (boss, ann, bob) = (&scene.boss, &scene.ann, &scene.bob);
@@ -434,7 +434,7 @@ fn a_list_is_filtered_by_each_of_what_is_asked_for() {
 }
 
 #[test]
-fn words_are_found_in_title_and_description_as_they_are_now() {
+fn a_search_finds_words_of_title_and_description_as_they_are_now() {
     block_on(async {
         let scene = Scene::new().await;
         let report = NewTask {
@@ -504,7 +504,7 @@ fn a_list_is_sorted_from_either_end_and_what_has_no_deadline_comes_last() {
 }
 
 #[test]
-fn pages_follow_the_order_that_is_asked_for() {
+fn pagination_follows_the_sort() {
     block_on(async {
         let scene = Scene::new().await;
         let mut tasks = Vec::new();

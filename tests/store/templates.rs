@@ -187,7 +187,7 @@ fn a_change_changes_what_it_names_and_the_version() {
 }
 
 #[test]
-fn words_are_those_of_the_template_as_it_is_now() {
+fn a_search_finds_words_of_the_template_as_it_is_now() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
@@ -294,7 +294,7 @@ fn each_order_has_two_ends_and_ties_are_in_the_order_of_creation() {
 }
 
 #[test]
-fn pages_follow_the_order_that_is_asked_for() {
+fn pagination_follows_the_sort() {
     block_on(async {
         let subject = Subject::new();
         let (ann, bob) =
@@ -315,7 +315,7 @@ fn pages_follow_the_order_that_is_asked_for() {
 }
 
 #[test]
-fn a_precondition_is_asked_of_the_version_that_is_there() {
+fn a_precondition_is_checked_against_the_stored_version() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;
@@ -350,7 +350,7 @@ fn a_precondition_is_asked_of_the_version_that_is_there() {
 }
 
 #[test]
-fn of_many_changes_to_what_all_have_seen_one_is_made() {
+fn of_many_changes_with_the_same_if_match_one_is_made() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await.public_id;

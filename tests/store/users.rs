@@ -189,7 +189,7 @@ fn an_account_is_found_by_each_of_its_names_in_any_letter_case() {
 }
 
 #[test]
-fn accounts_are_listed_in_pages_in_the_order_of_registration() {
+fn user_pagination_follows_the_order_of_registration() {
     block_on(async {
         let subject = Subject::new();
         let mut users = Vec::new();
@@ -206,7 +206,7 @@ fn accounts_are_listed_in_pages_in_the_order_of_registration() {
 }
 
 #[test]
-fn accounts_are_filtered_by_status_and_role() {
+fn users_are_filtered_by_status_and_role() {
     block_on(async {
         let subject = Subject::new();
         for (name, role, status) in [
@@ -235,7 +235,7 @@ fn accounts_are_filtered_by_status_and_role() {
 }
 
 #[test]
-fn accounts_are_searched_by_the_beginnings_of_words_from_either_end() {
+fn a_user_search_finds_beginnings_of_words_from_either_end() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add(with_username("Ann_O'Hara", "boss")).await;

@@ -90,7 +90,7 @@ fn a_new_widget_needs_an_owner_and_one_that_exists_has_one() {
 }
 
 #[test]
-fn putting_adds_what_is_new_and_changes_what_exists() {
+fn an_upsert_creates_what_is_new_and_updates_what_exists() {
     block_on(async {
         let subject = Subject::new();
         let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
@@ -136,7 +136,7 @@ fn a_deleted_name_is_free_again() {
 }
 
 #[test]
-fn pages_follow_the_order_of_creation() {
+fn pagination_follows_the_order_of_creation() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;
@@ -264,7 +264,7 @@ fn a_deadline_is_judged_only_where_it_changes() {
 }
 
 #[test]
-fn whole_lists_keep_their_pages_and_totals_whoever_writes() {
+fn pagination_and_totals_hold_whichever_program_writes() {
     block_on(async {
         let subject = Subject::new();
         let ann = subject.add_user("ann").await;

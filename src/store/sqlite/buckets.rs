@@ -282,7 +282,9 @@ mod tests {
             for number in 1..=500 {
                 let request = PageRequest::new(number, 10);
                 let walk = buckets.find(&connection, total, request, false).unwrap().unwrap();
-                assert!(walk.skip < 1_024, "{buckets:?} {walk:?}");
+                // The shorter way, unless the page goes on in the next bucket.
+                let most = if walk.goes_down { 512 } else { 1_024 };
+                assert!(walk.skip < most, "{buckets:?} {walk:?}");
             }
         }
     }
