@@ -1,4 +1,4 @@
-//! API keys: how a script acts for an account without its password.
+//! API keys: how a script acts for a user without their password.
 
 use async_trait::async_trait;
 
@@ -9,39 +9,34 @@ use super::{
 };
 use crate::error::Error;
 
-/// What its owner calls a key: 1 to 100 characters, none of them a control character.
+/// 1 to 100 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName(String);
 
 checked_text!(KeyName);
 
 impl KeyName {
-    /// Reads a name.
     pub fn parse(text: &str) -> Result<Self, String> {
         check_line(text, 100)?;
         Ok(Self(text.to_owned()))
     }
 }
 
-/// A key to be made. The store never sees the key itself.
+/// A key to be created. The store never sees the key itself.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
-    /// Chosen by whoever makes the key.
     pub id: KeyId,
-    /// Whose it is.
     pub owner: UserId,
     /// Unique among its owner's keys.
     pub name: KeyName,
-    /// What it may be used for.
     pub scope: KeyScope,
-    /// The key's hash.
     pub hash: SecretHash,
-    /// The last moment at which it is good, if it expires.
+    /// The last moment at which it is valid, if it expires.
     pub expires_at: Option<Timestamp>,
 }
 
 impl NewApiKey {
-    /// Reads until when a key is to be good: a time, or a date, to whose end it is.
+    /// Reads the last moment of a key: a time, or a date, whose last moment in UTC counts.
     pub fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         let end = Timestamp::parse_end(text)?;
         if end > now { Ok(end) } else { Err(format!("'{text}' is in the past")) }
@@ -51,51 +46,43 @@ impl NewApiKey {
 /// A key as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its name to the world.
     pub id: KeyId,
     /// Its owner's e-mail address.
     pub owner: Email,
-    /// What its owner calls it.
     pub name: KeyName,
-    /// What it may be used for.
     pub scope: KeyScope,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// The last moment at which it is good, if it expires.
+    /// The last moment at which it is valid, if it expires.
     pub expires_at: Option<Timestamp>,
-    /// When it was used last, to the minute; `None` where it never was.
+    /// To the minute; `None` where it was never used.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// What the store knows, at this moment, of a key that a request is made with.
+/// An API key that a request carries, as the store knows it at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyAuthority {
-    /// The key.
     pub id: KeyId,
-    /// What it may be used for.
     pub scope: KeyScope,
-    /// The last moment at which it is good, if it expires.
+    /// The last moment at which it is valid, if it expires.
     pub expires_at: Option<Timestamp>,
-    /// When it was used last, as far as it is noted.
+    /// As far as it is recorded.
     pub last_used_at: Option<Timestamp>,
-    /// Its owner; `None` where that account is not active.
+    /// `None` where the owner is not active.
     pub owner: Option<Authority>,
 }
 
 impl KeyAuthority {
-    /// How old the note of a key's last use may become before it is renewed: a write for each
-    /// request would cost more than the request.
-    const USE_IS_NOTED_EVERY_MILLIS: i64 = 60_000;
+    /// How old the recorded use may become: a write for each request would cost more than the
+    /// request.
+    const USE_PRECISION_MILLIS: i64 = 60_000;
 
-    /// Whether the key's time is over.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| now > end)
     }
 
-    /// Whether this use is worth a note.
     pub fn should_record_use(&self, now: Timestamp) -> bool {
         self.last_used_at.is_none_or(|noted| {
-            now.as_millis().saturating_sub(noted.as_millis()) >= Self::USE_IS_NOTED_EVERY_MILLIS
+            now.as_millis().saturating_sub(noted.as_millis()) >= Self::USE_PRECISION_MILLIS
         })
     }
 }

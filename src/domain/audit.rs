@@ -1,4 +1,4 @@
-//! The audit: what happened to accounts, sessions and keys, by whom, from where.
+//! The audit: what was done to users, sessions and keys, by whom and from where.
 
 use async_trait::async_trait;
 
@@ -7,40 +7,33 @@ use super::{
 };
 use crate::error::Error;
 
-/// What happens to an account, a session or a key.
+/// What is done to a user, a session or a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// An account is made, by whoever will own it or for them.
+    /// By the user, or for them.
     Register,
-    /// Somebody logs in.
     LogIn,
-    /// Somebody logs out of the session that they use.
+    /// Ends the session that is used.
     LogOut,
-    /// One session is ended.
+    /// Ends one session.
     EndSession,
-    /// All sessions of an account are ended.
+    /// Ends all sessions of a user.
     EndSessions,
-    /// A password is changed by who knows the present one, or at the command line.
+    /// With the current password, or at the command line.
     ChangePassword,
-    /// A password is set by who has a reset code.
+    /// With a reset code.
     ResetPassword,
-    /// A reset code is made.
     CreateResetCode,
-    /// A username is chosen.
     ChangeUsername,
-    /// An account that waited may log in.
+    /// From pending to active.
     Approve,
-    /// An account may log in no more.
+    /// To disabled or pending.
     Disable,
-    /// An account that was disabled may log in again.
+    /// From disabled to active.
     Enable,
-    /// An account gets another role.
     ChangeRole,
-    /// An account is deleted.
     Delete,
-    /// An API key is made.
     CreateKey,
-    /// An API key is revoked.
     RevokeKey,
 }
 
@@ -63,19 +56,18 @@ named!(Action {
     RevokeKey => "key.revoke",
 });
 
-/// Whom something was attempted on.
+/// The user on whom something was attempted.
 #[derive(Clone, Debug)]
 pub enum Target {
-    /// An account that exists.
     User(UserId),
-    /// An address that no account has, and that looks like one: its domain has a dot.
+    /// An address that no user has, and that has a domain with a dot.
     UnknownEmail(Email),
-    /// Something else that no account has. It is not kept: it may be a password, in the wrong field.
+    /// Any other name that no user has. It is not kept: people type passwords there.
     Unknown,
 }
 
 impl Target {
-    /// Whom somebody named, and whether that is an account.
+    /// The target of an attempt that names a user, who may have been found.
     pub fn of(named: &UserRef, found: Option<UserId>) -> Self {
         match (found, named) {
             (Some(id), _) => Self::User(id),
@@ -87,43 +79,36 @@ impl Target {
     }
 }
 
-/// An attempt that was refused, and changed nothing.
+/// An attempt that was refused.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// What was attempted.
     pub action: Action,
-    /// On whom.
     pub target: Target,
-    /// Why it was refused, in a word or two.
+    /// A word or two, such as `wrong_password`.
     pub reason: &'static str,
 }
 
-/// What the audit remembers of one action. Names are as they were then.
+/// One event. Names are as they were then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Counts the entries.
     pub id: u64,
-    /// When.
     pub at: Timestamp,
-    /// Who: an e-mail address, or `anonymous`, `command line` or `service`.
+    /// An e-mail address, or `anonymous`, `command line` or `service`.
     pub actor: String,
-    /// The actor's account, where it is one.
     pub actor_id: Option<String>,
-    /// From where, where it came over the network.
+    /// `None` where it did not come over the network.
     pub address: Option<String>,
-    /// What: the name of an [`Action`].
+    /// The name of an [`Action`].
     pub action: String,
-    /// To whom: an e-mail address, where it is known.
+    /// An e-mail address, where it is known.
     pub target: Option<String>,
-    /// The target's account, where it is one.
     pub target_id: Option<String>,
     /// `ok`, or why it was refused.
     pub result: String,
-    /// What else is to be said: a role, the name of a key.
+    /// More, such as a role or the name of a key.
     pub detail: Option<String>,
-    /// By what the actor was let in: a session or an API key, with its id.
+    /// What the actor authenticated with: `session {id}` or `key {id}`.
     pub credential: Option<String>,
-    /// In which request.
     pub request_id: Option<String>,
 }
 

@@ -3,12 +3,11 @@
 use super::{Role, UserId};
 use crate::error::Error;
 
-/// What the store knows, at this moment, of the account that a request is made for.
+/// An active user and their role, as the store knows them at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authority {
-    /// The account, which is active.
     pub user: UserId,
-    /// Its role now, whatever a token claims.
+    /// Read from the store, whatever a token claims.
     pub role: Role,
 }
 

@@ -1,9 +1,9 @@
-//! The moment by which something is due.
+//! Deadlines.
 
 use super::Timestamp;
 use super::date::{end_of, parse_date};
 
-/// The last moment at which something is on time: for most, the last millisecond of a day in UTC.
+/// The last moment that is on time: mostly the last millisecond of a day in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(Timestamp);
 
@@ -40,17 +40,14 @@ impl Deadline {
         Err(format!("{moment} is in the past; the deadline must be now ({now}) or later"))
     }
 
-    /// A deadline that was stored earlier, and may have passed since.
     pub const fn from_stored(timestamp: Timestamp) -> Self {
         Self(timestamp)
     }
 
-    /// The last instant at which the deadline is still met.
     pub const fn timestamp(self) -> Timestamp {
         self.0
     }
 
-    /// Whether the moment is over.
     pub fn has_passed(self, now: Timestamp) -> bool {
         now > self.0
     }

@@ -13,7 +13,8 @@ pub struct PublicUrl {
 }
 
 impl PublicUrl {
-    /// Reads an `http` or `https` URL that ends with a slash, and has neither user, query nor fragment.
+    /// Reads an `http` or `https` URL that ends with a slash, and has neither user, query nor
+    /// fragment.
     pub fn parse(text: &str) -> Result<Self, String> {
         let plain = |url: &Url| {
             matches!(url.scheme(), "http" | "https")

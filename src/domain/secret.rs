@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A random text that opens something: an API key, a reset code or the setup code. Shown once, stored never.
+/// A random text that opens something: an API key, a reset code or the setup code. Shown once,
+/// stored never.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

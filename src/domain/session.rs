@@ -1,4 +1,4 @@
-//! Sessions: a session is a login, from its start until its token expires or somebody ends it.
+//! Sessions: from a login until the token expires or the session is ended.
 
 use std::net::IpAddr;
 
@@ -7,29 +7,25 @@ use async_trait::async_trait;
 use super::{Action, Authority, Page, PageRequest, RequestContext, SessionId, Timestamp, UserId};
 use crate::error::Error;
 
-/// A session to be started.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// Chosen by whoever signs the token.
+    /// The `jti` of the token.
     pub id: SessionId,
-    /// Whose it is.
     pub user: UserId,
-    /// When its token expires.
+    /// The `exp` of the token.
     pub expires_at: Timestamp,
 }
 
 /// A session that has neither expired nor been ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its name.
     pub id: SessionId,
-    /// When somebody logged in.
     pub started_at: Timestamp,
-    /// When its token expires.
+    /// The `exp` of the token.
     pub expires_at: Timestamp,
-    /// From where somebody logged in, if it was told.
+    /// Where the login came from, if it came over the network.
     pub address: Option<IpAddr>,
-    /// With what, as the client called itself.
+    /// The `User-Agent` of the login.
     pub client: Option<String>,
 }
 

@@ -1,18 +1,15 @@
-//! In which order a list is wanted, and what is looked for in it.
+//! The sort order of a list, and full-text search in it.
 
 use super::Named;
 
-/// An order: by what, and from which end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort<K> {
-    /// By what.
     pub key: K,
-    /// Whether the greatest comes first.
     pub descending: bool,
 }
 
 impl<K: Named> Sort<K> {
-    /// Reads a name, with a `-` before it for the greatest first.
+    /// Reads a key, with a `-` before it for descending order.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
         let key = K::ALL.iter().copied().find(|key| key.name() == name);
@@ -21,14 +18,14 @@ impl<K: Named> Sort<K> {
         })
     }
 
-    /// Every way to write an order.
+    /// Everything that [`Self::parse`] reads.
     pub fn names() -> impl Iterator<Item = String> {
         K::ALL.iter().flat_map(|key| [key.name().to_owned(), format!("-{}", key.name())])
     }
 }
 
-/// What is looked for in the texts of a list: words, each of which has to be there or to begin one
-/// that is, in any letter case and with any diacritics.
+/// Words, each of which is found where a word of the text begins with it, in any letter case and
+/// with any diacritics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(String);
 

@@ -1,4 +1,4 @@
-//! Tasks: what managers hand out and the assignee moves on.
+//! Tasks: managers create and assign them, the assignee changes the status.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -10,34 +10,32 @@ use super::{
 };
 use crate::error::Error;
 
-/// A task's name to the world: a random UUID.
+/// A random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskId(Uuid);
 
 uuid_id!(TaskId);
 
-/// What is to be done, in a line: 1 to 255 characters.
+/// One line of 1 to 255 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Title(String);
 
 checked_text!(Title);
 
 impl Title {
-    /// Reads a title.
     pub fn parse(text: &str) -> Result<Self, String> {
         check_line(text, 255)?;
         Ok(Self(text.to_owned()))
     }
 }
 
-/// What is to be done, at length: at most 10,000 characters, or none.
+/// Any text of at most 10,000 characters; it may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description(String);
 
 checked_text!(Description);
 
 impl Description {
-    /// Reads a description.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > 10_000 {
             return Err("must have at most 10000 characters".to_owned());
@@ -46,17 +44,12 @@ impl Description {
     }
 }
 
-/// How far a task is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TaskStatus {
-    /// Nobody has begun.
     #[default]
     Pending,
-    /// Somebody is at it.
     InProgress,
-    /// It is done.
     Done,
-    /// It is not to be done any more.
     Cancelled,
 }
 
@@ -83,42 +76,32 @@ pub fn check_move(from: TaskStatus, to: TaskStatus, role: Role) -> Result<(), Er
     Err(Error::Conflict(format!("The assignee cannot move a task from {from} to {to}.")))
 }
 
-/// A task to be made.
 #[derive(Clone, Debug)]
 pub struct NewTask {
-    /// Chosen by whoever makes it.
     pub id: TaskId,
-    /// In a line.
     pub title: Title,
-    /// At length.
     pub description: Description,
-    /// How far it is.
     pub status: TaskStatus,
-    /// By when, if that matters.
     pub deadline: Option<Deadline>,
-    /// By whom, if that is known: an account that exists.
     pub assignee: Option<UserRef>,
-    /// Who hands it out.
     pub creator: UserId,
 }
 
 /// What changes about a task; what is `None` stays.
 #[derive(Clone, Debug, Default)]
 pub struct TaskChange {
-    /// Another title.
     pub title: Option<Title>,
-    /// Another description.
     pub description: Option<Description>,
-    /// Another status.
     pub status: Option<TaskStatus>,
-    /// Another deadline, or none.
+    /// `Some(None)` removes it.
     pub deadline: Option<Option<Deadline>>,
-    /// Another assignee, an account that exists, or none.
+    /// `Some(None)` removes them.
     pub assignee: Option<Option<UserRef>>,
 }
 
 impl TaskChange {
-    /// [`Error::Forbidden`] where it is more than somebody of this role who sees the task may change.
+    /// [`Error::Forbidden`] where somebody of this role who sees the task may not change these
+    /// fields.
     pub fn check_fields(&self, role: Role) -> Result<(), Error> {
         let Self { title, description, status: _, deadline, assignee } = self;
         let is_status_alone =
@@ -130,28 +113,17 @@ impl TaskChange {
     }
 }
 
-/// A task as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Its name to the world.
     pub id: TaskId,
-    /// Which state of it this is.
     pub version: Version,
-    /// In a line.
     pub title: Title,
-    /// At length.
     pub description: Description,
-    /// How far it is.
     pub status: TaskStatus,
-    /// By when, if that matters.
     pub deadline: Option<Deadline>,
-    /// By whom, if that is known.
     pub assignee: Option<UserSummary>,
-    /// Who handed it out.
     pub creator: UserSummary,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was changed last.
     pub updated_at: Timestamp,
 }
 
@@ -162,14 +134,11 @@ impl Task {
     }
 }
 
-/// By what tasks are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskSort {
-    /// When they were made.
     CreatedAt,
-    /// By when they are due; those without a deadline come last either way.
+    /// Tasks without a deadline come last either way.
     Deadline,
-    /// When they were changed last.
     UpdatedAt,
 }
 

@@ -1,4 +1,4 @@
-//! Templates: texts that nobody but their owner sees.
+//! Templates: only the owner reads and writes them.
 
 use async_trait::async_trait;
 
@@ -8,21 +8,21 @@ use super::{
 };
 use crate::error::Error;
 
-/// What its owner calls a template, which is also its address: 1 to 100 characters, none of them a
-/// control character, no blank at either end, and not `.` or `..`.
+/// A name, which is also a segment of the path: 1 to 100 characters, none of them a control
+/// character, no blank at either end, and not `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateName(String);
 
 checked_text!(TemplateName);
 
 impl TemplateName {
-    /// Reads a name.
     pub fn parse(text: &str) -> Result<Self, String> {
         check_line(text, 100)?;
         if text.trim() != text {
             return Err("must not begin or end with a blank".to_owned());
         }
-        // Clients resolve these in an address, also where they are escaped (WHATWG URL section 4.1).
+        // Clients resolve these in an address, also where they are escaped (WHATWG URL section
+        // 4.1).
         if matches!(text, "." | "..") {
             return Err(format!("must not be '{text}', which means something else in an address"));
         }
@@ -36,17 +36,15 @@ impl TemplateName {
     }
 }
 
-/// What is in a template: any text of at most 64 KiB in UTF-8, kept to the byte.
+/// Any text of at most 64 KiB in UTF-8, kept to the byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateBody(String);
 
 checked_text!(TemplateBody);
 
 impl TemplateBody {
-    /// How many bytes there may be.
     pub const MAX_BYTES: usize = 64 * 1024;
 
-    /// Reads a body.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("is required".to_owned());
@@ -65,44 +63,31 @@ impl TemplateBody {
 /// What changes about a template; what is `None` stays.
 #[derive(Clone, Debug, Default)]
 pub struct TemplateChange {
-    /// Another name, by which it is found from then on.
     pub name: Option<TemplateName>,
-    /// Another text.
     pub body: Option<TemplateBody>,
 }
 
-/// A template to be made.
 #[derive(Clone, Debug)]
 pub struct NewTemplate {
     /// Unique among its owner's templates.
     pub name: TemplateName,
-    /// Its text.
     pub body: TemplateBody,
-    /// Whose it is.
     pub owner: UserId,
 }
 
-/// A template as it is stored. Whose it is, whoever may see it knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// Which state of it this is.
     pub version: Version,
-    /// Its name.
     pub name: TemplateName,
-    /// Its text.
     pub body: TemplateBody,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was changed last.
     pub updated_at: Timestamp,
 }
 
-/// What templates are ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplateSort {
-    /// Their names, character by character.
+    /// By code points.
     Name,
-    /// When they were made.
     CreatedAt,
     /// When they were changed last.
     UpdatedAt,

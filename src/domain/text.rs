@@ -1,7 +1,7 @@
 //! What texts have in common that people see beside each other.
 
-/// Whether a text is a line that somebody can read and tell from another: 1 to `most` characters that
-/// are not all blanks, and none that controls how the others are shown.
+/// Whether a text is a line that somebody can read and tell from another: 1 to `most` characters
+/// that are not all blanks, and none that controls how the others are shown.
 pub fn check_line(text: &str, most: usize) -> Result<(), String> {
     if text.trim().is_empty() {
         return Err("is required".to_owned());
@@ -15,7 +15,8 @@ pub fn check_line(text: &str, most: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a character turns the direction of a text (UAX #9), which makes one name look like another.
+/// Whether a character turns the direction of a text (UAX #9), which makes one name look like
+/// another.
 pub const fn turns_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

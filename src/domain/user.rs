@@ -1,4 +1,4 @@
-//! Accounts: who may log in, and as what.
+//! Users: who may log in.
 
 use async_trait::async_trait;
 
@@ -11,32 +11,29 @@ use crate::error::Error;
 /// Who may register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistrationPolicy {
-    /// Everybody, and the account works at once.
+    /// Everybody, and the user is active at once.
     Open,
-    /// Everybody, and the account waits for an administrator.
+    /// Everybody, and the user is pending.
     Approval,
-    /// Nobody; administrators make the accounts.
+    /// Nobody; administrators create users.
     Closed,
 }
 
 named!(RegistrationPolicy { Open => "open", Approval => "approval", Closed => "closed" });
 
-/// Whether an account may log in.
+/// Whether a user may log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Registered, and waiting for an administrator's approval.
+    /// Waits for an administrator's approval.
     Pending,
-    /// In use.
     Active,
-    /// Shut out by an administrator.
     Disabled,
 }
 
 named!(Status { Pending => "pending", Active => "active", Disabled => "disabled" });
 
 impl Status {
-    /// What somebody is told who proved to be the account's owner and still may not come in;
-    /// `None` where nothing stands in the way.
+    /// Why a user with the right password may not log in; `None` where they may.
     pub fn obstacle_to_login(self) -> Option<&'static str> {
         match self {
             Self::Active => None,
@@ -46,61 +43,48 @@ impl Status {
     }
 }
 
-/// An account to be made. The password is hashed already: the store never sees it.
+/// A user to be created. The store never sees the password.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// Chosen by whoever makes the account, so that it is known before it is stored.
     pub public_id: UserId,
     /// Unique by its folded form.
     pub email: Email,
     /// Unique by its folded form, where there is one.
     pub username: Option<Username>,
-    /// What the account may do.
     pub role: Role,
-    /// Whether it may log in.
     pub status: Status,
-    /// The password's hash.
     pub password_hash: PasswordHash,
 }
 
-/// An account as it is stored, without its password.
+/// A user as they are stored, without the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Its name to the world.
     pub public_id: UserId,
-    /// As it was typed.
     pub email: Email,
-    /// As it was typed, if there is one.
     pub username: Option<Username>,
-    /// What the account may do.
     pub role: Role,
-    /// Whether it may log in.
     pub status: Status,
-    /// Counts the events that ended all its sessions. A session starts only if no such event came
-    /// between the check of the password and the start.
+    /// Counts the events that ended all of the user's sessions. A session starts only if there was
+    /// none between the check of the password and the start.
     pub token_epoch: i64,
-    /// When it was registered.
     pub registered_on: Timestamp,
-    /// Which state of it this is.
     pub version: Version,
 }
 
 impl User {
-    /// The names that the account goes by, which its password should not resemble.
+    /// The names that the password should not resemble.
     pub fn names(&self) -> Vec<String> {
         let username = self.username.iter().map(Username::as_str);
         [self.email.as_str()].into_iter().chain(username).map(str::to_owned).collect()
     }
 }
 
-/// An account with what is needed to check a password.
+/// What is needed to check a password.
 #[derive(Clone, Debug)]
 pub struct StoredCredentials {
-    /// The account.
     pub user: User,
-    /// The hash of its password.
     pub password_hash: PasswordHash,
-    /// Whether somebody logged in to it before from the network that was asked about.
+    /// Whether the user has logged in from the network in question.
     pub knows_network: bool,
 }
 
@@ -115,10 +99,8 @@ pub struct UserChange {
     pub role: Option<Role>,
 }
 
-/// By what accounts are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserSort {
-    /// By their registration.
     RegisteredOn,
 }
 
@@ -134,9 +116,8 @@ pub struct UserFilter {
     pub sort: Option<Sort<UserSort>>,
 }
 
-/// Refuses what would leave nobody to administer: an account that was an active administrator's
-/// and would be one no more (`after` is `None` where it is deleted), while there are no others, who
-/// are counted only where that matters.
+/// [`Error::Conflict`] where no active administrator would be left. `after` is `None` where the
+/// user is deleted. The others are counted only where that matters.
 pub fn check_administrator_remains<E: From<Error>>(
     before: (Role, Status),
     after: Option<(Role, Status)>,
@@ -152,7 +133,6 @@ pub fn check_administrator_remains<E: From<Error>>(
     Ok(())
 }
 
-/// Refuses to make the first administrator where one exists already.
 pub fn check_no_administrator(exists: bool) -> Result<(), Error> {
     if exists {
         Err(Error::Conflict("There is an administrator already.".to_owned()))
@@ -165,7 +145,8 @@ pub fn check_no_administrator(exists: bool) -> Result<(), Error> {
 #[async_trait]
 pub trait UserStore {
     /// Creates a user, and their first session if there is one. Users create themselves,
-    /// administrators others. [`Error::Conflict`] where the e-mail address or the username is taken.
+    /// administrators others. [`Error::Conflict`] where the e-mail address or the username is
+    /// taken.
     async fn create_user(
         &self,
         new: NewUser,

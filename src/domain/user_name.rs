@@ -5,7 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 use validator::ValidateEmail;
 
-/// The name by which everyone outside the store knows an account: a random UUID.
+/// The public id of a user: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UserId(Uuid);
 
@@ -30,7 +30,8 @@ impl Email {
         }
     }
 
-    /// Whether the domain has a dot, as those on the internet have. What has none may be a password.
+    /// Whether the domain has a dot, as those on the internet have. What has none may be a
+    /// password.
     pub fn has_dotted_domain(&self) -> bool {
         self.0.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'))
     }
@@ -76,12 +77,10 @@ impl Username {
     }
 }
 
-/// By what an account is named when somebody logs in.
+/// What a user logs in with.
 #[derive(Clone, Debug)]
 pub enum LoginName {
-    /// By its e-mail address.
     Email(Email),
-    /// By its username.
     Username(Username),
 }
 
@@ -96,12 +95,10 @@ impl LoginName {
     }
 }
 
-/// By what an account is named by somebody who means one that may exist.
+/// What names a user, who may or may not exist.
 #[derive(Clone, Debug)]
 pub enum UserRef {
-    /// By one of the names to log in with.
     LoginName(LoginName),
-    /// By its public id.
     Id(UserId),
 }
 
@@ -124,14 +121,11 @@ impl UserRef {
     }
 }
 
-/// An account as others see it in what it made, or what is to be done by it.
+/// A user as part of another record: its owner, creator or assignee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserSummary {
-    /// The account's e-mail address.
     pub email: Email,
-    /// The account's id.
     pub public_id: UserId,
-    /// Whether the account has been deleted since.
     pub is_deleted: bool,
 }
 

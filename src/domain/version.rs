@@ -1,16 +1,14 @@
-//! Versions of records, and what a client asks of them before it changes one.
+//! Versions of records (ETags), and preconditions on them.
 
 use std::fmt;
 
 use crate::error::Error;
 
-/// One state of a record: another one after each change, and no other record's. Random, so that it
-/// tells nothing.
+/// A random number that each change of a record replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version(i64);
 
 impl Version {
-    /// A version that was stored with its record.
     pub const fn from_stored(number: i64) -> Self {
         Self(number)
     }
@@ -31,12 +29,11 @@ impl fmt::Display for Version {
     }
 }
 
-/// Which versions a condition speaks of.
+/// The versions that a precondition names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Versions {
-    /// Any version of a record that is there: `*`.
+    /// `*`: any version of a record that exists.
     Any,
-    /// These alone.
     These(Vec<Version>),
 }
 
@@ -49,17 +46,18 @@ impl Versions {
     }
 }
 
-/// What must hold of a record for a write to be done (RFC 9110 section 13.1). Nothing by default.
+/// What must hold for a write (RFC 9110 section 13.1). Nothing by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Precondition {
-    /// `If-Match`: the record is there, in one of these versions.
+    /// `If-Match`: the record exists in one of these versions.
     pub is: Option<Versions>,
-    /// `If-None-Match`: the record is not there, or in none of these versions.
+    /// `If-None-Match`: the record does not exist, or is in none of these versions.
     pub is_not: Option<Versions>,
 }
 
 impl Precondition {
-    /// [`Error::PreconditionFailed`] where the record's version at this moment, if it is there, does not do.
+    /// [`Error::PreconditionFailed`] where it does not hold for this version, `None` where the
+    /// record does not exist.
     pub fn check(&self, current: Option<Version>) -> Result<(), Error> {
         let has = |versions: &Versions| current.is_some_and(|current| versions.have(current));
         if self.is.as_ref().is_none_or(has) && !self.is_not.as_ref().is_some_and(has) {

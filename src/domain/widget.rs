@@ -1,4 +1,4 @@
-//! Widgets: what everyone reads and administrators publish.
+//! Widgets: every user reads, administrators write.
 
 use async_trait::async_trait;
 use url::Url;
@@ -45,8 +45,7 @@ impl WidgetName {
     }
 }
 
-/// Where to read more about a widget: an absolute http or https URL (WHATWG URL) of at most 255
-/// characters, kept as it was typed.
+/// An absolute http or https URL (WHATWG URL) of at most 255 characters, kept as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InfoUrl(String);
 
@@ -68,7 +67,7 @@ impl InfoUrl {
 
 fn is_web_url(text: &str) -> bool {
     // The URL standard's parser drops blanks and line breaks and supplies missing slashes; what
-    // it would have to mend is not accepted, because it is kept and shown as it was typed.
+    // it would repair is refused, because it is kept and shown as it was typed.
     let has_authority = |scheme: &str| {
         text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
             && !text[scheme.len()..].starts_with('/')
@@ -78,12 +77,9 @@ fn is_web_url(text: &str) -> bool {
         && Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
-/// By what widgets are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WidgetSort {
-    /// By their creation.
     CreatedAt,
-    /// By their deadline, and then by their creation.
     Deadline,
 }
 
@@ -107,41 +103,26 @@ pub struct WidgetFilter {
 /// What changes about a widget; what is `None` stays.
 #[derive(Clone, Debug, Default)]
 pub struct WidgetChange {
-    /// Another name, by which it is found from then on.
     pub name: Option<WidgetName>,
-    /// Another place to read more.
     pub info_url: Option<InfoUrl>,
-    /// Another day.
     pub deadline: Option<Deadline>,
 }
 
-/// A widget to be made, or to take the place of the one of that name.
 #[derive(Clone, Debug)]
 pub struct NewWidget {
-    /// Unique.
     pub name: WidgetName,
-    /// Where to read more.
     pub info_url: InfoUrl,
-    /// By when.
     pub deadline: Deadline,
-    /// The administrator who publishes it.
     pub owner: UserId,
 }
 
-/// A widget as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Widget {
-    /// Which state of it this is.
     pub version: Version,
-    /// Its name.
     pub name: WidgetName,
-    /// Where to read more.
     pub info_url: InfoUrl,
-    /// By when.
     pub deadline: Deadline,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// Who made it.
     pub owner: UserSummary,
 }
 

@@ -53,8 +53,8 @@ pub fn find_by_id(connection: &Connection, id: UserId) -> rusqlite::Result<Optio
     find(connection, &UserRef::Id(id))
 }
 
-/// The row of the user that a filter names, also of a deleted one by their id; 0, which no user has,
-/// where there is none.
+/// The row of the user that a filter names, also of a deleted one by their id; 0, which no user
+/// has, where there is none.
 pub fn find_row_of(
     connection: &Connection,
     user: Option<&UserRef>,

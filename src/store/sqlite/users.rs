@@ -352,7 +352,8 @@ fn note_changes(transaction: &Transaction<'_>, old: &User, new: &User) -> rusqli
     Ok(())
 }
 
-/// Deletes a user and all that is their own. What they made for others keeps their row as the owner.
+/// Deletes a user and all that is their own. What they made for others keeps their row as the
+/// owner.
 fn delete(transaction: &Transaction<'_>, user: &User) -> Result<(), JobError> {
     let id = user.public_id;
     let others = || Ok(count_administrators_but(transaction, Some(id))?);

@@ -244,7 +244,8 @@ mod tests {
             statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
         }
 
-        /// Keeps the thread busy until something is sent, so that what is queued meanwhile is one batch.
+        /// Keeps the thread busy until something is sent, so that what is queued meanwhile is one
+        /// batch.
         fn hold(&self) -> (Sender<()>, oneshot::Receiver<Result<(), Error>>) {
             let (release, gate) = channel();
             let (begun, has_begun) = channel();

@@ -1,10 +1,11 @@
--- Counts of rows, by which a page of a long list is found. Triggers keep them, whichever program writes.
+-- Counts of rows, by which a page of a long list is found. Triggers keep them, whichever program
+-- writes.
 
 DROP TABLE place;
 DROP TABLE list_size;
 
--- A bucket holds the rows whose column has these high bits. The number of all rows of a table is its
--- bucket 0 under the name of the table.
+-- A bucket holds the rows whose column has these high bits. The number of all rows of a table is
+-- its bucket 0 under the name of the table.
 CREATE TABLE bucket (
     list   TEXT    NOT NULL,
     number INTEGER NOT NULL,
