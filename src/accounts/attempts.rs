@@ -106,7 +106,8 @@ impl Drop for Attempt<'_> {
     }
 }
 
-/// The state of one limit by the Generic Cell Rate Algorithm (ITU-T I.371, annex A: virtual scheduling).
+/// The state of one limit by the Generic Cell Rate Algorithm, in its form as virtual scheduling
+/// (ITU-T I.371, annex A).
 #[derive(Clone, Copy, Default)]
 struct Bucket {
     /// The "theoretical arrival time": the later, the fewer attempts are left.
@@ -279,6 +280,11 @@ mod tests {
         runtime.block_on(future)
     }
 
+    /// What an attempt that need not wait for long is answered.
+    fn soon(attempt: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+        block_on(async { timeout(Duration::from_secs(5), attempt).await }).expect("it waits")
+    }
+
     /// Acquires attempts until one has to wait or is refused.
     fn acquire_all<'a>(table: &'a Table, limits: &[Limit]) -> Vec<Attempt<'a>> {
         let acquire = || {
@@ -339,7 +345,7 @@ mod tests {
         let table = table();
         let in_flight = acquire_all(&table, &[from(1)]);
         let _waiting = table.waiting.try_acquire_many(u32::try_from(MAX_WAITING).unwrap()).unwrap();
-        let refused = block_on(table.acquire(vec![from(1)]));
+        let refused = soon(table.wait_and_acquire(&[from(1)]));
         assert!(matches!(refused, Err(Error::Busy)));
         drop(in_flight);
     }
@@ -348,7 +354,7 @@ mod tests {
     fn nobody_waits_for_ever() {
         let table = Table { max_wait: Duration::from_millis(10), ..table() };
         let in_flight = acquire_all(&table, &[from(1)]);
-        let refused = block_on(table.acquire(vec![from(1)]));
+        let refused = soon(table.wait_and_acquire(&[from(1)]));
         assert!(matches!(refused, Err(Error::Busy)));
         drop(in_flight);
     }

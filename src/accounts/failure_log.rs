@@ -6,8 +6,11 @@ use crate::domain::{LoginName, Network, RequestContext, StoredCredentials, UserR
 
 /// Programs such as fail2ban match this line: it stays as it is, target and all.
 pub fn log_failure(context: &RequestContext, account: &str, reason: &str) {
-    let address = address_of(context);
-    log::warn!(target: "widgetd::accounts", "auth.fail ip={address} account={account} reason={reason}");
+    let ip = address_of(context);
+    log::warn!(
+        target: "widgetd::accounts",
+        "auth.fail ip={ip} account={account} reason={reason}"
+    );
 }
 
 /// How the log names the account of an attempt: by its e-mail address. Never by a username that no

@@ -1,9 +1,9 @@
 //! The threads that hash passwords.
 //!
 //! Argon2 is meant to be slow and to need memory. On the threads that serve requests, or on an
-//! unbounded pool, a flood of logins would take both from everyone. So: as many threads as there
-//! are cores, each on its own core and only while nothing else wants it, each with its own memory
-//! that it uses again, behind a bounded queue.
+//! unbounded pool, a flood of logins would take both from everyone. So there are as many threads as
+//! cores, each on its own core and only while nothing else wants it, each with its own memory that
+//! it uses again, behind a bounded queue.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -18,27 +18,25 @@ use super::idle_priority;
 use crate::domain::PasswordHash;
 use crate::error::Error;
 
-/// How many jobs may wait for each thread: at 20 ms a hash, under three seconds' worth. (Judging a
-/// new password takes up to a tenth of a second, if somebody means it to.)
+/// How many jobs may wait for each thread: at 20 ms a hash, under three seconds of work. (Judging a
+/// new password takes up to a tenth of a second, if it is made for that.)
 const QUEUE_PER_THREAD: usize = 128;
 
 /// The cost of a hash. Argon2id with one lane.
 #[derive(Clone, Copy, Debug)]
 pub struct Argon2Settings {
-    /// Memory, in KiB.
     pub memory_kib: u32,
-    /// Passes over the memory.
     pub passes: u32,
 }
 
-/// The most memory that a hash may take, in KiB: each core has a thread that takes as much.
+/// Each core has a thread that takes as much.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 
-/// The most passes that a hash may take: with more, somebody would wait for minutes.
+/// With more, somebody would wait for minutes.
 const MAX_PASSES: u32 = 100;
 
 impl Argon2Settings {
-    /// Says why this cost is not allowed: by Argon2, or because no machine could pay it.
+    /// The error says why this cost is not allowed: by Argon2, or because it is far too high.
     pub fn check(self) -> Result<(), String> {
         if self.memory_kib > MAX_MEMORY_KIB {
             return Err(format!(
@@ -56,29 +54,23 @@ impl Argon2Settings {
     }
 }
 
-type Job = Box<dyn FnOnce(&mut Worker) + Send>;
+type HashingJob = Box<dyn FnOnce(&mut Worker) + Send>;
 
-/// On which threads hashing is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HashingMode {
-    /// On so many, which run only while nothing else wants their core.
-    Background {
-        /// How many.
-        threads: usize,
-    },
-    /// On one like any other: somebody waits for it, and nobody is served.
+    /// On so many threads, which run only while nothing else wants their core.
+    Background { threads: usize },
+    /// On one thread of normal priority, for a command that serves nobody.
     Foreground,
 }
 
 /// A handle to the hashing threads. They end when the last handle is gone.
 pub struct Hasher {
-    queue: SyncSender<Job>,
+    queue: SyncSender<HashingJob>,
 }
 
 impl Hasher {
-    /// Starts threads that hash at the given cost.
-    ///
-    /// Fails when the cost is not one that Argon2 allows, or no thread can be started.
+    /// Fails if Argon2 does not allow the cost, or no thread can be started.
     pub fn start(settings: Argon2Settings, hashing: HashingMode) -> Result<Self, Error> {
         let (threads, gives_way) = match hashing {
             HashingMode::Background { threads } => (threads.max(1), true),
@@ -107,14 +99,14 @@ impl Hasher {
         Ok(Self { queue })
     }
 
-    /// Queues a job and waits for its result. [`Error::Busy`] where too many wait already.
+    /// Queues a job and waits for its result. [`Error::Busy`] if the queue is full.
     pub async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Worker) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(move |worker: &mut Worker| {
-            // Whoever asked may have given up; then nobody needs the result.
+            // If the caller is gone, nobody needs the result.
             if !reply.is_closed() {
                 let _ = reply.send(job(worker));
             }
@@ -129,12 +121,11 @@ impl Hasher {
     }
 }
 
-/// One thread's cost, memory and decoy.
 pub struct Worker {
     params: Params,
     memory: Vec<Block>,
-    /// What a password is checked against where there is no account, so that the answer takes
-    /// as long as for one that exists.
+    /// The hash that a password is checked against if there is no account, so that the answer
+    /// takes as long as for an account that exists.
     decoy: PasswordHash,
     /// The memory that was filled so far, in KiB.
     #[cfg(test)]
@@ -143,7 +134,7 @@ pub struct Worker {
 
 impl Worker {
     fn new(params: Params) -> Result<Self, Error> {
-        // No password has this hash: its output is random, and nobody's to invert.
+        // No known password has this hash: its output is random.
         let decoy = phc(
             &params,
             Salt::generate(),
@@ -158,19 +149,18 @@ impl Worker {
         })
     }
 
-    fn work(&mut self, jobs: &Mutex<Receiver<Job>>) {
+    fn work(&mut self, jobs: &Mutex<Receiver<HashingJob>>) {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = job else { return };
-            // A panicking job drops its reply, which its asker sees as a failure; the memory is
-            // overwritten by the next hash.
+            // A panicking job drops its reply, which its caller sees as an error. The next hash
+            // overwrites the memory.
             if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
                 log::error!("a job on a hashing thread panicked");
             }
         }
     }
 
-    /// Hashes a password with a new salt.
     pub fn hash(&mut self, password: &[u8]) -> Result<PasswordHash, Error> {
         let salt = Salt::generate();
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
@@ -179,8 +169,8 @@ impl Worker {
         phc(&params, salt, Output::new(&output).map_err(failed)?)
     }
 
-    /// Whether the password has that hash. Saying no takes the same work whether there is a hash or
-    /// not, and whether it is of the present settings or of cheaper ones.
+    /// Whether the password has that hash. A wrong one takes the same work whether there is a hash
+    /// or not, and whether that was made with the present settings or with cheaper ones.
     pub fn verify(&mut self, password: &[u8], hash: Option<&PasswordHash>) -> Result<bool, Error> {
         let stored = Phc::new(hash.unwrap_or(&self.decoy).as_str()).map_err(failed)?;
         let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
@@ -202,7 +192,7 @@ impl Worker {
         Ok(matches)
     }
 
-    /// The cost of what a cheaper hash leaves to do, to the work of the present settings. Argon2's
+    /// The difference between the work of a cheaper hash and that of the present settings. Argon2's
     /// work is its memory times its passes.
     fn work_missing_from(&self, params: &Params) -> Option<Params> {
         let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
@@ -212,7 +202,7 @@ impl Worker {
         Params::new(memory.max(Params::MIN_M_COST), self.params.t_cost(), 1, None).ok()
     }
 
-    /// Whether a hash is cheaper than the present settings ask for.
+    /// Whether a hash is cheaper than the present settings.
     pub fn is_outdated(&self, hash: &PasswordHash) -> bool {
         Phc::new(hash.as_str()).ok().and_then(|stored| Params::try_from(&stored).ok()).is_none_or(
             |stored| {

@@ -1,4 +1,5 @@
-//! On Linux a thread has its own priority; elsewhere this would slow down the whole process.
+//! Threads that run only while nothing else wants their core. Only on Linux, where a thread has a
+//! priority of its own; elsewhere this would slow down the whole process.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use thread_priority::{
@@ -6,16 +7,17 @@ use thread_priority::{
     set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
 };
 
-/// What counts where the policy may not be changed (`nice`).
+/// For where the policy may not be changed.
 const NICENESS: i32 = 19;
 
 /// Makes this thread, the `n`th of `threads`, run only while nothing else wants its core.
 ///
-/// A niceness alone does not do: a serving thread that wakes takes the core from a nicer one at
-/// some time, and from an idle one at once.
+/// A niceness alone is not enough: a serving thread that wakes up takes the core from a nicer
+/// thread after a while, and from an idle one at once.
 pub fn give_way(n: usize, threads: usize) {
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    // This sets the policy and then the niceness, to 0, which fails where the process has a higher one.
+    // This sets the policy and then the niceness, to 0, which fails if the process has a higher
+    // one.
     if let Err(cause) =
         set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle)
         && !matches!(thread_schedule_policy(), Ok(policy) if policy == idle)
@@ -25,14 +27,14 @@ pub fn give_way(n: usize, threads: usize) {
     if let Err(cause) = rustix::process::nice(NICENESS) {
         log::warn!("cannot lower the priority of a hashing thread: {cause}");
     }
-    if let Err(cause) = stay(n, threads) {
+    if let Err(cause) = pin_to_core(n, threads) {
         log::warn!("cannot keep a hashing thread on one core: {cause}");
     }
 }
 
-/// Where each core has a thread, keeps each on its own. (Measured: when they may move, a read
-/// now and then waits for milliseconds all the same.)
-fn stay(n: usize, threads: usize) -> rustix::io::Result<()> {
+/// Keeps each thread on its own core, if there are as many. (Measured: if they may move, a read
+/// still waits for milliseconds now and then.)
+fn pin_to_core(n: usize, threads: usize) -> rustix::io::Result<()> {
     let allowed = sched_getaffinity(None)?;
     let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
     // Fewer threads (a container's share of a big machine) would crowd the first cores.

@@ -1,4 +1,4 @@
-//! Secrets that are made up here: API keys, reset codes and setup codes.
+//! Secrets that the service generates: API keys, reset codes and setup codes.
 
 use data_encoding::{BASE32_NOPAD, BASE32_NOPAD_NOCASE};
 use sha2::{Digest, Sha256};
@@ -6,19 +6,18 @@ use sha2::{Digest, Sha256};
 use crate::domain::{Secret, SecretHash};
 use crate::error::Error;
 
-/// How an API key starts, so that people and scanners of source code know one when they see it.
+/// How an API key starts, so that people and secret scanners recognise one.
 pub const KEY_PREFIX: &str = "wgt_";
 
-/// The random bytes of an API key: 160 bits, 32 characters.
+/// 160 bits, 32 characters.
 const KEY_BYTES: usize = 20;
 
-/// The random bytes of a code: 80 bits, which nobody guesses while it is good.
+/// 80 bits, which nobody guesses before the code expires.
 const CODE_BYTES: usize = 10;
 
-/// How a code is written: in groups, as it may have to be read to somebody.
+/// A code is written in groups of so many, as it may have to be read out to somebody.
 const CODE_GROUP: usize = 4;
 
-/// A new API key.
 pub fn new_key() -> Result<Secret, Error> {
     let text = BASE32_NOPAD.encode(&random::<KEY_BYTES>()?).to_ascii_lowercase();
     Ok(Secret::new(format!("{KEY_PREFIX}{text}")))
@@ -32,12 +31,12 @@ pub fn new_code() -> Result<Secret, Error> {
     Ok(Secret::new(groups.join("-")))
 }
 
-/// Reads a reset code. Letter case, hyphens and blanks are the writer's, and do not count.
+/// Parses a reset code. Letter case, hyphens and blanks do not count.
 pub fn read_reset_code(text: &str) -> Result<Secret, String> {
     read_code("a reset code", text)
 }
 
-/// Reads a code in the same way, which is called `kind` where it is none.
+/// Parses a code in the same way. `kind` is its name in the error.
 pub fn read_code(kind: &str, text: &str) -> Result<Secret, String> {
     let letters: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
     match BASE32_NOPAD_NOCASE.decode(letters.as_bytes()) {
@@ -46,7 +45,6 @@ pub fn read_code(kind: &str, text: &str) -> Result<Secret, String> {
     }
 }
 
-/// The hash of an API key, as it is sent.
 pub fn hash_of_key(key: &str) -> SecretHash {
     hash(key)
 }

@@ -123,8 +123,8 @@ impl Accounts {
         self.limits.count_write(authority.user, authority.role)
     }
 
-    /// Creates an account for somebody who may register, and logs them in if `sessions` are given and
-    /// the account need not wait for approval. [`Error::Conflict`] if a name is taken.
+    /// Creates an account for somebody who may register, and logs them in if `sessions` are given
+    /// and the account need not wait for approval. [`Error::Conflict`] if a name is taken.
     pub async fn register(
         &self,
         new: UserDetails,

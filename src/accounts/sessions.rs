@@ -13,39 +13,34 @@ use crate::domain::{
 use crate::error::{Error, TokenError};
 use crate::store::Store;
 
-/// A token just issued.
 pub struct AccessToken {
-    /// The JWT.
     pub text: String,
-    /// How many seconds it lives.
+    /// Seconds.
     pub expires_in: u32,
 }
 
-/// Somebody who proved who they are, with what they may do at this moment.
+/// Who sent a request, and what they may do at this moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
-    /// The account's standing, read from the store for this request.
+    /// Read from the store for this request.
     pub authority: Authority,
-    /// How they proved it.
     pub credential: Credential,
 }
 
-/// The sessions and API keys of one installation.
 pub struct Sessions {
     store: Arc<dyn Store>,
     tokens: Tokens,
     clock: Clock,
-    /// The keys whose use is being noted.
-    noting: Arc<Mutex<HashSet<KeyId>>>,
+    /// The keys whose use is being recorded.
+    recording: Arc<Mutex<HashSet<KeyId>>>,
 }
 
 impl Sessions {
-    /// Sessions whose tokens are of `tokens` and whose standing is in `store`.
     pub fn new(store: Arc<dyn Store>, tokens: Tokens, clock: Clock) -> Self {
-        Self { store, tokens, clock, noting: Arc::default() }
+        Self { store, tokens, clock, recording: Arc::default() }
     }
 
-    /// A token, and the session that must be stored before anybody is given it.
+    /// A token, and its session, which must be stored before the token is handed out.
     pub fn issue(
         &self,
         user: UserId,
@@ -61,8 +56,8 @@ impl Sessions {
         Ok((AccessToken { text, expires_in: self.tokens.life_seconds() }, session))
     }
 
-    /// Starts a session of an account as it was when its password was checked.
-    /// [`Error::WrongCredentials`] where it was disabled or given another password since.
+    /// Starts a session of a user as they were when the password was checked.
+    /// [`Error::WrongCredentials`] if the user was disabled or got another password since.
     pub async fn start(&self, user: &User, context: &RequestContext) -> Result<AccessToken, Error> {
         let (token, session) = self.issue(user.public_id, user.role, context)?;
         let context = RequestContext { actor: Actor::User(user.public_id), ..context.clone() };
@@ -70,7 +65,7 @@ impl Sessions {
         Ok(token)
     }
 
-    /// Who bears this token or API key. Authority comes from the store, in one read, and never
+    /// Who sent this token or API key. Authority comes from the store, in one read, and never
     /// from a claim.
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller, Error> {
         if bearer.starts_with(KEY_PREFIX) {
@@ -79,7 +74,7 @@ impl Sessions {
         self.authenticate_session(bearer).await
     }
 
-    /// Who bears this token, which may not be an API key.
+    /// Who sent this token, which must not be an API key.
     pub async fn authenticate_session(&self, token: &str) -> Result<Caller, Error> {
         let verified = self.tokens.verify(token, self.clock.now()).map_err(Error::Token)?;
         let authority = self
@@ -107,19 +102,19 @@ impl Sessions {
         Ok(Caller { authority, credential })
     }
 
-    /// Notes the use of a key, unless somebody is at it already. Nobody waits for that, and a request
-    /// is no worse for its failure.
+    /// Records the use of a key, unless that is happening already. The request does not wait for
+    /// it, and does not fail with it.
     fn record_use(&self, key: KeyId, now: Timestamp) {
-        if !lock(&self.noting).insert(key) {
+        if !lock(&self.recording).insert(key) {
             return;
         }
-        let (store, noting) = (Arc::clone(&self.store), Arc::clone(&self.noting));
+        let (store, recording) = (Arc::clone(&self.store), Arc::clone(&self.recording));
         tokio::spawn(async move {
             match store.record_key_use(key, now).await {
                 Ok(()) | Err(Error::Busy) => {}
-                Err(error) => log::warn!("cannot note the use of an API key: {error}"),
+                Err(error) => log::warn!("cannot record the use of an API key: {error}"),
             }
-            lock(&noting).remove(&key);
+            lock(&recording).remove(&key);
         });
     }
 }
@@ -129,7 +124,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes an API key for an account. The secret is in no other place than in this answer.
+/// Creates an API key of a user. This answer is the only place where the secret is.
 pub async fn create_key(
     store: &dyn Store,
     owner: UserId,

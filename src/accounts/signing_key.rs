@@ -18,9 +18,7 @@ impl SigningKey {
         PathBuf::from(path)
     }
 
-    /// Reads the key, or makes one where there is none.
-    ///
-    /// Fails when the file does not hold a key, or when others than its owner can read it.
+    /// Fails if the file does not hold a key, or if others than its owner can read it.
     pub fn load_or_create(path: &Path) -> Result<Self, Error> {
         if let Some(key) = Self::load(path)? {
             return Ok(key);
@@ -29,14 +27,13 @@ impl SigningKey {
         Self::load(path)?.ok_or_else(|| failed(path, "it vanished"))
     }
 
-    /// A key from nowhere, for a process whose tokens need not outlive it.
+    /// A key that is in no file, for a process whose tokens need not outlive it.
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = [0; LENGTH];
         getrandom::fill(&mut bytes).map_err(|cause| Error::internal("no random numbers", cause))?;
         Ok(Self(bytes))
     }
 
-    /// The secret itself.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -54,11 +51,11 @@ impl SigningKey {
         Ok(Some(Self(key)))
     }
 
-    /// Writes a new key so that nobody ever sees half of one, and so that of two programs that
-    /// start at once both use the one that came first.
+    /// Writes a new key atomically. Of two programs that start at once, both use the key of the
+    /// first.
     fn create(path: &Path) -> Result<(), Error> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        // Made with mode 0600.
+        // Created with mode 0600.
         let mut file =
             tempfile::NamedTempFile::new_in(folder).map_err(|cause| failed(path, cause))?;
         file.write_all(Self::generate()?.as_bytes()).map_err(|cause| failed(path, cause))?;
@@ -72,7 +69,7 @@ impl SigningKey {
     }
 }
 
-/// Puts the file's name on disk as well, where folders can be synced.
+/// Makes the file's name durable as well, where folders can be synced.
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
@@ -89,7 +86,7 @@ fn refuse_if_others_can_read(path: &Path) -> Result<(), Error> {
         path,
         format!(
             "its mode is {mode:04o}, so others on this machine may have read it; \
-             delete it and start again (everyone logs in anew), or `chmod 600` it if you are sure"
+             delete it and start again (everyone must log in again), or `chmod 600` it if you are sure"
         ),
     ))
 }

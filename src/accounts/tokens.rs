@@ -180,7 +180,8 @@ fn validation(issuer: &str) -> Validation {
     validation
 }
 
-/// Names a key without telling anything about it: the start of an HMAC that only its owner can make.
+/// Names a key without telling anything about it: the start of an HMAC that only its owner can
+/// compute.
 fn key_id(key: &EncodingKey) -> Result<String, jsonwebtoken::errors::Error> {
     let fingerprint = crypto::sign(b"widgetd key id", key, Algorithm::HS256)?;
     Ok(fingerprint.chars().take(16).collect())

@@ -2,21 +2,22 @@
 
 use serde::Serialize;
 
-use super::terminal::{all, one_of, print_json, print_table};
+use super::database::all;
+use super::terminal::{one_of, print_json, print_table};
 use crate::config::Config;
 use crate::domain::{Action, AuditEntry, AuditFilter, AuditSort, Sort, Timestamp, UserRef};
 use crate::error::Error;
 use crate::store::{self, IfAbsent};
 
 #[derive(clap::Args)]
-pub struct Arguments {
-    /// From this moment on: a date, from whose start, or an RFC 3339 time
+pub struct AuditArgs {
+    /// Only entries since then: a date or an RFC 3339 time
     #[arg(long, value_name = "DATE")]
     since: Option<String>,
-    /// What this account did, or what was done to it: an e-mail address, username or public id
+    /// Only entries by or about this account: an e-mail address, username or public id
     #[arg(long)]
     account: Option<String>,
-    /// What was done
+    /// Only entries about this action
     #[arg(long, value_parser = one_of(Action::ALL, Action::as_str))]
     action: Option<Action>,
     /// Print a JSON array
@@ -27,8 +28,8 @@ pub struct Arguments {
 const OLDEST_FIRST: Sort<AuditSort> = Sort { key: AuditSort::At, descending: false };
 
 /// Prints the entries, oldest first.
-pub async fn run(config: &Config, arguments: Arguments) -> Result<(), Error> {
-    let Arguments { since, account, action, json } = arguments;
+pub async fn run(config: &Config, arguments: AuditArgs) -> Result<(), Error> {
+    let AuditArgs { since, account, action, json } = arguments;
     let since = since
         .as_deref()
         .map(Timestamp::parse_start)
@@ -48,11 +49,11 @@ pub async fn run(config: &Config, arguments: Arguments) -> Result<(), Error> {
         ..AuditFilter::default()
     };
     let mut entries = all(|page| store.list_audit(filter.clone(), page)).await?;
-    // What came meanwhile has moved some from one page to the next.
+    // Entries added meanwhile have moved some from one page to the next.
     entries.sort_unstable_by_key(|entry| entry.id);
     entries.dedup_by_key(|entry| entry.id);
     if json {
-        return print_json(&entries.iter().map(Row::new).collect::<Vec<_>>());
+        return print_json(&entries.iter().map(EntryRow::new).collect::<Vec<_>>());
     }
     if entries.is_empty() {
         eprintln!("There are no such entries.");
@@ -75,7 +76,7 @@ fn line(entry: &AuditEntry) -> [String; 7] {
 
 /// An entry as `--json` prints it.
 #[derive(Serialize)]
-struct Row<'a> {
+struct EntryRow<'a> {
     id: u64,
     at: String,
     actor: &'a str,
@@ -90,7 +91,7 @@ struct Row<'a> {
     request_id: Option<&'a str>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> EntryRow<'a> {
     fn new(entry: &'a AuditEntry) -> Self {
         Self {
             id: entry.id,

@@ -3,9 +3,8 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::terminal::{
-    Context, all, cli_context, confirm, obstacle, one_of, print, print_json, print_table,
-};
+use super::database::{Database, all, cli_context, warning};
+use super::terminal::{confirm, one_of, print, print_json, print_table};
 use crate::accounts;
 use crate::config::Config;
 use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp, UserId};
@@ -13,18 +12,18 @@ use crate::error::Error;
 use crate::store::IfAbsent;
 
 #[derive(Subcommand)]
-pub enum Command {
-    /// Make an API key for an account, and print it: it is not shown again
+pub enum KeyCommand {
+    /// Create an API key for an account and print it; it is not shown again
     Add {
         /// The account's e-mail address, username or public id
         account: String,
-        /// What tells the account's keys apart
+        /// A name to tell the account's keys apart
         #[arg(long)]
         name: String,
-        /// What it may be used for; write reads as well
+        /// What the key may do; `write` includes `read`
         #[arg(long, default_value = "read", value_parser = one_of(KeyScope::ALL, KeyScope::as_str))]
         scope: KeyScope,
-        /// Until when it is good: a date, to whose end it is, or an RFC 3339 time [default: for ever]
+        /// The last day it works, or an RFC 3339 time [default: never expires]
         #[arg(long, value_name = "DATE")]
         expires: Option<String>,
         /// Print JSON
@@ -39,7 +38,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Revoke an API key: its next request is refused
+    /// Revoke an API key; its next request is refused
     Revoke {
         /// The account's e-mail address, username or public id
         account: String,
@@ -48,28 +47,28 @@ pub enum Command {
         /// Print the key's record as JSON
         #[arg(long)]
         json: bool,
-        /// Do not ask before
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
 }
 
 /// Runs one of the commands.
-pub async fn run(config: &Config, command: Command) -> Result<(), Error> {
-    let context = Context::open(config, IfAbsent::Fail)?;
+pub async fn run(config: &Config, command: KeyCommand) -> Result<(), Error> {
+    let database = Database::open(config, IfAbsent::Fail)?;
     match command {
-        Command::Add { account, name, scope, expires, json } => {
-            add(context, &account, &name, scope, expires.as_deref(), json).await
+        KeyCommand::Add { account, name, scope, expires, json } => {
+            add(database, &account, &name, scope, expires.as_deref(), json).await
         }
-        Command::List { account, json } => list(&context, account.as_deref(), json).await,
-        Command::Revoke { account, key, json, yes } => {
-            revoke(context, &account, &key, json, yes).await
+        KeyCommand::List { account, json } => list(&database, account.as_deref(), json).await,
+        KeyCommand::Revoke { account, key, json, yes } => {
+            revoke(database, &account, &key, json, yes).await
         }
     }
 }
 
 async fn add(
-    context: Context<'_>,
+    database: Database<'_>,
     account: &str,
     name: &str,
     scope: KeyScope,
@@ -81,9 +80,9 @@ async fn add(
         .map(|text| NewApiKey::parse_expiry(text, cli_context().at))
         .transpose()
         .map_err(|why| Error::invalid("expires", why))?;
-    let owner = context.find(account).await?;
+    let owner = database.find(account).await?;
     let (secret, key) = accounts::create_key(
-        &*context.store,
+        &*database.store,
         owner.public_id,
         name,
         scope,
@@ -91,28 +90,28 @@ async fn add(
         &cli_context(),
     )
     .await?;
-    let (name, obstacle) = (key.name.as_str(), obstacle(&owner));
-    context
+    let (name, warning) = (key.name.as_str(), warning(&owner));
+    database
         .finish(&format!(
-            "Made the key {name} of {}. It is not shown again.{obstacle}",
+            "Created the key {name} of {}. It is not shown again.{warning}",
             owner.email
         ))
         .await;
     if json {
-        print_json(&NewRow { key: secret.reveal(), row: Row::new(&key) })
+        print_json(&CreatedKeyRow { key: secret.reveal(), row: KeyRow::new(&key) })
     } else {
         print(&format!("{}\n", secret.reveal()))
     }
 }
 
-async fn list(context: &Context<'_>, account: Option<&str>, json: bool) -> Result<(), Error> {
+async fn list(database: &Database<'_>, account: Option<&str>, json: bool) -> Result<(), Error> {
     let owner = match account {
-        Some(account) => Some(context.find(account).await?.public_id),
+        Some(account) => Some(database.find(account).await?.public_id),
         None => None,
     };
-    let keys = keys_of(context, owner).await?;
+    let keys = keys_of(database, owner).await?;
     if json {
-        return print_json(&keys.iter().map(Row::new).collect::<Vec<_>>());
+        return print_json(&keys.iter().map(KeyRow::new).collect::<Vec<_>>());
     }
     if keys.is_empty() {
         eprintln!("There are no such keys.");
@@ -120,7 +119,7 @@ async fn list(context: &Context<'_>, account: Option<&str>, json: bool) -> Resul
     let moment = |at: Option<String>| at.unwrap_or_else(|| "never".to_owned());
     let rows: Vec<_> = keys
         .iter()
-        .map(Row::new)
+        .map(KeyRow::new)
         .map(|row| {
             let (expires, used) = (moment(row.expires_at), moment(row.last_used_at));
             [
@@ -136,32 +135,32 @@ async fn list(context: &Context<'_>, account: Option<&str>, json: bool) -> Resul
 }
 
 async fn revoke(
-    context: Context<'_>,
+    database: Database<'_>,
     account: &str,
     key: &str,
     json: bool,
     yes: bool,
 ) -> Result<(), Error> {
-    let owner = context.find(account).await?;
-    let keys = keys_of(&context, Some(owner.public_id)).await?;
+    let owner = database.find(account).await?;
+    let keys = keys_of(&database, Some(owner.public_id)).await?;
     let id = KeyId::parse(key);
     let found = keys.into_iter().find(|one| one.name.as_str() == key || Some(one.id) == id);
     let found =
         found.ok_or_else(|| Error::NotFound(format!("{} has no key {key}", owner.email)))?;
     let name = found.name.as_str();
     confirm(&format!("Revoke the key {name} of {}", owner.email), yes)?;
-    context.store.revoke_key(owner.public_id, found.id, &cli_context()).await?;
-    context.finish(&format!("Revoked the key {name} of {}.", owner.email)).await;
-    if json { print_json(&Row::new(&found)) } else { Ok(()) }
+    database.store.revoke_key(owner.public_id, found.id, &cli_context()).await?;
+    database.finish(&format!("Revoked the key {name} of {}.", owner.email)).await;
+    if json { print_json(&KeyRow::new(&found)) } else { Ok(()) }
 }
 
-async fn keys_of(context: &Context<'_>, owner: Option<UserId>) -> Result<Vec<ApiKey>, Error> {
-    all(|page| context.store.list_keys(owner, page)).await
+async fn keys_of(database: &Database<'_>, owner: Option<UserId>) -> Result<Vec<ApiKey>, Error> {
+    all(|page| database.store.list_keys(owner, page)).await
 }
 
 /// A key as `--json` prints it.
 #[derive(Serialize)]
-struct Row<'a> {
+struct KeyRow<'a> {
     id: String,
     owner: &'a str,
     name: &'a str,
@@ -173,13 +172,13 @@ struct Row<'a> {
 
 /// A new key, with the key itself.
 #[derive(Serialize)]
-struct NewRow<'a> {
+struct CreatedKeyRow<'a> {
     key: &'a str,
     #[serde(flatten)]
-    row: Row<'a>,
+    row: KeyRow<'a>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> KeyRow<'a> {
     fn new(key: &'a ApiKey) -> Self {
         Self {
             id: key.id.to_string(),

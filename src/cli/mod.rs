@@ -1,6 +1,7 @@
 //! The command line: noun, then verb. Data goes to stdout, messages to stderr.
 
 mod audit;
+mod database;
 mod key;
 mod serve;
 mod terminal;
@@ -18,14 +19,14 @@ use crate::error::Error;
 const AFTER_HELP: &str = "\
 First steps:
   widgetd                                      serve on http://127.0.0.1:8000
-  widgetd user add ann@example.org --admin     make an administrator, in another terminal
-  http://127.0.0.1:8000/api/v1/ui              read and try the API
+  widgetd user add ann@example.org --admin     add an administrator, in another terminal
+  http://127.0.0.1:8000/api/v1/ui              read about the API and try it
 
-Everything is kept in one file, widgetd.db in the current folder, unless --database or
-WIDGETD_DATABASE names another. Commands work while the service runs.
+All data is in one file, widgetd.db in the current folder, unless --database or WIDGETD_DATABASE
+names another one. Commands work while the service runs.
 
 Settings come from Rocket.toml, then WIDGETD_* variables, then flags; README.md lists them.
-Exit codes: 0 done, 1 failed, 2 not understood.";
+Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
 /// A small backend that a team can trust: accounts, bearer tokens and widgets in one SQLite file.
 #[derive(Parser)]
@@ -35,7 +36,7 @@ struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     database: Option<PathBuf>,
 
-    /// Without a command, these are those of `serve`.
+    /// The arguments of `serve`, for use without a command.
     #[command(flatten)]
     serve: ServeArgs,
 
@@ -47,14 +48,14 @@ struct Cli {
 enum Command {
     /// Serve over HTTP until interrupted; also what `widgetd` alone does
     Serve(ServeArgs),
-    /// Make, list and change accounts
+    /// Add, list and change accounts
     #[command(subcommand)]
-    User(user::Command),
-    /// Make, list and revoke API keys
+    User(user::UserCommand),
+    /// Create, list and revoke API keys
     #[command(subcommand)]
-    Key(key::Command),
-    /// Tell what happened to accounts, sessions and keys, oldest first
-    Audit(audit::Arguments),
+    Key(key::KeyCommand),
+    /// List what happened to accounts, sessions and API keys, oldest first
+    Audit(audit::AuditArgs),
 }
 
 #[derive(clap::Args, Default)]
@@ -78,7 +79,7 @@ impl ServeArgs {
 pub fn run() -> ExitCode {
     let Cli { database, serve, command } = Cli::parse();
     if command.is_some() && !serve.is_empty() {
-        let why = "`--address` and `--port` belong to `serve`, and come after it";
+        let why = "`--address` and `--port` belong to `serve`; put them after it";
         Cli::command().error(clap::error::ErrorKind::ArgumentConflict, why).exit();
     }
     let result = match command.unwrap_or(Command::Serve(serve)) {
@@ -98,7 +99,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Runs a command that needs the store alone.
+/// Runs a command that needs nothing but the store.
 fn administer(config: &Config, command: Command) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -113,7 +114,7 @@ fn administer(config: &Config, command: Command) -> Result<(), Error> {
     })
 }
 
-/// Runs a command with the settings, and says which database was at work when something broke.
+/// Runs a command with the settings. An internal error names the database.
 fn with_config(
     overrides: Overrides,
     run: impl FnOnce(&Config) -> Result<(), Error>,

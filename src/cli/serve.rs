@@ -16,15 +16,14 @@ use crate::domain::{Actor, LoginName, RequestContext, Role, Status, User, UserRe
 use crate::error::Error;
 use crate::store::{self, IfAbsent, Retention, Store};
 
-/// How often what has had its time is forgotten.
-const HOUSEKEEPING: Duration = Duration::from_hours(1);
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
-/// For how many days it is remembered that somebody logged in from an address.
-const NETWORK_DAYS: u32 = 90;
+/// For how many days an account is known at an address after a login from there.
+const NETWORK_RETENTION_DAYS: u32 = 90;
 
-/// Serves until SIGINT or SIGTERM, then finishes what is in flight.
+/// Serves until SIGINT or SIGTERM, then finishes the requests in flight.
 pub fn run(config: &Config) -> Result<(), Error> {
-    // Rocket's own entry points read the number of threads from ROCKET_* alone.
+    // Rocket's own entry points read the number of threads from ROCKET_* only.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers)
         .max_blocking_threads(config.max_blocking)
@@ -39,25 +38,25 @@ async fn serve(config: &Config) -> Result<(), Error> {
     let store = store::open(&config.database, IfAbsent::Create)?;
     let clock = Clock::System;
     if let Some(first) = &config.first_administrator {
-        make_first_administrator(config, first, &store).await?;
+        add_first_administrator(config, first, &store).await?;
     }
-    let housekeeping = tokio::spawn(keep_house(Arc::clone(&store), config.audit_days));
+    let purging = tokio::spawn(purge_hourly(Arc::clone(&store), config.audit_days));
     let setup_code =
         if store.has_administrator().await? { None } else { Some(SetupCode::generate()?) };
     let rocket = app::build(config, Arc::clone(&store), clock, setup_code.as_ref()).await?;
     let settings = config.clone();
-    let rocket = rocket.attach(AdHoc::on_liftoff("say where we are", move |rocket| {
+    let rocket = rocket.attach(AdHoc::on_liftoff("announce", move |rocket| {
         let at = SocketAddr::new(rocket.config().address, rocket.config().port);
         Box::pin(async move { announce(&settings, at, setup_code.as_ref()) })
     }));
     let outcome = rocket.launch().await.map(drop).map_err(|error| explain(&error));
-    housekeeping.abort();
+    purging.abort();
     store.close().await;
     outcome.inspect(|()| eprintln!("widgetd has stopped."))
 }
 
-/// Makes the administrator that the settings name, while there is none.
-async fn make_first_administrator(
+/// Adds the administrator that the settings name, if there is none.
+async fn add_first_administrator(
     config: &Config,
     first: &FirstAdministrator,
     store: &Arc<dyn Store>,
@@ -85,13 +84,13 @@ async fn make_first_administrator(
             eprintln!("Added {} as {}, as the settings say.", user.email, user.role.as_str());
             Ok(())
         }
-        // Somebody has registered it; whether that was its owner is not for a program to decide.
+        // Somebody has registered the address. Whether that was its owner, a person must decide.
         Err(Error::Conflict(why)) => {
             let user = store
                 .get_user_by_name(&UserRef::LoginName(LoginName::Email(email.clone())))
                 .await?;
             Err(cannot(format!(
-                "{why}, and is none; to make it one: {}",
+                "{why}, and is not one; to make it one: {}",
                 commands_to_promote(config, &user)
             )))
         }
@@ -99,7 +98,7 @@ async fn make_first_administrator(
     }
 }
 
-/// What makes an account an administrator's that may log in.
+/// The commands that turn an account into an active administrator.
 fn commands_to_promote(config: &Config, User { email, role, status, .. }: &User) -> String {
     let status = match status {
         Status::Pending => Some(format!("user approve {email}")),
@@ -114,26 +113,26 @@ fn commands_to_promote(config: &Config, User { email, role, status, .. }: &User)
     commands.collect::<Vec<_>>().join(", ")
 }
 
-/// Forgets, now and every hour, what has had its time.
-async fn keep_house(store: Arc<dyn Store>, audit_days: u32) {
+/// Purges expired data, now and every hour.
+async fn purge_hourly(store: Arc<dyn Store>, audit_days: u32) {
     loop {
         let now = Clock::System.now();
         let days_ago = |days: u32| now.plus_seconds(-i64::from(days) * 86_400);
         let retention = Retention {
             now,
-            networks_since: days_ago(NETWORK_DAYS),
+            networks_since: days_ago(NETWORK_RETENTION_DAYS),
             audit_since: days_ago(audit_days),
         };
         if let Err(error) = store.purge(retention).await {
-            log::warn!("cannot forget what has had its time: {error}");
+            log::warn!("cannot purge expired data: {error}");
         }
-        Clock::System.sleep(HOUSEKEEPING).await;
+        Clock::System.sleep(PURGE_INTERVAL).await;
     }
 }
 
 fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
     let host = match at.ip() {
-        // Listening everywhere; this machine is one of the places to find it.
+        // It listens at every address, so also at this one.
         ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), at.port()),
         _ => at,
     };
@@ -146,7 +145,7 @@ fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
     if let Some(public) = &public {
         eprintln!("  Public     {public}/");
     }
-    // The links in answers hold there, and the pages can be tried out there.
+    // The links in answers name the public address.
     eprintln!("  API pages  {}{API_PAGES}", public.as_ref().unwrap_or(&local));
     eprintln!("  Database   {}", config.database.display());
     if let Some(code) = setup_code {
@@ -156,7 +155,7 @@ fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
             _ => (" on this machine", &local),
         };
         eprintln!(
-            "\n  There is no administrator yet. Open this link{here} to become it; it works once:\n"
+            "\n  There is no administrator yet. To become the administrator, open this link{here}. It works once:\n"
         );
         eprintln!("    {root}{SETUP_PAGE}/{}\n", code.reveal());
         eprintln!(
@@ -167,14 +166,14 @@ fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
     eprintln!("\nPress Ctrl-C to stop.\n");
 }
 
-/// A command on this database, with the program as it was called, from any folder.
+/// A command line for this database that works in any folder.
 fn command(config: &Config, arguments: &str) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "widgetd".to_owned());
     let database = config.database.display().to_string();
     format!("{} {arguments} --database {}", quoted(&program), quoted(&database))
 }
 
-/// As a shell takes it for one word.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,".contains(c);
     if word.chars().all(is_plain) {
@@ -184,7 +183,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Rocket's errors for a person at a terminal. Looking at the kind also keeps it from panicking.
+/// Rocket's errors in plain words. (An error whose kind was never read panics when dropped.)
 fn explain(error: &rocket::Error) -> Error {
     match error.kind() {
         ErrorKind::Bind(cause) if cause.kind() == std::io::ErrorKind::AddrInUse => Error::internal(
@@ -193,7 +192,7 @@ fn explain(error: &rocket::Error) -> Error {
         ),
         ErrorKind::Bind(cause) => Error::internal("cannot listen at this address", cause),
         ErrorKind::Shutdown(..) => Error::Internal(
-            "some requests were still running when the time for them was over".to_owned(),
+            "some requests were still running when the grace period ended".to_owned(),
         ),
         kind => Error::internal("cannot serve", kind),
     }

@@ -3,10 +3,8 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::terminal::{
-    Context, all, ask_password, cli_context, confirm, obstacle, one_of, print, print_json,
-    print_table,
-};
+use super::database::{Database, all, cli_context, warning};
+use super::terminal::{ask_password, confirm, one_of, print, print_json, print_table};
 use crate::accounts::UserDetails;
 use crate::config::Config;
 use crate::domain::{
@@ -16,18 +14,18 @@ use crate::error::Error;
 use crate::store::{self, IfAbsent};
 
 #[derive(Subcommand)]
-pub enum Command {
-    /// Make an account, and the database where there is none
+pub enum UserCommand {
+    /// Add an account; creates the database if there is none
     Add {
         /// The e-mail address to log in with
         email: String,
-        /// A name to log in with as well
+        /// A username, to log in with as well
         #[arg(long)]
         username: Option<String>,
-        /// Make it an administrator's: the same as --role admin
+        /// The same as --role admin
         #[arg(long, conflicts_with = "role")]
         admin: bool,
-        /// What it may do
+        /// The role, which says what the account may do
         #[arg(long, default_value = "employee", value_parser = one_of(Role::ALL, Role::as_str))]
         role: Role,
         /// Read the password from the first line of stdin instead of asking for it
@@ -37,23 +35,23 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Give an account a new password, which ends all its sessions
+    /// Set a new password, and end all sessions of the account
     Passwd {
         #[command(flatten)]
-        one: One,
+        arg: AccountArg,
         /// Read the password from the first line of stdin instead of asking for it
         #[arg(long)]
         password_stdin: bool,
     },
     /// List the accounts, oldest first
     List {
-        /// Those of this status
+        /// Only accounts with this status
         #[arg(long, value_parser = one_of(Status::ALL, Status::as_str))]
         status: Option<Status>,
-        /// Those of this role
+        /// Only accounts with this role
         #[arg(long, value_parser = one_of(Role::ALL, Role::as_str))]
         role: Option<Role>,
-        /// Those in whose e-mail address or username each of these words is, or begins a word
+        /// Only accounts whose e-mail address or username contains each of these words
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
         /// Print a JSON array
@@ -61,49 +59,49 @@ pub enum Command {
         json: bool,
     },
     /// Show an account
-    Show(One),
-    /// Let an account in that waits for approval
-    Approve(One),
-    /// Shut an account out: its sessions end and its API keys stop working
-    Disable(One),
-    /// Let an account in again that was disabled
-    Enable(One),
-    /// Give an account another role, which holds from its next request
+    Show(AccountArg),
+    /// Approve an account that waits for approval
+    Approve(AccountArg),
+    /// Disable an account: its sessions end and its API keys stop working
+    Disable(AccountArg),
+    /// Enable a disabled account
+    Enable(AccountArg),
+    /// Change the role of an account, from its next request on
     Role {
         /// The account's e-mail address, username or public id
         account: String,
-        /// What it may do
+        /// The new role
         #[arg(value_parser = one_of(Role::ALL, Role::as_str))]
         role: Role,
         /// Print the account as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Make a code with which the account's owner sets a new password, once, within an hour
-    ResetCode(One),
-    /// List the sessions of an account, or end them all
+    /// Create a reset code: with it, the owner sets a new password, once, within an hour
+    ResetCode(AccountArg),
+    /// List or end the sessions of an account
     Sessions {
         #[command(flatten)]
-        one: One,
-        /// End them all
+        arg: AccountArg,
+        /// End all of them
         #[arg(long)]
         end: bool,
-        /// Do not ask before
+        /// Do not ask for confirmation
         #[arg(long, requires = "end")]
         yes: bool,
     },
     /// Delete an account with its sessions and API keys
     Delete {
         #[command(flatten)]
-        one: One,
-        /// Do not ask before
+        arg: AccountArg,
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
 }
 
 #[derive(clap::Args)]
-pub struct One {
+pub struct AccountArg {
     /// The account's e-mail address, username or public id
     account: String,
     /// Print JSON
@@ -112,48 +110,48 @@ pub struct One {
 }
 
 /// Runs one of the commands.
-pub async fn run(config: &Config, command: Command) -> Result<(), Error> {
+pub async fn run(config: &Config, command: UserCommand) -> Result<(), Error> {
     match command {
-        Command::Add { email, username, admin, role, password_stdin, json } => {
+        UserCommand::Add { email, username, admin, role, password_stdin, json } => {
             let role = if admin { Role::Admin } else { role };
-            let one = One { account: email, json };
-            add(config, one, username.as_deref(), role, password_stdin).await
+            let arg = AccountArg { account: email, json };
+            add(config, arg, username.as_deref(), role, password_stdin).await
         }
-        Command::Passwd { one, password_stdin } => passwd(config, &one, password_stdin).await,
-        Command::List { status, role, search, json } => {
+        UserCommand::Passwd { arg, password_stdin } => passwd(config, &arg, password_stdin).await,
+        UserCommand::List { status, role, search, json } => {
             let search = search.as_deref().map(Search::new);
             list(config, &UserFilter { status, role, search, sort: None }, json).await
         }
-        Command::Show(one) => show(config, &one).await,
-        Command::Approve(one) => {
-            set_status(config, one, Status::Active, &[Status::Pending], "Approved").await
+        UserCommand::Show(arg) => show(config, &arg).await,
+        UserCommand::Approve(arg) => {
+            set_status(config, arg, Status::Active, &[Status::Pending], "Approved").await
         }
-        Command::Enable(one) => {
-            set_status(config, one, Status::Active, &[Status::Disabled], "Enabled").await
+        UserCommand::Enable(arg) => {
+            set_status(config, arg, Status::Active, &[Status::Disabled], "Enabled").await
         }
-        Command::Disable(one) => {
+        UserCommand::Disable(arg) => {
             set_status(
                 config,
-                one,
+                arg,
                 Status::Disabled,
                 &[Status::Pending, Status::Active],
                 "Disabled",
             )
             .await
         }
-        Command::Role { account, role, json } => {
-            set_role(config, One { account, json }, role).await
+        UserCommand::Role { account, role, json } => {
+            set_role(config, AccountArg { account, json }, role).await
         }
-        Command::ResetCode(one) => create_reset_code(config, one).await,
-        Command::Sessions { one, end: false, .. } => list_sessions(config, &one).await,
-        Command::Sessions { one, end: true, yes } => end_sessions(config, one, yes).await,
-        Command::Delete { one, yes } => delete(config, one, yes).await,
+        UserCommand::ResetCode(arg) => create_reset_code(config, arg).await,
+        UserCommand::Sessions { arg, end: false, .. } => list_sessions(config, &arg).await,
+        UserCommand::Sessions { arg, end: true, yes } => end_sessions(config, arg, yes).await,
+        UserCommand::Delete { arg, yes } => delete(config, arg, yes).await,
     }
 }
 
 async fn add(
     config: &Config,
-    One { account: email, json }: One,
+    AccountArg { account: email, json }: AccountArg,
     username: Option<&str>,
     role: Role,
     password_stdin: bool,
@@ -167,44 +165,44 @@ async fn add(
         .map(str::to_owned)
         .collect();
     let password = ask_password(config, password_stdin, &names)?;
-    // The database is made last: a command that is given up leaves nothing behind.
-    let context = Context::open(config, IfAbsent::Create)?;
-    let user = context
+    // The database is created last: a command that is cancelled leaves nothing behind.
+    let database = Database::open(config, IfAbsent::Create)?;
+    let user = database
         .accounts()?
         .add(UserDetails { email, username, password }, role, &cli_context())
         .await?;
-    context.finish(&format!("Added {} as {}.", user.email, user.role.as_str())).await;
+    database.finish(&format!("Added {} as {}.", user.email, user.role.as_str())).await;
     print_if(json, &user)
 }
 
-async fn passwd(config: &Config, one: &One, password_stdin: bool) -> Result<(), Error> {
-    let context = Context::open(config, IfAbsent::Fail)?;
-    let user = context.find(&one.account).await?;
+async fn passwd(config: &Config, arg: &AccountArg, password_stdin: bool) -> Result<(), Error> {
+    let database = Database::open(config, IfAbsent::Fail)?;
+    let user = database.find(&arg.account).await?;
     let password = ask_password(config, password_stdin, &user.names())?;
-    let user = context.accounts()?.set_password(&user, password, &cli_context()).await?;
-    context
+    let user = database.accounts()?.set_password(&user, password, &cli_context()).await?;
+    database
         .finish(&format!("Changed the password of {}; all its sessions have ended.", user.email))
         .await;
-    print_if(one.json, &user)
+    print_if(arg.json, &user)
 }
 
-/// Prints an account, where that is asked for.
+/// Prints an account, if `--json` was given.
 fn print_if(json: bool, user: &User) -> Result<(), Error> {
-    if json { print_json(&Row::new(user)) } else { Ok(()) }
+    if json { print_json(&UserRow::new(user)) } else { Ok(()) }
 }
 
 async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Error> {
     let store = store::open(&config.database, IfAbsent::Fail)?;
     let users = all(|page| store.list_users(filter.clone(), page)).await?;
     if json {
-        return print_json(&users.iter().map(Row::new).collect::<Vec<_>>());
+        return print_json(&users.iter().map(UserRow::new).collect::<Vec<_>>());
     }
     if users.is_empty() {
         eprintln!("There are no such accounts.");
     }
     let rows: Vec<_> = users
         .iter()
-        .map(Row::new)
+        .map(UserRow::new)
         .map(|row| {
             [row.email, row.role, row.status, &row.registered_on, row.username.unwrap_or("")]
                 .map(str::to_owned)
@@ -213,13 +211,13 @@ async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Er
     print_table(&rows)
 }
 
-async fn show(config: &Config, one: &One) -> Result<(), Error> {
-    let context = Context::open(config, IfAbsent::Fail)?;
-    let user = context.find(&one.account).await?;
-    if one.json {
-        return print_json(&Row::new(&user));
+async fn show(config: &Config, arg: &AccountArg) -> Result<(), Error> {
+    let database = Database::open(config, IfAbsent::Fail)?;
+    let user = database.find(&arg.account).await?;
+    if arg.json {
+        return print_json(&UserRow::new(&user));
     }
-    let row = Row::new(&user);
+    let row = UserRow::new(&user);
     let lines = [
         ["E-mail", row.email],
         ["Username", row.username.unwrap_or("-")],
@@ -231,20 +229,20 @@ async fn show(config: &Config, one: &One) -> Result<(), Error> {
     print_table(&lines.map(|line| line.map(str::to_owned)))
 }
 
-/// Gives an account another status, if it has one of those `from`.
+/// Changes the status of an account, if it is one of `from`.
 async fn set_status(
     config: &Config,
-    one: One,
+    arg: AccountArg,
     to: Status,
     from: &[Status],
     done: &str,
 ) -> Result<(), Error> {
-    let context = Context::open(config, IfAbsent::Fail)?;
-    let user = context.find(&one.account).await?;
+    let database = Database::open(config, IfAbsent::Fail)?;
+    let user = database.find(&arg.account).await?;
     if !from.contains(&user.status) {
         let hint = match user.status {
-            Status::Pending => "; `user approve` lets it in",
-            Status::Disabled if to == Status::Active => "; `user enable` lets it in again",
+            Status::Pending => "; `user approve` approves it",
+            Status::Disabled if to == Status::Active => "; `user enable` enables it",
             _ => "",
         };
         return Err(Error::Conflict(format!(
@@ -253,21 +251,21 @@ async fn set_status(
             user.status.as_str()
         )));
     }
-    change(context, &one, &user, UserChange { status: Some(to), ..UserChange::default() }, done)
+    change(database, &arg, &user, UserChange { status: Some(to), ..UserChange::default() }, done)
         .await
 }
 
-async fn set_role(config: &Config, one: One, role: Role) -> Result<(), Error> {
-    let context = Context::open(config, IfAbsent::Fail)?;
-    let user = context.find(&one.account).await?;
+async fn set_role(config: &Config, arg: AccountArg, role: Role) -> Result<(), Error> {
+    let database = Database::open(config, IfAbsent::Fail)?;
+    let user = database.find(&arg.account).await?;
     if user.role == role {
         let message =
             format!("{} is of role {} already; nothing was changed", user.email, role.as_str());
         return Err(Error::Conflict(message));
     }
     change(
-        context,
-        &one,
+        database,
+        &arg,
         &user,
         UserChange { role: Some(role), ..UserChange::default() },
         "Changed",
@@ -276,34 +274,36 @@ async fn set_role(config: &Config, one: One, role: Role) -> Result<(), Error> {
 }
 
 async fn change(
-    context: Context<'_>,
-    one: &One,
+    database: Database<'_>,
+    arg: &AccountArg,
     user: &User,
     change: UserChange,
     done: &str,
 ) -> Result<(), Error> {
-    let user = context
+    let user = database
         .store
         .update_user(user.public_id, change, Precondition::default(), &cli_context())
         .await?;
     let (role, status) = (user.role.as_str(), user.status.as_str());
-    context
+    database
         .finish(&format!("{done} {}: it is an account of role {role}, and {status}.", user.email))
         .await;
-    print_if(one.json, &user)
+    print_if(arg.json, &user)
 }
 
-async fn create_reset_code(config: &Config, one: One) -> Result<(), Error> {
-    let context = Context::open(config, IfAbsent::Fail)?;
-    let user = context.find(&one.account).await?;
+async fn create_reset_code(config: &Config, arg: AccountArg) -> Result<(), Error> {
+    let database = Database::open(config, IfAbsent::Fail)?;
+    let user = database.find(&arg.account).await?;
     let (code, user, expires_at) =
-        context.accounts()?.create_reset_code(user.public_id, &cli_context()).await?;
+        database.accounts()?.create_reset_code(user.public_id, &cli_context()).await?;
     let (email, until) = (user.email.as_str(), expires_at.to_iso_8601());
-    let obstacle = obstacle(&user);
-    context
-        .finish(&format!("Made a reset code for {email}. It works once, until {until}.{obstacle}"))
+    let warning = warning(&user);
+    database
+        .finish(&format!(
+            "Created a reset code for {email}. It works once, until {until}.{warning}"
+        ))
         .await;
-    if one.json {
+    if arg.json {
         print_json(
             &serde_json::json!({ "code": code.reveal(), "email": email, "expires_at": until }),
         )
@@ -312,12 +312,12 @@ async fn create_reset_code(config: &Config, one: One) -> Result<(), Error> {
     }
 }
 
-async fn list_sessions(config: &Config, one: &One) -> Result<(), Error> {
-    let context = Context::open(config, IfAbsent::Fail)?;
-    let user = context.find(&one.account).await?;
+async fn list_sessions(config: &Config, arg: &AccountArg) -> Result<(), Error> {
+    let database = Database::open(config, IfAbsent::Fail)?;
+    let user = database.find(&arg.account).await?;
     let sessions =
-        all(|page| context.store.list_sessions(user.public_id, page, cli_context().at)).await?;
-    if one.json {
+        all(|page| database.store.list_sessions(user.public_id, page, cli_context().at)).await?;
+    if arg.json {
         return print_json(&sessions.iter().map(SessionRow::new).collect::<Vec<_>>());
     }
     if sessions.is_empty() {
@@ -338,27 +338,27 @@ async fn list_sessions(config: &Config, one: &One) -> Result<(), Error> {
     print_table(&rows)
 }
 
-async fn end_sessions(config: &Config, one: One, yes: bool) -> Result<(), Error> {
-    let context = Context::open(config, IfAbsent::Fail)?;
-    let user = context.find(&one.account).await?;
+async fn end_sessions(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error> {
+    let database = Database::open(config, IfAbsent::Fail)?;
+    let user = database.find(&arg.account).await?;
     confirm(&format!("End all sessions of {}", user.email), yes)?;
-    let ended = context.store.end_sessions(user.public_id, &cli_context()).await?;
-    context.finish(&format!("Ended the sessions of {}: {ended}.", user.email)).await;
-    if one.json { print_json(&serde_json::json!({ "ended": ended })) } else { Ok(()) }
+    let ended = database.store.end_sessions(user.public_id, &cli_context()).await?;
+    database.finish(&format!("Ended the sessions of {}: {ended}.", user.email)).await;
+    if arg.json { print_json(&serde_json::json!({ "ended": ended })) } else { Ok(()) }
 }
 
-async fn delete(config: &Config, one: One, yes: bool) -> Result<(), Error> {
-    let context = Context::open(config, IfAbsent::Fail)?;
-    let user = context.find(&one.account).await?;
+async fn delete(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error> {
+    let database = Database::open(config, IfAbsent::Fail)?;
+    let user = database.find(&arg.account).await?;
     confirm(&format!("Delete {} for ever", user.email), yes)?;
-    context.store.delete_user(user.public_id, Precondition::default(), &cli_context()).await?;
-    context.finish(&format!("Deleted {}.", user.email)).await;
-    print_if(one.json, &user)
+    database.store.delete_user(user.public_id, Precondition::default(), &cli_context()).await?;
+    database.finish(&format!("Deleted {}.", user.email)).await;
+    print_if(arg.json, &user)
 }
 
 /// An account as `--json` prints it.
 #[derive(Serialize)]
-struct Row<'a> {
+struct UserRow<'a> {
     public_id: String,
     email: &'a str,
     username: Option<&'a str>,
@@ -367,7 +367,7 @@ struct Row<'a> {
     registered_on: String,
 }
 
-impl<'a> Row<'a> {
+impl<'a> UserRow<'a> {
     fn new(user: &'a User) -> Self {
         Self {
             public_id: user.public_id.to_string(),

@@ -1,4 +1,4 @@
-//! Every setting: where it comes from, its default, and what it may be.
+//! The settings of the process: where they come from, and what the rest of the program reads.
 //!
 //! One flat namespace in one figment: built-in defaults, over them `Rocket.toml`, over it
 //! `WIDGETD_*` from the environment, over them the flags of the command line.
@@ -25,64 +25,54 @@ use crate::domain::{
 };
 use crate::error::Error;
 
-/// How much memory the hashing threads may have together, unless one alone needs more.
+/// What the hashing threads may use together, unless one of them needs more.
 const HASHING_MEMORY_KIB: u32 = 64 * 1024;
 
-/// What the command line sets over everything else.
+/// The flags, which override every other source.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Overrides {
-    /// The database's file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<PathBuf>,
-    /// The address to listen on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
-    /// The port to listen on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
 }
 
-/// The settings of one process, checked. None of them is secret: secrets are in files.
+/// The settings, checked. None of them is secret: secrets are in files.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The absolute path of the database's file; the signing key is beside it.
+    /// An absolute path. The signing key is in a file beside it.
     pub database: PathBuf,
-    /// How many seconds a token lives.
     pub access_token_seconds: u32,
-    /// The realm of challenges.
+    /// What challenges call this service.
     pub realm: String,
-    /// What a new password must be.
     pub password_policy: PasswordPolicy,
-    /// What hashing a password costs.
     pub argon2: Argon2Settings,
-    /// Who may register.
     pub registration: RegistrationPolicy,
-    /// Whether attempts to log in and the like are limited.
+    /// Whether rate limits are on.
     pub throttle: bool,
-    /// Who is believed about where a request is from.
+    /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
-    /// Whose pages may call the API.
+    /// Whose pages may call the API (CORS).
     pub allowed_origins: AllowedOrigins,
-    /// Under which address browsers reach the service, where it is not the one it listens on.
+    /// Where browsers reach the service, if that is not where it listens.
     pub public_url: Option<PublicUrl>,
-    /// Whether the first administrator may be made from another machine.
+    /// Whether the setup link works from another machine.
     pub remote_setup: bool,
-    /// For how many days the audit is kept.
+    /// For how many days audit entries are kept.
     pub audit_days: u32,
-    /// Whom to make the first administrator.
     pub first_administrator: Option<FirstAdministrator>,
-    /// What is logged, as `env_logger` takes it.
+    /// In the syntax of `env_logger`.
     pub log_filter: &'static str,
-    /// How many threads serve requests.
     pub workers: usize,
-    /// How many threads may do blocking work beside them.
     pub max_blocking: usize,
-    /// Everything together, for Rocket to read its own settings from.
+    /// All settings, for Rocket to read its own from.
     pub figment: Figment,
 }
 
 impl Config {
-    /// Reads and checks every setting. The error names the one at fault and where it was set.
+    /// Reads and checks every setting. The error names the setting at fault and where it is set.
     pub fn load(overrides: &Overrides) -> Result<Self, Error> {
         let figment = Self::defaults()
             .merge(Toml::file("Rocket.toml").nested())
@@ -101,7 +91,7 @@ impl Config {
         Self::from_figment(figment.select(profile))
     }
 
-    /// Checks the settings of a figment, which must hold them all: see [`Config::defaults`].
+    /// Checks the settings of a figment that includes [`Config::defaults`].
     pub fn from_figment(figment: Figment) -> Result<Self, Error> {
         let known = Self::defaults().extract().map_err(|error| bad_settings(&error))?;
         refuse_unknown_keys(&figment, &known)?;
@@ -115,7 +105,7 @@ impl Config {
             .map_err(|why| wrong_setting("trusted_proxies", why))?;
         let allowed_origins = AllowedOrigins::parse(&settings.cors_origins)
             .map_err(|why| wrong_setting("cors_origins", why))?;
-        // A variable that is set to nothing is as good as not set.
+        // An empty variable counts as not set.
         let public_url = settings.public_url.as_deref().filter(|url| !url.is_empty());
         let public_url = public_url
             .map(PublicUrl::parse)
@@ -154,8 +144,7 @@ impl Config {
         Figment::from(rocket_defaults()).merge(Serialized::defaults(Settings::default()))
     }
 
-    /// As many threads as there are cores, because hashing takes all that serving leaves; but no more
-    /// than 64 MiB have room for.
+    /// One per core, because hashing takes all that serving leaves; but no more than fit in 64 MiB.
     pub fn hashing_threads(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let room = HASHING_MEMORY_KIB / self.argon2.memory_kib.max(1);
@@ -163,12 +152,12 @@ impl Config {
     }
 }
 
-/// Rocket's settings, where its own defaults do not do for a service on the internet.
+/// Rocket's settings, where its own defaults do not suit a service on the internet.
 fn rocket_defaults() -> rocket::Config {
     rocket::Config {
         address: Ipv4Addr::LOCALHOST.into(),
         port: 8_000,
-        // Says what runs here, and not what it is built with.
+        // No header that tells what the service is built with.
         ident: Ident::none(),
         // Rocket believes X-Real-IP from anyone.
         ip_header: None,
@@ -179,12 +168,12 @@ fn rocket_defaults() -> rocket::Config {
     }
 }
 
-/// `normal` is our warnings and errors; `debug` is Rocket's account of every request as well.
+/// `normal` is our warnings and errors; `debug` adds Rocket's lines about every request.
 fn log_filter(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Off => "off",
         LogLevel::Critical => "off,widgetd=error",
-        // Rocket warns of each refusal of a guard in the name of the module that the handler is in.
+        // Rocket logs each refusal of a guard as a warning of the module that the handler is in.
         LogLevel::Normal => "off,widgetd=warn,widgetd::http=error",
         LogLevel::Debug => "info",
     }

@@ -8,22 +8,20 @@ use crate::accounts::Argon2Settings;
 use crate::domain::{Email, MAX_PASSWORD_CHARS, RegistrationPolicy};
 use crate::error::Error;
 
-/// The prefix of every variable that is a setting.
 pub const ENVIRONMENT_PREFIX: &str = "WIDGETD_";
 
-/// Whom to make the first administrator, where there is none.
+/// Who becomes the first administrator, if there is none.
 #[derive(Clone, Debug)]
 pub struct FirstAdministrator {
-    /// The account's e-mail address.
     pub email: Email,
-    /// The file whose first line is its password.
+    /// Its first line is the password.
     pub password_file: PathBuf,
 }
 
 /// The settings that are not Rocket's own, as they are written.
 #[derive(Serialize, Deserialize)]
 pub struct Settings {
-    /// The profiles of `Rocket.toml` that other runs choose.
+    /// The profiles in `Rocket.toml` that other runs choose.
     pub profiles: Vec<String>,
     pub database: PathBuf,
     pub access_token_seconds: u32,
@@ -73,7 +71,7 @@ impl Settings {
     }
 
     pub fn first_administrator(&self) -> Result<Option<FirstAdministrator>, Error> {
-        // A variable that is set to nothing is as good as not set.
+        // An empty variable counts as not set.
         let email = self.admin_email.as_ref().filter(|email| !email.is_empty());
         let password_file =
             self.admin_password_file.as_ref().filter(|file| !file.as_os_str().is_empty());
@@ -102,7 +100,7 @@ impl Settings {
         if self.access_token_seconds == 0 {
             return wrong("access_token_seconds", "must be at least 1".to_owned());
         }
-        // It stands in a quoted string of a header.
+        // It becomes part of a quoted string in a header.
         if self.realm.is_empty()
             || !self.realm.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
         {

@@ -51,8 +51,8 @@ fn place_of(figment: &Figment, value: &Value, path: &[&str]) -> String {
     }
 }
 
-/// Refuses a table of `Rocket.toml` that is no profile: neither one of Rocket's, nor the one chosen,
-/// nor one of `others`. Its settings would silently have no effect.
+/// Refuses a table of `Rocket.toml` that is no profile: neither one of Rocket's, nor the one
+/// chosen, nor one of `others`. Its settings would silently have no effect.
 pub fn refuse_unknown_profiles(figment: &Figment, others: &[String]) -> Result<(), Error> {
     let is_known = |profile: &Profile| {
         let of_rocket = [Rocket::DEBUG_PROFILE, Rocket::RELEASE_PROFILE];
@@ -78,6 +78,8 @@ mod tests {
     use crate::config::{Config, Overrides};
 
     /// What is wrong with this `Rocket.toml` and these variables.
+    // The error is the size that `figment::Jail` has chosen.
+    #[allow(clippy::result_large_err)]
     fn error_of(file: &str, variables: &[(&str, &str)]) -> Option<String> {
         let mut error = None;
         Jail::expect_with(|jail| {

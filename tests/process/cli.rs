@@ -316,7 +316,9 @@ fn what_cannot_be_undone_needs_a_yes_where_nobody_can_be_asked() {
         (&["key", "revoke", "ann@example.com", "ci"], "Revoke the key ci of ann@example.com?"),
     ] {
         for stdin in ["", "y\n"] {
-            let said = format!("widgetd: {question} There is no terminal to ask at; use --yes\n");
+            let said = format!(
+                "widgetd: {question} There is no terminal to ask for confirmation; use --yes\n"
+            );
             assert_failed(&place.run(arguments, stdin), 1, &said);
             assert_failed(&place.run(&[arguments, &["--json"]].concat(), stdin), 1, &said);
         }
@@ -335,7 +337,7 @@ fn what_cannot_be_undone_is_asked_about_at_a_terminal() {
         let (code, shown) = at_a_terminal(&place, &delete, typed);
         assert_eq!(code, Some(1), "{typed:?}: {shown}");
         assert!(shown.contains("Delete ann@example.com for ever? [y/N] "), "{shown}");
-        assert!(shown.contains("given up; nothing was changed"), "{shown}");
+        assert!(shown.contains("cancelled; nothing was changed"), "{shown}");
     }
     look(&place, &["user", "show", "ann@example.com"]);
     let (code, shown) = at_a_terminal(&place, &delete, "y\n");

@@ -29,7 +29,7 @@ fn a_key_is_printed_once_and_works_at_the_next_request() {
     let place = Place::new();
     let server = place.serve();
     place.add_admin();
-    let said = "Made the key nightly report of admin@example.com. It is not shown again.";
+    let said = "Created the key nightly report of admin@example.com. It is not shown again.";
     let printed = assert_changed(&place, &["key", "add", ADMIN, "--name", "nightly report"], said);
     let reader = server.client().bearing(printed.trim_end_matches('\n'));
     assert_eq!(reader.get("/widgets").status, 200);
@@ -51,7 +51,7 @@ fn a_key_is_printed_once_and_works_at_the_next_request() {
         "2099-12-31",
         "--json",
     ];
-    let said = "Made the key deploy of admin@example.com. It is not shown again.";
+    let said = "Created the key deploy of admin@example.com. It is not shown again.";
     let mut made = read_json(&assert_changed(&place, &add, said));
     let key = made["key"].take();
     let key = key.as_str().unwrap();

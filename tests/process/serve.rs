@@ -79,7 +79,7 @@ fn the_link_it_prints_makes_an_administrator_once_and_is_not_printed_again() {
     let link = setup_link(&server.said).unwrap();
     assert!(link.starts_with(&format!("{}/setup/", server.url)), "{link}");
     assert!(
-        server.said.iter().any(|line| line.contains("Open this link on this machine")),
+        server.said.iter().any(|line| line.contains("open this link on this machine")),
         "{:?}",
         server.said
     );
@@ -340,7 +340,7 @@ fn whoever_has_registered_the_first_administrators_address_is_not_made_one_unask
     let place = with_first_administrator("boss@example.com", PASSWORD);
     add_user(&place, &["Boss@example.com"]);
     let refused = place.run(&["serve", "--port", "0"], "");
-    let said = "widgetd: cannot make the first administrator: boss@example.com is already registered, and is none";
+    let said = "widgetd: cannot make the first administrator: boss@example.com is already registered, and is not one";
     assert_failed(&refused, 1, said);
     assert_told(&place, &refused, &["user role Boss@example.com admin"]);
     assert_eq!(look_at_json(&place, &["user", "list"])[0]["role"], "employee");

@@ -323,7 +323,7 @@ fn a_reset_code_sets_a_password_once() {
         assert_eq!(output.status.code(), Some(0));
         let said = String::from_utf8(output.stderr).unwrap();
         let until = said
-            .strip_prefix("Made a reset code for ann@example.com. It works once, until ")
+            .strip_prefix("Created a reset code for ann@example.com. It works once, until ")
             .and_then(|rest| {
                 rest.strip_suffix(&format!(".\nDatabase: {}\n", place.database().display()))
             })

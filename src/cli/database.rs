@@ -1,0 +1,75 @@
+//! The database that commands work on, and what they do with it in the same way.
+
+use std::sync::Arc;
+
+use crate::accounts::{Accounts, HashingMode};
+use crate::app;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::{Actor, Page, PageRequest, RequestContext, Status, User, UserRef};
+use crate::error::Error;
+use crate::store::{self, IfAbsent, Store};
+
+/// The database that a command works on.
+pub struct Database<'a> {
+    pub config: &'a Config,
+    pub store: Arc<dyn Store>,
+}
+
+impl<'a> Database<'a> {
+    pub fn open(config: &'a Config, if_absent: IfAbsent) -> Result<Self, Error> {
+        let store = store::open(&config.database, if_absent)?;
+        Ok(Self { config, store })
+    }
+
+    pub fn accounts(&self) -> Result<Accounts, Error> {
+        app::accounts(self.config, Arc::clone(&self.store), &Clock::System, HashingMode::Foreground)
+    }
+
+    /// The account that an argument names: an e-mail address, username or public id.
+    pub async fn find(&self, account: &str) -> Result<User, Error> {
+        let reference = UserRef::parse(account).map_err(|why| Error::invalid("account", why))?;
+        match self.store.get_user_by_name(&reference).await {
+            Err(Error::NotFound(_)) => {
+                Err(Error::NotFound(format!("there is no account {account}")))
+            }
+            other => other,
+        }
+    }
+
+    /// Says what was changed, and in which database.
+    pub async fn finish(self, what: &str) {
+        self.store.close().await;
+        eprintln!("{what}\nDatabase: {}", self.config.database.display());
+    }
+}
+
+/// Of whoever is at the command line, now.
+pub fn cli_context() -> RequestContext {
+    RequestContext::local(Actor::CommandLine, Clock::System.now())
+}
+
+/// A warning, if an account cannot use what was created for it.
+pub fn warning(user: &User) -> &'static str {
+    match user.status {
+        Status::Active => "",
+        Status::Pending => " The account waits for approval and cannot use it before.",
+        Status::Disabled => " The account is disabled and cannot use it until it is enabled.",
+    }
+}
+
+/// Every item of a list, fetched page by page.
+pub async fn all<T, F: Future<Output = Result<Page<T>, Error>>>(
+    mut get: impl FnMut(PageRequest) -> F,
+) -> Result<Vec<T>, Error> {
+    let mut items = Vec::new();
+    for number in 1.. {
+        let page = get(PageRequest::new(number, 10_000)).await?;
+        let is_last = page.next().is_none();
+        items.extend(page.items);
+        if is_last {
+            break;
+        }
+    }
+    Ok(items)
+}
