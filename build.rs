@@ -1,6 +1,8 @@
-//! Puts what is under `static` into the binary, as it is and compressed, under a name that changes with it.
+//! Embeds the assets under `static` into the binary, plain and gzip-compressed.
 //!
-//! The pages' templates are not among it: they are compiled (`askama.toml`).
+//! Writes `assets.rs`: the table of assets, and `VERSION`, a hash over all of them. URLs of assets
+//! contain the version, so browsers may cache them for a long time. The templates of the pages are
+//! not assets: Askama compiles them (`askama.toml`).
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -12,7 +14,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-/// The content type of each kind of file that is served. Others are not.
+/// Content types by file extension. Files with other extensions are not embedded.
 const CONTENT_TYPES: [(&str, &str); 3] = [
     ("css", "text/css; charset=utf-8"),
     ("js", "text/javascript; charset=utf-8"),
@@ -32,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut table = String::new();
     for (n, file) in files.iter().enumerate() {
         let name = as_text(file.strip_prefix(&root)?)?.replace('\\', "/");
-        let content_type = content_type(file).ok_or("a file of no known kind")?;
+        let content_type = content_type(file).ok_or("unknown file extension")?;
         let bytes = fs::read(file)?;
         version.update(&name);
         version.update([0]);
@@ -56,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         write!(version, "{byte:02x}")?;
     }
     let code = format!(
-        "/// What changes with any of the files.\npub const VERSION: &str = {version:?};\n\n\
+        "/// A hash over the names and contents of all assets.\npub const VERSION: &str = {version:?};\n\n\
          static ASSETS: &[Asset] = &[\n{table}];\n"
     );
     fs::write(out.join("assets.rs"), code)?;
@@ -64,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn as_text(path: &Path) -> Result<&str, &'static str> {
-    path.to_str().ok_or("a name that is not UTF-8")
+    path.to_str().ok_or("file name is not UTF-8")
 }
 
 fn content_type(file: &Path) -> Option<&'static str> {
