@@ -1,4 +1,4 @@
-#![doc = include_str!("ARCHITECTURE.md")]
+#![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod accounts;
 pub mod app;

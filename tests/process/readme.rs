@@ -1,34 +1,52 @@
-//! README.md and the OpenAPI document, tried with the tools that they name.
+//! The documentation: its commands run with the tools that they name, and its tables and links are complete.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use figment::Figment;
+use figment::value::Dict;
 use tempfile::TempDir;
+use widgetd::config::Config;
 
 use crate::program::{BINARY, PASSWORD, Place, signal, text};
+
+/// The pages whose commands are run, one after the other in the same terminal.
+const PAGES: [&str; 2] = ["README.md", "docs/operations.md"];
 
 /// What is typed where the program asks for a password.
 const TYPED: &str = "a password nobody guesses\n";
 
-/// A fenced block of README.md: the word behind the fence, and the lines.
+/// The exit code of HTTPie for an answer of 400 to 499, with `--check-status`.
+const CLIENT_ERROR: i32 = 4;
+
+/// A fenced block of a page: the word behind the fence, and the lines.
 struct Block {
     kind: String,
     lines: Vec<String>,
+}
+
+impl Block {
+    fn contains(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
+    }
 }
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn blocks() -> Vec<Block> {
+fn read(page: &str) -> String {
+    std::fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
+}
+
+fn blocks(page: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut inside = false;
     // Those in a list are indented.
-    for line in
-        std::fs::read_to_string(root().join("README.md")).unwrap().lines().map(str::trim_start)
-    {
+    for line in read(page).lines().map(str::trim_start) {
         match (line.strip_prefix("```"), inside) {
             (Some(kind), false) => blocks.push(Block { kind: kind.to_owned(), lines: Vec::new() }),
             (None, true) => blocks.last_mut().unwrap().lines.push(line.to_owned()),
@@ -41,10 +59,18 @@ fn blocks() -> Vec<Block> {
     blocks
 }
 
-/// A shell at a terminal of its own, as HTTPie and the password prompt expect one.
+/// A shell at a terminal of its own, as HTTPie and the password prompt expect one, in a folder where
+/// `widgetd` is the program that is tested and HTTPie fails for every answer that is an error.
 fn at_a_terminal(script: &str, folder: &Path) -> Command {
     let file = folder.join("commands.sh");
-    std::fs::write(&file, format!("set -e\n{script}\n")).unwrap();
+    std::fs::write(&file, format!("set -eo pipefail\n{script}\n")).unwrap();
+    std::fs::write(folder.join("config.json"), r#"{"default_options": ["--check-status"]}"#)
+        .unwrap();
+    let program = folder.join("widgetd");
+    if !program.exists() {
+        std::os::unix::fs::symlink(&*BINARY, &program).unwrap();
+    }
+    let path = std::env::var("PATH").unwrap();
     let mut command = Command::new("script");
     command
         .args([
@@ -56,8 +82,9 @@ fn at_a_terminal(script: &str, folder: &Path) -> Command {
             &format!("bash {}", file.display()),
             "/dev/null",
         ])
-        .current_dir(root())
-        .env("WIDGETD_DATABASE", folder.join("widgetd.db"))
+        .current_dir(folder)
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env("HTTPIE_CONFIG_DIR", folder)
         .env("TERM", "dumb")
         .env("COLUMNS", "1000")
         .stdin(Stdio::piped())
@@ -66,7 +93,7 @@ fn at_a_terminal(script: &str, folder: &Path) -> Command {
     command
 }
 
-fn run(script: &str, folder: &Path, typed: &str) -> String {
+fn run(script: &str, folder: &Path, typed: &str) -> (ExitStatus, String) {
     let mut child = at_a_terminal(script, folder).spawn().expect("script(1) is installed");
     let mut keyboard = child.stdin.take().unwrap();
     // What is typed before a program asks is what it reads when it does.
@@ -82,9 +109,7 @@ fn run(script: &str, folder: &Path, typed: &str) -> String {
     });
     let output = child.wait_with_output().unwrap();
     drop(typist.join());
-    let said = without_colours(&text(&output.stdout));
-    assert!(output.status.success(), "{script}\n{said}");
-    said
+    (output.status, without_colours(&text(&output.stdout)))
 }
 
 /// Without the escape sequences (ECMA-48) by which HTTPie colours what a terminal shows.
@@ -104,46 +129,57 @@ impl Drop for Service {
 }
 
 #[test]
-#[ignore = "needs HTTPie and jq, and port 8000; .ci/run installs them"]
-fn each_command_of_the_readme_does_what_it_says() {
+#[ignore = "needs HTTPie, jq and sqlite3, and port 8000; .ci/run installs them"]
+fn each_command_of_the_documentation_does_what_it_says() {
     let folder = TempDir::new().unwrap();
+    // The variables of earlier blocks are those of the same terminal.
     let mut session = String::new();
     let mut service = None;
-    let blocks = blocks();
     let mut ran = 0;
-    for (n, block) in blocks.iter().enumerate().filter(|(_, block)| block.kind == "sh") {
-        let script = block.lines.join("\n");
-        if script == "cargo run --release" {
-            service = Some(start(folder.path()));
-            continue;
+    for page in PAGES {
+        let blocks = blocks(page);
+        for (n, block) in blocks.iter().enumerate().filter(|(_, block)| block.kind == "sh") {
+            let script = block.lines.join("\n").replace("cargo run --release --", "widgetd");
+            if script == "cargo run --release" {
+                service = Some(start(folder.path()));
+                continue;
+            }
+            if script == "cargo test" {
+                // This very run.
+                continue;
+            }
+            let expected = blocks.get(n + 1).filter(|next| next.kind == "json");
+            run_block(&script, expected, folder.path(), &mut session);
+            ran += 1;
         }
-        if script == "cargo test" {
-            // This very run.
-            continue;
-        }
-        let asks = script.contains("user add") || script.contains("user passwd");
-        let typed = if asks { TYPED.repeat(2) } else { String::new() };
-        let variables: Vec<&str> = block.lines.iter().filter_map(|line| assigned(line)).collect();
-        let shown: Vec<_> =
-            variables.iter().map(|name| format!("echo \"<{name}=${name}>\"")).collect();
-        // The variables of earlier blocks are those of the same terminal.
-        let said =
-            run(&format!("{session}\n{script}\n{}", shown.join("\n")), folder.path(), &typed);
-        for name in variables {
-            let value = said
-                .split_once(&format!("<{name}="))
-                .and_then(|(_, rest)| rest.split_once('>'))
-                .unwrap()
-                .0;
-            assert!(value.len() > 30, "{name}={value}");
-            session = format!("{session}{name}='{value}'\n");
-        }
-        if let Some(expected) = blocks.get(n + 1).filter(|next| next.kind == "json") {
-            assert_said(&said, &expected.lines);
-        }
-        ran += 1;
     }
-    assert!(service.is_some() && ran >= 7, "{ran}");
+    assert!(service.is_some() && ran >= 15, "{ran}");
+}
+
+/// Runs the commands of a block. Each has to succeed, unless the answer that the page shows is an
+/// error: then the last command has to fail with it.
+fn run_block(script: &str, expected: Option<&Block>, folder: &Path, session: &mut String) {
+    let asks = ["user add", "user passwd"].iter().any(|command| script.contains(command));
+    let typed = if asks { TYPED.repeat(2) } else { String::new() };
+    let variables: Vec<&str> = script.lines().filter_map(assigned).collect();
+    let shown: Vec<_> =
+        variables.iter().map(|name| format!("\necho \"<{name}=${name}>\"")).collect();
+    let (status, said) = run(&format!("{session}\n{script}{}", shown.concat()), folder, &typed);
+    let is_error = expected.is_some_and(|block| block.contains(r#""status": "fail""#));
+    let code = if is_error { CLIENT_ERROR } else { 0 };
+    assert_eq!(status.code(), Some(code), "{script}\n{said}");
+    for name in variables {
+        let value = said
+            .split_once(&format!("<{name}="))
+            .and_then(|(_, rest)| rest.split_once('>'))
+            .unwrap()
+            .0;
+        assert!(value.len() > 8, "{name}={value}");
+        *session = format!("{session}{name}='{value}'\n");
+    }
+    if let Some(expected) = expected {
+        assert_said(&said, &expected.lines);
+    }
 }
 
 /// The variable that a line sets, if it sets one.
@@ -152,7 +188,7 @@ fn assigned(line: &str) -> Option<&str> {
     name.bytes().all(|byte| byte.is_ascii_uppercase()).then_some(name)
 }
 
-/// What the README shows of an answer is in it, but for what is another one each time.
+/// What a page shows of an answer is in it, except for values that differ each time.
 #[track_caller]
 fn assert_said(said: &str, expected: &[String]) {
     for line in expected.iter().map(|line| line.trim()) {
@@ -172,15 +208,9 @@ fn assert_said(said: &str, expected: &[String]) {
 }
 
 fn start(folder: &Path) -> Service {
-    let command = Command::new("cargo")
-        .args(["run", "--release", "--quiet"])
-        .current_dir(root())
-        .env("WIDGETD_DATABASE", folder.join("widgetd.db"))
-        .spawn()
-        .unwrap();
+    let command = Command::new(&*BINARY).current_dir(folder).spawn().unwrap();
     let service = Service(command);
-    // A release build may have to be made first.
-    let deadline = Instant::now() + Duration::from_mins(25);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while ureq::get("http://127.0.0.1:8000/healthz").call().is_err() {
         assert!(Instant::now() < deadline, "the service does not start");
         std::thread::sleep(Duration::from_millis(200));
@@ -194,7 +224,8 @@ fn an_interrupt_at_the_password_prompt_leaves_the_terminal_as_it_was() {
     let folder = TempDir::new().unwrap();
     let script =
         format!("stty echo\n{} user add ann@example.com || echo \"code $?\"\nstty -a", *BINARY);
-    let said = run(&script, folder.path(), "\u{3}");
+    let (status, said) = run(&script, folder.path(), "\u{3}");
+    assert!(status.success(), "{said}");
     assert!(said.contains("interrupted; nothing was changed"), "{said}");
     assert!(said.contains("code 1"), "{said}");
     assert!(said.contains(" echo ") && !said.contains("-echo "), "{said}");
@@ -219,7 +250,11 @@ fn the_openapi_document_is_valid() {
 #[ignore = "needs fail2ban; .ci/run installs it"]
 fn the_filter_for_fail2ban_finds_who_failed() {
     let folder = TempDir::new().unwrap();
-    let filter = blocks().into_iter().find(|block| block.kind == "ini").expect("a filter").lines;
+    let filter = blocks("docs/operations.md")
+        .into_iter()
+        .find(|block| block.contains("failregex"))
+        .expect("a filter")
+        .lines;
     let (filter_file, log) = (folder.path().join("widgetd.conf"), folder.path().join("log"));
     std::fs::write(&filter_file, filter.join("\n")).unwrap();
 
@@ -239,4 +274,73 @@ fn the_filter_for_fail2ban_finds_who_failed() {
         .expect("fail2ban-regex is installed");
     let said = text(&output.stdout);
     assert!(said.contains("Failregex: 2 total"), "{said}");
+}
+
+#[test]
+fn each_setting_is_in_the_table_of_the_readme_and_in_rocket_toml() {
+    let keys = |figment: Figment| -> BTreeSet<String> {
+        figment.extract::<Dict>().unwrap().into_keys().collect()
+    };
+    let of_rocket = keys(Figment::from(rocket::Config::default()));
+    let ours = keys(Config::defaults()).into_iter().filter(|key| !of_rocket.contains(key));
+    let (readme, file) = (read("README.md"), read("Rocket.toml"));
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    let mut count = 0;
+    for key in ours.chain(["address", "port", "log_level"].map(str::to_owned)) {
+        let cell = |row: &&str| row.split('|').nth(1).unwrap().contains(&format!("`{key}`"));
+        assert!(rows.iter().any(cell), "README.md has no row for {key}");
+        assert!(file.contains(&format!("\n# {key} = ")), "Rocket.toml has no line for {key}");
+        count += 1;
+    }
+    assert!(count > 10, "{count}");
+}
+
+#[test]
+fn each_dependency_is_in_the_table_of_the_architecture() {
+    let manifest = read("Cargo.toml");
+    let mut dependencies = BTreeSet::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.ends_with("dependencies]");
+        } else if let (true, Some((name, _))) = (inside, line.split_once(" = ")) {
+            dependencies.insert(name.to_owned());
+        }
+    }
+    let page = read("ARCHITECTURE.md");
+    let (_, section) = page.split_once("\n## Dependencies\n").expect("a section");
+    let section = section.split("\n## ").next().unwrap();
+    // The first cell of a row names one crate or several: | `name`, `other` | why |
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+    let explained: BTreeSet<String> = cells
+        .flat_map(|cell| cell.split(','))
+        .map(|name| name.trim_matches([' ', '`']).to_owned())
+        .collect();
+    assert!(dependencies.len() > 20, "{dependencies:?}");
+    assert_eq!(dependencies, explained);
+}
+
+#[test]
+fn each_link_in_the_documentation_leads_to_a_file() {
+    let mut pages: Vec<PathBuf> = ["", "docs", "docs/decisions"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    pages.sort();
+    assert!(pages.len() > 8, "{pages:?}");
+    let mut count = 0;
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap();
+            if target.contains("://") || file.is_empty() {
+                continue;
+            }
+            assert!(page.parent().unwrap().join(file).exists(), "{}: {target}", page.display());
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
 }
