@@ -18,7 +18,6 @@ const CORS: (&str, &str) = ("cors_origins", "[\"https://ours.example\"]");
 const YEAR: &str = "31536000";
 
 /// An answer of every kind, by what it is of.
-#[allow(clippy::too_many_lines, reason = "one request after the other")]
 async fn answers(settings: &[(&str, &str)]) -> Vec<(&'static str, Answer)> {
     let app = TestApp::with(settings).await;
     let (admin, ann) = (app.user_of("root", Role::Admin).await, app.user("ann").await);

@@ -182,7 +182,6 @@ async fn on_widgets(model: &mut Model, random: &mut Random, who: usize, actor: &
     }
 }
 
-#[allow(clippy::too_many_lines, reason = "one step of the model after the other")]
 async fn on_tasks(model: &mut Model, random: &mut Random, who: usize, actor: &Actor<'_>) {
     let assignee = [None, Some(2), Some(3)][random.below(3)];
     let named = assignee.map_or("none".to_owned(), email);
