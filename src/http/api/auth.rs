@@ -249,10 +249,10 @@ async fn register_user(
     let registered = "successfully registered";
     Ok(match (token, accounts.registration()) {
         (Some(token), _) => sign_in.started(registered, token),
-        (None, RegistrationPolicy::Open) => sign_in.to_login(registered, Notice::Registered),
+        (None, RegistrationPolicy::Open) => sign_in.at_login(registered, Notice::Registered),
         (None, RegistrationPolicy::Approval | RegistrationPolicy::Closed) => {
             let message = "successfully registered; your account is waiting for approval";
-            sign_in.to_login(message, Notice::Waiting)
+            sign_in.at_login(message, Notice::Waiting)
         }
     })
 }
@@ -343,5 +343,5 @@ async fn reset_password(
 ) -> Result<SignInResponse<200>, Problem> {
     let ResetPassword { code: ResetCode(code), new_password: NewPassword(new) } = body.0;
     services.accounts.reset_password(&code, new, &client.0).await?;
-    Ok(sign_in.to_login("successfully set the new password; please log in", Notice::Reset))
+    Ok(sign_in.at_login("successfully set the new password; please log in", Notice::Reset))
 }

@@ -11,13 +11,11 @@ use crate::http::wire::services::Services;
 /// Metadata section 2.2), older ones in `Origin` (RFC 6454 section 7). A request with neither is
 /// not from a page of ours.
 pub fn is_same_origin(request: &Request<'_>) -> bool {
-    match request.headers().get_one("Sec-Fetch-Site") {
-        Some(site) => site == "same-origin",
-        None => {
-            let origin = request.headers().get_one("Origin");
-            origin.is_some_and(|origin| is_own(request, origin))
-        }
+    if let Some(site) = request.headers().get_one("Sec-Fetch-Site") {
+        return site == "same-origin";
     }
+    let origin = request.headers().get_one("Origin");
+    origin.is_some_and(|origin| is_own(request, origin))
 }
 
 /// Whether a browser says that anything but a page of this service sent the request. A client that

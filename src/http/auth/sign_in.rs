@@ -87,7 +87,7 @@ impl SignIn {
     }
 
     /// The answer that leads to the login page.
-    pub fn to_login<const STATUS: u16>(
+    pub fn at_login<const STATUS: u16>(
         self,
         message: &'static str,
         notice: Notice,

@@ -152,7 +152,7 @@ pub async fn show_login(
 }
 
 #[get("/register")]
-pub async fn show_registration(
+pub fn show_registration(
     visitor: Visitor,
     frame: Frame,
     form: Form,
@@ -167,7 +167,7 @@ pub async fn show_registration(
 }
 
 #[get("/reset")]
-pub async fn show_reset(
+pub fn show_reset(
     frame: Frame,
     form: Form,
     services: &State<Services>,

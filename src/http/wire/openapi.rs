@@ -93,7 +93,7 @@ impl<'a> Operations<'a> {
         if let Some((operation, _)) = found {
             let responses = &mut operation.responses.responses;
             match responses.get_mut(&status.to_string()) {
-                Some(RefOr::Object(response)) => response.description = description.to_owned(),
+                Some(RefOr::Object(response)) => description.clone_into(&mut response.description),
                 _ => add_response(&mut operation.responses, status, description, &[]),
             }
         }

@@ -63,12 +63,10 @@ pub fn wants_page(request: &Request<'_>) -> bool {
 pub fn is_https(request: &Request<'_>) -> bool {
     let Ok(services) = Services::of(request) else { return false };
     let is_trusted = |peer: std::net::SocketAddr| services.trusted_proxies.contains(peer.ip());
-    match &services.public_url {
-        Some(url) => url.is_https(),
-        None => {
-            let scheme = request.headers().get_one("X-Forwarded-Proto");
-            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
-                && request.remote().is_some_and(is_trusted)
-        }
+    if let Some(url) = &services.public_url {
+        return url.is_https();
     }
+    let scheme = request.headers().get_one("X-Forwarded-Proto");
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+        && request.remote().is_some_and(is_trusted)
 }
