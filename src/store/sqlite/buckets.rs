@@ -1,11 +1,11 @@
 //! Buckets: on which row of a long list a page starts, without a walk over the rows before it.
 //!
-//! The rows of a table are counted in buckets by the high bits of a column: a bucket holds 1,024
-//! row ids, or the deadlines of 19 hours. Triggers keep the counts, whichever program writes. A
-//! page is found by adding up the buckets before it, from the nearer end, and then passing over
-//! rows of one bucket alone.
+//! The rows of a table are counted in buckets by the high bits of a column: a small bucket holds
+//! 1,024 row ids, or the deadlines of 19 hours, and a large one spans 32 small ones. Triggers keep
+//! the counts, whichever program writes. A page is found by adding up the large buckets before it,
+//! then the small ones, and then passing over rows of one small bucket alone.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use crate::domain::PageRequest;
 
@@ -13,12 +13,12 @@ use crate::domain::PageRequest;
 /// have the triggers.
 #[derive(Clone, Copy, Debug)]
 pub struct Buckets {
-    /// Its name in the table `bucket`. The number of all rows is there under the table's name.
+    /// Its name in the table `bucket`.
     pub list: &'static str,
     pub table: &'static str,
     /// The column, INTEGER and never NULL.
     pub column: &'static str,
-    /// How many low bits of the column a bucket spans.
+    /// How many low bits of the column a small bucket spans.
     pub shift: u32,
     /// The condition of the rows that are in the list.
     pub only: &'static str,
@@ -29,6 +29,16 @@ pub const ID_SHIFT: u32 = 10;
 
 /// 18.6 hours of milliseconds: no bucket holds the ends of two days.
 pub const DEADLINE_SHIFT: u32 = 26;
+
+/// How many more bits a large bucket spans.
+const LARGE: u32 = 5;
+
+/// A bucket, and how many rows of the list are before it.
+struct Bucket {
+    number: i64,
+    start: u64,
+    size: u64,
+}
 
 /// A walk over the rows of a page, which starts at the edge of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,58 +62,74 @@ impl Walk {
 }
 
 impl Buckets {
-    /// The number of all rows.
-    pub fn total(self, connection: &Connection) -> rusqlite::Result<u64> {
-        let total = connection
-            .prepare_cached("SELECT size FROM bucket WHERE list = ?1 AND number = 0")?
-            .query_row([self.table], |row| row.get(0))
-            .optional()?;
-        Ok(total.unwrap_or(0))
-    }
-
-    /// The rows of a page of a list of `total` rows; `None` past the end.
+    /// The number of all rows, and the rows of a page; `None` past the end.
     pub fn find(
         self,
         connection: &Connection,
-        total: u64,
         request: PageRequest,
         descending: bool,
-    ) -> rusqlite::Result<Option<Walk>> {
+    ) -> rusqlite::Result<(u64, Option<Walk>)> {
+        let large = self.read(connection, self.shift + LARGE, (i64::MIN, i64::MAX), 0)?;
+        let total = large.last().map_or(0, |last| last.start + last.size);
         let offset = request.offset().min(total);
         let take = u64::from(request.per_page()).min(total - offset);
         if take == 0 {
-            return Ok(None);
+            return Ok((total, None));
         }
         // The first row of the page as it is counted from the lower end.
         let first = if descending { total - offset - take } else { offset };
-        let from_the_end = first > total / 2;
-        let mut statement = connection.prepare_cached(if from_the_end {
-            "SELECT number, size FROM bucket WHERE list = ?1 ORDER BY number DESC"
-        } else {
-            "SELECT number, size FROM bucket WHERE list = ?1 ORDER BY number"
-        })?;
-        let mut buckets = statement.query([self.list])?;
-        let mut passed = 0;
-        while let Some(bucket) = buckets.next()? {
-            let (number, size): (i64, u64) = (bucket.get(0)?, bucket.get(1)?);
-            let start = if from_the_end { total.saturating_sub(passed + size) } else { passed };
-            if (start..start + size).contains(&first) {
-                let lowest = number << self.shift;
-                let above = (start + size).checked_sub(first + take);
-                // The shorter way, where the bucket has all of the page.
-                return Ok(Some(match above {
-                    Some(skip) if skip < first - start => {
-                        let from = lowest | ((1 << self.shift) - 1);
-                        Walk { from, goes_down: true, skip, take }
-                    }
-                    _ => Walk { from: lowest, goes_down: false, skip: first - start, take },
-                }));
-            }
-            passed += size;
-        }
-        // The counts are wrong: a program has turned the triggers off, or replaced rows.
-        Ok(Some(Walk { from: i64::MIN, goes_down: false, skip: first, take }))
+        let Some(Bucket { number, start, .. }) = holding(&large, first) else {
+            return Ok((total, None));
+        };
+        let lowest = number << LARGE;
+        let range = (lowest, lowest | ((1 << LARGE) - 1));
+        let small = self.read(connection, self.shift, range, *start)?;
+        let walk = match holding(&small, first) {
+            Some(bucket) => self.walk(bucket, first, take),
+            // The counts are wrong: a program has turned the triggers off, or replaced rows.
+            None => Walk { from: i64::MIN, goes_down: false, skip: first, take },
+        };
+        Ok((total, Some(walk)))
     }
+
+    /// The buckets of a range of numbers, of which the first one starts at row `start`.
+    fn read(
+        self,
+        connection: &Connection,
+        shift: u32,
+        (lowest, highest): (i64, i64),
+        mut start: u64,
+    ) -> rusqlite::Result<Vec<Bucket>> {
+        connection
+            .prepare_cached(
+                "SELECT number, size FROM bucket
+                 WHERE list = ?1 AND shift = ?2 AND number BETWEEN ?3 AND ?4 ORDER BY number",
+            )?
+            .query_map((self.list, shift, lowest, highest), |row| {
+                let bucket = Bucket { number: row.get(0)?, start, size: row.get(1)? };
+                start += bucket.size;
+                Ok(bucket)
+            })?
+            .collect()
+    }
+
+    fn walk(self, bucket: &Bucket, first: u64, take: u64) -> Walk {
+        let lowest = bucket.number << self.shift;
+        let below = first - bucket.start;
+        // The shorter way, where the bucket has all of the page.
+        match (bucket.start + bucket.size).checked_sub(first + take) {
+            Some(above) if above < below => {
+                let highest = lowest | ((1 << self.shift) - 1);
+                Walk { from: highest, goes_down: true, skip: above, take }
+            }
+            _ => Walk { from: lowest, goes_down: false, skip: below, take },
+        }
+    }
+}
+
+/// The bucket that holds a row.
+fn holding(buckets: &[Bucket], row: u64) -> Option<&Bucket> {
+    buckets.iter().find(|bucket| (bucket.start..bucket.start + bucket.size).contains(&row))
 }
 
 #[cfg(test)]
@@ -146,6 +172,10 @@ mod tests {
         connection
     }
 
+    fn total(connection: &Connection, buckets: Buckets) -> u64 {
+        buckets.find(connection, PageRequest::DEFAULT, false).unwrap().0
+    }
+
     fn ids(connection: &Connection, sql: &str, values: impl rusqlite::Params) -> Vec<i64> {
         let mut statement = connection.prepare(sql).unwrap();
         statement.query_map(values, |row| row.get(0)).unwrap().map(Result::unwrap).collect()
@@ -157,8 +187,7 @@ mod tests {
         request: PageRequest,
         descending: bool,
     ) -> Vec<i64> {
-        let total = buckets.total(connection).unwrap();
-        let walk = buckets.find(connection, total, request, descending).unwrap();
+        let (_, walk) = buckets.find(connection, request, descending).unwrap();
         let Some(walk) = walk else { return Vec::new() };
         let sql = walk.to_sql(buckets);
         let mut ids = ids(connection, &sql, (walk.from, walk.take, walk.skip));
@@ -179,7 +208,7 @@ mod tests {
                     "SELECT id FROM {table} WHERE {only} ORDER BY {column} {direction}, id {direction}"
                 );
                 let all = ids(connection, &sql, []);
-                assert_eq!(buckets.total(connection).unwrap(), all.len() as u64, "{list}");
+                assert_eq!(total(connection, buckets), all.len() as u64, "{list}");
                 let last = all.len().div_ceil(100) as u64;
                 for number in [1, 2, last / 3, last / 2, last.saturating_sub(1), last, last + 1] {
                     let request = PageRequest::new(number.max(1), 100);
@@ -189,13 +218,17 @@ mod tests {
                     assert_eq!(found, expected, "{list} {number}");
                 }
             }
-            let wrong = format!(
-                "SELECT count(*) FROM
-                     (SELECT {column} >> {shift} AS number, count(*) AS size FROM {table} WHERE {only} GROUP BY 1) AS a
-                 FULL JOIN (SELECT number, size FROM bucket WHERE list = '{list}') AS b USING (number)
-                 WHERE a.size IS NOT b.size"
-            );
-            assert_eq!(ids(connection, &wrong, []), [0], "{list}");
+            for shift in [shift, shift + LARGE] {
+                let wrong = format!(
+                    "SELECT count(*) FROM
+                         (SELECT {column} >> {shift} AS number, count(*) AS size FROM {table}
+                          WHERE {only} GROUP BY 1) AS a
+                     FULL JOIN (SELECT number, size FROM bucket
+                                WHERE list = '{list}' AND shift = {shift}) AS b USING (number)
+                     WHERE a.size IS NOT b.size"
+                );
+                assert_eq!(ids(connection, &wrong, []), [0], "{list} {shift}");
+            }
         }
     }
 
@@ -203,8 +236,8 @@ mod tests {
     fn rows_from_before_the_migration_are_counted() {
         let connection = connection();
         assert_right(&connection);
-        assert_eq!(BY_ID.total(&connection).unwrap(), 3);
-        assert_eq!(USERS.total(&connection).unwrap(), 1);
+        assert_eq!(total(&connection, BY_ID), 3);
+        assert_eq!(total(&connection, USERS), 1);
     }
 
     #[test]
@@ -277,11 +310,10 @@ mod tests {
                 .execute("INSERT INTO widget (deadline) VALUES (?1)", [n * 1_000_000])
                 .unwrap();
         }
-        let total = BY_ID.total(&connection).unwrap();
         for buckets in [BY_ID, BY_DEADLINE] {
             for number in 1..=500 {
                 let request = PageRequest::new(number, 10);
-                let walk = buckets.find(&connection, total, request, false).unwrap().unwrap();
+                let walk = buckets.find(&connection, request, false).unwrap().1.unwrap();
                 // The shorter way, unless the page goes on in the next bucket.
                 let most = if walk.goes_down { 512 } else { 1_024 };
                 assert!(walk.skip < most, "{buckets:?} {walk:?}");
@@ -292,7 +324,9 @@ mod tests {
     #[test]
     fn a_list_whose_counts_are_wrong_is_walked() {
         let connection = connection();
-        connection.execute_batch("DELETE FROM bucket WHERE list = 'widget.id'").unwrap();
+        connection
+            .execute_batch("DELETE FROM bucket WHERE list = 'widget.id' AND shift = 10")
+            .unwrap();
         assert_eq!(page(&connection, BY_ID, PageRequest::DEFAULT, false), [1, 2, 3]);
     }
 }

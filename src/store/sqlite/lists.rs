@@ -131,8 +131,8 @@ impl<T> Select<T> {
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
         let Self { columns, tables, id, from_row } = *self;
-        let total = buckets.total(moment)?;
-        let Some(walk) = buckets.find(moment, total, request, descending)? else {
+        let (total, walk) = buckets.find(moment, request, descending)?;
+        let Some(walk) = walk else {
             return Ok(Page { request, items: Vec::new(), total });
         };
         let items = moment
