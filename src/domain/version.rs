@@ -1,4 +1,4 @@
-//! Versions of records (ETags), and preconditions on them.
+//! Versions of records (each an `ETag`), and preconditions on them.
 
 use std::fmt;
 
