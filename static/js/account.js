@@ -1,124 +1,131 @@
-// The page of one's own account: username, password, API keys, sessions, and how to leave.
+// The account page: username, password, API keys, sessions, and deleting the account.
 
 import { call, root } from "./api.js";
 import { fill } from "./fill.js";
-import { clear, onSend } from "./forms.js";
+import { onSubmit, resetForm } from "./forms.js";
 import { List } from "./list.js";
-import { ask, confirm, tell } from "./page.js";
-import { reveal } from "./secret.js";
+import { confirm, openDialog, showToast } from "./page.js";
+import { showSecret } from "./secret.js";
 import { showTime } from "./time.js";
 
-const part = (id) => document.getElementById(id);
+const byId = (id) => document.getElementById(id);
 
-// An account has no more than that, so this is all of them, and the latest may come first.
+// 100 is the limit of keys and sessions per user, so one page has all of them.
 const query = { per_page: 100 };
 
-const keys = new List(part("keys"), {
+const keys = new List(byId("keys"), {
   path: "auth/keys",
   query,
-  arrange: (items) => items.reverse(),
+  reorder: (items) => items.reverse(),
   show(key) {
     const isExpired = key.expires_at !== null && new Date(key.expires_at_iso8601) < new Date();
-    const element = fill(part("key"), { ...key, isExpired, writes: key.scope === "write" });
-    element.querySelector(".revoke").addEventListener("click", () => revoke(key));
+    const element = fill(byId("key"), { ...key, isExpired, writes: key.scope === "write" });
+    element.querySelector(".revoke").addEventListener("click", () => revokeKey(key));
     return element;
   },
 });
 
-const sessions = new List(part("sessions"), {
+const sessions = new List(byId("sessions"), {
   path: "auth/sessions",
   query,
-  arrange: (items) => items.reverse().sort((one, other) => other.current - one.current),
+  reorder: (items) => items.reverse().sort((one, other) => other.current - one.current),
   show(session) {
-    const element = fill(part("session"), { ...session, name: nameOf(session.client) });
+    const element = fill(byId("session"), { ...session, name: clientName(session.client) });
     element.querySelector(".name").title = session.client ?? "";
-    element.querySelector(".end")?.addEventListener("click", () => end(session));
+    element.querySelector(".end")?.addEventListener("click", () => endSession(session));
     return element;
   },
 });
 
-/** What a client that calls itself so is to people: "Firefox on Windows". */
-function nameOf(client) {
-  if (!client) return "Something that does not say what it is";
-  // Browsers name those as well that they are like; so the particular ones come first.
-  const find = (names) => names.find(([sign]) => client.includes(sign))?.[1];
-  const browser = find([
-    ["Edg", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"],
-  ]);
-  const system = find([
-    ["Android", "Android"], ["iPhone", "iPhone"], ["iPad", "iPad"], ["Windows", "Windows"], ["Mac OS", "Mac"],
-    ["CrOS", "ChromeOS"], ["Linux", "Linux"],
-  ]);
-  return client.startsWith("Mozilla/") && browser && system ? `${browser} on ${system}` : client;
+// Browsers also name the browsers and systems that they are compatible with: Edge names Chrome and
+// Safari. So the order matters, and the first match counts.
+const BROWSERS = [
+  ["Edg", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"],
+  ["Safari/", "Safari"],
+];
+const SYSTEMS = [
+  ["Android", "Android"], ["iPhone", "iPhone"], ["iPad", "iPad"], ["Windows", "Windows"],
+  ["Mac OS", "Mac"], ["CrOS", "ChromeOS"], ["Linux", "Linux"],
+];
+
+/** A readable name for a User-Agent header: "Firefox on Windows". */
+function clientName(userAgent) {
+  if (!userAgent) return "Unknown client";
+  const find = (names) => names.find(([token]) => userAgent.includes(token))?.[1];
+  const [browser, system] = [find(BROWSERS), find(SYSTEMS)];
+  const isBrowser = userAgent.startsWith("Mozilla/") && browser && system;
+  return isBrowser ? `${browser} on ${system}` : userAgent;
 }
 
-function signIn(notice) {
+function goToSignIn(notice) {
   location.assign(new URL(`login?notice=${notice}`, root));
 }
 
-function addKey() {
-  const dialog = part("new-key");
-  ask(dialog, {
+function createKey() {
+  const dialog = byId("new-key");
+  openDialog(dialog, {
     async send(fields) {
-      const made = await call("POST", "auth/keys", { fields });
+      const created = await call("POST", "auth/keys", { fields });
       dialog.close();
-      part("made-key-title").textContent = `Your new key: ${made.name}`;
-      reveal(part("made-key"), made.key);
+      byId("created-key-title").textContent = `Your new key: ${created.name}`;
+      showSecret(byId("created-key"), created.key);
       keys.load();
     },
   });
 }
 
-function revoke({ id, name }) {
-  const question = `Revoke the key “${name}”? Scripts that use it are shut out at once. This cannot be undone.`;
+function revokeKey({ id, name }) {
+  const question =
+    `Revoke the key “${name}”? Scripts that use it are shut out at once. ` +
+    "This cannot be undone.";
   confirm(question, "Revoke", async () => {
     await call("DELETE", `auth/keys/${id}`);
-    tell(`The key “${name}” is revoked.`);
+    showToast(`The key “${name}” is revoked.`);
     keys.load();
   });
 }
 
-function end({ id, client }) {
-  confirm(`Sign out ${nameOf(client)}?`, "Sign out there", async () => {
+function endSession({ id, client }) {
+  confirm(`Sign out ${clientName(client)}?`, "Sign out there", async () => {
     await call("DELETE", `auth/sessions/${id}`);
-    tell("You are signed out there.");
+    showToast("You are signed out there.");
     sessions.load();
   });
 }
 
-function endAll() {
+function endAllSessions() {
   confirm("Sign out everywhere, also here? API keys stay.", "Sign out everywhere", async () => {
     await call("DELETE", "auth/sessions");
-    signIn("logged-out");
+    goToSignIn("logged-out");
   });
 }
 
-function leave() {
-  ask(part("farewell"), {
+function deleteAccount() {
+  openDialog(byId("delete-dialog"), {
     async send(fields) {
       await call("DELETE", "auth/user", { fields });
-      signIn("deleted");
+      goToSignIn("deleted");
     },
   });
 }
 
-onSend(part("username-form"), async (fields) => {
+onSubmit(byId("username-form"), async (fields) => {
   const { username } = await call("PATCH", "auth/user", { fields });
   const who = document.querySelector(".who");
   who.textContent = who.title = username;
-  tell(`Your username is ${username}.`);
+  showToast(`Your username is ${username}.`);
 });
 
-onSend(part("password-form"), async (fields) => {
+onSubmit(byId("password-form"), async (fields) => {
   await call("POST", "auth/password", { fields });
-  clear(part("password-form"));
-  tell("Your password is changed. Every other session has ended.");
+  resetForm(byId("password-form"));
+  showToast("Your password is changed. Every other session has ended.");
   sessions.load();
 });
 
-part("add").addEventListener("click", addKey);
-part("leave").addEventListener("click", endAll);
-part("delete").addEventListener("click", leave);
-showTime(part("since"), part("since").textContent);
+byId("add").addEventListener("click", createKey);
+byId("sign-out-everywhere").addEventListener("click", endAllSessions);
+byId("delete").addEventListener("click", deleteAccount);
+showTime(byId("registered-on"), byId("registered-on").textContent);
 keys.load();
 sessions.load();

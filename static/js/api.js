@@ -1,31 +1,31 @@
-// Asks the API. The browser brings the session along, in a cookie that no script can read.
+// The API client. The browser sends the session in a cookie that scripts cannot read.
 
-/** Where the service is: this file is at `assets/<version>/js/api.js` below it. */
+/** The root of the service: this file is served from `assets/<version>/js/api.js` below it. */
 export const root = new URL("../../../", import.meta.url);
 
-/** How long an answer may take, in milliseconds: longer than the service itself waits for anything. */
-const PATIENCE = 45_000;
+/** Milliseconds. Longer than any timeout of the service, so that its own answer arrives first. */
+const REQUEST_TIMEOUT = 45_000;
 
-/** What the API refused or failed to do. */
-export class Refusal extends Error {
+/** An error answer of the API. */
+export class Problem extends Error {
   constructor(status, { message, errors = {} }) {
     super(message);
     this.status = status;
-    /** What is wrong with each field, by its name. */
+    /** The error of each invalid field, by the field's name. */
     this.errors = errors;
   }
 }
 
-/** The request has not got through, or the answer has not come back. */
-export class Offline extends Error {
+/** No complete answer: the connection failed or timed out. */
+export class NetworkError extends Error {
   constructor() {
     super("The service cannot be reached. Please check your connection.");
   }
 }
 
 /**
- * Sends a request below `/api/v1`, and answers the body of the answer; its tag as `etag`.
- * `fields` go as JSON, so that an empty text can be said as well as none.
+ * Sends a request below `/api/v1`. Resolves to the answer's JSON, with its ETag added as `etag`.
+ * Throws a `Problem` or a `NetworkError`. `fields` are sent as JSON, and `etag` as `If-Match`.
  */
 export async function call(method, path, { fields, etag } = {}) {
   const headers = { Accept: "application/json" };
@@ -34,29 +34,32 @@ export async function call(method, path, { fields, etag } = {}) {
   return send(path, { method, headers, body: fields && JSON.stringify(fields) });
 }
 
-/** Sends a form that somebody comes in by, as it is; the token goes into the cookie. */
-export async function enter(form) {
+/** Submits a form that starts a session. The service puts the access token into the cookie. */
+export async function submitForm(form) {
   const headers = { Accept: "application/json", "Widgetd-Session": "cookie" };
-  return send(form.action, { method: "POST", headers, body: new URLSearchParams(new FormData(form)) });
+  const body = new URLSearchParams(new FormData(form));
+  return send(form.action, { method: "POST", headers, body });
 }
 
 async function send(path, request) {
   const url = new URL(path, new URL("api/v1/", root));
+  const signal = AbortSignal.timeout(REQUEST_TIMEOUT);
   let response, text;
   try {
-    const signal = AbortSignal.timeout(PATIENCE);
-    response = await fetch(url, { ...request, signal, credentials: "same-origin", redirect: "error" });
+    const options = { signal, credentials: "same-origin", redirect: "error" };
+    response = await fetch(url, { ...request, ...options });
     text = await response.text();
   } catch {
-    throw new Offline();
+    throw new NetworkError();
   }
+  const { status } = response;
   let body = {};
   try {
     body = text ? JSON.parse(text) : {};
   } catch {
-    // A proxy has answered in the service's place.
-    throw new Refusal(response.status, { message: `The service does not answer (${response.status}).` });
+    // Not JSON: a proxy has answered instead of the service.
+    throw new Problem(status, { message: `The service does not answer (${status}).` });
   }
-  if (!response.ok) throw new Refusal(response.status, { message: `Status ${response.status}`, ...body });
+  if (!response.ok) throw new Problem(status, { message: `Status ${status}`, ...body });
   return Object.assign(body, { etag: response.headers.get("ETag") });
 }

@@ -1,32 +1,47 @@
-// The page of what happened to accounts, sessions and keys: each entry as a sentence.
+// The audit page: each event of accounts, sessions and keys as a sentence.
 
 import { fill } from "./fill.js";
 import { List } from "./list.js";
 import "./page.js";
 
-const template = document.getElementById("entry");
+const template = document.getElementById("event");
 const filters = document.getElementById("filters");
-const tellings = new Map([...filters.elements.action.options].map((option) => [option.value, option.dataset]));
-const NOBODY_KNOWN = { anonymous: "Somebody", "command line": "The command line", service: "The service" };
+/**
+ * The verb phrases of each action (src/http/pages/audit.rs): `own` for users acting on themselves,
+ * `other` for acting on another user, `tried` for failures. `{}` stands for the target.
+ */
+const phrases = new Map(
+  [...filters.elements.action.options].map((option) => [option.value, option.dataset]),
+);
+const ACTOR_LABELS = {
+  anonymous: "Somebody",
+  "command line": "The command line",
+  service: "The service",
+};
 
-/** The parts of a sentence: who did what, before whom it names, whom, and what comes after. */
+/** The parts of an event's sentence: actor, phrase before the target, target, phrase after it. */
 function sentence({ actor, actor_id, action, target, target_id, result }) {
-  const isDone = result === "ok";
-  // Who proves who they are only by doing it, at a login say, is nobody known before.
-  const isOwn = isDone && (actor === "anonymous" || (target_id && actor_id === target_id));
-  const telling = tellings.get(action) ?? { own: action, other: `${action} {}`, tried: `${action} {}` };
-  const [before, after] = (isOwn ? telling.own : isDone ? telling.other : telling.tried).split("{}");
+  const isSuccess = result === "ok";
+  // Someone who signs in, registers or resets a password is anonymous until it succeeds.
+  const isOwn = isSuccess && (actor === "anonymous" || (target_id && actor_id === target_id));
+  // The service may be newer than this page, and have actions that the page does not know.
+  const unknown = { own: action, other: `${action} {}`, tried: `${action} {}` };
+  const { own, other, tried } = phrases.get(action) ?? unknown;
+  const [before, after] = (isOwn ? own : isSuccess ? other : tried).split("{}");
   return {
-    who: isOwn ? target ?? "Somebody" : NOBODY_KNOWN[actor] ?? actor,
+    actorName: isOwn ? target ?? "Somebody" : ACTOR_LABELS[actor] ?? actor,
     before,
-    whom: after === undefined ? "" : target ?? "an account that is not there",
+    targetName: after === undefined ? "" : target ?? "an unknown account",
     after,
-    reason: isDone ? "" : result.replaceAll("_", " "),
+    reason: isSuccess ? "" : result.replaceAll("_", " "),
   };
 }
 
-new List(document.getElementById("entries"), {
+new List(document.getElementById("events"), {
   path: "audit",
   filters,
-  show: (entry) => fill(template, { ...entry, ...sentence(entry), byKey: entry.credential?.startsWith("key ") }),
+  show(event) {
+    const byKey = event.credential?.startsWith("key ");
+    return fill(template, { ...event, ...sentence(event), byKey });
+  },
 }).load();

@@ -1,17 +1,20 @@
-// Copies a text for whoever presses the button that is for it.
+// Copies text to the clipboard.
 
-import { tell } from "./page.js";
+import { showToast } from "./page.js";
 
-/** Copies a text; where the browser does not let us, selects it in the element that `show` brings into view. */
+/**
+ * Copies `text`. If the browser does not allow that, selects the text in the element that `show`
+ * makes visible and returns.
+ */
 export async function copy(text, show) {
   try {
-    // Only there over TLS, or on this very machine.
+    // `navigator.clipboard` exists only over TLS and on localhost.
     await navigator.clipboard.writeText(text);
-    tell("Copied.");
+    showToast("Copied.");
   } catch {
     const element = show();
     if (element.select) element.select();
     else getSelection().selectAllChildren(element);
-    tell("Selected. Now copy it with your keyboard or menu.");
+    showToast("Selected. Now copy it with your keyboard or menu.");
   }
 }

@@ -1,28 +1,29 @@
-// Makes elements out of templates and records. Values become text, never markup.
+// Fills HTML templates with records. Values become text, never markup.
 
 import { showTime } from "./time.js";
 
 /**
- * A copy of a template's first element, filled with a record's values:
- * `data-text="name"` is text, `data-href` an address, `data-time` a moment, and
- * `data-if="name"` or `data-unless="name"` say on what it depends that an element is there.
+ * Clones the first element of a template and fills it with the values of a record:
+ * `data-text="name"` sets the text, `data-href` the link's address, `data-time` the time.
+ * `data-if="name"` removes the element if the value is falsy, `data-unless` if it is truthy.
+ * A name can be a path: `owner.email`.
  */
 export function fill(template, record) {
-  const element = template.content.firstElementChild.cloneNode(true);
-  const value = (path) => path.split(".").reduce((part, name) => part?.[name], record);
-  for (const part of all(element, "if")) if (!value(part.dataset.if)) part.remove();
-  for (const part of all(element, "unless")) if (value(part.dataset.unless)) part.remove();
-  for (const part of all(element, "text")) part.textContent = value(part.dataset.text) ?? "";
-  for (const part of all(element, "time")) showTime(part, value(part.dataset.time));
-  for (const part of all(element, "href")) {
-    const address = value(part.dataset.href);
-    // The service accepts no other addresses either.
-    if (/^https?:\/\//i.test(address)) part.href = address;
+  const root = template.content.firstElementChild.cloneNode(true);
+  const value = (path) => path.split(".").reduce((object, name) => object?.[name], record);
+  for (const element of all(root, "if")) if (!value(element.dataset.if)) element.remove();
+  for (const element of all(root, "unless")) if (value(element.dataset.unless)) element.remove();
+  for (const element of all(root, "text")) element.textContent = value(element.dataset.text) ?? "";
+  for (const element of all(root, "time")) showTime(element, value(element.dataset.time));
+  for (const element of all(root, "href")) {
+    const address = value(element.dataset.href);
+    // The service validates this too. A second check keeps `javascript:` addresses out for certain.
+    if (/^https?:\/\//i.test(address)) element.href = address;
   }
-  return element;
+  return root;
 }
 
-function all(element, name) {
-  const found = [...element.querySelectorAll(`[data-${name}]`)];
-  return element.dataset[name] === undefined ? found : [element, ...found];
+function all(root, name) {
+  const found = [...root.querySelectorAll(`[data-${name}]`)];
+  return root.dataset[name] === undefined ? found : [root, ...found];
 }

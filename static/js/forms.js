@@ -1,9 +1,10 @@
-// Shows beside each field of a form what is wrong with it, in the same places as the service itself does.
+// Reads forms, submits them, and shows validation errors beside their fields. The service renders
+// errors into the same elements for browsers without scripts (static/pages/fields.html).
 
-import { Refusal, root } from "./api.js";
+import { Problem, root } from "./api.js";
 
-/** Calls `send` with the form's fields when the form is sent, and shows what was refused. */
-export function onSend(form, send) {
+/** Calls `send` with the form's fields when the form is submitted, and shows its errors. */
+export function onSubmit(form, send) {
   const button = form.querySelector("button:not([type=button])");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -12,8 +13,8 @@ export function onSend(form, send) {
     showErrors(form, {});
     try {
       await send(fieldsOf(form));
-    } catch (problem) {
-      showProblem(form, problem);
+    } catch (error) {
+      showError(form, error);
     } finally {
       button.ariaDisabled = null;
     }
@@ -21,8 +22,8 @@ export function onSend(form, send) {
 }
 
 /**
- * What was typed, by name. An input that was left empty says nothing, unless `data-empty` has what it
- * says then.
+ * The values of a form, by field name. An empty field is left out, unless it has `data-empty`:
+ * then the value of that attribute is sent.
  */
 export function fieldsOf(form) {
   const fields = {};
@@ -34,52 +35,59 @@ export function fieldsOf(form) {
   return fields;
 }
 
-/** The fields that say something else than before: of a record, only what somebody has changed is sent. */
-export function changes(fields, before) {
-  return Object.fromEntries(Object.entries(fields).filter(([name, value]) => value !== before[name]));
+/** The fields whose values differ from `initial`. An update sends only these. */
+export function changedFields(fields, initial) {
+  const changed = Object.entries(fields).filter(([name, value]) => value !== initial[name]);
+  return Object.fromEntries(changed);
 }
 
-/** Puts values into the fields of a form. */
+/** Sets all fields of a form. Fields that `values` lacks become empty. */
 export function setFields(form, values) {
   for (const input of form.elements) {
     if (input.name) input.value = values[input.name] ?? "";
   }
 }
 
-/** Empties a form, and takes away what was said of it. */
-export function clear(form) {
+/** Resets the fields of a form and removes its errors. */
+export function resetForm(form) {
   form.reset();
   showErrors(form, {});
 }
 
-/** Tells why a form was refused, and brings the first field at fault into view. */
-export function showProblem(form, problem) {
-  if (problem instanceof Refusal && problem.status === 401 && !form.matches("[data-entrance]")) {
-    showErrors(form, {}, "You are signed out by now. ");
-    const link = document.createElement("a");
-    Object.assign(link, { href: new URL("login", root).href, target: "_blank", textContent: "Sign in in a new tab" });
-    form.querySelector(".summary").append(link, ", then try again here.");
+/** Shows an error in a form, and moves the focus to the first invalid field or to the summary. */
+export function showError(form, error) {
+  const isSignedOut = error instanceof Problem && error.status === 401;
+  // On a sign-in form, 401 means that the password is wrong.
+  if (!isSignedOut || form.matches("[data-sign-in]")) {
+    showErrors(form, error.errors ?? {}, error.message);
     return;
   }
-  showErrors(form, problem.errors ?? {}, problem.message);
+  showErrors(form, {}, "Your session has ended. ");
+  const link = document.createElement("a");
+  link.href = new URL("login", root).href;
+  link.target = "_blank";
+  link.textContent = "Sign in in a new tab";
+  form.querySelector(".summary").append(link, ", then try again here.");
 }
 
 function showErrors(form, errors, message = "") {
   const summary = form.querySelector(".summary");
-  const unseen = [];
-  let first = null;
-  for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
-  for (const place of form.querySelectorAll(".error")) place.textContent = "";
+  let firstInvalid = null;
+  for (const input of form.querySelectorAll("[aria-invalid]")) {
+    input.removeAttribute("aria-invalid");
+  }
+  for (const element of form.querySelectorAll(".error")) element.textContent = "";
   for (const input of form.elements) {
     if (!input.name || input.type === "hidden" || !(input.name in errors)) continue;
     input.setAttribute("aria-invalid", "true");
     document.getElementById(`${input.id}-error`).textContent = errors[input.name];
-    first ??= input;
+    firstInvalid ??= input;
   }
-  for (const [name, why] of Object.entries(errors)) {
-    if (!form.elements[name] || form.elements[name].type === "hidden") unseen.push(`${name} ${why}`);
-  }
-  summary.textContent = unseen.length > 0 ? unseen.join("; ") : first ? "" : message;
-  if (first) first.focus();
+  // Errors of fields that the form does not show go into the summary.
+  const others = Object.entries(errors)
+    .filter(([name]) => !form.elements[name] || form.elements[name].type === "hidden")
+    .map(([name, error]) => `${name} ${error}`);
+  summary.textContent = others.length > 0 ? others.join("; ") : firstInvalid ? "" : message;
+  if (firstInvalid) firstInvalid.focus();
   else if (summary.textContent) summary.focus();
 }

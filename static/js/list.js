@@ -1,48 +1,61 @@
-// A list of records in all its states: loading, there, empty, nothing found, failed, offline; and its pages.
+// A list of records in all its states (static/pages/lists.html): loading, records, empty, no match,
+// failed. Pagination included.
 
-import { call, Offline, Refusal, root } from "./api.js";
+import { call, NetworkError, Problem, root } from "./api.js";
 
-/** Sends whoever is signed out by now to sign in, and then back here. */
+/** Leads to the sign-in page, and from there back to this page. */
 function signIn() {
   const here = location.href.slice(root.href.length).replace(/#.*/, "");
   location.assign(new URL(`login?next=${encodeURIComponent(here)}`, root));
 }
 
 /**
- * Shows what the API lists at `path` in a section, each record as the element that `show` makes of it.
- * `query` has parameters that always hold; `filters` is the form whose fields, which are those of the
- * page's own address, hold beside them. A list without such a form turns its pages in place.
- * `arrange` gives the records of a page another order.
+ * Shows the API's list at `path` in a section. `show` makes an element of each record.
+ * `query` has parameters that are sent with every request. `filters` is a form that filters the
+ * list: its fields are the parameters of the page's own address, and pagination changes that
+ * address. Without it, pagination loads the next records in place. `reorder` sorts the records of
+ * a page.
  */
 export class List {
-  constructor(section, { path, query = {}, filters = null, arrange = (items) => items, show }) {
-    Object.assign(this, { section, path, query, filters, arrange, show });
-    const address = new URLSearchParams(location.search);
-    this.page = filters ? (address.get("page") ?? "1") : "1";
-    for (const input of filters?.elements ?? []) {
-      if (input.name && address.has(input.name)) input.value = address.get(input.name);
-    }
-    filters?.addEventListener("submit", (event) => {
-      event.preventDefault();
-      location.search = this.search({});
-    });
-    for (const link of filters ? [] : section.querySelectorAll(".pages a")) {
-      link.addEventListener("click", (event) => {
-        event.preventDefault();
-        this.page = link.dataset.page;
-        this.load();
-      });
-    }
+  constructor(section, { path, query = {}, filters = null, reorder = (items) => items, show }) {
+    Object.assign(this, { section, path, query, filters, reorder, show });
+    /** The number of requests sent. Tells the answer to the latest one from older answers. */
+    this.requests = 0;
+    this.page = "1";
+    if (filters) this.readAddress();
+    else this.paginateInPlace();
     section.querySelector(".failed button").addEventListener("click", () => {
-      // The button goes while it is tried.
+      // The button is hidden while the list loads, and would lose the focus.
       section.focus();
       this.load();
     });
     addEventListener("online", () => this.isOffline && this.load());
   }
 
-  /** The page's own query with some parameters changed. */
-  search(changes) {
+  readAddress() {
+    const parameters = new URLSearchParams(location.search);
+    this.page = parameters.get("page") ?? "1";
+    for (const input of this.filters.elements) {
+      if (input.name && parameters.has(input.name)) input.value = parameters.get(input.name);
+    }
+    this.filters.addEventListener("submit", (event) => {
+      event.preventDefault();
+      location.search = this.queryString({});
+    });
+  }
+
+  paginateInPlace() {
+    for (const link of this.section.querySelectorAll(".pagination a")) {
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        this.page = link.dataset.page;
+        this.load();
+      });
+    }
+  }
+
+  /** The filters as a query string, with some parameters changed. */
+  queryString(changes) {
     const parameters = new URLSearchParams(this.filters ? new FormData(this.filters) : "");
     for (const [name, value] of Object.entries(changes)) parameters.set(name, value);
     for (const [name, value] of [...parameters]) if (value === "") parameters.delete(name);
@@ -50,95 +63,100 @@ export class List {
   }
 
   get isFiltered() {
-    return this.search({ sort: "" }) !== "";
+    return this.queryString({ sort: "" }) !== "";
   }
 
-  /** Asks for the records, and shows what comes of it. What is there already stays until then. */
+  /** Requests the records and shows them. Records shown before stay until the answer arrives. */
   async load() {
-    const number = (this.loads = (this.loads ?? 0) + 1);
+    const number = (this.requests += 1);
     this.section.ariaBusy = "true";
-    if (this.section.querySelector(".records").childElementCount === 0) this.turn("loading");
-    const parameters = new URLSearchParams(this.search({ page: this.page }));
+    const isEmpty = this.section.querySelector(".records").childElementCount === 0;
+    if (isEmpty) this.setState("loading");
+    const parameters = new URLSearchParams(this.queryString({ page: this.page }));
     for (const [name, value] of Object.entries(this.query)) parameters.set(name, value);
     try {
       const page = await call("GET", `${this.path}?${parameters}`);
-      // Somebody has asked once more meanwhile, and that answer counts.
-      if (number !== this.loads) return;
+      if (number !== this.requests) return;
       if (page.items.length === 0 && page.page > 1) {
+        // The records of this page were deleted. Show the last page.
         this.page = String(Math.max(1, page.total_pages));
         return page.total_items > 0 ? await this.load() : this.showPage(page);
       }
       this.showPage(page);
-    } catch (problem) {
-      const isSignedOut = problem instanceof Refusal && problem.status === 401;
-      // Not away from a dialog in which somebody may have typed; its own answer tells them.
+    } catch (error) {
+      const isSignedOut = error instanceof Problem && error.status === 401;
+      // An open dialog may have unsaved input. It shows its own error when it is submitted.
       if (isSignedOut && !document.querySelector("dialog:modal")) return signIn();
-      if (number === this.loads) this.fail(problem);
+      if (number === this.requests) this.showError(error);
     } finally {
-      if (number === this.loads) this.section.ariaBusy = null;
+      if (number === this.requests) this.section.ariaBusy = null;
     }
   }
 
   showPage(page) {
     const records = this.section.querySelector(".records");
-    const focused = this.section.contains(document.activeElement) ? document.activeElement : null;
-    const place = [...records.children].findIndex((record) => record.contains(focused));
-    records.replaceChildren(...this.arrange(page.items).map((item) => this.show(item)));
-    for (const record of records.children) this.nameControls(record);
-    this.turn(page.items.length > 0 ? "records" : this.isFiltered ? "unmatched" : "empty");
-    this.showPages(page);
-    if (focused) this.keepFocus(focused, records.children[Math.min(place, page.items.length - 1)]);
+    const { activeElement } = document;
+    const focused = this.section.contains(activeElement) ? activeElement : null;
+    const index = [...records.children].findIndex((record) => record.contains(focused));
+    records.replaceChildren(...this.reorder(page.items).map((item) => this.show(item)));
+    for (const record of records.children) this.describeButtons(record);
+    this.setState(page.items.length > 0 ? "records" : this.isFiltered ? "no-match" : "empty");
+    this.showPagination(page);
+    const successor = records.children[Math.min(index, page.items.length - 1)];
+    if (focused) this.restoreFocus(focused, successor);
   }
 
-  /** Says of each control of a record, by the record's name, what it is for. */
-  nameControls(record) {
+  /** Describes each button of a record by the record's name: "Edit" is the same in all of them. */
+  describeButtons(record) {
     const name = record.querySelector(".name");
     if (!name) return;
-    name.id ||= `name-${(List.named = (List.named ?? 0) + 1)}`;
-    for (const button of record.querySelectorAll("button:not(.name)")) button.setAttribute("aria-describedby", name.id);
+    name.id ||= `name-${(List.lastNameId = (List.lastNameId ?? 0) + 1)}`;
+    for (const button of record.querySelectorAll("button:not(.name)")) {
+      button.setAttribute("aria-describedby", name.id);
+    }
   }
 
-  showPages({ page, total_pages, total_items, has_prev, has_next }) {
-    const whole = this.section.querySelector(".whole");
-    if (whole) whole.hidden = total_pages < 2;
-    const pages = this.section.querySelector(".pages");
-    if (!pages) return;
-    pages.hidden = total_pages < 2;
-    pages.querySelector(".count").textContent = `Page ${page} of ${total_pages} (${total_items} in all)`;
-    const link = (name, isThere, number) => {
-      const element = pages.querySelector(name);
-      element.hidden = !isThere;
-      element.href = this.filters ? `?${this.search({ page: number })}` : `#${this.section.id}`;
-      element.dataset.page = number;
+  showPagination({ page, total_pages, total_items, has_prev, has_next }) {
+    const showAll = this.section.querySelector(".show-all");
+    if (showAll) showAll.hidden = total_pages < 2;
+    const pagination = this.section.querySelector(".pagination");
+    if (!pagination) return;
+    pagination.hidden = total_pages < 2;
+    const count = `Page ${page} of ${total_pages} (${total_items} in all)`;
+    pagination.querySelector(".count").textContent = count;
+    const setLink = (selector, isVisible, number) => {
+      const link = pagination.querySelector(selector);
+      link.hidden = !isVisible;
+      link.href = this.filters ? `?${this.queryString({ page: number })}` : `#${this.section.id}`;
+      link.dataset.page = number;
     };
-    link(".prev", has_prev, page - 1);
-    link(".next", has_next, page + 1);
+    setLink(".prev", has_prev, page - 1);
+    setLink(".next", has_next, page + 1);
   }
 
-  /** Who was at a control that is there no more comes to its like in the record that has its place. */
-  keepFocus(focused, record) {
+  /** If the focused control is gone, focuses the same control of the record now in its place. */
+  restoreFocus(focused, record) {
     if (focused.checkVisibility()) return;
     const controls = [...(record?.querySelectorAll("a, button, summary") ?? [])];
     const visible = controls.filter((control) => control.checkVisibility());
-    const like = visible.find((control) => control.className === focused.className);
-    (like ?? visible[0] ?? this.section).focus();
+    const same = visible.find((control) => control.className === focused.className);
+    (same ?? visible[0] ?? this.section).focus();
   }
 
-  fail(problem) {
-    this.isOffline = problem instanceof Offline;
+  showError(error) {
+    this.isOffline = error instanceof NetworkError;
+    const fieldErrors = Object.entries(error.errors ?? {}).map(([name, why]) => `${name}: ${why}`);
     this.section.querySelector(".failed p").textContent =
-      problem.errors && Object.keys(problem.errors).length > 0
-        ? Object.entries(problem.errors).map(([name, why]) => `${name}: ${why}`).join("; ")
-        : problem.message;
-    this.turn("failed");
+      fieldErrors.length > 0 ? fieldErrors.join("; ") : error.message;
+    this.setState("failed");
   }
 
-  turn(state) {
-    for (const name of ["loading", "empty", "unmatched", "failed", "records"]) {
-      const part = this.section.querySelector(`.${name}`);
-      if (part) part.hidden = name !== state;
+  /** Shows the element of one state, and hides the others. */
+  setState(state) {
+    for (const name of ["loading", "empty", "no-match", "failed", "records"]) {
+      this.section.querySelector(`.${name}`).hidden = name !== state;
     }
     if (state === "records") return;
-    for (const part of this.section.querySelectorAll(".pages, .whole")) part.hidden = true;
+    for (const part of this.section.querySelectorAll(".pagination, .show-all")) part.hidden = true;
   }
 }

@@ -1,91 +1,102 @@
-// What every page does for whoever is signed in: it tells what was done, asks before what cannot be undone,
-// and shows nothing that the browser has kept from before.
+// Shared by all pages that need a session: toasts, dialogs, and protection of cached pages.
 
-import { clear, onSend, showProblem } from "./forms.js";
+import { onSubmit, resetForm, showError } from "./forms.js";
 
-// A page out of the browser's own memory may be somebody else's by now.
+// A page restored from the back/forward cache may belong to a session that has ended.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
   document.documentElement.hidden = true;
   location.reload();
 });
 
-/** Tells what was done, also to those who do not see the page. */
-export function tell(text) {
-  const told = document.getElementById("told");
-  // Beside a dialog that is open nothing is seen or read out; so what is told stands in it meanwhile.
+/** Shows a short message for a few seconds. Screen readers announce it. */
+export function showToast(text) {
+  const toast = document.getElementById("toast");
+  // An open modal dialog hides everything outside it, also from screen readers.
   const dialog = document.querySelector("dialog:modal");
-  (dialog ?? document.body).append(told);
-  dialog?.addEventListener("close", () => document.body.append(told), { once: true });
-  // What is there already is not read out; what comes afterwards is.
-  told.textContent = "";
-  setTimeout(() => (told.textContent = text), 50);
-  clearTimeout(tell.timer);
-  tell.timer = setTimeout(() => (told.textContent = ""), 6000);
+  (dialog ?? document.body).append(toast);
+  dialog?.addEventListener("close", () => document.body.append(toast), { once: true });
+  // A live region announces changes, not the text that it already has.
+  toast.textContent = "";
+  setTimeout(() => (toast.textContent = text), 50);
+  clearTimeout(showToast.timer);
+  showToast.timer = setTimeout(() => (toast.textContent = ""), 6000);
 }
 
-/** Opens a dialog with its form as it should be, and sends the form with `send`; then it closes. */
-export function ask(dialog, { prepare = () => {}, send }) {
+/**
+ * Opens a dialog. `prepare` fills its form before that. On submit, `send` gets the form's fields,
+ * and the dialog closes when `send` is done. If `send` throws, the error is shown in the form.
+ */
+export function openDialog(dialog, { prepare = () => {}, send }) {
   const form = dialog.querySelector("form");
-  if (!dialog.isReady) {
-    dialog.isReady = true;
-    dialog.querySelector(".cancel")?.addEventListener("click", () => isSending(dialog) || dialog.close());
-    // One press too many of Escape must not cost what was typed; a second one would not ask by `cancel` any more.
-    const stay = (event) => {
-      if (!isSending(dialog) && textOf(form) === dialog.before) return;
-      event.preventDefault();
-      if (!isSending(dialog)) tell("Press Cancel to leave without saving.");
-    };
-    dialog.addEventListener("cancel", stay);
-    dialog.addEventListener("keydown", (event) => event.key === "Escape" && stay(event));
-    onSend(form, async (fields) => {
-      await dialog.send(fields);
-      dialog.close();
-    });
-    // Where the button that has opened it is gone by now, the keyboard would start at the top.
-    dialog.addEventListener("close", () =>
-      requestAnimationFrame(() => {
-        const at = document.activeElement;
-        if (at === document.body || !at.checkVisibility()) document.getElementById("main").focus();
-      }),
-    );
+  if (!dialog.isInitialized) {
+    dialog.isInitialized = true;
+    initializeDialog(dialog, form);
   }
   dialog.send = send;
-  clear(form);
+  resetForm(form);
   prepare(form);
-  dialog.before = textOf(form);
+  dialog.initialValues = serialize(form);
   dialog.showModal();
   (form.querySelector("[autofocus]") ?? form.elements[0]).focus();
 }
 
-/** Whether the answer is still to come, which is told to whoever wants to leave before. */
-function isSending(dialog) {
-  const isSending = dialog.querySelector("button[aria-disabled=true]") !== null;
-  if (isSending) tell("Still at it …");
-  return isSending;
+function initializeDialog(dialog, form) {
+  dialog.querySelector(".cancel")?.addEventListener("click", () => {
+    if (!isSending(dialog)) dialog.close();
+  });
+  const keepUnsavedInput = (event) => {
+    if (isSending(dialog)) return event.preventDefault();
+    if (serialize(form) === dialog.initialValues) return;
+    event.preventDefault();
+    showToast("Press Cancel to leave without saving.");
+  };
+  dialog.addEventListener("cancel", keepUnsavedInput);
+  // A second Escape in a row closes a dialog without a cancelable `cancel` event.
+  dialog.addEventListener("keydown", (event) => event.key === "Escape" && keepUnsavedInput(event));
+  onSubmit(form, async (fields) => {
+    await dialog.send(fields);
+    dialog.close();
+  });
+  // Closing returns the focus to the button that opened the dialog. If that button is gone, the
+  // focus would be lost to the body.
+  dialog.addEventListener("close", () =>
+    requestAnimationFrame(() => {
+      const focused = document.activeElement;
+      if (focused !== document.body && focused.checkVisibility()) return;
+      document.getElementById("main").focus();
+    }),
+  );
 }
 
-function textOf(form) {
+/** Whether a submission is in progress. If so, tells the user. */
+function isSending(dialog) {
+  const isDisabled = dialog.querySelector("button[aria-disabled=true]") !== null;
+  if (isDisabled) showToast("Still sending …");
+  return isDisabled;
+}
+
+function serialize(form) {
   return new URLSearchParams(new FormData(form)).toString();
 }
 
-/** Asks whether to do what cannot be undone, and does it. */
-export function confirm(question, label, act) {
+/** Asks for confirmation, then runs `action`. `label` is the text of the confirming button. */
+export function confirm(question, label, action) {
   const dialog = document.getElementById("confirm");
   dialog.querySelector("p").textContent = question;
   dialog.querySelector(".danger").textContent = label;
-  ask(dialog, { send: act });
+  openDialog(dialog, { send: action });
 }
 
-/** Does something that a button is for, and tells of what goes wrong. */
-export async function attempt(button, act) {
+/** Runs the action of a button, which is disabled meanwhile. Shows errors in a dialog. */
+export async function runAction(button, action) {
   if (button.ariaDisabled === "true") return;
   button.ariaDisabled = "true";
   try {
-    await act();
-  } catch (problem) {
-    const form = document.querySelector("#trouble form");
-    ask(document.getElementById("trouble"), { prepare: () => showProblem(form, problem), send: async () => {} });
+    await action();
+  } catch (error) {
+    const prepare = (form) => showError(form, error);
+    openDialog(document.getElementById("error-dialog"), { prepare, send: async () => {} });
   } finally {
     button.ariaDisabled = null;
   }

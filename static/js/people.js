@@ -1,144 +1,159 @@
-// The page of all accounts: administrators let people in, give them roles, help them, and shut them out.
+// The people page, on which administrators manage users: approval, role, reset codes, sessions.
 
 import { call, root } from "./api.js";
 import { fill } from "./fill.js";
 import { setFields } from "./forms.js";
 import { List } from "./list.js";
-import { ask, attempt, confirm, tell } from "./page.js";
-import { reveal } from "./secret.js";
+import { confirm, openDialog, runAction, showToast } from "./page.js";
+import { showSecret } from "./secret.js";
 import { showTime } from "./time.js";
 
-const template = document.getElementById("person");
+const template = document.getElementById("user");
 const filters = document.getElementById("filters");
-const waiting = document.getElementById("waiting");
+const pendingUsers = document.getElementById("pending-users");
 
-/** What the buttons of an account are for, by their classes. */
-const ACTS = { unfold, approve, enable, disable, remove, changeRole, makeCode, endSessions };
+/** The action of each button of a user, by the button's CSS class. */
+const ACTIONS = {
+  toggleMore,
+  approve,
+  enable,
+  disable,
+  remove,
+  changeRole,
+  createResetCode,
+  endSessions,
+};
 
 const list = new List(document.getElementById("people"), {
   path: "users",
   filters,
   show(record) {
-    const account = {
+    const user = {
       ...record,
-      isYou: record.public_id === template.dataset.viewer,
+      isYou: record.public_id === template.dataset.viewerId,
       isPending: record.status === "pending",
       isDisabled: record.status === "disabled",
       roleName: filters.querySelector(`#role [value=${record.role}]`).text,
     };
-    const element = fill(template, account);
+    const element = fill(template, user);
     const audit = new URL("audit", root);
-    audit.searchParams.set("account", account.email);
+    audit.searchParams.set("account", user.email);
     element.querySelector(".audit").href = audit.href;
-    for (const [name, act] of Object.entries(ACTS)) {
-      element.querySelector(`.${name}`)?.addEventListener("click", ({ target }) => act(account, target));
+    for (const [name, action] of Object.entries(ACTIONS)) {
+      const button = element.querySelector(`.${name}`);
+      button?.addEventListener("click", () => action(user, button));
     }
     return element;
   },
 });
 
-function path({ public_id }) {
+function userPath({ public_id }) {
   return `users/${public_id}`;
 }
 
-/** Tells what was done, and shows what is so now. */
-function done(text) {
-  tell(text);
+/** Reports a change and reloads what it affects. */
+function showChange(text) {
+  showToast(text);
   list.load();
-  countWaiting();
+  showPendingUsers();
 }
 
-/** Says how many wait, who may be on another page of the list. */
-async function countWaiting() {
+/** Shows how many users wait for approval: they may be on another page of the list. */
+async function showPendingUsers() {
   if (filters.elements.status.value === "pending") return;
   try {
     const { total_items: count } = await call("GET", "users?status=pending&per_page=5");
-    waiting.hidden = count === 0;
-    waiting.querySelector("span").textContent =
-      count === 1 ? "One account waits for your approval." : `${count} accounts wait for your approval.`;
+    pendingUsers.hidden = count === 0;
+    pendingUsers.querySelector("span").textContent =
+      count === 1
+        ? "One account waits for your approval."
+        : `${count} accounts wait for your approval.`;
   } catch {
-    // The list says what is wrong.
-    waiting.hidden = true;
+    // The list shows the error.
+    pendingUsers.hidden = true;
   }
 }
 
-function unfold(account, button) {
-  const rest = button.closest("li").querySelector(".rest");
-  rest.hidden = !rest.hidden;
-  button.ariaExpanded = String(!rest.hidden);
+function toggleMore(user, button) {
+  const actions = button.closest("li").querySelector(".more-actions");
+  actions.hidden = !actions.hidden;
+  button.ariaExpanded = String(!actions.hidden);
 }
 
-function approve(account, button) {
-  return attempt(button, async () => {
-    await call("PATCH", path(account), { fields: { status: "active" } });
-    done(`${account.email} may sign in now.`);
+function approve(user, button) {
+  return runAction(button, async () => {
+    await call("PATCH", userPath(user), { fields: { status: "active" } });
+    showChange(`${user.email} may sign in now.`);
   });
 }
 
-function enable(account, button) {
-  return attempt(button, async () => {
-    await call("PATCH", path(account), { fields: { status: "active" } });
-    done(`${account.email} is enabled.`);
+function enable(user, button) {
+  return runAction(button, async () => {
+    await call("PATCH", userPath(user), { fields: { status: "active" } });
+    showChange(`${user.email} is enabled.`);
   });
 }
 
-function disable(account) {
-  const question = account.isYou
-    ? "Disable your own account? You are signed out at once, and only another administrator can enable it."
-    : `Disable ${account.email}? They cannot sign in, their sessions end, and their API keys stand still. ` +
-      "You can enable them again.";
+function disable(user) {
+  const question = user.isYou
+    ? "Disable your own account? You are signed out at once, " +
+      "and only another administrator can enable it."
+    : `Disable ${user.email}? They cannot sign in, their sessions end, ` +
+      "and their API keys stop working. You can enable them again.";
   confirm(question, "Disable", async () => {
-    await call("PATCH", path(account), { fields: { status: "disabled" } });
-    done(`${account.email} is disabled.`);
+    await call("PATCH", userPath(user), { fields: { status: "disabled" } });
+    showChange(`${user.email} is disabled.`);
   });
 }
 
-function changeRole(account) {
-  const dialog = document.getElementById("role-of");
-  ask(dialog, {
+function changeRole(user) {
+  const dialog = document.getElementById("role-dialog");
+  openDialog(dialog, {
     prepare(form) {
-      dialog.querySelector("h2").textContent = `Role of ${account.email}`;
-      dialog.querySelector(".notice").hidden = !account.isYou;
-      setFields(form, account);
+      dialog.querySelector("h2").textContent = `Role of ${user.email}`;
+      dialog.querySelector(".notice").hidden = !user.isYou;
+      setFields(form, user);
     },
     async send({ role }) {
-      await call("PATCH", path(account), { fields: { role } });
-      if (account.isYou && role !== account.role) return location.assign(root);
-      done(`${account.email} has a new role.`);
+      await call("PATCH", userPath(user), { fields: { role } });
+      // Who is not an administrator any more may not see this page.
+      if (user.isYou && role !== user.role) return location.assign(root);
+      showChange(`${user.email} has a new role.`);
     },
   });
 }
 
-function makeCode(account, button) {
-  return attempt(button, async () => {
-    const made = await call("POST", `${path(account)}/reset-code`);
-    const dialog = document.getElementById("code");
+function createResetCode(user, button) {
+  return runAction(button, async () => {
+    const created = await call("POST", `${userPath(user)}/reset-code`);
+    const dialog = document.getElementById("reset-code");
     const link = dialog.querySelector("a");
     link.textContent = link.href;
-    dialog.querySelector("h2").textContent = `Reset code for ${made.email}`;
-    showTime(dialog.querySelector("time"), made.expires_at_iso8601);
-    reveal(dialog, made.code);
+    dialog.querySelector("h2").textContent = `Reset code for ${created.email}`;
+    showTime(dialog.querySelector("time"), created.expires_at_iso8601);
+    showSecret(dialog, created.code);
   });
 }
 
-function endSessions(account) {
-  const whose = account.isYou ? "yourself, also here" : account.email;
-  confirm(`Sign out ${whose}, everywhere? API keys stay.`, "Sign out everywhere", async () => {
-    await call("DELETE", `${path(account)}/sessions`);
-    done(`${account.email} is signed out everywhere.`);
+function endSessions(user) {
+  const whom = user.isYou ? "yourself, also here" : user.email;
+  const question = `Sign out ${whom}, everywhere? API keys stay.`;
+  confirm(question, "Sign out everywhere", async () => {
+    await call("DELETE", `${userPath(user)}/sessions`);
+    showChange(`${user.email} is signed out everywhere.`);
   });
 }
 
-function remove(account) {
-  const whom = account.isYou ? `your own account, ${account.email}` : account.email;
+function remove(user) {
+  const whom = user.isYou ? `your own account, ${user.email}` : user.email;
   const question =
     `Delete ${whom}? Sessions, API keys and templates go with it. Widgets and tasks stay, ` +
     "and name it as a former account. This cannot be undone.";
   confirm(question, "Delete", async () => {
-    await call("DELETE", path(account));
-    done(`${account.email} is deleted.`);
+    await call("DELETE", userPath(user));
+    showChange(`${user.email} is deleted.`);
   });
 }
 
 list.load();
-countWaiting();
+showPendingUsers();

@@ -1,13 +1,13 @@
-// Shows a secret that the service shows once, until its dialog is closed.
+// Shows a secret that the service returns only once.
 
 import { copy } from "./copy.js";
-import { ask } from "./page.js";
+import { openDialog } from "./page.js";
 
-/** Opens a dialog with a secret in its `.secret`, which its button `.copy` copies. */
-export function reveal(dialog, text) {
-  const place = dialog.querySelector(".secret");
-  place.textContent = text;
-  dialog.querySelector(".copy").onclick = () => copy(place.textContent, () => place);
-  dialog.onclose = () => (place.textContent = "");
-  ask(dialog, { send: async () => {} });
+/** Opens a dialog with `text` in its `.secret`. Closing it removes the text from the page. */
+export function showSecret(dialog, text) {
+  const output = dialog.querySelector(".secret");
+  output.textContent = text;
+  dialog.querySelector(".copy").onclick = () => copy(output.textContent, () => output);
+  dialog.onclose = () => (output.textContent = "");
+  openDialog(dialog, { send: async () => {} });
 }

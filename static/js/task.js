@@ -1,11 +1,11 @@
-// What the pages that show tasks have in common: how a task looks, and its moves.
+// Shared by the pages that show tasks: how a task looks, and how its status changes.
 
-import { call, Refusal } from "./api.js";
+import { call, Problem } from "./api.js";
 import { fill } from "./fill.js";
-import { ask, attempt, tell } from "./page.js";
-import { showDue } from "./time.js";
+import { openDialog, runAction, showToast } from "./page.js";
+import { showDeadline } from "./time.js";
 
-/** How each status is called, and the look of its tag. */
+/** The label of each status, and the CSS classes of its tag. */
 const STATUSES = {
   pending: ["To do", "plain"],
   in_progress: ["In progress"],
@@ -13,49 +13,58 @@ const STATUSES = {
   cancelled: ["Cancelled", "plain"],
 };
 
-/** Where a task is. */
-export function path(id) {
+/** The path of a task in the API. */
+export function taskPath(id) {
   return `tasks/${encodeURIComponent(id)}`;
 }
 
 /**
- * An element for a task, out of a template. Of its buttons, those whose `data-from` is the task's status
- * move it to `data-to`; then `reload` shows how it is, also before it is told what went wrong.
+ * Makes an element of a task. A button with `data-from` and `data-to` changes the status from the
+ * one to the other; buttons of other statuses are removed. `reload` reloads the list after a
+ * change, also if it failed.
  */
 export function showTask(template, task, reload) {
   const element = fill(template, task);
-  const stage = element.querySelector(".stage");
-  if (stage) {
-    const [label, ...looks] = STATUSES[task.status];
-    stage.textContent = label;
-    stage.classList.add(...looks);
+  const statusTag = element.querySelector(".task-status");
+  if (statusTag) {
+    const [label, ...classes] = STATUSES[task.status];
+    statusTag.textContent = label;
+    statusTag.classList.add(...classes);
   }
-  const due = element.querySelector(".due");
+  const dueTag = element.querySelector(".due");
   const isOpen = task.status === "pending" || task.status === "in_progress";
-  if (isOpen && task.deadline_iso8601) showDue(due, task.deadline_iso8601, task.deadline_passed, "overdue");
-  else due?.remove();
+  if (isOpen && task.deadline_iso8601) {
+    showDeadline(dueTag, task.deadline_iso8601, task.deadline_passed, "overdue");
+  } else {
+    dueTag?.remove();
+  }
   element.querySelector(".name")?.addEventListener("click", () => read(task));
   for (const button of element.querySelectorAll("[data-to]")) {
     const { from, to } = button.dataset;
+    const change = () => changeStatus(task, to).finally(reload);
     if (from !== task.status) button.remove();
-    else button.addEventListener("click", () => attempt(button, () => move(task, to).finally(reload)));
+    else button.addEventListener("click", () => runAction(button, change));
   }
   return element;
 }
 
-/** Shows all of a task, also of its description. */
+/** Shows all of a task in a dialog, with the full description. */
 function read(task) {
   const reader = document.getElementById("reader");
-  const whole = showTask(document.getElementById("whole"), task);
-  ask(reader, { prepare: () => reader.querySelector(".content").replaceChildren(whole), send: async () => {} });
+  const content = showTask(document.getElementById("reader-content"), task);
+  openDialog(reader, {
+    prepare: () => reader.querySelector(".content").replaceChildren(content),
+    send: async () => {},
+  });
 }
 
-/** Moves a task on from where it was seen, and not from where somebody else has moved it meanwhile. */
-async function move({ id, title, status }, to) {
-  const task = await call("GET", path(id));
+/** Changes the status of a task, unless another user has changed it since it was shown. */
+async function changeStatus({ id, title, status }, to) {
+  const task = await call("GET", taskPath(id));
   if (task.status !== status) {
-    throw new Refusal(409, { message: `Somebody has moved it meanwhile: ${STATUSES[task.status][0]}.` });
+    const [label] = STATUSES[task.status];
+    throw new Problem(409, { message: `Somebody has moved it meanwhile: ${label}.` });
   }
-  await call("PATCH", path(id), { fields: { status: to }, etag: task.etag });
-  tell(`${STATUSES[to][0]}: ${title}`);
+  await call("PATCH", taskPath(id), { fields: { status: to }, etag: task.etag });
+  showToast(`${STATUSES[to][0]}: ${title}`);
 }

@@ -1,65 +1,73 @@
-// The page of tasks: everybody moves on what is theirs, managers hand out, change and delete.
+// The tasks page. Assignees change the status of their tasks; managers create, edit and delete all.
 
 import { call } from "./api.js";
-import { changes, fieldsOf, setFields } from "./forms.js";
+import { changedFields, fieldsOf, setFields } from "./forms.js";
 import { List } from "./list.js";
-import { ask, attempt, confirm, tell } from "./page.js";
-import { path, showTask } from "./task.js";
+import { confirm, openDialog, runAction, showToast } from "./page.js";
+import { showTask, taskPath } from "./task.js";
 
 const editor = document.getElementById("editor");
-const accounts = document.getElementById("accounts");
+const deadlineHint = document.getElementById("editor-deadline-hint");
+const assignee = document.getElementById("editor-assignee");
+/** Suggestions for the assignee. Only administrators may list users. */
+const suggestions = document.getElementById("accounts");
 
 const list = new List(document.getElementById("tasks"), {
   path: "tasks",
   filters: document.getElementById("filters"),
   show(task) {
     const element = showTask(document.getElementById("task"), task, () => list.load());
-    const on = (part, act) => element.querySelector(part)?.addEventListener("click", act);
-    on(".edit", (event) => attempt(event.target, () => edit(task.id)));
-    on(".delete", () => remove(task));
+    const onClick = (selector, action) =>
+      element.querySelector(selector)?.addEventListener("click", action);
+    onClick(".edit", (event) => runAction(event.target, () => edit(task.id)));
+    onClick(".delete", () => remove(task));
     return element;
   },
 });
 
-/** Opens the editor, and sends what is another value then than `values`. */
-function write(title, values, send) {
-  let before;
-  ask(editor, {
+/** Opens the editor with `values`. `send` gets the fields that the user has changed. */
+function openEditor(title, values, send) {
+  let initial;
+  openDialog(editor, {
     prepare(form) {
       editor.querySelector("h2").textContent = title;
-      showTimeOfDay(values.deadline_iso8601);
+      showDeadlineHint(values.deadline_iso8601);
       setFields(form, { status: "pending", ...values });
-      before = fieldsOf(form);
-      suggest();
+      initial = fieldsOf(form);
+      suggestAssignees();
     },
-    send: async (fields) => send(changes(fields, before)),
+    send: async (fields) => send(changedFields(fields, initial)),
   });
 }
 
 function add() {
-  write("New task", {}, async (fields) => {
+  openEditor("New task", {}, async (fields) => {
     const { title } = await call("POST", "tasks", { fields });
-    tell(`Added: ${title}`);
+    showToast(`Added: ${title}`);
     list.load();
   });
 }
 
-/** Changes a task as it is now, unless somebody else has changed it meanwhile. */
+/** Edits the stored task. The ETag makes saving fail if another user changes it meanwhile. */
 async function edit(id) {
-  const task = await call("GET", path(id));
-  const values = { ...task, deadline: task.deadline_iso8601?.slice(0, 10), assignee: task.assignee?.email };
-  write("Change the task", values, async (fields) => {
+  const task = await call("GET", taskPath(id));
+  const deadline = task.deadline_iso8601?.slice(0, 10);
+  const values = { ...task, deadline, assignee: task.assignee?.email };
+  openEditor("Change the task", values, async (fields) => {
     if (Object.keys(fields).length === 0) return;
-    const { title } = await call("PATCH", path(id), { fields, etag: task.etag });
-    tell(`Changed: ${title}`);
+    const { title } = await call("PATCH", taskPath(id), { fields, etag: task.etag });
+    showToast(`Changed: ${title}`);
     list.load();
   });
 }
 
-/** Days are chosen here; a time of day that a script has set stays as long as the day does, and so it is told. */
-function showTimeOfDay(deadline) {
+/**
+ * The editor sets only dates. A deadline with a time of day, which a script has set, keeps it as
+ * long as the date is not changed. The hint says so.
+ */
+function showDeadlineHint(deadline) {
   const time = deadline?.slice(11, 19) ?? "23:59:59";
-  document.getElementById("editor-deadline-hint").textContent =
+  deadlineHint.textContent =
     time === "23:59:59"
       ? "Until the end of that day, UTC. Empty: none."
       : `Until ${time} UTC on this day. If you choose another, until its end.`;
@@ -67,25 +75,26 @@ function showTimeOfDay(deadline) {
 
 function remove({ id, title }) {
   confirm(`Delete the task “${title}”? This cannot be undone.`, "Delete", async () => {
-    await call("DELETE", path(id));
-    tell(`Deleted: ${title}`);
+    await call("DELETE", taskPath(id));
+    showToast(`Deleted: ${title}`);
     list.load();
   });
 }
 
-/** Suggests accounts to an administrator. Without suggestions, any can still be typed. */
-async function suggest() {
-  if (!accounts) return;
-  const typed = document.getElementById("editor-assignee").value;
+/** Suggests users that match what is typed. If the request fails, the field works without. */
+async function suggestAssignees() {
+  if (!suggestions) return;
+  const typed = assignee.value;
   const query = new URLSearchParams({ status: "active", q: typed });
   const { items } = await call("GET", `users?${query}`).catch(() => ({ items: [] }));
-  if (document.getElementById("editor-assignee").value !== typed) return;
-  accounts.replaceChildren(...items.map(({ email, username }) => new Option(username ?? "", email)));
+  if (assignee.value !== typed) return;
+  const options = items.map(({ email, username }) => new Option(username ?? "", email));
+  suggestions.replaceChildren(...options);
 }
 
 document.getElementById("add")?.addEventListener("click", add);
-document.getElementById("editor-assignee")?.addEventListener("input", () => {
-  clearTimeout(suggest.timer);
-  suggest.timer = setTimeout(suggest, 200);
+assignee?.addEventListener("input", () => {
+  clearTimeout(suggestAssignees.timer);
+  suggestAssignees.timer = setTimeout(suggestAssignees, 200);
 });
 list.load();

@@ -1,14 +1,14 @@
-// The page of templates: texts that nobody else sees, to be kept and copied.
+// The templates page: private texts, to copy and reuse.
 
 import { call } from "./api.js";
 import { copy } from "./copy.js";
 import { fill } from "./fill.js";
-import { changes, fieldsOf, setFields } from "./forms.js";
+import { changedFields, fieldsOf, setFields } from "./forms.js";
 import { List } from "./list.js";
-import { ask, attempt, confirm, tell } from "./page.js";
+import { confirm, openDialog, runAction, showToast } from "./page.js";
 
-/** How much of a text a list shows at the most: more than three lines have. */
-const BEGINNING = 600;
+/** How many characters of a body the list renders. CSS cuts it to three lines. */
+const EXCERPT_LENGTH = 600;
 
 const reader = document.getElementById("reader");
 const editor = document.getElementById("editor");
@@ -16,66 +16,74 @@ const editor = document.getElementById("editor");
 const list = new List(document.getElementById("templates"), {
   path: "templates",
   filters: document.getElementById("filters"),
-  show(record) {
-    const element = fill(document.getElementById("template"), { ...record, body: record.body.slice(0, BEGINNING) });
-    const on = (part, act) => element.querySelector(part).addEventListener("click", act);
-    on(".name", () => read(record));
-    on(".copy", () => copy(record.body, () => read(record)));
-    on(".edit", (event) => attempt(event.target, () => edit(record.name)));
-    on(".delete", () => remove(record.name));
+  show(template) {
+    const excerpt = template.body.slice(0, EXCERPT_LENGTH);
+    const element = fill(document.getElementById("template"), { ...template, body: excerpt });
+    const onClick = (selector, action) =>
+      element.querySelector(selector).addEventListener("click", action);
+    onClick(".name", () => read(template));
+    onClick(".copy", () => copy(template.body, () => read(template)));
+    onClick(".edit", (event) => runAction(event.target, () => edit(template.name)));
+    onClick(".delete", () => remove(template.name));
     return element;
   },
 });
 
-function path(name) {
+function templatePath(name) {
   return `templates/${encodeURIComponent(name)}`;
 }
 
-/** Shows all of a text, and answers the element that does. */
-function read(record) {
-  const whole = fill(document.getElementById("whole"), record);
-  const text = whole.querySelector(".reading");
-  reader.querySelector(".copy").onclick = () => copy(record.body, () => text);
-  ask(reader, { prepare: () => reader.querySelector(".content").replaceChildren(whole), send: async () => {} });
-  return text;
+/** Shows all of a template in a dialog. Returns the element that has the body. */
+function read(template) {
+  const content = fill(document.getElementById("reader-content"), template);
+  const body = content.querySelector(".full-text");
+  reader.querySelector(".copy").onclick = () => copy(template.body, () => body);
+  openDialog(reader, {
+    prepare: () => reader.querySelector(".content").replaceChildren(content),
+    send: async () => {},
+  });
+  return body;
 }
 
-/** Opens the editor, and sends what is another value then than `values`: a text that stays keeps its line ends. */
-function write(title, values, send) {
-  let before;
-  ask(editor, {
+/**
+ * Opens the editor with `values`. `send` gets the fields that the user has changed: a text area
+ * changes line ends, so an unchanged body must not be sent.
+ */
+function openEditor(title, values, send) {
+  let initial;
+  openDialog(editor, {
     prepare(form) {
       editor.querySelector("h2").textContent = title;
       setFields(form, values);
-      before = fieldsOf(form);
+      initial = fieldsOf(form);
     },
-    send: async (fields) => send(changes(fields, before)),
+    send: async (fields) => send(changedFields(fields, initial)),
   });
 }
 
 function add() {
-  write("New template", {}, async (fields) => {
+  openEditor("New template", {}, async (fields) => {
     const { name } = await call("POST", "templates", { fields });
-    tell(`Added: ${name}`);
+    showToast(`Added: ${name}`);
     list.load();
   });
 }
 
-/** Changes a template as it is now, unless it has been changed meanwhile, in another tab. */
+/** Edits the stored template. The ETag makes saving fail if another tab changes it meanwhile. */
 async function edit(name) {
-  const record = await call("GET", path(name));
-  write("Change the template", record, async (fields) => {
+  const template = await call("GET", templatePath(name));
+  openEditor("Change the template", template, async (fields) => {
     if (Object.keys(fields).length === 0) return;
-    const changed = await call("PATCH", path(name), { fields, etag: record.etag });
-    tell(`Changed: ${changed.name}`);
+    const changed = await call("PATCH", templatePath(name), { fields, etag: template.etag });
+    showToast(`Changed: ${changed.name}`);
     list.load();
   });
 }
 
 function remove(name) {
   confirm(`Delete the template “${name}”? This cannot be undone.`, "Delete", async () => {
-    await call("DELETE", path(name));
-    tell(`Deleted: ${name}`);
+    await call("DELETE", templatePath(name));
+    showToast(`Deleted: ${name}`);
     list.load();
   });
 }

@@ -1,34 +1,38 @@
-// Moments as people read them: in their own zone, with the exact one for those who ask.
+// Formats times in the reader's time zone. The exact UTC time is in the tooltip.
 
 const DAY = 86_400_000;
-// The pages are in English, which is written in several ways.
+// The pages are in English. Use the reader's variety of it.
 const locale = navigator.languages.find((language) => language.startsWith("en")) ?? "en";
-const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
-const relative = new Intl.RelativeTimeFormat(locale);
+const dateTimeFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const dateFormat = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
+const relativeFormat = new Intl.RelativeTimeFormat(locale);
 
-/** Shows a moment (ISO 8601) in a `time` element. The end of a day in UTC is that day: it is what was typed. */
+/**
+ * Shows an ISO 8601 time in a `time` element. The last second of a day in UTC is shown as that
+ * date, because this is how the service stores a deadline that was entered as a date.
+ */
 export function showTime(element, text) {
   if (!text) return;
-  const moment = new Date(text);
-  const isWholeDay = moment.getTime() % DAY >= DAY - 1000;
+  const time = new Date(text);
+  const isWholeDay = time.getTime() % DAY >= DAY - 1000;
   element.dateTime = text;
   element.title = text;
-  element.textContent = (isWholeDay ? day : exact).format(moment);
+  element.textContent = (isWholeDay ? dateFormat : dateTimeFormat).format(time);
 }
 
-/** How far a moment is from now: "in 3 days", "2 hours ago". */
-export function distance(text, now = Date.now()) {
+/** The distance of a time from now: "in 3 days", "2 hours ago". */
+function relativeTime(text, now = Date.now()) {
   const milliseconds = new Date(text) - now;
   for (const [unit, length] of [["day", DAY], ["hour", 3_600_000], ["minute", 60_000]]) {
-    if (Math.abs(milliseconds) >= length) return relative.format(Math.trunc(milliseconds / length), unit);
+    if (Math.abs(milliseconds) < length) continue;
+    return relativeFormat.format(Math.trunc(milliseconds / length), unit);
   }
-  return relative.format(0, "minute");
+  return relativeFormat.format(0, "minute");
 }
 
-/** Tells on a tag how near a deadline is, or that it has `passed`. */
-export function showDue(tag, text, isPassed, passed) {
-  const isNear = new Date(text) - Date.now() < DAY;
-  tag.textContent = isPassed ? passed : distance(text);
+/** Shows in a tag how far away a deadline is, or `passedLabel` if it has passed. */
+export function showDeadline(tag, deadline, isPassed, passedLabel) {
+  const isNear = new Date(deadline) - Date.now() < DAY;
+  tag.textContent = isPassed ? passedLabel : relativeTime(deadline);
   tag.classList.add(isPassed ? "bad" : isNear ? "warn" : "good");
 }

@@ -1,11 +1,11 @@
-// The page of widgets: everybody reads them, administrators add, change and delete them.
+// The widgets page. All users read widgets; administrators create, edit and delete them.
 
 import { call } from "./api.js";
 import { fill } from "./fill.js";
 import { changes, fieldsOf, setFields } from "./forms.js";
 import { List } from "./list.js";
-import { ask, attempt, confirm, tell } from "./page.js";
-import { showDue } from "./time.js";
+import { confirm, openDialog, runAction, showToast } from "./page.js";
+import { showDeadline } from "./time.js";
 
 const editor = document.getElementById("editor");
 const template = document.getElementById("widget");
@@ -15,34 +15,36 @@ const list = new List(document.getElementById("widgets"), {
   filters: document.getElementById("filters"),
   show(widget) {
     const element = fill(template, widget);
-    showDue(element.querySelector(".due"), widget.deadline_iso8601, widget.deadline_passed, "passed");
-    const on = (part, act) => element.querySelector(part)?.addEventListener("click", act);
-    on(".edit", (event) => attempt(event.target, () => edit(widget.name)));
-    on(".delete", () => remove(widget.name));
+    const { deadline_iso8601: deadline, deadline_passed: isPassed } = widget;
+    showDeadline(element.querySelector(".due"), deadline, isPassed, "passed");
+    const onClick = (selector, action) =>
+      element.querySelector(selector)?.addEventListener("click", action);
+    onClick(".edit", (event) => runAction(event.target, () => edit(widget.name)));
+    onClick(".delete", () => remove(widget.name));
     return element;
   },
 });
 
-function path(name) {
+function widgetPath(name) {
   return `widgets/${encodeURIComponent(name)}`;
 }
 
 function add() {
-  ask(editor, {
+  openDialog(editor, {
     prepare: () => (editor.querySelector("h2").textContent = "New widget"),
     async send(fields) {
       await call("POST", "widgets", { fields });
-      tell(`${fields.name} is added.`);
+      showToast(`${fields.name} is added.`);
       list.load();
     },
   });
 }
 
-/** Changes a widget as it is now, unless somebody else has changed it meanwhile. */
+/** Edits the stored widget. The ETag makes saving fail if another user changes it meanwhile. */
 async function edit(name) {
-  const widget = await call("GET", path(name));
+  const widget = await call("GET", widgetPath(name));
   let before;
-  ask(editor, {
+  openDialog(editor, {
     prepare(form) {
       editor.querySelector("h2").textContent = `Change ${name}`;
       setFields(form, { ...widget, deadline: widget.deadline_iso8601.slice(0, 10) });
@@ -51,8 +53,8 @@ async function edit(name) {
     async send(typed) {
       const fields = changes(typed, before);
       if (Object.keys(fields).length === 0) return;
-      const changed = await call("PATCH", path(name), { fields, etag: widget.etag });
-      tell(`${changed.name} is changed.`);
+      const changed = await call("PATCH", widgetPath(name), { fields, etag: widget.etag });
+      showToast(`${changed.name} is changed.`);
       list.load();
     },
   });
@@ -60,8 +62,8 @@ async function edit(name) {
 
 function remove(name) {
   confirm(`Delete the widget ${name}? This cannot be undone.`, "Delete", async () => {
-    await call("DELETE", path(name));
-    tell(`${name} is deleted.`);
+    await call("DELETE", widgetPath(name));
+    showToast(`${name} is deleted.`);
     list.load();
   });
 }

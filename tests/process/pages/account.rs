@@ -20,7 +20,7 @@ fn somebody_chooses_a_username_and_a_password() {
         page.assert_without_barriers().await;
         page.fill("#username", "emmy").await;
         page.press_button("Save the username").await;
-        page.see("#told", "Your username is emmy.").await;
+        page.see("#toast", "Your username is emmy.").await;
         page.see(".who", "emmy").await;
 
         page.fill("#current", "not the password").await;
@@ -33,7 +33,7 @@ fn somebody_chooses_a_username_and_a_password() {
         assert_eq!(elsewhere.get("/auth/user").status, 200);
         page.fill("#current", PASSWORD).await;
         page.press_button("Change the password").await;
-        page.see("#told", "Your password is changed. Every other session has ended.").await;
+        page.see("#toast", "Your password is changed. Every other session has ended.").await;
         assert_eq!(page.value("#current").await, "");
         assert_eq!(elsewhere.get("/auth/user").status, 401);
         assert_eq!(
@@ -66,9 +66,9 @@ fn a_key_is_shown_once_and_lets_a_script_in_until_it_is_revoked() {
         page.see("#key-expires-error", "in the past").await;
         page.set("#key-expires", "2099-12-31").await;
         page.press_button("Make the key").await;
-        page.see("#made-key-title", "Your new key: nightly report").await;
+        page.see("#created-key-title", "Your new key: nightly report").await;
         page.assert_without_barriers().await;
-        let key = page.texts("#made-key .secret").await.remove(0);
+        let key = page.texts("#created-key .secret").await.remove(0);
         page.press_button("Done").await;
         page.see_none("dialog").await;
         page.assert_absent(&key).await;
@@ -84,7 +84,7 @@ fn a_key_is_shown_once_and_lets_a_script_in_until_it_is_revoked() {
         page.press_in_record("nightly report", "Revoke").await;
         page.see("#confirm-question", "Revoke the key “nightly report”?").await;
         page.press_button("Revoke").await;
-        page.see("#told", "The key “nightly report” is revoked.").await;
+        page.see("#toast", "The key “nightly report” is revoked.").await;
         page.see("#keys .empty", "You have no keys.").await;
         assert_eq!(script.get("/auth/user").status, 401);
     });
@@ -111,7 +111,7 @@ fn somebody_sees_where_they_are_signed_in_and_ends_it() {
         page.press_in_record("Firefox on Android", "Sign out there").await;
         page.see("#confirm-question", "Sign out Firefox on Android?").await;
         page.press_button("Sign out there").await;
-        page.see("#told", "You are signed out there.").await;
+        page.see("#toast", "You are signed out there.").await;
         page.see_no("#sessions .records", "Firefox on Android").await;
         assert_eq!(lost.get("/auth/user").status, 401);
 
@@ -135,12 +135,12 @@ fn somebody_deletes_their_account_with_their_password() {
         page.sign_in("employee").await;
         page.go("account").await;
         page.press_button("Delete your account").await;
-        page.see_focus("farewell-password").await;
+        page.see_focus("delete-password").await;
         page.assert_without_barriers().await;
-        page.fill("#farewell-password", "not the password").await;
+        page.fill("#delete-password", "not the password").await;
         page.press_button("Delete your account").await;
-        page.see("#farewell .error", "password").await;
-        page.fill("#farewell-password", PASSWORD).await;
+        page.see("#delete-dialog .error", "password").await;
+        page.fill("#delete-password", PASSWORD).await;
         page.press_button("Delete your account").await;
         page.arrive("login?notice=deleted").await;
         page.see(".notice", "deleted").await;

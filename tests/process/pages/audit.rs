@@ -16,7 +16,7 @@ fn an_administrator_reads_what_has_happened() {
     site.visit(&["400"], async |page| {
         page.sign_in("admin").await;
         page.go("audit").await;
-        let entries = page.texts(".records > li .what > p").await;
+        let entries = page.texts(".records > li .body > p").await;
         let said = [
             "admin@example.com signed in",
             "Somebody tried to sign in as employee@example.com",
@@ -36,15 +36,15 @@ fn an_administrator_reads_what_has_happened() {
         assert_eq!(page.texts(".records > li").await.len(), 1);
         page.fill("#account", "manager@example.com").await;
         page.press_button("Search").await;
-        page.see(".unmatched", "Nothing matches").await;
+        page.see(".no-match", "Nothing matches").await;
         page.go("audit?account=employee@example.com&sort=at").await;
         assert_eq!(page.value("#account").await, "employee@example.com");
         page.see(".records > li", "made the account").await;
         page.go("audit?account=nobody@example.com").await;
-        page.see(".failed, .unmatched", "").await;
+        page.see(".failed, .no-match", "").await;
         page.go("audit?since=2099-01-01").await;
-        page.see(".unmatched", "Nothing matches").await;
+        page.see(".no-match", "Nothing matches").await;
         page.go("audit?page=none").await;
-        page.see("#entries .failed", "page: ").await;
+        page.see("#events .failed", "page: ").await;
     });
 }

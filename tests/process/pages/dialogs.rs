@@ -22,7 +22,7 @@ fn however_often_escape_is_pressed_what_was_typed_stays() {
         begin(page, "precious").await;
         for _ in 0..4 {
             page.press(&[Key::Escape]).await;
-            page.see("#told", "Press Cancel to leave without saving.").await;
+            page.see("#toast", "Press Cancel to leave without saving.").await;
         }
         assert_eq!(page.value("#editor-name").await, "precious");
         page.press_button("Cancel").await;
@@ -48,11 +48,11 @@ fn a_dialog_stays_until_its_answer_is_there() {
         page.press_button("Save").await;
         page.wait_until("window.letGo !== undefined", &[]).await;
         page.press_button("Cancel").await;
-        page.see("#told", "Still at it").await;
+        page.see("#toast", "Still sending").await;
         page.press(&[Key::Escape]).await;
         assert_eq!(page.value("#editor-name").await, "slowly");
         page.run("window.letGo()", &[]).await;
-        page.see("#told", "slowly is added.").await;
+        page.see("#toast", "slowly is added.").await;
         page.see_none("dialog").await;
         assert_eq!(site.api("admin").get("/widgets/slowly").status, 200);
         page.run("window.letGo()", &[]).await;
@@ -80,7 +80,7 @@ fn who_is_signed_out_behind_a_dialog_is_not_taken_away_from_it() {
         .await;
         assert_eq!(page.value("#editor-name").await, "kept");
         page.press_button("Save").await;
-        page.see("#editor .summary", "You are signed out by now.").await;
+        page.see("#editor .summary", "Your session has ended.").await;
         assert_eq!(page.value("#editor-name").await, "kept");
     });
 }

@@ -34,7 +34,7 @@ fn what_is_due_comes_first_and_is_moved_on() {
 
         page.press_button("sooner").await;
         page.see("#reader-title", "sooner").await;
-        page.see("#reader .reading", "It is written here.").await;
+        page.see("#reader .full-text", "It is written here.").await;
         page.assert_without_barriers().await;
         page.take_picture("home-task").await;
         page.press_button("Close").await;
@@ -42,7 +42,7 @@ fn what_is_due_comes_first_and_is_moved_on() {
         assert_eq!(page.focus().await, "sooner");
 
         page.press_in_record("sooner", "Start").await;
-        page.see("#told", "In progress: sooner").await;
+        page.see("#toast", "In progress: sooner").await;
         page.see("#in_progress .records", "sooner").await;
         assert_eq!(titles(page, "#pending").await, ["later", "at some time"]);
         page.press_in_record("sooner", "Put back").await;
@@ -50,7 +50,7 @@ fn what_is_due_comes_first_and_is_moved_on() {
         page.press_in_record("sooner", "Start").await;
         page.see("#in_progress .records", "sooner").await;
         page.press_in_record("sooner", "Done").await;
-        page.see("#told", "Done: sooner").await;
+        page.see("#toast", "Done: sooner").await;
         page.see("#in_progress .empty", "Nothing is in progress.").await;
         assert_eq!(site.api("employee").get(&format!("/tasks/{sooner}")).body["status"], "done");
 
@@ -66,7 +66,7 @@ fn what_is_due_comes_first_and_is_moved_on() {
             200
         );
         page.press_in_record("later", "Start").await;
-        page.see("#trouble .summary", "Somebody has moved it meanwhile: Cancelled.").await;
+        page.see("#error-dialog .summary", "Somebody has moved it meanwhile: Cancelled.").await;
         page.assert_without_barriers().await;
         page.press_button("Close").await;
         assert_eq!(titles(page, "#pending").await, ["at some time"]);
@@ -76,7 +76,7 @@ fn what_is_due_comes_first_and_is_moved_on() {
             .to_owned();
         assert_eq!(site.api("manager").send("DELETE", &format!("/tasks/{gone}"), &[]).status, 204);
         page.press_in_record("at some time", "Start").await;
-        page.see("#trouble .summary", "There is no such task.").await;
+        page.see("#error-dialog .summary", "There is no such task.").await;
     });
 }
 
@@ -112,13 +112,13 @@ fn what_does_not_fit_and_what_is_missing_leads_on() {
             titles(page, "#pending").await,
             ["task 1", "task 2", "task 3", "task 4", "task 5"]
         );
-        page.click("#pending .whole a").await;
+        page.click("#pending .show-all a").await;
         page.arrive("tasks?mine=true&status=pending&sort=deadline").await;
         assert_eq!(titles(page, "#tasks").await.len(), 6);
         page.sign_out().await;
 
         page.sign_in("admin").await;
-        page.see_none("#waiting").await;
+        page.see_none("#pending-users").await;
         for (name, said) in [("one", "One account waits"), ("two", "2 accounts wait")] {
             let fields = [
                 ("email", &*format!("{name}@example.com")),
@@ -126,9 +126,9 @@ fn what_does_not_fit_and_what_is_missing_leads_on() {
             ];
             assert_eq!(site.anybody().post("/auth/register", &fields).status, 201);
             page.go("").await;
-            page.see("#waiting", said).await;
+            page.see("#pending-users", said).await;
         }
-        page.click("#waiting a").await;
+        page.click("#pending-users a").await;
         page.arrive("people?status=pending").await;
         assert_eq!(titles(page, "#people").await, ["one@example.com", "two@example.com"]);
     });

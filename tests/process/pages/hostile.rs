@@ -103,7 +103,7 @@ async fn turn_all_pages(page: &Page, css: &str) -> BTreeSet<String> {
             serde_json::from_value(page.run(script, &[json!(css)]).await).unwrap();
         assert!(!texts.is_empty(), "{css}");
         seen.extend(texts);
-        let next = "const [next] = document.querySelectorAll('.pages .next'); return next?.checkVisibility() ? next.href : null";
+        let next = "const [next] = document.querySelectorAll('.pagination .next'); return next?.checkVisibility() ? next.href : null";
         match page.run(next, &[]).await {
             Value::String(next) => {
                 page.go(next.trim_start_matches(&page.origin).trim_start_matches('/')).await;
@@ -155,7 +155,7 @@ fn whatever_is_in_a_record_is_shown_as_text() {
             page.go(&format!("tasks?sort=created_at&page={}", n / 10 + 1)).await;
             let opened = format!(".records > li:nth-child({})", n % 10 + 1);
             page.click(&format!("{opened} .name")).await;
-            let shown = "return document.querySelector('#reader .reading').textContent";
+            let shown = "return document.querySelector('#reader .full-text').textContent";
             assert_eq!(page.run(shown, &[]).await, *payloads[n]);
             page.assert_nothing_is_too_wide().await;
             page.assert_without_barriers().await;
@@ -270,7 +270,7 @@ const FORMS: [(&str, &str); 3] =
 /// Types a text everywhere in the form that is shown, and sends it as a browser without scripts does.
 const SEND: &str = r#"
     const [text, query] = arguments;
-    const form = document.querySelector("form[data-entrance]");
+    const form = document.querySelector("form[data-sign-in]");
     for (const input of form.elements) if (input.name && input.type !== "password") input.value = text;
     form.action = form.action.split("?")[0] + query;
     HTMLFormElement.prototype.submit.call(form);
@@ -312,7 +312,7 @@ fn whatever_is_typed_into_a_form_is_shown_as_text() {
         for (k, (form, _)) in FORMS.into_iter().rev().enumerate() {
             page.go(form).await;
             for (n, text) in payloads.iter().enumerate().skip(k).step_by(FORMS.len()) {
-                let script = "const form = document.querySelector('form[data-entrance]');
+                let script = "const form = document.querySelector('form[data-sign-in]');
                     for (const input of form.elements) if (input.name) input.value = arguments[0];
                     form.requestSubmit();
                     while (form.querySelector('[aria-disabled=true]')) await new Promise((done) => setTimeout(done, 5));

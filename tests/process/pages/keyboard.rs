@@ -63,14 +63,14 @@ fn everything_can_be_done_without_a_mouse() {
         write(page, "by-hand").await;
         // Once too often costs nothing of what was typed,
         page.press(&[Key::Escape]).await;
-        page.see("#told", "Press Cancel to leave without saving.").await;
+        page.see("#toast", "Press Cancel to leave without saving.").await;
         assert_eq!(page.value("#editor-name").await, "by-hand");
         tab_to(page, "editor-url").await;
         write(page, "https://example.com").await;
         tab_to(page, "editor-deadline").await;
         write(page, "12312099").await;
         page.press(&[Key::Enter]).await;
-        page.see("#told", "by-hand is added.").await;
+        page.see("#toast", "by-hand is added.").await;
         page.see_none("dialog").await;
         page.settle().await;
         page.see_focus("add").await;
@@ -88,7 +88,7 @@ fn everything_can_be_done_without_a_mouse() {
         page.press(&[Key::End]).await;
         write(page, "/more").await;
         page.press(&[Key::Enter]).await;
-        page.see("#told", "by-hand is changed.").await;
+        page.see("#toast", "by-hand is changed.").await;
         page.see_none("dialog").await;
         page.settle().await;
         assert_eq!(page.focus().await, "Edit", "also of a record that is shown anew");
@@ -99,7 +99,7 @@ fn everything_can_be_done_without_a_mouse() {
         assert_eq!(page.focus().await, "Cancel", "what cannot be undone is not done by a key too many");
         tab_to(page, "Delete").await;
         page.press(&[Key::Enter]).await;
-        page.see("#told", "by-hand is deleted.").await;
+        page.see("#toast", "by-hand is deleted.").await;
         page.see("#widgets .empty", "There are no widgets yet.").await;
         page.settle().await;
         assert_ne!(page.run("return document.activeElement === document.body", &[]).await, true, "lost");

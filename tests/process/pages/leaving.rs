@@ -85,7 +85,7 @@ fn whose_session_has_ended_signs_in_and_is_back_where_they_were() {
         page.run("document.querySelector('#editor-deadline').value = '2099-12-31'", &[]).await;
         site.command(&["user", "sessions", "admin@example.com", "--end", "--yes"]);
         page.press_button("Save").await;
-        page.see("#editor .summary", "You are signed out by now.").await;
+        page.see("#editor .summary", "Your session has ended.").await;
         page.assert_without_barriers().await;
         page.follow("Sign in in a new tab").await;
         page.turn_to_tab(1).await;
@@ -94,7 +94,7 @@ fn whose_session_has_ended_signs_in_and_is_back_where_they_were() {
         page.arrive("").await;
         page.turn_to_tab(0).await;
         page.press_button("Save").await;
-        page.see("#told", "typed-before is added.").await;
+        page.see("#toast", "typed-before is added.").await;
     });
 }
 

@@ -4,7 +4,7 @@ mod account;
 mod audit;
 mod cross_site;
 mod dialogs;
-mod entrance;
+mod sign_in;
 mod home;
 mod hostile;
 mod keyboard;

@@ -19,14 +19,14 @@ fn an_administrator_lets_people_in_helps_them_and_shuts_them_out() {
     site.visit(&["409"], async |page| {
         page.sign_in("admin").await;
         page.go("people").await;
-        page.see("#waiting", "One account waits for your approval.").await;
+        page.see("#pending-users", "One account waits for your approval.").await;
         page.follow("Show who waits").await;
         page.arrive("people?status=pending").await;
         assert_eq!(page.texts(".records .name").await, ["new@example.com"]);
         assert_eq!(try_in(), 403);
         page.press_in_record("new@example.com", "Approve").await;
-        page.see("#told", "new@example.com may sign in now.").await;
-        page.see(".unmatched", "Nothing matches").await;
+        page.see("#toast", "new@example.com may sign in now.").await;
+        page.see(".no-match", "Nothing matches").await;
         assert_eq!(try_in(), 200);
 
         page.go("people?q=new").await;
@@ -35,7 +35,7 @@ fn an_administrator_lets_people_in_helps_them_and_shuts_them_out() {
         page.assert_without_barriers().await;
         page.choose("#new-role", "manager").await;
         page.press_button("Save").await;
-        page.see("#told", "new@example.com has a new role.").await;
+        page.see("#toast", "new@example.com has a new role.").await;
         page.see(".records > li", "manager · registered").await;
         assert_eq!(site.api("new").get("/auth/user").body["role"], "manager");
 
@@ -43,17 +43,17 @@ fn an_administrator_lets_people_in_helps_them_and_shuts_them_out() {
         press(page, "new@example.com", "Sign out everywhere").await;
         page.see("#confirm-question", "Sign out new@example.com, everywhere? API keys stay.").await;
         page.press_button("Sign out everywhere").await;
-        page.see("#told", "new@example.com is signed out everywhere.").await;
+        page.see("#toast", "new@example.com is signed out everywhere.").await;
         assert_eq!(open.get("/auth/user").status, 401);
 
         press(page, "new@example.com", "Disable").await;
         page.see("#confirm-question", "Disable new@example.com?").await;
         page.press_button("Disable").await;
-        page.see("#told", "new@example.com is disabled.").await;
+        page.see("#toast", "new@example.com is disabled.").await;
         page.see(".records .tag", "disabled").await;
         assert_eq!(try_in(), 403);
         press(page, "new@example.com", "Enable").await;
-        page.see("#told", "new@example.com is enabled.").await;
+        page.see("#toast", "new@example.com is enabled.").await;
         assert_eq!(try_in(), 200);
 
         page.press_in_record("new@example.com", "More").await;
@@ -65,8 +65,8 @@ fn an_administrator_lets_people_in_helps_them_and_shuts_them_out() {
         press(page, "new@example.com", "Delete").await;
         page.see("#confirm-question", "Delete new@example.com?").await;
         page.press_button("Delete").await;
-        page.see("#told", "new@example.com is deleted.").await;
-        page.see(".unmatched", "Nothing matches").await;
+        page.see("#toast", "new@example.com is deleted.").await;
+        page.see(".no-match", "Nothing matches").await;
         assert_eq!(try_in(), 401);
 
         // The last administrator stays.
@@ -90,10 +90,10 @@ fn a_reset_code_is_shown_once_and_sets_a_password() {
         page.sign_in("admin").await;
         page.go("people?q=employee").await;
         press(page, "employee@example.com", "Reset code").await;
-        page.see("#code-title", "Reset code for employee@example.com").await;
-        let code = page.texts("#code .secret").await.remove(0);
+        page.see("#reset-code-title", "Reset code for employee@example.com").await;
+        let code = page.texts("#reset-code .secret").await.remove(0);
         assert_eq!(code.matches('-').count(), 3, "{code}");
-        assert_eq!(page.texts("#code a").await, [format!("{}/reset", page.origin)]);
+        assert_eq!(page.texts("#reset-code a").await, [format!("{}/reset", page.origin)]);
         page.assert_without_barriers().await;
         page.press_button("Done").await;
         page.see_none("dialog").await;

@@ -33,7 +33,7 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
         page.take_picture("tasks-refused").await;
         page.fill("#editor-assignee", "employee@example.com").await;
         page.press_button("Save").await;
-        page.see("#told", "Added: Count the widgets").await;
+        page.see("#toast", "Added: Count the widgets").await;
         page.see(".records > li", "for employee@example.com, by manager@example.com").await;
         page.sign_out().await;
 
@@ -48,8 +48,8 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
             ("Reopen", "In progress"),
         ] {
             page.press_in_record("Count the widgets", button).await;
-            page.see("#told", &format!("{stage}: Count the widgets")).await;
-            page.see(".records .stage", stage).await;
+            page.see("#toast", &format!("{stage}: Count the widgets")).await;
+            page.see(".records .task-status", stage).await;
             page.settle().await;
         }
         assert_eq!(site.api("employee").get("/tasks").body["items"][0]["status"], "in_progress");
@@ -80,7 +80,7 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
         fill_in(page, "Count them again", "", "").await;
         page.choose("#editor-status", "cancelled").await;
         page.press_button("Save").await;
-        page.see("#told", "Changed: Count them again").await;
+        page.see("#toast", "Changed: Count them again").await;
         page.see(".records > li", "for nobody yet").await;
         let changed = site.api("manager").get(&format!("/tasks/{id}")).body;
         assert_eq!(
@@ -96,7 +96,7 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
         page.see("#confirm-question", "Delete the task “Count them again”? This cannot be undone.")
             .await;
         page.press_button("Delete").await;
-        page.see("#told", "Deleted: Count them again").await;
+        page.see("#toast", "Deleted: Count them again").await;
         page.see("#tasks .empty", "There are no tasks yet.").await;
         assert_eq!(site.api("manager").get("/tasks").body["total_items"], 0);
     });
@@ -134,7 +134,7 @@ fn everybody_finds_the_tasks_that_they_may_see() {
         assert_eq!(page.value("#q").await, "north");
         assert_eq!(page.texts(".records .name").await, ["north for another", "north for me"]);
         page.go("tasks?overdue=true").await;
-        page.see(".unmatched", "Nothing matches").await;
+        page.see(".no-match", "Nothing matches").await;
         page.sign_out().await;
 
         page.sign_in("employee").await;

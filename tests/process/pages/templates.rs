@@ -19,8 +19,8 @@ fn somebody_keeps_reads_changes_and_deletes_a_text() {
         page.fill("#editor-name", "50% of a/b?").await;
         page.fill("#editor-body", "Dear all,\n\nthis is it.").await;
         page.press_button("Save").await;
-        page.see("#told", "Added: 50% of a/b?").await;
-        page.see(".records .text", "Dear all,").await;
+        page.see("#toast", "Added: 50% of a/b?").await;
+        page.see(".records .excerpt", "Dear all,").await;
         assert_eq!(
             site.api("employee").get("/templates").body["items"][0]["body"],
             "Dear all,\n\nthis is it."
@@ -34,9 +34,9 @@ fn somebody_keeps_reads_changes_and_deletes_a_text() {
         page.press_button("Cancel").await;
 
         page.press_button("50% of a/b?").await;
-        page.see("#reader .reading", "Dear all,\n\nthis is it.").await;
+        page.see("#reader .full-text", "Dear all,\n\nthis is it.").await;
         page.press_button("Copy").await;
-        page.see("#told", "ed").await;
+        page.see("#toast", "ed").await;
         page.assert_without_barriers().await;
         page.take_picture("templates-read").await;
         page.press_button("Close").await;
@@ -46,7 +46,7 @@ fn somebody_keeps_reads_changes_and_deletes_a_text() {
         page.see("#editor-body", "this is it.").await;
         page.fill("#editor-name", "report").await;
         page.press_button("Save").await;
-        page.see("#told", "Changed: report").await;
+        page.see("#toast", "Changed: report").await;
         page.see(".records .name", "report").await;
         assert_eq!(
             site.api("employee").get("/templates/report").body["body"],
@@ -56,7 +56,7 @@ fn somebody_keeps_reads_changes_and_deletes_a_text() {
         page.press_in_record("report", "Delete").await;
         page.see("#confirm-question", "Delete the template “report”?").await;
         page.press_button("Delete").await;
-        page.see("#told", "Deleted: report").await;
+        page.see("#toast", "Deleted: report").await;
         page.see("#templates .empty", "You have no templates yet.").await;
     });
 }

@@ -40,7 +40,7 @@ fn an_administrator_adds_changes_and_deletes_a_widget() {
         assert_eq!(page.texts("#editor .error").await.len(), 1);
         page.fill("#editor-url", "https://example.com/star").await;
         page.press_button("Save").await;
-        page.see("#told", "north-star is added.").await;
+        page.see("#toast", "north-star is added.").await;
         page.see(".records > li", "north-star").await;
         page.see_none("dialog").await;
 
@@ -58,7 +58,7 @@ fn an_administrator_adds_changes_and_deletes_a_widget() {
         assert_eq!(page.value("#editor-deadline").await, "2099-12-31");
         fill_in(page, "south-star", "https://example.com/south", "2098-01-01").await;
         page.press_button("Save").await;
-        page.see("#told", "south-star is changed.").await;
+        page.see("#toast", "south-star is changed.").await;
         page.see(".records > li", "south-star").await;
         assert_eq!(
             page.find(".records a").await.prop("href").await.unwrap().unwrap(),
@@ -76,7 +76,7 @@ fn an_administrator_adds_changes_and_deletes_a_widget() {
         assert_eq!(site.api("employee").get("/widgets/south-star").status, 200);
         page.press_in_record("south-star", "Delete").await;
         page.press_button("Delete").await;
-        page.see("#told", "south-star is deleted.").await;
+        page.see("#toast", "south-star is deleted.").await;
         page.see("#widgets .empty", "There are no widgets yet.").await;
         assert_eq!(site.api("employee").get("/widgets/south-star").status, 404);
     });
@@ -109,11 +109,11 @@ fn what_somebody_else_has_changed_meanwhile_is_not_lost() {
         page.see("#editor-url", "https://example.com/elsewhere").await;
         page.fill("#editor-url", "https://example.com/here").await;
         page.press_button("Save").await;
-        page.see("#told", "shared is changed.").await;
+        page.see("#toast", "shared is changed.").await;
 
         assert_eq!(site.api("admin").send("DELETE", "/widgets/doomed", &[]).status, 204);
         page.press_in_record("doomed", "Edit").await;
-        page.see("#trouble .summary", "doomed not found").await;
+        page.see("#error-dialog .summary", "doomed not found").await;
         page.assert_without_barriers().await;
         page.press_button("Close").await;
         page.see_none("dialog").await;
@@ -128,16 +128,16 @@ fn widgets_are_looked_for_put_in_order_and_turned_page_by_page() {
     site.visit(&[], async |page| {
         page.sign_in("employee").await;
         page.go("widgets").await;
-        page.see(".pages .count", "Page 1 of 3 (23 in all)").await;
+        page.see(".pagination .count", "Page 1 of 3 (23 in all)").await;
         assert!(page.texts("#add, .edit, .delete").await.is_empty(), "for administrators");
-        page.see_none(".pages .prev").await;
+        page.see_none(".pagination .prev").await;
         page.follow("Next").await;
         page.arrive("widgets?page=2").await;
-        page.see(".pages .count", "Page 2 of 3").await;
+        page.see(".pagination .count", "Page 2 of 3").await;
         assert_eq!(page.texts(".records .name").await[0], "widget-11");
         page.follow("Next").await;
         page.arrive("widgets?page=3").await;
-        page.see_none(".pages .next").await;
+        page.see_none(".pagination .next").await;
         page.page.back().await.unwrap();
         page.arrive("widgets?page=2").await;
         page.follow("Previous").await;
@@ -156,20 +156,20 @@ fn widgets_are_looked_for_put_in_order_and_turned_page_by_page() {
         page.press_button("Search").await;
         page.arrive("widgets?q=widget-07&sort=-created_at").await;
         assert_eq!(page.texts(".records .name").await, ["widget-07"]);
-        page.see_none(".pages").await;
+        page.see_none(".pagination").await;
         page.choose("#overdue", "true").await;
         page.press_button("Search").await;
         page.arrive("widgets?q=widget-07&sort=-created_at&overdue=true").await;
-        page.see(".unmatched", "Nothing matches what you are looking for.").await;
+        page.see(".no-match", "Nothing matches what you are looking for.").await;
         page.assert_without_barriers().await;
         page.take_picture("widgets-unmatched").await;
         page.follow("Show everything").await;
         page.arrive("widgets?").await;
-        page.see(".pages .count", "Page 1 of 3").await;
+        page.see(".pagination .count", "Page 1 of 3").await;
 
         // Where there is no such page any more, the last one is shown.
         page.go("widgets?page=99").await;
-        page.see(".pages .count", "Page 3 of 3").await;
+        page.see(".pagination .count", "Page 3 of 3").await;
     });
 }
 
@@ -221,7 +221,7 @@ fn what_cannot_be_shown_says_why_and_can_be_tried_again() {
         page.assert_without_barriers().await;
         site.start();
         page.press_button("Delete").await;
-        page.see("#told", "still-there is deleted.").await;
+        page.see("#toast", "still-there is deleted.").await;
     });
 }
 
