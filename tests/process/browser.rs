@@ -1,4 +1,4 @@
-//! The API's pages in a real browser, with the network cut.
+//! Swagger UI in a real browser, without access to other hosts.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use crate::program::{PASSWORD, Place};
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn the_api_can_be_tried_out_in_a_browser_and_nobody_else_is_asked() {
+fn swagger_ui_calls_the_api_and_no_other_host() {
     let place = Place::new();
     let server = place.serve();
     place.add_admin();
     assert_eq!(
-        server.log_in("admin@example.com").try_add_widget("seen-in-the-browser").unwrap().status,
+        server.log_in("admin@example.com").try_add_widget("from-swagger-ui").unwrap().status,
         201
     );
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    runtime.block_on(try_out(&server.url));
+    runtime.block_on(use_swagger_ui(&server.url));
 }
 
-async fn try_out(url: &str) {
+async fn use_swagger_ui(url: &str) {
     let browser = Browser::start().await;
     browser.page.goto(&format!("{url}/api/v1/ui")).await.unwrap();
 
@@ -42,10 +42,11 @@ async fn try_out(url: &str) {
     browser.click(".auth-btn-wrapper .btn-done").await;
 
     let list = execute(&browser, "#operations-Widgets-list_widgets", None).await;
-    assert!(list.contains("seen-in-the-browser"), "{list}");
+    assert!(list.contains("from-swagger-ui"), "{list}");
 
-    let picture = browser.page.screenshot().await.unwrap();
-    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("api-pages.png"), picture).unwrap();
+    let screenshot = browser.page.screenshot().await.unwrap();
+    std::fs::write(Path::new(env!("CARGO_TARGET_TMPDIR")).join("swagger-ui.png"), screenshot)
+        .unwrap();
 
     let requests = browser.requests().await;
     assert!(
@@ -53,21 +54,20 @@ async fn try_out(url: &str) {
         "{requests:?}"
     );
     assert!(requests.iter().any(|request| request.contains("/api/v1/widgets")), "{requests:?}");
-    // What is part of the page or of the browser itself does not leave the machine.
-    let stays = |request: &String| {
+    let is_local = |request: &String| {
         ["data:", "blob:", "chrome:"].iter().any(|scheme| request.starts_with(scheme))
     };
-    let elsewhere: Vec<_> = requests
+    let external: Vec<_> = requests
         .iter()
-        .filter(|request| !request.starts_with(&format!("{url}/")) && !stays(request))
+        .filter(|request| !request.starts_with(&format!("{url}/")) && !is_local(request))
         .collect();
-    assert!(elsewhere.is_empty(), "{elsewhere:?}");
-    let complaints = browser.complaints().await;
-    assert!(complaints.is_empty(), "{complaints:?}");
+    assert!(external.is_empty(), "{external:?}");
+    let console_errors = browser.console_errors().await;
+    assert!(console_errors.is_empty(), "{console_errors:?}");
     browser.page.clone().close().await.unwrap();
 }
 
-/// Tries an operation out, and answers the body of the answer, which must be 200.
+/// Executes an operation. Returns the body of the answer, whose status must be 200.
 async fn execute(browser: &Browser, operation: &str, body: Option<&str>) -> String {
     browser.click(&format!("{operation} .opblock-summary-control")).await;
     browser.click(&format!("{operation} .try-out__btn")).await;

@@ -13,38 +13,39 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How long a page may take before a test gives up on it.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a test waits for a page, a script or an element before it fails.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Finds barriers in a page.
+/// axe-core, which finds accessibility errors in a page.
 const AXE: &str = include_str!("axe-core/axe.min.js");
 
-/// Runs in every page before its own scripts: what must not happen is told on the console, which outlives the page.
+/// Runs in every page before its own scripts. Reports CSP violations, injected scripts and native
+/// dialogs as errors on the console, whose log survives navigation.
 const WATCH: &str = r#"
     addEventListener("securitypolicyviolation", (event) => console.error("CSP report:", event.violatedDirective, event.blockedURI));
     for (const name of ["alert", "confirm", "prompt", "print", "open"]) window[name] = () => console.error(`${name}() was called`);
-    Object.defineProperty(window, "__pwned", { set: () => console.error("what somebody had typed was run") });
+    Object.defineProperty(window, "__pwned", { set: () => console.error("XSS: injected script ran") });
 "#;
 
-/// The browser, and the driver that drives it. Both end when this is dropped.
+/// A browser and its WebDriver process. Drop kills both.
 pub struct Browser {
     pub page: Client,
     driver: Child,
     _profile: TempDir,
 }
 
-/// How somebody looks at a page.
+/// The size, zoom and colour scheme of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Display {
     Light,
     Dark,
-    /// On the narrowest of telephones (WCAG 2.2, 1.4.10).
+    /// 320 CSS pixels wide (WCAG 2.2, 1.4.10).
     Narrow,
-    /// With everything twice as large.
+    /// Zoomed to 200% (WCAG 2.2, 1.4.4).
     Zoomed,
 }
 
-impl Look {
+impl Display {
     pub const ALL: [Self; 4] = [Self::Light, Self::Dark, Self::Narrow, Self::Zoomed];
 
     pub fn name(self) -> &'static str {
@@ -56,7 +57,7 @@ impl Look {
         }
     }
 
-    /// Width, height, and pixels of the screen to one of the page.
+    /// Width and height in CSS pixels, and the device pixel ratio.
     fn size(self) -> (u32, u32, u32) {
         match self {
             Self::Light | Self::Dark => (1200, 900, 1),
@@ -71,7 +72,7 @@ impl Browser {
         Self::with(true).await
     }
 
-    /// One in which no page may run a script.
+    /// A browser with JavaScript turned off.
     pub async fn without_scripts() -> Self {
         Self::with(false).await
     }
@@ -80,7 +81,7 @@ impl Browser {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
-            // The browser is in the driver's group, and ends with it.
+            // A process group with the driver and the browser, so that drop can kill both.
             .process_group(0)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -93,7 +94,7 @@ impl Browser {
                     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                     "--disable-background-networking", "--disable-component-update", "--disable-sync",
                     "--hide-scrollbars", "--window-size=1200,1600",
-                    // The network is cut: only this machine has a name, and some more for it.
+                    // No access to other hosts. *.example are names of this machine.
                     "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
                     format!("--user-data-dir={}", profile.path().display()),
                 ],
@@ -118,18 +119,18 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
         let timeouts =
-            TimeoutConfiguration::new(Some(BODY_TIMEOUT), Some(BODY_TIMEOUT), Some(Duration::ZERO));
+            TimeoutConfiguration::new(Some(PAGE_TIMEOUT), Some(PAGE_TIMEOUT), Some(Duration::ZERO));
         page.update_timeouts(timeouts).await.unwrap();
         let browser = Self { page, driver, _profile: profile };
         browser.watch().await;
         browser
     }
 
-    /// A command of Chromium's own protocol, to the tab that is driven.
+    /// Sends a command of the Chrome DevTools Protocol to the current tab.
     pub async fn devtools(&self, method: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": method, "params": parameters });
         self.page
-            .issue_cmd(Own("goog/cdp/execute", body))
+            .issue_cmd(ChromeCommand("goog/cdp/execute", body))
             .await
             .unwrap_or_else(|e| panic!("{method}: {e}"))
     }
@@ -138,35 +139,35 @@ impl Browser {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": WATCH })).await;
     }
 
-    /// Opens another tab, and drives that.
+    /// Opens another tab, and switches to it.
     pub async fn open_tab(&self) {
         let tab = self.page.new_window(true).await.unwrap();
         self.page.switch_to_window(tab.handle).await.unwrap();
         self.watch().await;
     }
 
-    /// Drives another one of the tabs, in the order of their opening.
-    pub async fn turn_to_tab(&self, n: usize) {
+    /// Switches to the tab with this index, in the order in which they were opened.
+    pub async fn switch_to_tab(&self, n: usize) {
         let tab = self.page.windows().await.unwrap().remove(n);
         self.page.switch_to_window(tab).await.unwrap();
     }
 
-    pub async fn look(&self, look: Look) {
-        let scheme = if look == Look::Dark { "dark" } else { "light" };
+    pub async fn set_display(&self, display: Display) {
+        let scheme = if display == Display::Dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
-        let (width, height, scale) = look.size();
+        let (width, height, scale) = display.size();
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    /// Cuts the connection, or mends it.
+    /// Simulates a lost connection, or restores it.
     pub async fn set_offline(&self, offline: bool) {
         let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
         self.devtools("Network.emulateNetworkConditions", conditions).await;
     }
 
-    /// Lets no request through whose address is like one of these.
+    /// Blocks requests to addresses that match one of these patterns.
     pub async fn block(&self, addresses: &[&str]) {
         self.devtools("Network.setBlockedURLs", json!({ "urls": addresses })).await;
     }
@@ -176,7 +177,8 @@ impl Browser {
     }
 
     pub async fn find_by(&self, locator: Locator<'_>) -> Element {
-        let found = self.page.wait().at_most(BODY_TIMEOUT).every(POLL).for_element(locator).await;
+        let found =
+            self.page.wait().at_most(PAGE_TIMEOUT).every(POLL_INTERVAL).for_element(locator).await;
         found.unwrap_or_else(|e| panic!("{locator:?}: {e}"))
     }
 
@@ -190,7 +192,7 @@ impl Browser {
         element.send_keys(text).await.unwrap();
     }
 
-    /// Strikes keys where the focus is.
+    /// Presses keys in the focused element.
     pub async fn press(&self, keys: &[Key]) {
         for key in keys {
             self.page.active_element().await.unwrap().send_keys(key).await.unwrap();
@@ -204,7 +206,7 @@ impl Browser {
             .unwrap_or_else(|e| panic!("{script}: {e}"))
     }
 
-    /// Runs the body of an async function, and waits for what it answers.
+    /// Runs the body of an async function, and returns its result.
     pub async fn run_async(&self, script: &str, arguments: &[Value]) -> Value {
         let body = format!(
             "const done = arguments[arguments.length - 1];
@@ -218,31 +220,31 @@ impl Browser {
 
     /// Waits until an expression is true in the page.
     pub async fn wait_until(&self, expression: &str, arguments: &[Value]) {
-        let deadline = Instant::now() + BODY_TIMEOUT;
+        let deadline = Instant::now() + PAGE_TIMEOUT;
         let script = format!("return Boolean({expression})");
         while self.run(&script, arguments).await != true {
             if Instant::now() > deadline {
                 let shown =
                     self.run("return location.href + '\\n' + document.body.innerText", &[]).await;
                 panic!(
-                    "{expression} {arguments:?} is not so on {}",
+                    "{expression} {arguments:?} is not true on {}",
                     shown.as_str().unwrap_or_default()
                 );
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// A picture of the whole page, in the build folder.
-    pub async fn take_picture(&self, name: &str) {
+    /// Saves a screenshot of the whole page in the build folder.
+    pub async fn screenshot(&self, name: &str) {
         let answer =
             self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
-        let picture = BASE64.decode(answer["data"].as_str().unwrap().as_bytes()).unwrap();
-        std::fs::write(pictures().join(format!("{name}.png")), picture).unwrap();
+        let image = BASE64.decode(answer["data"].as_str().unwrap().as_bytes()).unwrap();
+        std::fs::write(screenshots().join(format!("{name}.png")), image).unwrap();
     }
 
-    /// Fails where somebody could not use the page as it is shown now.
-    pub async fn assert_without_barriers(&self) {
+    /// Fails if axe-core finds an accessibility error in the page as it is shown now.
+    pub async fn assert_accessible(&self) {
         if self.run("return typeof axe", &[]).await == "undefined" {
             self.run(AXE, &[]).await;
         }
@@ -260,8 +262,8 @@ impl Browser {
         );
     }
 
-    /// Fails where one would have to scroll to and fro to read a line.
-    pub async fn assert_nothing_is_too_wide(&self) {
+    /// Fails if the page or an open dialog scrolls horizontally (WCAG 2.2, 1.4.10).
+    pub async fn assert_no_overflow(&self) {
         let script = r#"
             const name = (part) => `${part.tagName}#${part.id}.${part.className}: ${part.textContent.slice(0, 60)}`;
             const frames = [document.documentElement, ...document.querySelectorAll("dialog:modal")];
@@ -278,7 +280,7 @@ impl Browser {
         assert!(wide == "", "{} is too wide: {wide}", self.page.current_url().await.unwrap());
     }
 
-    /// The addresses of all requests that pages have made since this was asked last.
+    /// The addresses of all requests since the last call.
     pub async fn requests(&self) -> Vec<String> {
         let entries = self.log("performance").await;
         let message = |entry: &Value| {
@@ -289,14 +291,14 @@ impl Browser {
         sent.map(|event| event["params"]["request"]["url"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What the console has complained about since this was asked last.
-    pub async fn complaints(&self) -> Vec<Value> {
+    /// The errors on the console since the last call.
+    pub async fn console_errors(&self) -> Vec<Value> {
         self.log("browser").await.into_iter().filter(|entry| entry["level"] == "SEVERE").collect()
     }
 
     async fn log(&self, kind: &str) -> Vec<Value> {
         self.page
-            .issue_cmd(Own("se/log", json!({ "type": kind })))
+            .issue_cmd(ChromeCommand("se/log", json!({ "type": kind })))
             .await
             .unwrap()
             .as_array()
@@ -313,11 +315,11 @@ impl Drop for Browser {
     }
 }
 
-/// How often a page is looked at while something is waited for.
-const POLL: Duration = Duration::from_millis(30);
+/// The interval at which a page is checked while a test waits.
+const POLL_INTERVAL: Duration = Duration::from_millis(30);
 
-/// The folder for pictures of pages.
-fn pictures() -> PathBuf {
+/// The folder for screenshots of pages.
+fn screenshots() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     std::fs::create_dir_all(&folder).unwrap();
     folder
@@ -327,11 +329,11 @@ fn hyper_util_connector() -> hyper_util::client::legacy::connect::HttpConnector 
     hyper_util::client::legacy::connect::HttpConnector::new()
 }
 
-/// A command that only Chromium's driver knows: its path below the session, and its body.
+/// A command that only ChromeDriver has: its path below the session, and its body.
 #[derive(Debug)]
-struct Own(&'static str, Value);
+struct ChromeCommand(&'static str, Value);
 
-impl WebDriverCompatibleCommand for Own {
+impl WebDriverCompatibleCommand for ChromeCommand {
     fn endpoint(
         &self,
         base: &url::Url,

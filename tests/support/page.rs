@@ -1,4 +1,4 @@
-//! What a page says, as a browser reads it: its elements, each with its attributes and its text.
+//! A small HTML parser for the service's own pages: elements with their attributes and text.
 
 /// A start tag, and the text that follows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Element {
     }
 }
 
-/// The elements of a page of ours, whose attributes all stand in double quotes.
+/// The elements of a page. Attributes must be in double quotes, as they are in all templates.
 pub fn elements(html: &str) -> Vec<Element> {
     let mut found = Vec::new();
     let mut rest = html;
@@ -41,7 +41,7 @@ pub fn elements(html: &str) -> Vec<Element> {
     found
 }
 
-/// What stands in a tag, up to the `>` that is in no quotes, and what stands behind it.
+/// Splits behind a tag's `<`: the inside of the tag, and the text behind its `>`.
 fn split_tag(text: &str) -> (&str, &str) {
     let mut is_quoted = false;
     for (at, c) in text.char_indices() {
@@ -51,7 +51,7 @@ fn split_tag(text: &str) -> (&str, &str) {
             _ => {}
         }
     }
-    panic!("a tag without an end: {text}");
+    panic!("a tag is not closed: {text}");
 }
 
 fn read_attributes(mut text: &str) -> Vec<(String, String)> {
@@ -60,24 +60,24 @@ fn read_attributes(mut text: &str) -> Vec<(String, String)> {
         text = text.trim_start();
         let end = text.find(|c: char| c.is_ascii_whitespace() || c == '=').unwrap_or(text.len());
         if end == 0 {
-            assert!(text.is_empty(), "no attribute: {text}");
+            assert!(text.is_empty(), "not an attribute: {text}");
             return found;
         }
         let name = text[..end].to_ascii_lowercase();
         assert!(
             name.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
-            "no attribute's name: {name}"
+            "not an attribute's name: {name}"
         );
         text = &text[end..];
         let value = match text.strip_prefix("=\"") {
             None => "",
             Some(quoted) => {
-                let (value, after) = quoted.split_once('"').expect("the other quote");
+                let (value, after) = quoted.split_once('"').expect("a closing quote");
                 text = after;
                 value
             }
         };
-        assert!(found.iter().all(|(other, _)| *other != name), "{name} stands twice");
+        assert!(found.iter().all(|(other, _)| *other != name), "{name} is given twice");
         found.push((name, unescape(value)));
     }
 }
@@ -85,7 +85,7 @@ fn read_attributes(mut text: &str) -> Vec<(String, String)> {
 fn unescape(text: &str) -> String {
     let Some((before, rest)) = text.split_once('&') else { return text.to_owned() };
     let (entity, after) =
-        rest.split_once(';').unwrap_or_else(|| panic!("a bare ampersand: {text}"));
+        rest.split_once(';').unwrap_or_else(|| panic!("an ampersand is not escaped: {text}"));
     let c = match entity {
         "amp" => '&',
         "lt" => '<',

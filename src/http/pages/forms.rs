@@ -167,11 +167,7 @@ pub fn show_registration(
 }
 
 #[get("/reset")]
-pub fn show_reset(
-    frame: Frame,
-    form: Form,
-    services: &State<Services>,
-) -> Result<Html, Problem> {
+pub fn show_reset(frame: Frame, form: Form, services: &State<Services>) -> Result<Html, Problem> {
     Html::of(&ResetPage { frame, form, password_hint: password_hint(services) })
 }
 

@@ -1,10 +1,10 @@
-//! The page of what has happened.
+//! The audit page.
 
 use super::Site;
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn an_administrator_reads_what_has_happened() {
+fn audit_events_are_shown_as_sentences_and_filtered() {
     let site = Site::new();
     let person = site.api("admin").get("/users?q=employee").body["items"][0]["public_id"]
         .as_str()
@@ -12,10 +12,10 @@ fn an_administrator_reads_what_has_happened() {
         .to_owned();
     let role = site.api("admin").send("PATCH", &format!("/users/{person}"), &[("role", "manager")]);
     assert_eq!(role.status, 200);
-    assert_eq!(site.anybody().attempt("employee@example.com", "not the password").status, 401);
+    assert_eq!(site.anonymous().attempt("employee@example.com", "not the password").status, 401);
     site.visit(&["400"], async |page| {
         page.sign_in("admin").await;
-        page.go("audit").await;
+        page.open("audit").await;
         let entries = page.texts(".records > li .body > p").await;
         let said = [
             "admin@example.com signed in",
@@ -28,23 +28,23 @@ fn an_administrator_reads_what_has_happened() {
         page.see(".records .tag.bad", "wrong password").await;
         page.click(".records summary").await;
         page.see(".records .facts", "session.start").await;
-        page.assert_without_barriers().await;
+        page.assert_accessible().await;
 
         page.choose("#action", "account.role").await;
         page.press_button("Search").await;
-        page.arrive("audit?action=account.role").await;
+        page.wait_for_address("audit?action=account.role").await;
         assert_eq!(page.texts(".records > li").await.len(), 1);
         page.fill("#account", "manager@example.com").await;
         page.press_button("Search").await;
         page.see(".no-match", "Nothing matches").await;
-        page.go("audit?account=employee@example.com&sort=at").await;
+        page.open("audit?account=employee@example.com&sort=at").await;
         assert_eq!(page.value("#account").await, "employee@example.com");
         page.see(".records > li", "made the account").await;
-        page.go("audit?account=nobody@example.com").await;
+        page.open("audit?account=nobody@example.com").await;
         page.see(".failed, .no-match", "").await;
-        page.go("audit?since=2099-01-01").await;
+        page.open("audit?since=2099-01-01").await;
         page.see(".no-match", "Nothing matches").await;
-        page.go("audit?page=none").await;
+        page.open("audit?page=none").await;
         page.see("#events .failed", "page: ").await;
     });
 }

@@ -1,8 +1,8 @@
-//! The page that everybody sees first: what they have to do, and what is due next.
+//! The home page: the user's tasks and the next deadlines.
 
 use super::{Page, Site};
 
-fn hand_out(site: &Site, title: &str, more: &[(&str, &str)]) -> String {
+fn create_task(site: &Site, title: &str, more: &[(&str, &str)]) -> String {
     let fields = [&[("title", title), ("assignee", "employee@example.com")], more].concat();
     let answer = site.api("manager").post("/tasks", &fields);
     assert_eq!(answer.status, 201, "{}", answer.text);
@@ -10,17 +10,17 @@ fn hand_out(site: &Site, title: &str, more: &[(&str, &str)]) -> String {
 }
 
 async fn titles(page: &Page, list: &str) -> Vec<String> {
-    page.settle().await;
+    page.wait_until_idle().await;
     page.texts(&format!("{list} .name")).await
 }
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn what_is_due_comes_first_and_is_moved_on() {
+fn home_sorts_tasks_by_deadline_and_changes_their_status() {
     let site = Site::new();
-    hand_out(&site, "at some time", &[]);
-    hand_out(&site, "later", &[("deadline", "2099-12-31")]);
-    let sooner = hand_out(
+    create_task(&site, "at some time", &[]);
+    create_task(&site, "later", &[("deadline", "2099-12-31")]);
+    let sooner = create_task(
         &site,
         "sooner",
         &[("deadline", "2099-01-01"), ("description", "It is written here.")],
@@ -35,8 +35,8 @@ fn what_is_due_comes_first_and_is_moved_on() {
         page.press_button("sooner").await;
         page.see("#reader-title", "sooner").await;
         page.see("#reader .full-text", "It is written here.").await;
-        page.assert_without_barriers().await;
-        page.take_picture("home-task").await;
+        page.assert_accessible().await;
+        page.screenshot("home-task").await;
         page.press_button("Close").await;
         page.see_none("dialog").await;
         assert_eq!(page.focus().await, "sooner");
@@ -54,7 +54,7 @@ fn what_is_due_comes_first_and_is_moved_on() {
         page.see("#in_progress .empty", "Nothing is in progress.").await;
         assert_eq!(site.api("employee").get(&format!("/tasks/{sooner}")).body["status"], "done");
 
-        // Somebody else was faster.
+        // Another user has changed the status, or deleted the task, since the page was loaded.
         let later = site.api("manager").get("/tasks?q=later").body["items"][0]["id"]
             .as_str()
             .unwrap()
@@ -67,7 +67,7 @@ fn what_is_due_comes_first_and_is_moved_on() {
         );
         page.press_in_record("later", "Start").await;
         page.see("#error-dialog .summary", "Somebody has moved it meanwhile: Cancelled.").await;
-        page.assert_without_barriers().await;
+        page.assert_accessible().await;
         page.press_button("Close").await;
         assert_eq!(titles(page, "#pending").await, ["at some time"]);
         let gone = site.api("manager").get("/tasks?q=some+time").body["items"][0]["id"]
@@ -82,22 +82,22 @@ fn what_is_due_comes_first_and_is_moved_on() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn what_does_not_fit_and_what_is_missing_leads_on() {
+fn home_links_to_full_lists_and_to_pending_accounts() {
     let site = Site::with(&[("WIDGETD_REGISTRATION", "approval")]);
     site.visit(&[], async |page| {
         page.sign_in("employee").await;
         page.see("#pending .empty", "Nothing to do. Enjoy.").await;
         page.see_none(".empty a[href=tasks]").await;
-        page.follow("See all widgets").await;
-        page.arrive("widgets").await;
+        page.follow_link("See all widgets").await;
+        page.wait_for_address("widgets").await;
         page.sign_out().await;
         page.sign_in("manager").await;
-        page.follow("Hand out a task").await;
-        page.arrive("tasks").await;
+        page.follow_link("Hand out a task").await;
+        page.wait_for_address("tasks").await;
         page.sign_out().await;
 
         for n in 1..=6 {
-            hand_out(&site, &format!("task {n}"), &[("deadline", &format!("2099-01-0{n}"))]);
+            create_task(&site, &format!("task {n}"), &[("deadline", &format!("2099-01-0{n}"))]);
             assert_eq!(
                 site.api("admin").try_add_widget(&format!("widget-{n}")).unwrap().status,
                 201
@@ -113,7 +113,7 @@ fn what_does_not_fit_and_what_is_missing_leads_on() {
             ["task 1", "task 2", "task 3", "task 4", "task 5"]
         );
         page.click("#pending .show-all a").await;
-        page.arrive("tasks?mine=true&status=pending&sort=deadline").await;
+        page.wait_for_address("tasks?mine=true&status=pending&sort=deadline").await;
         assert_eq!(titles(page, "#tasks").await.len(), 6);
         page.sign_out().await;
 
@@ -124,12 +124,12 @@ fn what_does_not_fit_and_what_is_missing_leads_on() {
                 ("email", &*format!("{name}@example.com")),
                 ("password", crate::program::PASSWORD),
             ];
-            assert_eq!(site.anybody().post("/auth/register", &fields).status, 201);
-            page.go("").await;
+            assert_eq!(site.anonymous().post("/auth/register", &fields).status, 201);
+            page.open("").await;
             page.see("#pending-users", said).await;
         }
         page.click("#pending-users a").await;
-        page.arrive("people?status=pending").await;
+        page.wait_for_address("people?status=pending").await;
         assert_eq!(titles(page, "#people").await, ["one@example.com", "two@example.com"]);
     });
 }

@@ -1,4 +1,4 @@
-//! The pages by keyboard alone.
+//! Operation by keyboard alone (WCAG 2.2, 2.1.1).
 
 use fantoccini::key::Key;
 use serde_json::json;
@@ -6,14 +6,14 @@ use serde_json::json;
 use super::{Page, Site};
 use crate::program::PASSWORD;
 
-/// Goes on from control to control until one of this name is reached: its label, its text or its id.
+/// Presses Tab until a control is focused that has this label, text or id.
 async fn tab_to(page: &Page, name: &str) {
     let script = "const part = document.activeElement;
         return [part.id, part.innerText, part.labels?.[0]?.innerText].some((text) => text?.trim() === arguments[0])";
     for _ in 0..50 {
         page.press(&[Key::Tab]).await;
         if page.run(script, &[json!(name)]).await == true {
-            // Whoever goes by the keyboard sees where they are.
+            // The focus is visible (WCAG 2.2, 2.4.7).
             assert_eq!(
                 page.run("return document.activeElement.matches(':focus-visible')", &[]).await,
                 true,
@@ -22,7 +22,7 @@ async fn tab_to(page: &Page, name: &str) {
             return;
         }
     }
-    panic!("no way to {name}");
+    panic!("Tab does not reach {name}");
 }
 
 async fn write(page: &Page, text: &str) {
@@ -31,28 +31,28 @@ async fn write(page: &Page, text: &str) {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn everything_can_be_done_without_a_mouse() {
+fn keyboard_alone_operates_pages_and_dialogs() {
     let site = Site::new();
     site.visit(&[], async |page| {
-        page.go("login").await;
+        page.open("login").await;
         tab_to(page, "E-mail address or username").await;
         write(page, "admin@example.com").await;
         tab_to(page, "Password").await;
         write(page, PASSWORD).await;
         page.press(&[Key::Enter]).await;
-        page.arrive("").await;
+        page.wait_for_address("").await;
 
         tab_to(page, "Widgets").await;
         page.press(&[Key::Enter]).await;
-        page.arrive("widgets").await;
-        // What is the same on every page can be skipped.
+        page.wait_for_address("widgets").await;
+        // The menu can be skipped (WCAG 2.2, 2.4.1).
         page.press(&[Key::Tab]).await;
         page.see(":focus", "Skip to the content").await;
         let is_seen =
             "const box = document.activeElement.getBoundingClientRect(); return box.left >= 0 && box.top >= 0";
         assert_eq!(page.run(is_seen, &[]).await, true);
-        page.assert_without_barriers().await;
-        page.take_picture("keyboard-skip").await;
+        page.assert_accessible().await;
+        page.screenshot("keyboard-skip").await;
         page.press(&[Key::Enter]).await;
         page.see_focus("main").await;
         page.press(&[Key::Tab]).await;
@@ -61,7 +61,7 @@ fn everything_can_be_done_without_a_mouse() {
         page.press(&[Key::Enter]).await;
         page.see_focus("editor-name").await;
         write(page, "by-hand").await;
-        // Once too often costs nothing of what was typed,
+        // Escape keeps a dialog with unsaved input open,
         page.press(&[Key::Escape]).await;
         page.see("#toast", "Press Cancel to leave without saving.").await;
         assert_eq!(page.value("#editor-name").await, "by-hand");
@@ -72,13 +72,13 @@ fn everything_can_be_done_without_a_mouse() {
         page.press(&[Key::Enter]).await;
         page.see("#toast", "by-hand is added.").await;
         page.see_none("dialog").await;
-        page.settle().await;
+        page.wait_until_idle().await;
         page.see_focus("add").await;
 
         tab_to(page, "Edit").await;
         page.press(&[Key::Space]).await;
         page.see_focus("editor-name").await;
-        // and where nothing was typed, the dialog is left.
+        // and closes one without.
         page.press(&[Key::Escape]).await;
         page.see_none("dialog").await;
         assert_eq!(page.focus().await, "Edit");
@@ -90,24 +90,24 @@ fn everything_can_be_done_without_a_mouse() {
         page.press(&[Key::Enter]).await;
         page.see("#toast", "by-hand is changed.").await;
         page.see_none("dialog").await;
-        page.settle().await;
-        assert_eq!(page.focus().await, "Edit", "also of a record that is shown anew");
+        page.wait_until_idle().await;
+        assert_eq!(page.focus().await, "Edit", "after the list was reloaded");
 
         tab_to(page, "Delete").await;
         page.press(&[Key::Enter]).await;
         page.see("#confirm-question", "Delete the widget by-hand?").await;
-        assert_eq!(page.focus().await, "Cancel", "what cannot be undone is not done by a key too many");
+        assert_eq!(page.focus().await, "Cancel", "a second Enter must not confirm a deletion");
         tab_to(page, "Delete").await;
         page.press(&[Key::Enter]).await;
         page.see("#toast", "by-hand is deleted.").await;
         page.see("#widgets .empty", "There are no widgets yet.").await;
-        page.settle().await;
-        assert_ne!(page.run("return document.activeElement === document.body", &[]).await, true, "lost");
+        page.wait_until_idle().await;
+        assert_ne!(page.run("return document.activeElement === document.body", &[]).await, true, "focus lost");
 
         page.run("document.activeElement.blur()", &[]).await;
-        page.go("widgets").await;
+        page.open("widgets").await;
         tab_to(page, "Sign out").await;
         page.press(&[Key::Enter]).await;
-        page.arrive("login?notice=logged-out").await;
+        page.wait_for_address("login?notice=logged-out").await;
     });
 }

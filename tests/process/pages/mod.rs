@@ -1,19 +1,19 @@
-//! The pages, as people use them: in a real browser, of the real program.
+//! The pages in a real browser, served by the real program.
 
+mod accessibility;
 mod account;
 mod audit;
-mod cross_site;
+mod csrf;
 mod dialogs;
-mod sign_in;
 mod home;
-mod hostile;
 mod keyboard;
-mod leaving;
-mod looks;
 mod people;
+mod sign_in;
+mod sign_out;
 mod tasks;
 mod templates;
 mod widgets;
+mod xss;
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -25,7 +25,8 @@ use serde_json::json;
 use crate::browser_support::Browser;
 use crate::program::{Client, PASSWORD, Place, Server, text};
 
-/// A service with an account of each role: `admin`, `manager` and `employee`, all at example.com.
+/// A running service with a user of each role: `admin`, `manager` and `employee`, all at
+/// example.com.
 pub struct Site {
     place: Place,
     server: RefCell<Option<Server>>,
@@ -37,7 +38,7 @@ impl Site {
         Self::with(&[])
     }
 
-    /// With other settings than the defaults.
+    /// With settings from environment variables.
     pub fn with(settings: &[(&str, &str)]) -> Self {
         let mut place = Place::new();
         for (name, value) in [("WIDGETD_THROTTLE", "false")].iter().chain(settings) {
@@ -52,8 +53,8 @@ impl Site {
         Self::of(place)
     }
 
-    /// A service that nobody has an account of, and the link that makes the first administrator, as seen from the root.
-    pub fn without_accounts() -> (Self, String) {
+    /// A service without users, and the path of its setup link without the leading slash.
+    pub fn without_users() -> (Self, String) {
         let site = Self::of(Place::new());
         let setup = {
             let server = site.server.borrow();
@@ -72,43 +73,43 @@ impl Site {
         Self { place, server: RefCell::new(Some(server)), origin }
     }
 
-    /// Kills the service, until it is started again.
+    /// Kills the service.
     pub fn stop(&self) {
         self.server.take().expect("it runs").kill();
     }
 
-    /// Starts it again, where it was before.
+    /// Starts the service again on the same port.
     pub fn start(&self) {
         let (_, port) = self.origin.rsplit_once(':').unwrap();
         self.server.replace(Some(self.place.serve_with(&["serve", "--port", port])));
     }
 
-    /// Somebody at the API: `admin`, `manager`, `employee`, or whoever has registered.
+    /// An API client, logged in as `{name}@example.com`.
     pub fn api(&self, name: &str) -> Client {
         self.server.borrow().as_ref().expect("it runs").log_in(&format!("{name}@example.com"))
     }
 
-    /// Somebody at the API who has not logged in.
-    pub fn anybody(&self) -> Client {
+    /// An API client that is not logged in.
+    pub fn anonymous(&self) -> Client {
         self.server.borrow().as_ref().expect("it runs").client()
     }
 
-    /// Runs a command beside the service, and answers what it prints.
+    /// Runs a command of the program, and returns its standard output.
     pub fn command(&self, arguments: &[&str]) -> String {
         let output = self.place.run(arguments, "");
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stdout)
     }
 
-    /// Somebody visits the pages. At the end, no request has left the service, and its console has complained of
-    /// nothing but what is `expected`, of which it has complained each.
+    /// Runs `visit` in a new browser. Fails if a request goes to another host, or if the console has
+    /// errors. Failed requests whose message contains one of `expected` are allowed, and must occur.
     pub fn visit(&self, expected: &[&str], visit: impl AsyncFnOnce(&Page)) {
         block_on(async {
             self.visit_with(Browser::start().await, expected, visit).await;
         });
     }
 
-    /// The same where no scripts run.
+    /// The same in a browser without JavaScript.
     pub fn visit_without_scripts(&self, expected: &[&str], visit: impl AsyncFnOnce(&Page)) {
         block_on(async {
             self.visit_with(Browser::without_scripts().await, expected, visit).await;
@@ -123,27 +124,26 @@ impl Site {
     ) {
         let page = Page::new(browser, self.origin.clone());
         visit(&page).await;
-        page.look_at_logs().await;
+        page.read_logs().await;
         let log = page.log.take();
         assert!(!log.requests.is_empty());
-        // What is part of the page or of the browser itself does not leave the machine.
-        let stays = |address: &String| {
+        let is_local = |address: &String| {
             [&*format!("{}/", self.origin), "data:", "blob:", "chrome:"]
                 .iter()
                 .any(|start| address.starts_with(start))
         };
-        let elsewhere: Vec<_> = log.requests.iter().filter(|address| !stays(address)).collect();
-        assert!(elsewhere.is_empty(), "{elsewhere:?}");
-        let is_expected = |complaint: &&String| {
-            complaint.contains("Failed to load resource")
-                && expected.iter().any(|part| complaint.contains(part))
+        let external: Vec<_> = log.requests.iter().filter(|address| !is_local(address)).collect();
+        assert!(external.is_empty(), "{external:?}");
+        let is_expected = |error: &&String| {
+            error.contains("Failed to load resource")
+                && expected.iter().any(|part| error.contains(part))
         };
         let unexpected: Vec<_> =
-            log.complaints.iter().filter(|complaint| !is_expected(complaint)).collect();
+            log.console_errors.iter().filter(|error| !is_expected(error)).collect();
         assert!(unexpected.is_empty(), "{unexpected:#?}");
         for part in expected {
             assert!(
-                log.complaints.iter().any(|complaint| complaint.contains(part)),
+                log.console_errors.iter().any(|error| error.contains(part)),
                 "{part} did not happen"
             );
         }
@@ -155,14 +155,14 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// What a browser has noted of a visit.
+/// The log of a browser.
 #[derive(Default)]
 struct Log {
     requests: Vec<String>,
-    complaints: Vec<String>,
+    console_errors: Vec<String>,
 }
 
-/// What somebody sees of the service.
+/// A browser on the pages of a service.
 pub struct Page {
     browser: Browser,
     origin: String,
@@ -177,14 +177,14 @@ impl Deref for Page {
     }
 }
 
-/// Whether nothing is on its way any more.
-const IS_SETTLED: &str = "document.readyState === 'complete' && !document.querySelector('[aria-busy=true]') \
+/// Whether the page and its lists have been loaded.
+const IS_IDLE: &str = "document.readyState === 'complete' && !document.querySelector('[aria-busy=true]') \
      && ![...document.querySelectorAll('.loading')].some((part) => part.checkVisibility())";
 
-/// By what WebDriver's answers name an element.
+/// The key of an element's id in WebDriver's answers (W3C WebDriver, section 12).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// The parts that match the first argument and are shown.
+/// The visible elements that match the first argument, a selector.
 const SHOWN: &str =
     "[...document.querySelectorAll(arguments[0])].filter((part) => part.checkVisibility())";
 
@@ -193,45 +193,46 @@ impl Page {
         Self { browser, origin, log: RefCell::default() }
     }
 
-    /// Goes to an address below the root.
-    pub async fn go(&self, address: &str) {
+    /// Opens a page, by its path without the leading slash.
+    pub async fn open(&self, address: &str) {
         self.browser.page.goto(&format!("{}/{address}", self.origin)).await.unwrap();
-        self.settle().await;
+        self.wait_until_idle().await;
     }
 
-    /// Waits until nothing is on its way any more.
-    pub async fn settle(&self) {
-        self.wait_until(IS_SETTLED, &[]).await;
+    /// Waits until the page and its lists have been loaded.
+    pub async fn wait_until_idle(&self) {
+        self.wait_until(IS_IDLE, &[]).await;
     }
 
-    /// Reads what the browser has logged, before it forgets some of it.
-    pub async fn look_at_logs(&self) {
+    /// Collects the browser's log so far. The browser keeps only the latest entries.
+    pub async fn read_logs(&self) {
         let requests = self.requests().await;
-        let complaints = self.complaints().await;
+        let console_errors = self.console_errors().await;
         let mut log = self.log.borrow_mut();
         log.requests.extend(requests);
-        log.complaints
-            .extend(complaints.iter().map(|entry| entry["message"].as_str().unwrap().to_owned()));
+        log.console_errors.extend(
+            console_errors.iter().map(|entry| entry["message"].as_str().unwrap().to_owned()),
+        );
     }
 
-    /// Waits until a text stands where it belongs.
+    /// Waits until an element that matches has this text or value in it.
     pub async fn see(&self, css: &str, text: &str) {
         let text_of = "(part) => (part.value || part.innerText).includes(arguments[1])";
         self.wait_until(&format!("{SHOWN}.some({text_of})"), &[json!(css), json!(text)]).await;
     }
 
-    /// Waits until it does not stand there any more.
+    /// Waits until no element that matches has it.
     pub async fn see_no(&self, css: &str, text: &str) {
         let text_of = "(part) => (part.value || part.innerText).includes(arguments[1])";
         self.wait_until(&format!("!{SHOWN}.some({text_of})"), &[json!(css), json!(text)]).await;
     }
 
-    /// Waits until what has this id has the focus.
+    /// Waits until the element with this id has the focus.
     pub async fn see_focus(&self, id: &str) {
         self.wait_until("document.activeElement.id === arguments[0]", &[json!(id)]).await;
     }
 
-    /// Puts a value into an input as it is, which for a date or a long text is not how it is typed.
+    /// Sets the value of an input. Dates and long texts are not typed as their value.
     pub async fn set(&self, css: &str, value: &str) {
         self.find(css).await;
         self.run(
@@ -241,100 +242,100 @@ impl Page {
         .await;
     }
 
-    /// Waits until nothing of a kind is shown.
+    /// Waits until no element that matches is visible.
     pub async fn see_none(&self, css: &str) {
         self.wait_until(&format!("{SHOWN}.length === 0"), &[json!(css)]).await;
     }
 
-    /// Fails where any of the page has this text in it, shown or not.
+    /// Fails if the page's HTML has this text in it, visible or not.
     pub async fn assert_absent(&self, text: &str) {
         let html = self.browser.page.source().await.unwrap();
         assert!(!html.contains(text), "{text}: {html}");
     }
 
-    /// The texts of all parts of a kind that are shown.
+    /// The texts of all visible elements that match.
     pub async fn texts(&self, css: &str) -> Vec<String> {
         let texts =
             self.run(&format!("return {SHOWN}.map((part) => part.innerText)"), &[json!(css)]).await;
         serde_json::from_value(texts).unwrap()
     }
 
-    /// What stands in an input.
+    /// The value of an input.
     pub async fn value(&self, css: &str) -> String {
         self.find(css).await.prop("value").await.unwrap().unwrap_or_default()
     }
 
-    /// Chooses an option by what it stands for.
+    /// Chooses an option by its value.
     pub async fn choose(&self, css: &str, value: &str) {
         self.find(css).await.select_by_value(value).await.unwrap();
     }
 
-    /// Presses the button of that label: the one of the dialog, if one is open.
+    /// Presses the button with this label. If a dialog is open, only its buttons count.
     pub async fn press_button(&self, label: &str) {
-        self.settle().await;
+        self.wait_until_idle().await;
         let css = "dialog[open] button, body:not(:has(dialog[open])) button";
         self.see(css, label).await;
         let script =
             format!("return {SHOWN}.find((part) => part.innerText.trim() === arguments[1])");
-        self.click_what(&script, &[json!(css), json!(label)]).await;
+        self.click_result(&script, &[json!(css), json!(label)]).await;
     }
 
-    /// Presses the button of that label in the record that has this text in it.
+    /// Presses the button with this label in the record that has the text `record` in it.
     pub async fn press_in_record(&self, record: &str, label: &str) {
-        self.settle().await;
+        self.wait_until_idle().await;
         self.see(".records > li", record).await;
         let script = format!(
             "const record = {SHOWN}.find((part) => part.innerText.includes(arguments[1]));
              return [...record.querySelectorAll('button')].find((part) => part.innerText.trim() === arguments[2]);"
         );
-        self.click_what(&script, &[json!(".records > li"), json!(record), json!(label)]).await;
+        self.click_result(&script, &[json!(".records > li"), json!(record), json!(label)]).await;
     }
 
-    async fn click_what(&self, script: &str, arguments: &[serde_json::Value]) {
+    async fn click_result(&self, script: &str, arguments: &[serde_json::Value]) {
         let found = self.run(script, arguments).await;
         let id = found[ELEMENT].as_str().unwrap_or_else(|| panic!("{arguments:?}: {found}"));
         let element = Element::from_element_id(self.browser.page.clone(), id.to_owned().into());
         element.click().await.unwrap_or_else(|e| panic!("{arguments:?}: {e}"));
     }
 
-    /// Follows the link of that text.
-    pub async fn follow(&self, text: &str) {
+    /// Follows the link with this text.
+    pub async fn follow_link(&self, text: &str) {
         self.find_by(Locator::LinkText(text)).await.click().await.unwrap();
-        self.settle().await;
+        self.wait_until_idle().await;
     }
 
-    /// Waits until the page at an address below the root is shown, and nothing is on its way any more.
-    pub async fn arrive(&self, address: &str) {
+    /// Waits until the page at this path, without the leading slash, has been loaded.
+    pub async fn wait_for_address(&self, address: &str) {
         self.wait_until(
             "location.href === arguments[0]",
             &[json!(format!("{}/{address}", self.origin))],
         )
         .await;
-        self.settle().await;
+        self.wait_until_idle().await;
     }
 
-    /// What has the focus: its text, or else its id.
+    /// The text of the focused element, or its id if it has no text.
     pub async fn focus(&self) -> String {
         let script = "return document.activeElement.innerText || document.activeElement.id";
         self.run(script, &[]).await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Types an address and a password on the page that asks for them, and sends them.
-    pub async fn send_login(&self, name: &str, password: &str) {
+    /// Fills and submits the sign-in form as `{name}@example.com`.
+    pub async fn submit_sign_in(&self, name: &str, password: &str) {
         self.fill("#login", &format!("{name}@example.com")).await;
         self.fill("#password", password).await;
         self.press_button("Sign in").await;
     }
 
-    /// Signs somebody in: `admin`, `manager`, `employee`, or whoever has registered.
+    /// Signs in as `{name}@example.com`.
     pub async fn sign_in(&self, name: &str) {
-        self.go("login").await;
-        self.send_login(name, PASSWORD).await;
-        self.arrive("").await;
+        self.open("login").await;
+        self.submit_sign_in(name, PASSWORD).await;
+        self.wait_for_address("").await;
     }
 
     pub async fn sign_out(&self) {
         self.press_button("Sign out").await;
-        self.arrive("login?notice=logged-out").await;
+        self.wait_for_address("login?notice=logged-out").await;
     }
 }

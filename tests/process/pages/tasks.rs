@@ -1,4 +1,4 @@
-//! The page of tasks: managers hand them out, whoever has one moves it on.
+//! The tasks page: managers create and assign tasks, assignees change their status.
 
 use super::{Page, Site};
 
@@ -10,11 +10,11 @@ async fn fill_in(page: &Page, title: &str, deadline: &str, assignee: &str) {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
+fn task_create_status_changes_edit_conflict_and_delete() {
     let site = Site::new();
     site.visit(&["400", "412"], async |page| {
         page.sign_in("manager").await;
-        page.go("tasks").await;
+        page.open("tasks").await;
         page.see(
             "#tasks .empty",
             "There are no tasks yet. Hand out the first one with “New task”.",
@@ -24,13 +24,13 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
         page.see_focus("editor-name").await;
         page.press_button("Save").await;
         page.see("#editor-name-error", "is required").await;
-        page.assert_without_barriers().await;
+        page.assert_accessible().await;
         fill_in(page, "Count the widgets", "2099-12-31", "nobody@example.com").await;
         page.fill("#editor-description", "All of them.").await;
         page.press_button("Save").await;
         page.see("#editor-assignee-error", "nobody@example.com").await;
         page.see_focus("editor-assignee").await;
-        page.take_picture("tasks-refused").await;
+        page.screenshot("tasks-rejected").await;
         page.fill("#editor-assignee", "employee@example.com").await;
         page.press_button("Save").await;
         page.see("#toast", "Added: Count the widgets").await;
@@ -38,31 +38,31 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
         page.sign_out().await;
 
         page.sign_in("employee").await;
-        page.go("tasks").await;
+        page.open("tasks").await;
         page.see(".records > li", "Count the widgets").await;
-        assert!(page.texts("#add, .edit, .delete").await.is_empty(), "for managers");
-        for (button, stage) in [
+        assert!(page.texts("#add, .edit, .delete").await.is_empty(), "only for managers");
+        for (button, status) in [
             ("Start", "In progress"),
             ("Put back", "To do"),
             ("Done", "Done"),
             ("Reopen", "In progress"),
         ] {
             page.press_in_record("Count the widgets", button).await;
-            page.see("#toast", &format!("{stage}: Count the widgets")).await;
-            page.see(".records .task-status", stage).await;
-            page.settle().await;
+            page.see("#toast", &format!("{status}: Count the widgets")).await;
+            page.see(".records .task-status", status).await;
+            page.wait_until_idle().await;
         }
         assert_eq!(site.api("employee").get("/tasks").body["items"][0]["status"], "in_progress");
         page.sign_out().await;
 
         page.sign_in("manager").await;
-        page.go("tasks").await;
+        page.open("tasks").await;
         page.press_in_record("Count the widgets", "Edit").await;
         page.see("#editor-description", "All of them.").await;
         assert_eq!(page.value("#editor-deadline").await, "2099-12-31");
         assert_eq!(page.value("#editor-assignee").await, "employee@example.com");
         assert_eq!(page.value("#editor-status").await, "in_progress");
-        // Somebody else changes it meanwhile.
+        // Another user changes the task while the editor is open.
         let id =
             site.api("manager").get("/tasks").body["items"][0]["id"].as_str().unwrap().to_owned();
         assert_eq!(
@@ -104,7 +104,7 @@ fn a_manager_hands_a_task_out_and_the_assignee_moves_it_on() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn everybody_finds_the_tasks_that_they_may_see() {
+fn task_filters_visibility_and_assignee_suggestions() {
     let site = Site::new();
     let manager = site.api("manager");
     for (title, assignee, status) in [
@@ -119,33 +119,33 @@ fn everybody_finds_the_tasks_that_they_may_see() {
     }
     site.visit(&[], async |page| {
         page.sign_in("manager").await;
-        page.go("tasks").await;
+        page.open("tasks").await;
         let all = ["south for nobody", "north for another", "south for me", "north for me"];
         assert_eq!(page.texts(".records .name").await, all);
         page.choose("#mine", "true").await;
         page.press_button("Search").await;
-        page.arrive("tasks?mine=true&sort=-created_at").await;
+        page.wait_for_address("tasks?mine=true&sort=-created_at").await;
         assert_eq!(page.texts(".records .name").await, ["south for me", "north for me"]);
         page.choose("#status", "done").await;
         page.press_button("Search").await;
-        page.arrive("tasks?mine=true&status=done&sort=-created_at").await;
+        page.wait_for_address("tasks?mine=true&status=done&sort=-created_at").await;
         assert_eq!(page.texts(".records .name").await, ["south for me"]);
-        page.go("tasks?q=north").await;
+        page.open("tasks?q=north").await;
         assert_eq!(page.value("#q").await, "north");
         assert_eq!(page.texts(".records .name").await, ["north for another", "north for me"]);
-        page.go("tasks?overdue=true").await;
+        page.open("tasks?overdue=true").await;
         page.see(".no-match", "Nothing matches").await;
         page.sign_out().await;
 
         page.sign_in("employee").await;
-        page.go("tasks").await;
+        page.open("tasks").await;
         assert_eq!(page.texts(".records .name").await, ["north for another"]);
         page.assert_absent("south for nobody").await;
         page.sign_out().await;
 
-        // An administrator is told who there is.
+        // Administrators get suggestions for the assignee.
         page.sign_in("admin").await;
-        page.go("tasks").await;
+        page.open("tasks").await;
         page.press_button("New task").await;
         page.fill("#editor-assignee", "emp").await;
         page.wait_until(
@@ -153,6 +153,6 @@ fn everybody_finds_the_tasks_that_they_may_see() {
             &[],
         )
         .await;
-        page.assert_without_barriers().await;
+        page.assert_accessible().await;
     });
 }

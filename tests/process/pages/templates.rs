@@ -1,21 +1,21 @@
-//! The page of templates, which nobody but their owner sees.
+//! The templates page.
 
 use super::Site;
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn somebody_keeps_reads_changes_and_deletes_a_text() {
+fn template_create_read_edit_and_delete() {
     let site = Site::new();
     site.visit(&["400", "409"], async |page| {
         page.sign_in("employee").await;
-        page.go("templates").await;
+        page.open("templates").await;
         page.see("#templates .empty", "You have no templates yet.").await;
         page.press_button("New template").await;
         page.see_focus("editor-name").await;
         page.press_button("Save").await;
         page.see("#editor-name-error", "is required").await;
         page.see("#editor-body-error", "is required").await;
-        page.assert_without_barriers().await;
+        page.assert_accessible().await;
         page.fill("#editor-name", "50% of a/b?").await;
         page.fill("#editor-body", "Dear all,\n\nthis is it.").await;
         page.press_button("Save").await;
@@ -37,8 +37,8 @@ fn somebody_keeps_reads_changes_and_deletes_a_text() {
         page.see("#reader .full-text", "Dear all,\n\nthis is it.").await;
         page.press_button("Copy").await;
         page.see("#toast", "ed").await;
-        page.assert_without_barriers().await;
-        page.take_picture("templates-read").await;
+        page.assert_accessible().await;
+        page.screenshot("templates-read").await;
         page.press_button("Close").await;
         page.see_none("dialog").await;
 
@@ -63,31 +63,27 @@ fn somebody_keeps_reads_changes_and_deletes_a_text() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn nobody_else_sees_them_and_a_lost_session_loses_no_text() {
+fn template_edit_conflict_keeps_both_texts() {
     let site = Site::new();
     assert_eq!(
-        site.api("employee").post("/templates", &[("name", "mine"), ("body", "alone")]).status,
+        site.api("employee").post("/templates", &[("name", "mine"), ("body", "first")]).status,
         201
     );
     site.visit(&["412"], async |page| {
-        page.sign_in("admin").await;
-        page.go("templates").await;
-        page.see("#templates .empty", "You have no templates yet.").await;
-        page.assert_absent("alone").await;
-        page.sign_out().await;
-
         page.sign_in("employee").await;
-        page.go("templates").await;
+        page.open("templates").await;
         page.press_in_record("mine", "Edit").await;
-        page.see("#editor-body", "alone").await;
+        page.see("#editor-body", "first").await;
         assert_eq!(
-            site.api("employee").send("PATCH", "/templates/mine", &[("body", "elsewhere")]).status,
+            site.api("employee")
+                .send("PATCH", "/templates/mine", &[("body", "from another tab")])
+                .status,
             200
         );
-        page.fill("#editor-body", "here").await;
+        page.fill("#editor-body", "from this tab").await;
         page.press_button("Save").await;
         page.see("#editor .summary", "changed").await;
-        assert_eq!(page.value("#editor-body").await, "here");
-        assert_eq!(site.api("employee").get("/templates/mine").body["body"], "elsewhere");
+        assert_eq!(page.value("#editor-body").await, "from this tab");
+        assert_eq!(site.api("employee").get("/templates/mine").body["body"], "from another tab");
     });
 }

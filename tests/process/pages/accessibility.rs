@@ -1,9 +1,9 @@
-//! Each page as each role sees it: light, dark, on a telephone, and with everything twice as large.
+//! Accessibility of every page and dialog for each role: light, dark, narrow, and zoomed to 200%.
 
 use super::{Page, Site};
-use crate::browser_support::Look;
+use crate::browser_support::Display;
 
-/// Every page, and who sees it.
+/// Every page, and the roles that may see it.
 const PAGES: [(&str, &[&str]); 10] = [
     ("login", &["nobody"]),
     ("register", &["nobody"]),
@@ -17,7 +17,7 @@ const PAGES: [(&str, &[&str]); 10] = [
     ("audit", &["admin"]),
 ];
 
-/// Every dialog: on which page, and which buttons open it.
+/// Every dialog: its page, and the buttons that open it.
 const DIALOGS: &[(&str, &[&str])] = &[
     ("widgets", &["New widget"]),
     ("widgets", &["Delete"]),
@@ -35,7 +35,7 @@ const DIALOGS: &[(&str, &[&str])] = &[
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn every_page_can_be_read_and_used_however_it_is_looked_at() {
+fn every_page_is_accessible_in_every_display() {
     let site = Site::new();
     add_records(&site);
     site.visit(&[], async |page| {
@@ -44,12 +44,12 @@ fn every_page_can_be_read_and_used_however_it_is_looked_at() {
                 page.sign_in(who).await;
             }
             for (address, _) in PAGES.iter().filter(|(_, seen_by)| seen_by.contains(&who)) {
-                page.go(address).await;
+                page.open(address).await;
                 let name = if address.is_empty() { "home" } else { address };
-                look_at(page, &format!("{name}-{who}")).await;
+                check_displays(page, &format!("{name}-{who}")).await;
             }
             if who != "nobody" {
-                page.go("").await;
+                page.open("").await;
                 page.sign_out().await;
             }
         }
@@ -58,28 +58,28 @@ fn every_page_can_be_read_and_used_however_it_is_looked_at() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn every_dialog_can_be_read_and_used_however_it_is_looked_at() {
+fn every_dialog_is_accessible_in_every_display() {
     let site = Site::new();
     add_records(&site);
     site.visit(&[], async |page| {
         page.sign_in("admin").await;
         for (address, buttons) in DIALOGS {
-            page.go(address).await;
+            page.open(address).await;
             for label in *buttons {
                 page.press_button(label).await;
             }
             page.see("dialog", "").await;
             let name =
                 buttons.join("-").to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-            look_at(page, &format!("{address}-{name}")).await;
+            check_displays(page, &format!("{address}-{name}")).await;
         }
     });
 }
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn every_page_of_a_new_service_can_be_read_and_used_however_it_is_looked_at() {
-    let (site, setup) = Site::without_accounts();
+fn every_setup_and_problem_page_is_accessible_in_every_display() {
+    let (site, setup) = Site::without_users();
     site.visit(&["404"], async |page| {
         for (address, name) in [
             ("login", "login-new"),
@@ -87,23 +87,23 @@ fn every_page_of_a_new_service_can_be_read_and_used_however_it_is_looked_at() {
             ("setup/none", "setup-wrong"),
             ("no", "problem"),
         ] {
-            page.go(address).await;
-            look_at(page, name).await;
+            page.open(address).await;
+            check_displays(page, name).await;
         }
     });
 }
 
-async fn look_at(page: &Page, name: &str) {
-    for look in Look::ALL {
-        page.look(look).await;
-        page.assert_nothing_is_too_wide().await;
-        page.assert_without_barriers().await;
-        page.take_picture(&format!("{name}-{}", look.name())).await;
+async fn check_displays(page: &Page, name: &str) {
+    for display in Display::ALL {
+        page.set_display(display).await;
+        page.assert_no_overflow().await;
+        page.assert_accessible().await;
+        page.screenshot(&format!("{name}-{}", display.name())).await;
     }
-    page.look(Look::Light).await;
+    page.set_display(Display::Light).await;
 }
 
-/// Something of everything.
+/// Creates records of every kind, enough for two pages of each list.
 fn add_records(site: &Site) {
     let admin = site.api("admin");
     for n in 1..=12 {

@@ -1,4 +1,4 @@
-//! Going out: what is left in the browser after a session, and what becomes of pages that are still open.
+//! The end of a session: what the browser keeps, and what open pages do.
 
 use serde_json::json;
 
@@ -7,18 +7,18 @@ use crate::program::PASSWORD;
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn after_signing_out_the_back_button_shows_nothing_private() {
+fn sign_out_leaves_nothing_private_for_the_back_button() {
     let site = Site::new();
     assert_eq!(site.api("admin").try_add_widget("a-private-widget").unwrap().status, 201);
     site.visit(&[], async |page| {
         page.sign_in("admin").await;
-        page.go("widgets").await;
+        page.open("widgets").await;
         page.see(".records", "a-private-widget").await;
-        page.go("account").await;
+        page.open("account").await;
         page.sign_out().await;
         for _ in 0..3 {
             page.page.back().await.unwrap();
-            page.settle().await;
+            page.wait_until_idle().await;
             page.see("h1", "Sign in").await;
             for private in ["a-private-widget", "admin@example.com", "Sign out"] {
                 page.assert_absent(private).await;
@@ -29,56 +29,57 @@ fn after_signing_out_the_back_button_shows_nothing_private() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn a_page_out_of_the_browsers_memory_is_asked_for_anew() {
+fn page_from_the_back_forward_cache_is_reloaded() {
     let site = Site::new();
     assert_eq!(site.api("admin").try_add_widget("a-private-widget").unwrap().status, 201);
     site.visit(&[], async |page| {
         page.sign_in("admin").await;
         for address in ["", "widgets", "tasks", "templates", "people", "audit", "account"] {
-            page.go(address).await;
-            // Chromium keeps no page that may not be stored; this is how others bring back one that they have kept.
+            page.open(address).await;
+            // Chromium does not cache pages with `no-store`. Browsers that do send this event when
+            // they restore one.
             page.run(
-                "window.isStill = true; dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
+                "window.isSamePage = true; dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
                 &[],
             )
             .await;
-            page.wait_until("!window.isStill", &[]).await;
-            page.settle().await;
+            page.wait_until("!window.isSamePage", &[]).await;
+            page.wait_until_idle().await;
         }
-        page.go("widgets").await;
+        page.open("widgets").await;
         page.see(".records", "a-private-widget").await;
         site.command(&["user", "sessions", "admin@example.com", "--end", "--yes"]);
         page.run("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))", &[]).await;
-        page.arrive("login?next=widgets").await;
+        page.wait_for_address("login?next=widgets").await;
         page.assert_absent("a-private-widget").await;
     });
 }
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn whose_session_has_ended_signs_in_and_is_back_where_they_were() {
+fn ended_session_leads_to_sign_in_and_back_to_the_page() {
     let site = Site::new();
     site.visit(&["401"], async |page| {
         page.sign_in("admin").await;
-        // Before a page is asked for,
+        // The session ends before a page is loaded,
         site.command(&["user", "sessions", "admin@example.com", "--end", "--yes"]);
-        page.go("widgets?q=north&sort=deadline").await;
-        page.arrive("login?next=widgets%3Fq%3Dnorth%26sort%3Ddeadline").await;
-        page.send_login("admin", PASSWORD).await;
-        page.arrive("widgets?q=north&sort=deadline").await;
+        page.open("widgets?q=north&sort=deadline").await;
+        page.wait_for_address("login?next=widgets%3Fq%3Dnorth%26sort%3Ddeadline").await;
+        page.submit_sign_in("admin", PASSWORD).await;
+        page.wait_for_address("widgets?q=north&sort=deadline").await;
 
-        // before what it shows is asked for,
+        // before its records are loaded,
         page.block(&["*/api/v1/widgets*"]).await;
-        page.go("widgets?q=south").await;
+        page.open("widgets?q=south").await;
         page.see("#widgets .failed", "The service cannot be reached.").await;
         page.block(&[]).await;
         site.command(&["user", "sessions", "admin@example.com", "--end", "--yes"]);
         page.press_button("Try again").await;
-        page.arrive("login?next=widgets%3Fq%3Dsouth").await;
-        page.send_login("admin", PASSWORD).await;
-        page.arrive("widgets?q=south").await;
+        page.wait_for_address("login?next=widgets%3Fq%3Dsouth").await;
+        page.submit_sign_in("admin", PASSWORD).await;
+        page.wait_for_address("widgets?q=south").await;
 
-        // and before something is sent, which is not lost.
+        // and before a form is submitted, which keeps its input.
         page.press_button("New widget").await;
         page.fill("#editor-name", "typed-before").await;
         page.fill("#editor-url", "https://example.com").await;
@@ -86,13 +87,13 @@ fn whose_session_has_ended_signs_in_and_is_back_where_they_were() {
         site.command(&["user", "sessions", "admin@example.com", "--end", "--yes"]);
         page.press_button("Save").await;
         page.see("#editor .summary", "Your session has ended.").await;
-        page.assert_without_barriers().await;
-        page.follow("Sign in in a new tab").await;
-        page.turn_to_tab(1).await;
-        page.arrive("login").await;
-        page.send_login("admin", PASSWORD).await;
-        page.arrive("").await;
-        page.turn_to_tab(0).await;
+        page.assert_accessible().await;
+        page.follow_link("Sign in in a new tab").await;
+        page.switch_to_tab(1).await;
+        page.wait_for_address("login").await;
+        page.submit_sign_in("admin", PASSWORD).await;
+        page.wait_for_address("").await;
+        page.switch_to_tab(0).await;
         page.press_button("Save").await;
         page.see("#toast", "typed-before is added.").await;
     });
@@ -100,27 +101,27 @@ fn whose_session_has_ended_signs_in_and_is_back_where_they_were() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn signing_out_in_one_tab_signs_out_all_of_them() {
+fn sign_out_in_one_tab_signs_out_all_tabs() {
     let site = Site::new();
     assert_eq!(site.api("admin").try_add_widget("a-private-widget").unwrap().status, 201);
     site.visit(&[], async |page| {
         page.sign_in("employee").await;
         page.open_tab().await;
-        page.go("widgets").await;
+        page.open("widgets").await;
         page.see(".records", "a-private-widget").await;
-        page.turn_to_tab(0).await;
+        page.switch_to_tab(0).await;
         page.sign_out().await;
-        page.turn_to_tab(1).await;
+        page.switch_to_tab(1).await;
         page.fill("#q", "private").await;
         page.press_button("Search").await;
-        page.arrive("login?next=widgets%3Fq%3Dprivate").await;
+        page.wait_for_address("login?next=widgets%3Fq%3Dprivate").await;
         page.assert_absent("a-private-widget").await;
-        // It has been signed out already, which is as well.
-        page.turn_to_tab(0).await;
-        page.send_login("manager", PASSWORD).await;
-        page.arrive("").await;
-        page.turn_to_tab(1).await;
-        page.go("account").await;
+        // Another user signs in. The other tab shows that user from its next page on.
+        page.switch_to_tab(0).await;
+        page.submit_sign_in("manager", PASSWORD).await;
+        page.wait_for_address("").await;
+        page.switch_to_tab(1).await;
+        page.open("account").await;
         assert_eq!(
             page.run("return document.querySelector('.who').title", &[]).await,
             json!("manager@example.com")

@@ -1,4 +1,7 @@
-//! What pages of other origins can make the browser of somebody do who is signed in: nothing.
+//! CSRF: pages of other origins, in the browser of a signed-in administrator, change nothing.
+//!
+//! `tests/http/cross_site.rs` proves the rule for every combination of headers. Here, a real
+//! browser decides which headers and cookies such requests have.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,13 +12,14 @@ use super::{Page, Site, block_on};
 use crate::browser_support::Browser;
 use crate::program::PASSWORD;
 
-/// A page of somebody else's, on a port of its own; `/silent` does not say where its requests come from.
-fn serve_another_site() -> u16 {
+/// Serves a page of another origin on a free port. The page at `/silent` hides its origin by
+/// `Referrer-Policy: no-referrer`.
+fn serve_other_origin() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            // Browsers connect before they know what for.
+            // Each in a thread: browsers also open connections that they do not use at once.
             std::thread::spawn(|| answer(stream));
         }
     });
@@ -35,26 +39,26 @@ fn answer(mut stream: TcpStream) {
     let _ = write!(stream, "{head}{policy}Content-Length: {}\r\n\r\n{page}", page.len());
 }
 
-/// Something to send: method, path below the API, fields.
-type Attempt = (&'static str, String, Vec<(&'static str, String)>);
+/// A request: method, path below the API, fields.
+type WriteRequest = (&'static str, String, Vec<(&'static str, String)>);
 
-/// What every route that changes something is sent, with fields that it takes. What ends the session comes last.
-fn writes(site: &Site) -> Vec<Attempt> {
+/// A valid request for every route that writes. Those that end the session come last.
+fn writes(site: &Site) -> Vec<WriteRequest> {
     let admin = site.api("admin");
     let fields = |fields: &[(&'static str, &str)]| {
         fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect::<Vec<_>>()
     };
-    let made = |path: &str, fields: &[(&str, &str)], id: &str| {
+    let create = |path: &str, fields: &[(&str, &str)], id: &str| {
         let answer = admin.post(path, fields);
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.body[id].as_str().unwrap_or_default().to_owned()
     };
     let widget =
         [("name", "ours"), ("info_url", "https://example.com"), ("deadline", "2099-12-31")];
-    made("/widgets", &widget, "");
-    let task = made("/tasks", &[("title", "ours")], "id");
-    made("/templates", &[("name", "ours"), ("body", "ours")], "");
-    let key = made("/auth/keys", &[("name", "ours"), ("scope", "read")], "id");
+    create("/widgets", &widget, "");
+    let task = create("/tasks", &[("title", "ours")], "id");
+    create("/templates", &[("name", "ours"), ("body", "ours")], "");
+    let key = create("/auth/keys", &[("name", "ours"), ("scope", "read")], "id");
     let session = admin.get("/auth/sessions").body["items"][0]["id"].as_str().unwrap().to_owned();
     let people = admin.get("/users?q=employee").body;
     let person = people["items"][0]["public_id"].as_str().unwrap().to_owned();
@@ -110,8 +114,8 @@ fn writes(site: &Site) -> Vec<Attempt> {
     ]
 }
 
-/// Fails where the document has a route that changes something, and nothing is sent to it.
-fn assert_complete(site: &Site, writes: &[Attempt]) {
+/// Fails if the OpenAPI document has a route that writes and that `writes` lacks.
+fn assert_complete(site: &Site, writes: &[WriteRequest]) {
     let document = site.api("admin").get("/openapi.json").body;
     for (template, operations) in document["paths"].as_object().unwrap() {
         let fits = |path: &str| {
@@ -123,16 +127,17 @@ fn assert_complete(site: &Site, writes: &[Attempt]) {
             .into_iter()
             .filter(|method| operations.get(method).is_some())
         {
-            let is_tried = writes
+            let is_covered = writes
                 .iter()
                 .any(|(known, path, _)| known.eq_ignore_ascii_case(method) && fits(path));
-            assert!(is_tried, "{method} {template}");
+            assert!(is_covered, "{method} {template}");
         }
     }
 }
 
-/// All that there is, without what tells the time.
-fn look_at_everything(api: &crate::program::Client, site: &Site) -> Vec<Value> {
+/// Everything that the API and the command line show, without fields that depend on the time of the
+/// request.
+fn snapshot(api: &crate::program::Client, site: &Site) -> Vec<Value> {
     let lists = [
         "/auth/user",
         "/auth/keys",
@@ -150,25 +155,26 @@ fn look_at_everything(api: &crate::program::Client, site: &Site) -> Vec<Value> {
         seen.push(json!(site.command(&["user", "sessions", &format!("{account}@example.com")])));
     }
     for value in &mut seen {
-        forget_times(value);
+        remove_times(value);
     }
     seen
 }
 
-fn forget_times(value: &mut Value) {
+fn remove_times(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|name, _| {
                 !["time_remaining", "token_expires_in", "last_used_at"].contains(&&**name)
             });
-            fields.values_mut().for_each(forget_times);
+            fields.values_mut().for_each(remove_times);
         }
-        Value::Array(items) => items.iter_mut().for_each(forget_times),
+        Value::Array(items) => items.iter_mut().for_each(remove_times),
         _ => {}
     }
 }
 
-/// Sends each write in every way that a page has: by fetch, as a form and as a beacon. Answers how many.
+/// Sends each request in every way that a page has: by fetch, as a form and as a beacon. Returns
+/// how many.
 const ATTACK: &str = r#"
     const [api, writes] = arguments;
     const quietly = (request) => request.catch(() => {});
@@ -209,8 +215,8 @@ const ATTACK: &str = r#"
     return sent;
 "#;
 
-/// Sends one form as if somebody had pressed its button, so that the browser leaves the page for the answer.
-const LEAVE: &str = r#"
+/// Submits one form as a top-level navigation: the browser shows the answer.
+const NAVIGATE: &str = r#"
     const [url, fields] = arguments;
     const form = document.body.appendChild(document.createElement("form"));
     Object.assign(form, { method: "post", action: url });
@@ -220,10 +226,11 @@ const LEAVE: &str = r#"
     form.submit();
 "#;
 
-/// Where the service is, where the other site is, and whether the browser sends the cookie from there.
+/// The host of the service, the host of the other site, and whether the browser sends the cookie
+/// from there.
 ///
-/// The names of the last ones are in no secure context, so browsers do not say `Sec-Fetch-Site` to them.
-const CONSTELLATIONS: [(&str, &str, bool); 4] = [
+/// The last two are no secure contexts, so browsers send no `Sec-Fetch-Site` to them.
+const ORIGINS: [(&str, &str, bool); 4] = [
     ("127.0.0.1", "127.0.0.1", true),
     ("127.0.0.1", "localhost", false),
     ("ours.team.example", "theirs.team.example", true),
@@ -232,30 +239,30 @@ const CONSTELLATIONS: [(&str, &str, bool); 4] = [
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn pages_of_other_origins_change_nothing() {
+fn csrf_requests_from_other_origins_change_nothing() {
     let site = Site::new();
     let (_, port) = site.origin.rsplit_once(':').unwrap();
-    let other_port = serve_another_site();
+    let other_port = serve_other_origin();
     let writes = writes(&site);
     assert_complete(&site, &writes);
     block_on(async {
         let mut page = Page::new(Browser::start().await, site.origin.clone());
-        for (ours, theirs, has_cookie) in CONSTELLATIONS {
+        for (ours, theirs, has_cookie) in ORIGINS {
             page.origin = format!("http://{ours}:{port}");
             page.browser.page.delete_all_cookies().await.unwrap();
             page.sign_in("admin").await;
             let observer = site.api("admin");
-            let before = look_at_everything(&observer, &site);
+            let before = snapshot(&observer, &site);
 
             let (host, path) = theirs.split_once('/').unwrap_or((theirs, ""));
-            let elsewhere = format!("http://{host}:{other_port}/{path}");
-            page.browser.page.goto(&elsewhere).await.unwrap();
+            let attacker = format!("http://{host}:{other_port}/{path}");
+            page.browser.page.goto(&attacker).await.unwrap();
             let api = format!("{}/api/v1", page.origin);
-            // Without the cookie, to register and to log in is what everybody may, from anywhere.
-            let is_anybodys =
+            // Without the cookie, registration and login are open to all origins.
+            let is_public =
                 |path: &str| path.starts_with("/auth/") && path.matches('/').count() == 2;
             let sent: Vec<_> =
-                writes.iter().filter(|(_, path, _)| has_cookie || !is_anybodys(path)).collect();
+                writes.iter().filter(|(_, path, _)| has_cookie || !is_public(path)).collect();
             assert_eq!(page.run_async(ATTACK, &[json!(api), json!(sent)]).await, sent.len() * 11);
 
             for path in ["/auth/login", "/auth/logout", "/auth/user", "/widgets/ours"] {
@@ -264,13 +271,13 @@ fn pages_of_other_origins_change_nothing() {
                 let overriding = ("_method", (*method).to_owned());
                 let fields: Vec<_> =
                     (*method != "POST").then_some(&overriding).into_iter().chain(fields).collect();
-                page.browser.page.goto(&elsewhere).await.unwrap();
-                page.run(LEAVE, &[json!(format!("{api}{path}")), json!(fields)]).await;
+                page.browser.page.goto(&attacker).await.unwrap();
+                page.run(NAVIGATE, &[json!(format!("{api}{path}")), json!(fields)]).await;
                 page.wait_until("location.origin === arguments[0]", &[json!(page.origin)]).await;
             }
 
-            assert_eq!(look_at_everything(&observer, &site), before, "{theirs}");
-            page.go("").await;
+            assert_eq!(snapshot(&observer, &site), before, "{theirs}");
+            page.open("").await;
             assert_eq!(
                 page.find(".who").await.attr("title").await.unwrap().unwrap(),
                 "admin@example.com",
@@ -278,7 +285,7 @@ fn pages_of_other_origins_change_nothing() {
             );
         }
 
-        // The same requests are done where a page of the service sends them.
+        // The same requests succeed from a page of the service.
         page.origin = site.origin.clone();
         page.sign_in("admin").await;
         for (method, path, fields) in &writes {
@@ -289,10 +296,11 @@ fn pages_of_other_origins_change_nothing() {
                 return status;";
             let url = format!("{}/api/v1{path}", site.origin);
             let status = page.run_async(script, &[json!(url), json!(method), json!(fields)]).await;
-            let is_over = ["/auth/setup", "/auth/sessions", "/auth/user"].contains(&&**path)
+            // Setup is closed, and logout has ended the session.
+            let may_fail = ["/auth/setup", "/auth/sessions", "/auth/user"].contains(&&**path)
                 && *method != "PATCH";
             assert!(
-                status.as_u64().is_some_and(|status| status < 300) || is_over,
+                status.as_u64().is_some_and(|status| status < 300) || may_fail,
                 "{method} {path}: {status}"
             );
         }

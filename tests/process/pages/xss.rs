@@ -1,14 +1,16 @@
-//! What people type is text, wherever it is shown: nothing of it runs, and nothing breaks the pages.
+//! XSS: user input is shown as text everywhere. None of it runs, and none breaks the layout.
+//!
+//! `Page` fails for every CSP violation, and for every script that runs (see `Browser`).
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::{Page, Site};
-use crate::browser_support::Look;
+use crate::browser_support::Display;
 use crate::program::{Answer, PASSWORD};
 
-/// What somebody types who means harm, or who only writes from right to left.
+/// XSS payloads, and texts that are hard to lay out: right-to-left, combining, zero-width, long.
 fn payloads() -> Vec<String> {
     let attacks = [
         "<script>window.__pwned=1</script>",
@@ -65,18 +67,22 @@ fn payloads() -> Vec<String> {
     payloads
 }
 
-/// As a line of at most so many characters, without those that the service refuses in one; no two are the same.
-fn lines(payloads: &[String], most: usize) -> Vec<String> {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+/// As different lines of at most `max` characters, without those that the service rejects in a
+/// line.
+fn lines(payloads: &[String], max: usize) -> Vec<String> {
+    let is_bidi_control = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let line = |(n, text): (usize, &String)| {
-        let line: String =
-            text.chars().filter(|c| !c.is_control() && !turns(*c)).take(most - 4).collect();
+        let line: String = text
+            .chars()
+            .filter(|c| !c.is_control() && !is_bidi_control(*c))
+            .take(max - 4)
+            .collect();
         format!("{} {n}", line.trim())
     };
     payloads.iter().enumerate().map(line).collect()
 }
 
-/// As an e-mail address that the service takes, of at most 254 characters.
+/// As different e-mail addresses that the service accepts, of at most 254 characters.
 fn addresses(payloads: &[String]) -> Vec<String> {
     let is_allowed = |c: &char| c.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~-".contains(*c);
     let address = |(n, text): (usize, &String)| {
@@ -92,11 +98,11 @@ fn assert_created(answer: &Answer) {
     assert_eq!(answer.status, 201, "{}", answer.text);
 }
 
-/// Looks at all pages of the list that is shown, and answers the texts of its records' parts of a kind.
-async fn turn_all_pages(page: &Page, css: &str) -> BTreeSet<String> {
+/// Goes through all pages of the list that is shown. Returns the texts of all elements that match.
+async fn read_all_pages(page: &Page, css: &str) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     loop {
-        page.assert_nothing_is_too_wide().await;
+        page.assert_no_overflow().await;
         let script =
             "return [...document.querySelectorAll(arguments[0])].map((part) => part.textContent)";
         let texts: Vec<String> =
@@ -106,11 +112,11 @@ async fn turn_all_pages(page: &Page, css: &str) -> BTreeSet<String> {
         let next = "const [next] = document.querySelectorAll('.pagination .next'); return next?.checkVisibility() ? next.href : null";
         match page.run(next, &[]).await {
             Value::String(next) => {
-                page.go(next.trim_start_matches(&page.origin).trim_start_matches('/')).await;
+                page.open(next.trim_start_matches(&page.origin).trim_start_matches('/')).await
             }
             _ => return seen,
         }
-        page.look_at_logs().await;
+        page.read_logs().await;
     }
 }
 
@@ -121,7 +127,7 @@ fn assert_shown(seen: &BTreeSet<String>, given: &[String]) {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn whatever_is_in_a_record_is_shown_as_text() {
+fn xss_payloads_in_tasks_and_templates_are_shown_as_text() {
     let site = Site::new();
     let payloads = payloads();
     let (titles, names) = (lines(&payloads, 255), lines(&payloads, 100));
@@ -138,37 +144,37 @@ fn whatever_is_in_a_record_is_shown_as_text() {
         assert_created(&manager.post("/templates", &[("name", name), ("body", body)]));
     }
     site.visit(&[], async |page| {
-        page.look(Look::Narrow).await;
+        page.set_display(Display::Narrow).await;
         page.sign_in("manager").await;
-        page.assert_nothing_is_too_wide().await;
-        page.assert_without_barriers().await;
-        page.go("tasks?sort=created_at").await;
-        page.assert_without_barriers().await;
-        page.take_picture("hostile-tasks-320").await;
-        assert_shown(&turn_all_pages(page, ".records [data-text=title]").await, &titles);
-        page.go("templates?sort=created_at").await;
-        page.assert_without_barriers().await;
-        page.take_picture("hostile-templates-320").await;
-        assert_shown(&turn_all_pages(page, ".records [data-text=name]").await, &names);
-        // All of a text, and where it is changed.
+        page.assert_no_overflow().await;
+        page.assert_accessible().await;
+        page.open("tasks?sort=created_at").await;
+        page.assert_accessible().await;
+        page.screenshot("xss-tasks-320").await;
+        assert_shown(&read_all_pages(page, ".records [data-text=title]").await, &titles);
+        page.open("templates?sort=created_at").await;
+        page.assert_accessible().await;
+        page.screenshot("xss-templates-320").await;
+        assert_shown(&read_all_pages(page, ".records [data-text=name]").await, &names);
+        // The reader, the editor and the confirmation.
         for n in [0, 30, 120, 160, 170, 199] {
-            page.go(&format!("tasks?sort=created_at&page={}", n / 10 + 1)).await;
+            page.open(&format!("tasks?sort=created_at&page={}", n / 10 + 1)).await;
             let opened = format!(".records > li:nth-child({})", n % 10 + 1);
             page.click(&format!("{opened} .name")).await;
             let shown = "return document.querySelector('#reader .full-text').textContent";
             assert_eq!(page.run(shown, &[]).await, *payloads[n]);
-            page.assert_nothing_is_too_wide().await;
-            page.assert_without_barriers().await;
-            page.take_picture(&format!("hostile-task-{n}-320")).await;
+            page.assert_no_overflow().await;
+            page.assert_accessible().await;
+            page.screenshot(&format!("xss-task-{n}-320")).await;
             page.press_button("Close").await;
             page.click(&format!("{opened} .edit")).await;
             page.see("#editor", "Change the task").await;
             assert_eq!(page.value("#editor-name").await, *titles[n]);
-            page.assert_nothing_is_too_wide().await;
+            page.assert_no_overflow().await;
             page.press_button("Cancel").await;
             page.click(&format!("{opened} .delete")).await;
             page.see("#confirm-question", "Delete the task").await;
-            page.assert_nothing_is_too_wide().await;
+            page.assert_no_overflow().await;
             page.press_button("Cancel").await;
         }
     });
@@ -176,7 +182,7 @@ fn whatever_is_in_a_record_is_shown_as_text() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
+fn xss_payloads_in_emails_keys_urls_and_user_agents_are_shown_as_text() {
     let site = Site::new();
     let payloads = payloads();
     let (names, addresses) = (lines(&payloads, 100), addresses(&payloads));
@@ -204,18 +210,18 @@ fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
     }
     for address in addresses.iter().step_by(8) {
         assert_created(
-            &site.anybody().post("/auth/register", &[("email", address), ("password", PASSWORD)]),
+            &site.anonymous().post("/auth/register", &[("email", address), ("password", PASSWORD)]),
         );
     }
-    // Those who fail to come in are in the audit, and those who do are in the list of sessions.
+    // Failed logins appear in the audit, successful ones in the list of sessions.
     for address in addresses.iter().skip(1).step_by(4) {
-        let refused = site.anybody().attempt(address, "not the password");
+        let refused = site.anonymous().attempt(address, "not the password");
         assert_eq!(refused.status, 401, "{}", refused.text);
     }
     for name in names.iter().step_by(4) {
         let client: String = name.chars().filter(|c| ('\x20'..'\x7f').contains(c)).collect();
         assert_eq!(
-            site.anybody()
+            site.anonymous()
                 .with("User-Agent", &client)
                 .attempt("admin@example.com", PASSWORD)
                 .status,
@@ -223,10 +229,10 @@ fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
         );
     }
     site.visit(&[], async |page| {
-        page.look(Look::Narrow).await;
+        page.set_display(Display::Narrow).await;
         page.sign_in("admin").await;
-        page.go("widgets").await;
-        let shown = turn_all_pages(page, ".records .name").await;
+        page.open("widgets").await;
+        let shown = read_all_pages(page, ".records .name").await;
         assert_eq!(shown.len(), urls.len());
         for (address, css, given) in [
             ("people", ".records .name", addresses.iter().step_by(8).cloned().collect::<Vec<_>>()),
@@ -237,38 +243,38 @@ fn whatever_accounts_keys_and_clients_are_called_is_shown_as_text() {
             ),
             ("account", "#keys .name", names.iter().step_by(2).cloned().collect()),
         ] {
-            page.go(address).await;
-            page.assert_without_barriers().await;
-            page.take_picture(&format!("hostile-{}-320", address.split('?').next().unwrap())).await;
-            assert_shown(&turn_all_pages(page, css).await, &given);
+            page.open(address).await;
+            page.assert_accessible().await;
+            page.screenshot(&format!("xss-{}-320", address.split('?').next().unwrap())).await;
+            assert_shown(&read_all_pages(page, css).await, &given);
         }
         page.sign_out().await;
         page.sign_in("employee").await;
-        page.go("account").await;
+        page.open("account").await;
         let given: Vec<_> = names.iter().skip(1).step_by(2).cloned().collect();
-        assert_shown(&turn_all_pages(page, "#keys .name").await, &given);
+        assert_shown(&read_all_pages(page, "#keys .name").await, &given);
         page.sign_out().await;
 
-        // The longest of all addresses, in the bar at the top.
+        // The longest address, in the header.
         let longest = &addresses[161];
         assert_eq!(longest.len(), 254);
-        site.anybody().post("/auth/register", &[("email", longest), ("password", PASSWORD)]);
+        site.anonymous().post("/auth/register", &[("email", longest), ("password", PASSWORD)]);
         page.fill("#login", longest).await;
         page.fill("#password", PASSWORD).await;
         page.press_button("Sign in").await;
-        page.arrive("").await;
-        page.assert_nothing_is_too_wide().await;
-        page.assert_without_barriers().await;
-        page.take_picture("hostile-home-320").await;
+        page.wait_for_address("").await;
+        page.assert_no_overflow().await;
+        page.assert_accessible().await;
+        page.screenshot("xss-home-320").await;
     });
 }
 
-/// The forms that show once more what was typed, and where.
+/// The forms that are rendered again with the submitted values: page, and an input.
 const FORMS: [(&str, &str); 3] =
     [("login", "#login"), ("register", "#username"), ("reset", "#code")];
 
-/// Types a text everywhere in the form that is shown, and sends it as a browser without scripts does.
-const SEND: &str = r#"
+/// Puts a text into every input, and submits the form as a browser without scripts does.
+const SUBMIT: &str = r#"
     const [text, query] = arguments;
     const form = document.querySelector("form[data-sign-in]");
     for (const input of form.elements) if (input.name && input.type !== "password") input.value = text;
@@ -278,39 +284,40 @@ const SEND: &str = r#"
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn whatever_is_typed_into_a_form_is_shown_as_text() {
+fn xss_payloads_in_rejected_forms_are_shown_as_text() {
     let site = Site::new();
     let payloads = payloads();
     site.visit(&["400", "413"], async |page| {
-        page.look(Look::Narrow).await;
-        // What the service says of it, on a page that it has rendered,
+        page.set_display(Display::Narrow).await;
+        // The service renders the form again,
         for (k, (form, input)) in FORMS.into_iter().enumerate() {
-            page.go(form).await;
+            page.open(form).await;
             for (n, text) in payloads.iter().enumerate().skip(k).step_by(FORMS.len()) {
-                // An address has an end.
+                // The length of a URL is limited.
                 let next: String = text.chars().take(500).collect();
                 let query = format!("?next={}", escaped(&format!("tasks?q={next}")));
                 page.run("document.documentElement.id = 'before'", &[]).await;
-                page.run(SEND, &[json!(text), json!(query)]).await;
+                page.run(SUBMIT, &[json!(text), json!(query)]).await;
                 page.wait_until("document.documentElement.id !== 'before' && document.readyState === 'complete'", &[])
                     .await;
                 page.see("main .error", "").await;
-                page.assert_nothing_is_too_wide().await;
-                // What is too large is not read, and so not shown again. An input has no line ends.
+                page.assert_no_overflow().await;
+                // A body that is too large is not read, so its values are not shown. Inputs drop
+                // line ends.
                 if text.len() < 2_000 {
                     let line = text.replace(['\r', '\n'], "");
                     let value = page.run("return document.querySelector(arguments[0]).value", &[json!(input)]).await;
                     assert!(value == line, "{n}: {value} instead of {line}");
                 }
             }
-            page.look_at_logs().await;
-            page.assert_without_barriers().await;
-            page.take_picture(&format!("hostile-{form}-320")).await;
+            page.read_logs().await;
+            page.assert_accessible().await;
+            page.screenshot(&format!("xss-{form}-320")).await;
         }
 
-        // and what a script says of it, in place.
+        // and a script shows the errors in place.
         for (k, (form, _)) in FORMS.into_iter().rev().enumerate() {
-            page.go(form).await;
+            page.open(form).await;
             for (n, text) in payloads.iter().enumerate().skip(k).step_by(FORMS.len()) {
                 let script = "const form = document.querySelector('form[data-sign-in]');
                     for (const input of form.elements) if (input.name) input.value = arguments[0];
@@ -318,9 +325,9 @@ fn whatever_is_typed_into_a_form_is_shown_as_text() {
                     while (form.querySelector('[aria-disabled=true]')) await new Promise((done) => setTimeout(done, 5));
                     return document.querySelector('main .error:not(:empty)') !== null";
                 assert_eq!(page.run_async(script, &[json!(text)]).await, true, "{text}");
-                page.assert_nothing_is_too_wide().await;
+                page.assert_no_overflow().await;
                 if n % 50 == 0 {
-                    page.assert_without_barriers().await;
+                    page.assert_accessible().await;
                 }
             }
         }
@@ -329,20 +336,20 @@ fn whatever_is_typed_into_a_form_is_shown_as_text() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn whatever_is_looked_for_is_shown_as_text() {
+fn xss_payloads_in_query_parameters_are_shown_as_text() {
     let site = Site::new();
     let payloads = payloads();
     site.visit(&[], async |page| {
-        page.look(Look::Narrow).await;
+        page.set_display(Display::Narrow).await;
         page.sign_in("admin").await;
         for (n, text) in payloads.iter().enumerate() {
             let list = ["widgets", "tasks", "templates", "people", "audit"][n % 5];
             let text: String = text.chars().take(250).collect();
-            page.go(&format!("{list}?q={}&page=1&sort={}", escaped(&text), escaped(&text))).await;
+            page.open(&format!("{list}?q={}&page=1&sort={}", escaped(&text), escaped(&text))).await;
             page.see("#q", "").await;
-            page.assert_nothing_is_too_wide().await;
+            page.assert_no_overflow().await;
             if n % 20 == 0 {
-                page.look_at_logs().await;
+                page.read_logs().await;
             }
         }
     });
