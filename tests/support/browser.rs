@@ -126,7 +126,7 @@ impl Browser {
         browser
     }
 
-    /// Sends a command of the Chrome DevTools Protocol to the current tab.
+    /// Sends a command of the browser, such as `Page.captureScreenshot`, to the current tab.
     pub async fn devtools(&self, method: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": method, "params": parameters });
         self.page
@@ -329,7 +329,7 @@ fn hyper_util_connector() -> hyper_util::client::legacy::connect::HttpConnector 
     hyper_util::client::legacy::connect::HttpConnector::new()
 }
 
-/// A command that only ChromeDriver has: its path below the session, and its body.
+/// A command that only Chromium has: its path below the session, and its body.
 #[derive(Debug)]
 struct ChromeCommand(&'static str, Value);
 

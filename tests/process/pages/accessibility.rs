@@ -103,7 +103,7 @@ async fn check_displays(page: &Page, name: &str) {
     page.set_display(Display::Light).await;
 }
 
-/// Creates records of every kind, enough for two pages of each list.
+/// Creates records of every kind; of widgets, tasks and templates more than fit on one page.
 fn add_records(site: &Site) {
     let admin = site.api("admin");
     for n in 1..=12 {

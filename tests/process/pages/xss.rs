@@ -1,6 +1,6 @@
 //! XSS: user input is shown as text everywhere. None of it runs, and none breaks the layout.
 //!
-//! `Page` fails for every CSP violation, and for every script that runs (see `Browser`).
+//! `Site::visit` fails for every CSP violation, and for every script that runs (see `Browser`).
 
 use std::collections::BTreeSet;
 
@@ -112,7 +112,7 @@ async fn read_all_pages(page: &Page, css: &str) -> BTreeSet<String> {
         let next = "const [next] = document.querySelectorAll('.pagination .next'); return next?.checkVisibility() ? next.href : null";
         match page.run(next, &[]).await {
             Value::String(next) => {
-                page.open(next.trim_start_matches(&page.origin).trim_start_matches('/')).await
+                page.open(next.trim_start_matches(&page.origin).trim_start_matches('/')).await;
             }
             _ => return seen,
         }
