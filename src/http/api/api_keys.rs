@@ -9,17 +9,11 @@ use serde_json::{Value, json};
 
 use crate::accounts;
 use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp};
-use crate::http::auth::guards::{AnyUser, SessionUser};
-use crate::http::wire::body::Body;
-use crate::http::wire::field::{Field, FieldContext, field};
-use crate::http::wire::input::{Empty, input};
-use crate::http::wire::list::{ListQuery, ListView};
-use crate::http::wire::openapi::Operations;
-use crate::http::wire::path::{InPath, id_in_path};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::record::{Addressed, Record};
-use crate::http::wire::responses::{NoContent, SecretCreated};
-use crate::http::wire::services::{Services, ViewContext};
+use crate::http::auth::{AnyUser, SessionUser};
+use crate::http::wire::{
+    Addressed, Body, Empty, Field, FieldContext, InPath, ListQuery, ListView, NoContent,
+    Operations, Problem, Record, SecretCreated, Services, ViewContext, field, id_in_path, input,
+};
 
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![create_key, list_keys, revoke_key];

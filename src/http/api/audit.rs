@@ -7,12 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp, UserRef};
-use crate::http::auth::guards::Admin;
-use crate::http::wire::input::filter;
-use crate::http::wire::list::{ListQuery, ListView};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::record::Record;
-use crate::http::wire::services::{Services, ViewContext};
+use crate::http::auth::Admin;
+use crate::http::wire::{ListQuery, ListView, Problem, Record, Services, ViewContext, filter};
 
 pub fn routes() -> (Vec<Route>, OpenApi) {
     openapi_get_routes_spec![list_audit]

@@ -11,18 +11,13 @@ use serde_json::{Value, json};
 use crate::accounts::{SetupCode, UserDetails, read_reset_code};
 use crate::domain::{Action, Email, LoginName, Password, RegistrationPolicy, Secret, Username};
 use crate::error::Error;
-use crate::http::auth::guards::{Anonymous, SessionUser};
-use crate::http::auth::local::MaySetUp;
-use crate::http::auth::navigation::Notice;
-use crate::http::auth::sign_in::{CrossSiteSignIn, SignIn, SignInResponse};
-use crate::http::wire::body::{Body, Draft};
-use crate::http::wire::field::{Field, FieldContext, InputField, described, field, object};
-use crate::http::wire::fields::{Fields, Given};
-use crate::http::wire::input::{Empty, Input, input};
-use crate::http::wire::openapi::Operations;
-use crate::http::wire::problem::Problem;
-use crate::http::wire::responses::Done;
-use crate::http::wire::services::Services;
+use crate::http::auth::{
+    Anonymous, CrossSiteSignIn, MaySetUp, Notice, SessionUser, SignIn, SignInResponse,
+};
+use crate::http::wire::{
+    Body, Done, Draft, Empty, Field, FieldContext, Fields, Given, Input, InputField, Operations,
+    Problem, Services, describe_field, field, input, object_schema,
+};
 
 /// The description of the 429 of whatever checks a password or a code.
 pub const RATE_LIMITED: &str = "Too many attempts; this one was not checked.";
@@ -64,9 +59,9 @@ field!(SetupCode, {
 });
 
 /// A new password of an allowed length. How hard it is to guess is estimated elsewhere.
-struct NewPassword(Password);
+struct PasswordField(Password);
 
-impl Field for NewPassword {
+impl Field for PasswordField {
     fn parse(text: &str, context: &FieldContext) -> Result<Self, String> {
         context.password_policy.check_length(text).map(Self)
     }
@@ -101,7 +96,7 @@ input! {
     struct Register {
         email: Email,
         username: Option<Option<Username>>,
-        password: NewPassword,
+        password: PasswordField,
     }
     example { "email": "ann@example.com", "password": "correct horse battery staple" }
 }
@@ -112,7 +107,7 @@ input! {
         code: SetupCode,
         email: Email,
         username: Option<Option<Username>>,
-        password: NewPassword,
+        password: PasswordField,
     }
     example {
         "code": "abcd-efgh-ijkl-mnop",
@@ -125,7 +120,7 @@ input! {
     /// A change of your password.
     struct ChangePassword {
         current_password: Password,
-        new_password: NewPassword,
+        new_password: PasswordField,
     }
     example {
         "current_password": "correct horse battery staple",
@@ -137,7 +132,7 @@ input! {
     /// A new password, with a reset code.
     struct ResetPassword {
         code: ResetCode,
-        new_password: NewPassword,
+        new_password: PasswordField,
     }
     example { "code": "abcd-efgh-ijkl-mnop", "new_password": "another phrase nobody guesses" }
 }
@@ -202,16 +197,20 @@ impl JsonSchema for LogIn {
         let login = "Instead of both: either of them, for a form with one input.";
         let text = || json!({ "type": "string", "maxLength": 254 });
         let fields = vec![
-            ("email", false, described(text(), "The account's e-mail address.")),
-            ("username", false, described(text(), username)),
-            ("login", false, described(text(), login)),
+            ("email", false, describe_field(text(), "The account's e-mail address.")),
+            ("username", false, describe_field(text(), username)),
+            ("login", false, describe_field(text(), login)),
             ("password", true, <Password as Field>::schema()),
         ];
         let example = json!({
             "email": "ann@example.com",
             "password": "correct horse battery staple",
         });
-        object("A login: the password, and one of the account's names.", fields, Some(example))
+        object_schema(
+            "A login: the password, and one of the account's names.",
+            fields,
+            Some(example),
+        )
     }
 }
 
@@ -232,7 +231,7 @@ async fn register_user(
     let accounts = &services.accounts;
     accounts.check_registration()?;
     let mut password = None;
-    if let Some(NewPassword(candidate)) = draft.parse("password") {
+    if let Some(PasswordField(candidate)) = draft.parse("password") {
         let email = draft.parse("email").map(Email::into_string);
         let username = draft.parse("username").map(Username::into_string);
         let names = email.into_iter().chain(username).collect();
@@ -241,7 +240,7 @@ async fn register_user(
             Err(why) => draft.add_error("password", why),
         }
     }
-    let Register { email, username, password: NewPassword(_judged) } = draft.finish()?;
+    let Register { email, username, password: PasswordField(_judged) } = draft.finish()?;
     let password = password.ok_or_else(|| Error::invalid("password", "is required"))?;
     let user = UserDetails { email, username: username.flatten(), password };
     let sessions = sign_in.may_start_session().then_some(&services.sessions);
@@ -270,7 +269,7 @@ async fn set_up(
     body: Body<SetUp>,
     services: &State<Services>,
 ) -> Result<SignInResponse<201>, Problem> {
-    let SetUp { code, email, username, password: NewPassword(password) } = body.0;
+    let SetUp { code, email, username, password: PasswordField(password) } = body.0;
     let user = UserDetails { email, username: username.flatten(), password };
     let token = services.accounts.set_up(&code, user, &services.sessions, &client.0).await?;
     Ok(sign_in.started("successfully set up; you are the administrator", token))
@@ -320,7 +319,7 @@ async fn change_password(
     body: Body<ChangePassword>,
     services: &State<Services>,
 ) -> Result<Done, Problem> {
-    let ChangePassword { current_password, new_password: NewPassword(new) } = body.0;
+    let ChangePassword { current_password, new_password: PasswordField(new) } = body.0;
     if new == current_password {
         return Err(Error::invalid("new_password", "is the present one").into());
     }
@@ -341,7 +340,7 @@ async fn reset_password(
     body: Body<ResetPassword>,
     services: &State<Services>,
 ) -> Result<SignInResponse<200>, Problem> {
-    let ResetPassword { code: ResetCode(code), new_password: NewPassword(new) } = body.0;
+    let ResetPassword { code: ResetCode(code), new_password: PasswordField(new) } = body.0;
     services.accounts.reset_password(&code, new, &client.0).await?;
     Ok(sign_in.at_login("successfully set the new password; please log in", Notice::Reset))
 }

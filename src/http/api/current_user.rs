@@ -9,15 +9,11 @@ use serde::Serialize;
 use super::auth::RATE_LIMITED;
 use super::users::UserFieldsView;
 use crate::domain::{Password, Timestamp, User, UserChange, Username};
-use crate::http::auth::guards::{AnyUser, SessionUser};
-use crate::http::wire::body::Body;
-use crate::http::wire::conditions::Conditions;
-use crate::http::wire::input::input;
-use crate::http::wire::openapi::Operations;
-use crate::http::wire::problem::Problem;
-use crate::http::wire::record::Record;
-use crate::http::wire::responses::{Found, NoContent, Updated};
-use crate::http::wire::services::{Services, ViewContext};
+use crate::http::auth::{AnyUser, SessionUser};
+use crate::http::wire::{
+    Body, Conditions, Found, NoContent, Operations, Problem, Record, Services, Updated,
+    ViewContext, input,
+};
 
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) =

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::Deadline;
-use crate::http::wire::field::{Field, FieldContext};
+use crate::http::wire::{Field, FieldContext};
 
 /// The end of a day.
 pub struct Day(pub Deadline);

@@ -10,10 +10,7 @@ use schemars::JsonSchema;
 use schemars::schema::InstanceType;
 use serde::Serialize;
 
-use crate::http::wire::openapi::{Document, with_content};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::responses::Done;
-use crate::http::wire::services::{API, API_PAGES, Services};
+use crate::http::wire::{API, API_PAGES, Document, Done, Problem, Services, with_content};
 
 /// The routes at the root.
 pub fn root_routes() -> (Vec<Route>, OpenApi) {

@@ -7,15 +7,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{Action, Page, Session, SessionId, Timestamp};
-use crate::http::auth::guards::{AnyUser, SessionUser};
-use crate::http::wire::body::Body;
-use crate::http::wire::input::Empty;
-use crate::http::wire::list::{ListQuery, ListView};
-use crate::http::wire::path::{InPath, id_in_path};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::record::{Addressed, Record};
-use crate::http::wire::responses::NoContent;
-use crate::http::wire::services::{Services, ViewContext};
+use crate::http::auth::{AnyUser, SessionUser};
+use crate::http::wire::{
+    Addressed, Body, Empty, InPath, ListQuery, ListView, NoContent, Problem, Record, Services,
+    ViewContext, id_in_path,
+};
 
 pub fn routes() -> (Vec<Route>, OpenApi) {
     openapi_get_routes_spec![list_sessions, end_session, end_sessions]

@@ -12,18 +12,12 @@ use crate::domain::{
     Deadline, Description, NewTask, Search, Sort, Task, TaskChange, TaskFilter, TaskId, TaskSort,
     TaskStatus, Timestamp, Title, UserRef,
 };
-use crate::http::auth::guards::{AnyUser, Manager};
-use crate::http::wire::body::Body;
-use crate::http::wire::conditions::Conditions;
-use crate::http::wire::field::{OrNone, field};
-use crate::http::wire::input::{Empty, filter, input};
-use crate::http::wire::list::{ListQuery, ListView};
-use crate::http::wire::openapi::Operations;
-use crate::http::wire::path::{InPath, id_in_path};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::record::{Addressed, Record};
-use crate::http::wire::responses::{Created, Found, NoContent, Updated};
-use crate::http::wire::services::{Services, ViewContext};
+use crate::http::auth::{AnyUser, Manager};
+use crate::http::wire::{
+    Addressed, Body, Conditions, Created, Empty, Found, InPath, ListQuery, ListView, NoContent,
+    Operations, OrNone, Problem, Record, Services, Updated, ViewContext, field, filter, id_in_path,
+    input,
+};
 
 /// A description of 10,000 characters may take 12 bytes each, as escapes in JSON.
 const MAX_BODY: u64 = 128 * 1024;

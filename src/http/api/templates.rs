@@ -11,18 +11,12 @@ use crate::domain::{
     NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
     TemplateName, TemplateSort, Timestamp,
 };
-use crate::http::auth::guards::AnyUser;
-use crate::http::wire::body::Body;
-use crate::http::wire::conditions::Conditions;
-use crate::http::wire::field::field;
-use crate::http::wire::input::{Empty, filter, input};
-use crate::http::wire::list::{ListQuery, ListView};
-use crate::http::wire::openapi::Operations;
-use crate::http::wire::path::{InPath, name_in_path};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::record::{Addressed, Record};
-use crate::http::wire::responses::{Created, Found, NoContent, Updated};
-use crate::http::wire::services::{Services, ViewContext};
+use crate::http::auth::AnyUser;
+use crate::http::wire::{
+    Addressed, Body, Conditions, Created, Empty, Found, InPath, ListQuery, ListView, NoContent,
+    Operations, Problem, Record, Services, Updated, ViewContext, field, filter, input,
+    name_in_path,
+};
 
 /// A body may have six bytes for each byte of a template's text, as JSON can, and its name.
 const MAX_BODY: u64 = 6 * TemplateBody::MAX_BYTES as u64 + 4 * 1024;

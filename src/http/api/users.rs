@@ -11,18 +11,12 @@ use crate::domain::{
     Email, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter, UserId, UserRef,
     UserSort, UserSummary, Username,
 };
-use crate::http::auth::guards::{Admin, SessionAdmin};
-use crate::http::wire::body::Body;
-use crate::http::wire::conditions::Conditions;
-use crate::http::wire::field::{Field, FieldContext, field};
-use crate::http::wire::input::{Empty, filter, input};
-use crate::http::wire::list::{ListQuery, ListView};
-use crate::http::wire::openapi::Operations;
-use crate::http::wire::path::{InPath, id_in_path};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::record::Record;
-use crate::http::wire::responses::{Found, NoContent, SecretCreated, Updated};
-use crate::http::wire::services::{Services, ViewContext};
+use crate::http::auth::{Admin, SessionAdmin};
+use crate::http::wire::{
+    Body, Conditions, Empty, Field, FieldContext, Found, InPath, ListQuery, ListView, NoContent,
+    Operations, Problem, Record, SecretCreated, Services, Updated, ViewContext, field, filter,
+    id_in_path, input,
+};
 
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![

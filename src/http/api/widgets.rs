@@ -12,18 +12,12 @@ use crate::domain::{
     InfoUrl, NewWidget, Search, Sort, Timestamp, Upsert, UserRef, Widget, WidgetChange,
     WidgetFilter, WidgetName, WidgetSort,
 };
-use crate::http::auth::guards::{Admin, AnyUser};
-use crate::http::wire::body::Body;
-use crate::http::wire::conditions::Conditions;
-use crate::http::wire::field::field;
-use crate::http::wire::input::{Empty, filter, input};
-use crate::http::wire::list::{ListQuery, ListView};
-use crate::http::wire::openapi::Operations;
-use crate::http::wire::path::{InPath, name_in_path};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::record::{Addressed, Record};
-use crate::http::wire::responses::{Created, Found, NoContent, StatusView, Updated, Upserted};
-use crate::http::wire::services::{Services, ViewContext};
+use crate::http::auth::{Admin, AnyUser};
+use crate::http::wire::{
+    Addressed, Body, Conditions, Created, Empty, Found, InPath, ListQuery, ListView, NoContent,
+    Operations, Problem, Record, Services, StatusView, Updated, Upserted, ViewContext, field,
+    filter, input, name_in_path,
+};
 
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![

@@ -6,8 +6,7 @@ use rocket::time::Duration;
 
 use crate::accounts::AccessToken;
 use crate::error::Error;
-use crate::http::wire::request::is_https;
-use crate::http::wire::services::Services;
+use crate::http::wire::{Services, is_https};
 
 /// With this prefix browsers accept the cookie only over TLS, from this host, for all of it
 /// (RFC 6265bis section 4.1.3.2).

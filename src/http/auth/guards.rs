@@ -28,10 +28,10 @@ use crate::domain::{
     Actor, Authority, Credential, KeyScope, RequestContext, Role, SessionId, Timestamp, UserId,
 };
 use crate::error::{Error, TokenError};
-use crate::http::wire::openapi::{KEY_MAY_ONLY_READ, WRITE_LIMIT, add_response};
-use crate::http::wire::problem::{Problem, reject};
-use crate::http::wire::request::{is_read, request_context};
-use crate::http::wire::services::Services;
+use crate::http::wire::{
+    KEY_MAY_ONLY_READ, Problem, Services, WRITE_LIMIT, add_response, is_read, reject,
+    request_context,
+};
 
 /// The name of the security scheme in the OpenAPI document.
 const SECURITY_SCHEME: &str = "bearer";

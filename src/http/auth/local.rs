@@ -8,8 +8,7 @@ use rocket_okapi::OpenApiFromRequest;
 use url::{Host, Url};
 
 use crate::error::Error;
-use crate::http::wire::problem::reject;
-use crate::http::wire::services::Services;
+use crate::http::wire::{Services, reject};
 
 /// Headers of a proxy, besides all that start with `X-Forwarded`.
 const PROXY_HEADERS: [&str; 3] = ["Forwarded", "X-Real-IP", "Via"];

@@ -6,3 +6,12 @@ pub mod local;
 pub mod navigation;
 pub mod origin;
 pub mod sign_in;
+
+pub use self::cookie::{clear_session_cookie, session_cookie};
+pub use self::guards::{
+    Admin, Anonymous, AnyUser, Manager, SessionAdmin, SessionUser, find_caller,
+};
+pub use self::local::{MaySetUp, check_may_set_up};
+pub use self::navigation::{Destination, MENU, Notice, login_address, next_query, root};
+pub use self::origin::is_cross_site;
+pub use self::sign_in::{CrossSiteSignIn, SignIn, SignInResponse};

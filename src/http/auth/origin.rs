@@ -4,8 +4,7 @@ use rocket::Request;
 
 use crate::domain::PublicUrl;
 use crate::error::Error;
-use crate::http::wire::request::is_https;
-use crate::http::wire::services::Services;
+use crate::http::wire::{Services, is_https};
 
 /// Whether a page of this service sent the request. Browsers say so in `Sec-Fetch-Site` (W3C Fetch
 /// Metadata section 2.2), older ones in `Origin` (RFC 6454 section 7). A request with neither is

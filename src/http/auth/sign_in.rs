@@ -23,10 +23,10 @@ use super::navigation::{Destination, Notice, root};
 use super::origin::{check_same_origin, cross_site, is_cross_site};
 use crate::accounts::AccessToken;
 use crate::error::Error;
-use crate::http::wire::openapi::{add_response, with_schema};
-use crate::http::wire::problem::{Problem, reject};
-use crate::http::wire::request::wants_page;
-use crate::http::wire::responses::{NO_STORE, StatusView, forbid_storing, see_other};
+use crate::http::wire::{
+    NO_STORE, Problem, StatusView, add_response, forbid_storing, reject, see_other, wants_page,
+    with_schema,
+};
 
 /// The header by which a script asks for the cookie. Pages of other origins may not send it
 /// without a preflight (WHATWG Fetch section 3.3.2), which never allows it.

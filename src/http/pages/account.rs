@@ -6,9 +6,8 @@ use rocket::{State, get};
 use super::forms::password_hint;
 use super::frame::{Frame, Html};
 use crate::domain::Username;
-use crate::http::auth::guards::AnyUser;
-use crate::http::wire::problem::Problem;
-use crate::http::wire::services::Services;
+use crate::http::auth::AnyUser;
+use crate::http::wire::{Problem, Services};
 
 #[derive(Template)]
 #[template(path = "account.html")]

@@ -10,9 +10,7 @@ use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::schema::InstanceType;
 
 use super::frame::{Frame, Html};
-use crate::http::wire::headers::SWAGGER_UI_CSP;
-use crate::http::wire::openapi::with_content;
-use crate::http::wire::problem::Problem;
+use crate::http::wire::{Problem, SWAGGER_UI_CSP, with_content};
 
 pub fn routes() -> (Vec<Route>, OpenApi) {
     openapi_get_routes_spec![show_api_pages]

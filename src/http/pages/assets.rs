@@ -11,7 +11,7 @@ use rocket::http::{Header, Status};
 use rocket::response::{self, Responder, Response};
 use rocket::{Request, get};
 
-use crate::http::wire::problem::Problem;
+use crate::http::wire::Problem;
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 

@@ -5,9 +5,8 @@ use rocket::{State, get};
 
 use super::frame::{Frame, Html};
 use crate::domain::Action;
-use crate::http::auth::guards::Admin;
-use crate::http::wire::problem::Problem;
-use crate::http::wire::services::Services;
+use crate::http::auth::Admin;
+use crate::http::wire::{Problem, Services};
 
 #[derive(Template)]
 #[template(path = "audit.html")]

@@ -10,10 +10,8 @@ use super::frame::{Frame, Html, PageOrRedirect};
 use super::visitor::Visitor;
 use crate::domain::RegistrationPolicy;
 use crate::error::FieldErrors;
-use crate::http::auth::local::{MaySetUp, check_may_set_up};
-use crate::http::auth::navigation::{Destination, Notice, next_query};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::services::Services;
+use crate::http::auth::{Destination, MaySetUp, Notice, check_may_set_up, next_query};
+use crate::http::wire::{Problem, Services};
 
 /// A guard: what a form shows. At first it is empty; after an error it has what was typed before,
 /// and the errors.

@@ -10,10 +10,8 @@ use rocket_okapi::OpenApiFromRequest;
 use super::assets;
 use crate::domain::{Authority, Role, UserId, Username};
 use crate::error::Error;
-use crate::http::auth::navigation::{MENU, root};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::responses::see_other;
-use crate::http::wire::services::Services;
+use crate::http::auth::{MENU, root};
+use crate::http::wire::{Problem, Services, see_other};
 
 /// A guard: the frame of a page without a signed-in user.
 #[derive(OpenApiFromRequest)]

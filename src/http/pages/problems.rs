@@ -12,16 +12,13 @@ use super::forms::{
 };
 use super::frame::{Frame, Html};
 use crate::error::{Error, FieldErrors};
-use crate::http::auth::cookie::{clear_session_cookie, session_cookie};
-use crate::http::auth::navigation::{Destination, login_address, root};
-use crate::http::auth::origin::is_cross_site;
-use crate::http::wire::body::SubmittedForm;
-use crate::http::wire::fields::WHOLE_BODY;
-use crate::http::wire::headers::add_common_headers;
-use crate::http::wire::problem::{Problem, remember_or, remembered};
-use crate::http::wire::request::wants_page;
-use crate::http::wire::responses::see_other;
-use crate::http::wire::services::Services;
+use crate::http::auth::{
+    Destination, clear_session_cookie, is_cross_site, login_address, root, session_cookie,
+};
+use crate::http::wire::{
+    Problem, Services, SubmittedForm, WHOLE_BODY, add_common_headers, remember_or, remembered,
+    see_other, wants_page,
+};
 
 /// The fields that are shown again as they were typed. Passwords are not.
 const SHOWN_AGAIN: [&str; 4] = ["email", "username", "login", "code"];

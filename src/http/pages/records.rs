@@ -6,9 +6,8 @@ use rocket::{State, get};
 use super::frame::{Frame, Html};
 use super::visitor::{Navigation, Visitor};
 use crate::error::{Error, TokenError};
-use crate::http::auth::guards::{Admin, AnyUser};
-use crate::http::wire::problem::Problem;
-use crate::http::wire::services::Services;
+use crate::http::auth::{Admin, AnyUser};
+use crate::http::wire::{Problem, Services};
 
 /// Declares pages that are only a template in a frame.
 macro_rules! pages {

@@ -5,9 +5,8 @@ use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 
 use crate::accounts::Caller;
-use crate::http::auth::guards::find_caller;
-use crate::http::wire::problem::{Problem, remember};
-use crate::http::wire::request::wants_page;
+use crate::http::auth::find_caller;
+use crate::http::wire::{Problem, remember, wants_page};
 
 /// A browser that navigates. Other clients fall through to the greeting.
 pub struct Navigation;

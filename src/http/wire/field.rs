@@ -208,7 +208,7 @@ fn parse_optional<T: Field>(text: &str, context: &FieldContext) -> Result<T, Str
 }
 
 /// A field's schema with the description of the input, which takes precedence.
-pub fn described(mut schema: Value, description: &str) -> Value {
+pub fn describe_field(mut schema: Value, description: &str) -> Value {
     if !description.is_empty() {
         schema["description"] = description.trim().into();
     }
@@ -216,7 +216,7 @@ pub fn described(mut schema: Value, description: &str) -> Value {
 }
 
 /// The schema of an object whose fields are these: name, whether it is required, schema.
-pub fn object(
+pub fn object_schema(
     description: &str,
     fields: Vec<(&'static str, bool, Value)>,
     example: Option<Value>,

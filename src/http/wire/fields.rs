@@ -15,7 +15,7 @@ pub const WHOLE_BODY: &str = "body";
 const MAX_FIELDS: usize = 64;
 
 /// A field's value as it was sent.
-enum Value {
+enum RawValue {
     Text(String),
     /// A form's input that was left empty: the same as no field.
     Empty,
@@ -36,7 +36,7 @@ pub enum Given<T> {
 /// Fields by name, and their errors so far.
 #[derive(Default)]
 pub struct Fields {
-    given: Vec<(String, Value)>,
+    given: Vec<(String, RawValue)>,
     /// The names that were read.
     known: Vec<&'static str>,
     errors: FieldErrors,
@@ -65,11 +65,11 @@ impl Fields {
                 ));
             };
             match decode(value) {
-                Some(value) if value.is_empty() => fields.add(name, Value::Empty),
-                Some(value) => fields.add(name, Value::Text(value)),
+                Some(value) if value.is_empty() => fields.add(name, RawValue::Empty),
+                Some(value) => fields.add(name, RawValue::Text(value)),
                 None => {
                     fields.errors.add(&name, "is not valid percent-encoded UTF-8");
-                    fields.add(name, Value::Empty);
+                    fields.add(name, RawValue::Empty);
                 }
             }
         }
@@ -107,7 +107,7 @@ impl Fields {
     /// The fields whose values are text, whether they are at fault or not.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.given.iter().filter_map(|(name, value)| match value {
-            Value::Text(text) => Some((name.as_str(), text.as_str())),
+            RawValue::Text(text) => Some((name.as_str(), text.as_str())),
             _ => None,
         })
     }
@@ -122,7 +122,7 @@ impl Fields {
         self.given.iter().any(|(given, _)| given == name)
     }
 
-    fn add(&mut self, name: String, value: Value) {
+    fn add(&mut self, name: String, value: RawValue) {
         if self.given.iter().any(|(given, _)| *given == name) {
             self.errors.add(&name, "is given more than once");
         } else {
@@ -139,13 +139,13 @@ impl Fields {
         self.known.push(name);
         let value = self.given.iter().find(|(given, _)| given == name).map(|(_, value)| value);
         let result = match value {
-            None | Some(Value::Empty) => Ok(Given::Absent),
-            Some(Value::Null) => Ok(Given::Null),
-            Some(Value::NotText(kind)) => Err(format!("must be a string, not {kind}")),
-            Some(Value::Text(text)) if text.contains('\0') => {
+            None | Some(RawValue::Empty) => Ok(Given::Absent),
+            Some(RawValue::Null) => Ok(Given::Null),
+            Some(RawValue::NotText(kind)) => Err(format!("must be a string, not {kind}")),
+            Some(RawValue::Text(text)) if text.contains('\0') => {
                 Err("must not contain a NUL character".to_owned())
             }
-            Some(Value::Text(text)) => parse(text).map(Given::Value),
+            Some(RawValue::Text(text)) => parse(text).map(Given::Value),
         };
         match result {
             // A duplicate is at fault already, whichever value could be parsed.
@@ -160,7 +160,9 @@ impl Fields {
     /// Adds an error if none of these fields was sent.
     pub fn require_any(&mut self, names: &[&'static str]) {
         let is_given = |name: &&str| {
-            self.given.iter().any(|(given, value)| given == name && !matches!(value, Value::Empty))
+            self.given
+                .iter()
+                .any(|(given, value)| given == name && !matches!(value, RawValue::Empty))
         };
         if let [first, rest @ ..] = names
             && !names.iter().any(is_given)
@@ -209,7 +211,7 @@ fn decode(text: &str) -> Option<String> {
 }
 
 /// A JSON object with its duplicates, which `serde_json`'s own map drops.
-struct Members(Vec<(String, Value)>);
+struct Members(Vec<(String, RawValue)>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -238,43 +240,43 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for RawValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct AnyValue;
         impl<'de> Visitor<'de> for AnyValue {
-            type Value = Value;
+            type Value = RawValue;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a value")
             }
-            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-                Ok(Value::Text(text.to_owned()))
+            fn visit_str<E>(self, text: &str) -> Result<RawValue, E> {
+                Ok(RawValue::Text(text.to_owned()))
             }
-            fn visit_string<E>(self, text: String) -> Result<Value, E> {
-                Ok(Value::Text(text))
+            fn visit_string<E>(self, text: String) -> Result<RawValue, E> {
+                Ok(RawValue::Text(text))
             }
-            fn visit_unit<E>(self) -> Result<Value, E> {
-                Ok(Value::Null)
+            fn visit_unit<E>(self) -> Result<RawValue, E> {
+                Ok(RawValue::Null)
             }
-            fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-                Ok(Value::NotText("a boolean"))
+            fn visit_bool<E>(self, _: bool) -> Result<RawValue, E> {
+                Ok(RawValue::NotText("a boolean"))
             }
-            fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-                Ok(Value::NotText("a number"))
+            fn visit_i64<E>(self, _: i64) -> Result<RawValue, E> {
+                Ok(RawValue::NotText("a number"))
             }
-            fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-                Ok(Value::NotText("a number"))
+            fn visit_u64<E>(self, _: u64) -> Result<RawValue, E> {
+                Ok(RawValue::NotText("a number"))
             }
-            fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-                Ok(Value::NotText("a number"))
+            fn visit_f64<E>(self, _: f64) -> Result<RawValue, E> {
+                Ok(RawValue::NotText("a number"))
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawValue, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Value::NotText("an array"))
+                Ok(RawValue::NotText("an array"))
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Value::NotText("an object"))
+                Ok(RawValue::NotText("an object"))
             }
         }
         deserializer.deserialize_any(AnyValue)

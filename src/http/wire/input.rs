@@ -67,16 +67,16 @@ macro_rules! input {
             }
 
             fn json_schema(_: &mut schemars::r#gen::SchemaGenerator) -> schemars::schema::Schema {
-                use $crate::http::wire::field::{InputField, described, object};
+                use $crate::http::wire::field::{InputField, describe_field, object_schema};
                 #[allow(unused_mut, unused_assignments)]
                 let mut example = None;
                 $( example = Some(serde_json::json!($example)); )?
                 let fields = vec![$((
                     stringify!($field),
                     <$type as InputField>::IS_REQUIRED,
-                    described(<$type as InputField>::schema(), concat!($($field_doc, "\n"),*)),
+                    describe_field(<$type as InputField>::schema(), concat!($($field_doc, "\n"),*)),
                 )),+];
-                object(concat!($($doc, "\n"),*), fields, example)
+                object_schema(concat!($($doc, "\n"),*), fields, example)
             }
         }
     };

@@ -18,3 +18,28 @@ pub mod request;
 pub mod responses;
 pub mod routes;
 pub mod services;
+
+pub use self::body::{Body, Draft, SubmittedForm};
+pub use self::conditions::Conditions;
+pub use self::field::{Field, FieldContext, InputField, OrNone, describe_field, object_schema};
+pub use self::fields::{Fields, Given, WHOLE_BODY};
+pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
+pub use self::input::{Empty, Input};
+pub use self::list::{ListQuery, ListView};
+pub use self::openapi::{
+    Document, KEY_MAY_ONLY_READ, Operations, WRITE_LIMIT, add_response, with_content, with_schema,
+};
+pub use self::path::InPath;
+pub use self::problem::{Problem, reject, remember, remember_or, remembered};
+pub use self::record::{Addressed, Record};
+pub use self::request::{is_https, is_read, request_context, wants_page};
+pub use self::responses::{
+    Created, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView, Updated, Upserted,
+    forbid_storing, see_other,
+};
+pub use self::services::{API, API_PAGES, Services, ViewContext};
+
+// Macros.
+pub(crate) use self::field::field;
+pub(crate) use self::input::{filter, input};
+pub(crate) use self::path::{id_in_path, name_in_path};
