@@ -270,3 +270,25 @@ impl OpenApiResponderInner for Problem {
         Ok(responses)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_that_a_transaction_misses_is_403_with_the_challenge_of_that_role() {
+        for (role, message, users) in [
+            (Role::Admin, "You are not an administrator", "admin_users"),
+            (Role::Manager, "You are not a manager", "manager_users"),
+        ] {
+            let problem = Problem::from(Error::RoleRequired(role));
+            assert_eq!((problem.status(), &*problem.0.message), (Status::Forbidden, message));
+            let challenge = problem.0.challenge.unwrap().to_header("widgetd");
+            let expected = format!(
+                "Bearer realm=\"{users}@widgetd\", error=\"insufficient_scope\", \
+                 error_description=\"{message}\""
+            );
+            assert_eq!(challenge, expected);
+        }
+    }
+}
