@@ -66,6 +66,7 @@ fn replace_with_page(request: &Request<'_>, problem: &Problem, response: &mut Re
     if wants_page(request)
         && let Some(page) = answer(request, problem)
     {
+        response.remove_header("Content-Type");
         response.merge(page);
     }
 }

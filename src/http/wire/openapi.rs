@@ -156,6 +156,7 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
             complete_problem(status, response);
         }
     }
+    responses.responses.sort_keys();
     let is_empty = |body: &RefOr<_>| matches!(body, RefOr::Object(body) if no_content(body));
     operation.request_body = operation.request_body.take().filter(|body| !is_empty(body));
 }

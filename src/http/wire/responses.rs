@@ -256,5 +256,6 @@ impl<V: JsonSchema> OpenApiResponderInner for SecretCreated<V> {
 /// 303: the form is done, and the browser GETs another page (RFC 9110 section 15.4.4).
 pub fn see_other(address: String) -> Response<'static> {
     let location = Header::new("Location", address);
-    Response::build().status(Status::SeeOther).header(location).finalize()
+    let empty = std::io::Cursor::new("");
+    Response::build().status(Status::SeeOther).header(location).sized_body(0, empty).finalize()
 }
