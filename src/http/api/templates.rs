@@ -1,6 +1,5 @@
 //! `/templates`: texts that only their owner sees.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rocket::{Route, State, delete, get, patch, post};
 use rocket_okapi::okapi::openapi3::OpenApi;
 use rocket_okapi::{openapi, openapi_get_routes_spec};
@@ -14,15 +13,12 @@ use crate::domain::{
 use crate::http::auth::AnyUser;
 use crate::http::wire::{
     Addressed, Body, Conditions, Created, Empty, Found, InPath, ListQuery, ListView, NoContent,
-    Operations, Problem, Record, Services, Updated, ViewContext, field, filter, input,
-    name_in_path,
+    Operations, Problem, Record, Services, Updated, ViewContext, escape_segment, field, filter,
+    input, name_in_path,
 };
 
 /// A body may have six bytes for each byte of a template's text, as JSON can, and its name.
 const MAX_BODY: u64 = 6 * TemplateBody::MAX_BYTES as u64 + 4 * 1024;
-
-/// The characters that are not escaped in a path segment (RFC 3986 section 2.3).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub fn routes() -> (Vec<Route>, OpenApi) {
     let (routes, mut spec) = openapi_get_routes_spec![
@@ -47,7 +43,7 @@ field!(TemplateBody, {
     "type": "string", "minLength": 1, "maxLength": 65536,
     "description": "Any text of at most 64 KiB in UTF-8.",
 });
-name_in_path!(TemplateName, TemplateName::parse, {
+name_in_path!(TemplateName, "name", TemplateName::parse, {
     "type": "string", "minLength": 1, "maxLength": 100,
 });
 
@@ -119,7 +115,7 @@ impl Record for Template {
 
 impl Addressed for Template {
     fn path(&self) -> String {
-        format!("/templates/{}", utf8_percent_encode(self.name.as_str(), ESCAPED))
+        format!("/templates/{}", escape_segment(self.name.as_str()))
     }
 }
 

@@ -44,7 +44,7 @@ field!(InfoUrl, {
     "type": "string", "minLength": 1, "maxLength": 255,
     "description": "An http or https URL.",
 });
-name_in_path!(WidgetName, WidgetName::from_path, {
+name_in_path!(WidgetName, "name", WidgetName::from_path, {
     "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-zA-Z0-9_-]+$",
 });
 

@@ -28,7 +28,7 @@ pub enum Notice {
 }
 
 /// The pages of the menu: address, label, and the role that each requires.
-pub const MENU: [(&str, &str, Role); 7] = [
+pub const MENU: &[(&str, &str, Role)] = &[
     ("", "Home", Role::Employee),
     ("widgets", "Widgets", Role::Employee),
     ("tasks", "Tasks", Role::Employee),

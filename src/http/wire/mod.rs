@@ -29,7 +29,7 @@ pub use self::list::{ListQuery, ListView};
 pub use self::openapi::{
     Document, KEY_MAY_ONLY_READ, Operations, WRITE_LIMIT, add_response, with_content, with_schema,
 };
-pub use self::path::InPath;
+pub use self::path::{InPath, escape_segment};
 pub use self::problem::{Problem, reject, remember, remember_or, remembered};
 pub use self::record::{Addressed, Record};
 pub use self::request::{is_https, is_read, request_context, wants_page};

@@ -1,7 +1,9 @@
 //! Names and ids in paths.
 
 use std::convert::Infallible;
+use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rocket::request::FromParam;
 use schemars::JsonSchema;
 use schemars::r#gen::SchemaGenerator;
@@ -59,12 +61,20 @@ macro_rules! id_in_path {
     };
 }
 
-/// Declares a name in a path, read by `$parse`. What cannot be a name is 400.
+/// The characters that are not escaped in a path segment (RFC 3986 section 2.3).
+const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A text as a path segment.
+pub fn escape_segment(text: &str) -> impl fmt::Display {
+    utf8_percent_encode(text, UNESCAPED)
+}
+
+/// Declares a name in a path: the field in errors, and the parser. What cannot be a name is 400.
 macro_rules! name_in_path {
-    ($type:ty, $parse:expr, $schema:tt) => {
+    ($type:ty, $field:literal, $parse:expr, $schema:tt) => {
         impl $crate::http::wire::path::PathParameter for $type {
             fn from_segment(segment: &str) -> Result<Self, $crate::error::Error> {
-                $parse(segment).map_err(|why| $crate::error::Error::invalid("name", why))
+                $parse(segment).map_err(|why| $crate::error::Error::invalid($field, why))
             }
 
             fn schema() -> serde_json::Value {
