@@ -1,7 +1,5 @@
 //! Accounts: what an administrator changes about them, and how they are deleted.
 
-use std::sync::Arc;
-
 use widgetd::domain::{
     Authority, NewSession, NewUser, PageRequest, Role, Search, Status, User, UserChange,
     UserFilter, UserId, WidgetFilter, check_administrator_remains,
@@ -11,25 +9,20 @@ use widgetd::store::Store;
 
 use crate::users::assert_absent;
 use crate::{
-    ALL, ANY_STATE, NOW, Subject, account, assert_conflict, assert_credentials, assert_not_found,
-    block_on, cli_context, cli_context_at, email, if_match, later, new_key, new_session, new_user,
-    new_widget, owner_context, secret, to_role, to_status, to_username, username, widget_name,
+    ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_credentials,
+    assert_not_found, at_once, cli_at, email, later, new_key, new_session, new_user, new_widget,
+    owner_context, secret, to_role, to_status, to_username, username, widget_name,
 };
 
-#[test]
-fn an_administrator_counts_while_active() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = NewUser { role: Role::Admin, status: Status::Pending, ..new_user("ann") };
-        let (ann, store) = (subject.add(ann).await, &subject.store);
-        subject.add_user("bob").await;
-        assert!(!store.has_administrator().await.unwrap());
-        store
-            .update_user(ann.public_id, to_status(Status::Active), ANY_STATE, &cli_context())
-            .await
-            .unwrap();
-        assert!(store.has_administrator().await.unwrap());
-    });
+#[tokio::test]
+async fn an_administrator_counts_while_active() {
+    let subject = Subject::new();
+    let ann = NewUser { role: Role::Admin, status: Status::Pending, ..new_user("ann") };
+    let (ann, store) = (subject.add(ann).await, &subject.store);
+    subject.add_user("bob").await;
+    assert!(!store.has_administrator().await.unwrap());
+    store.update_user(ann.public_id, to_status(Status::Active), ANY_STATE, CLI).await.unwrap();
+    assert!(store.has_administrator().await.unwrap());
 }
 
 const IS_ONE: &str = "There is an administrator already.";
@@ -41,209 +34,164 @@ fn first(name: &str) -> (NewUser, NewSession) {
     (new, session)
 }
 
-#[test]
-fn the_first_administrator_starts_with_a_session_and_is_noted_as_an_administrator() {
-    block_on(async {
-        let (subject, (new, session)) = (Subject::new(), first("ann"));
-        let (id, context) = (new.public_id, owner_context(new.public_id, "127.0.0.1"));
-        let create = subject.store.create_first_administrator(new, session.clone(), &context);
-        let (created, noted) = subject.noting(create).await;
-        assert_eq!(created.unwrap(), subject.store.get_user(id).await.unwrap());
-        assert_eq!(noted, ["account.register", "session.start"]);
-        let registered = subject.audit().await.remove(1);
+#[tokio::test]
+async fn the_first_administrator_starts_with_a_session_and_is_noted_as_an_administrator() {
+    let (subject, (new, session)) = (Subject::new(), first("ann"));
+    let (id, context) = (new.public_id, owner_context(new.public_id, "127.0.0.1"));
+    let create = subject.create_first_administrator(new, session.clone(), &context);
+    let created = subject.audited(&["account.register", "session.start"], create).await;
+    assert_eq!(created.unwrap(), subject.get_user(id).await.unwrap());
+    let registered = subject.audit().await.remove(1);
+    assert_eq!(
+        (registered.actor.as_str(), registered.detail.as_deref()),
+        ("ann@example.com", Some("admin, active"))
+    );
+
+    let subject = subject.reopen().await;
+    assert!(subject.has_administrator().await.unwrap());
+    let authority = Some(Authority { user: id, role: Role::Admin });
+    assert_eq!(subject.find_session_authority(id, session.id).await.unwrap(), authority);
+}
+
+#[tokio::test]
+async fn there_is_no_first_administrator_where_there_is_one_already() {
+    let subject = Subject::new();
+    // Those who may not log in administer nothing.
+    for (name, status) in [("bob", Status::Disabled), ("cid", Status::Pending)] {
+        subject.add(NewUser { role: Role::Admin, status, ..new_user(name) }).await;
+    }
+    let (ann, session) = first("ann");
+    subject.create_first_administrator(ann, session, CLI).await.unwrap();
+    // Also where the name is taken as well.
+    for name in ["dan", "ann"] {
+        let (new, session) = first(name);
+        let id = new.public_id;
+        let create = subject.create_first_administrator(new, session.clone(), CLI);
+        let refused = subject.audited(&[], create).await;
+        assert_conflict(refused, IS_ONE);
+        assert_absent(&subject, id).await;
+        assert!(!subject.is_live(id, session.id).await);
+    }
+}
+
+#[tokio::test]
+async fn a_first_administrator_whose_name_is_taken_is_not_made() {
+    let subject = Subject::new();
+    subject.add_user("Ann").await;
+    let (ann, session) = first("ann");
+    let refused = subject.audited(&[], subject.create_first_administrator(ann, session, CLI)).await;
+    assert_conflict(refused, "ann@example.com is already registered");
+    assert!(!subject.has_administrator().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn setup_of_64_first_administrators_at_once_succeeds_for_one() {
+    let subject = Subject::new();
+    let create = |n| {
+        let (store, (new, session)) = (subject.store.clone(), first(&format!("u{n}")));
+        async move { store.create_first_administrator(new, session, CLI).await }
+    };
+    let mut created = Vec::new();
+    for answer in at_once(64, create).await {
+        match answer {
+            Ok(user) => created.push(user),
+            refused => assert_conflict(refused, IS_ONE),
+        }
+    }
+    assert_eq!(subject.list_users(UserFilter::default(), ALL).await.unwrap().items, created);
+    assert_eq!(created.len(), 1);
+}
+
+#[tokio::test]
+async fn a_role_changes_without_ending_sessions_and_holds_at_once() {
+    let subject = Subject::new();
+    let (store, ann) = (&subject.store, subject.add_user("ann").await);
+    let (id, session) = (ann.public_id, subject.log_in(ann.public_id).await);
+    store.create_key(new_key(id, "ci", 1), CLI).await.unwrap();
+    let changed = subject
+        .audited(&["account.role"], store.update_user(id, to_role(Role::Manager), ANY_STATE, CLI))
+        .await;
+    let changed = changed.unwrap();
+    assert_ne!(changed.version, ann.version);
+    let expected = User { role: Role::Manager, version: changed.version, ..ann };
+    assert_eq!((changed, store.get_user(id).await.unwrap()), (expected.clone(), expected));
+    let authority = Some(Authority { user: id, role: Role::Manager });
+    assert_eq!(store.find_session_authority(id, session).await.unwrap(), authority);
+    assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, authority);
+}
+
+#[tokio::test]
+async fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
+    let subject = Subject::new();
+    let (store, bob) = (&subject.store, subject.add_user("bob").await);
+    let bobs = subject.log_in(bob.public_id).await;
+    store.create_reset_code(bob.public_id, secret(2), later(1_000), CLI).await.unwrap();
+    for (name, status) in [("ann", Status::Disabled), ("cid", Status::Pending)] {
+        let user = subject.add_user(name).await;
+        let (id, session) = (user.public_id, subject.log_in(user.public_id).await);
+        store.create_key(new_key(id, "ci", 1), CLI).await.unwrap();
+        store.create_reset_code(id, secret(3), later(1_000), CLI).await.unwrap();
+
+        let shut_out = store.update_user(id, to_status(status), ANY_STATE, CLI).await.unwrap();
+        assert_ne!(shut_out.version, user.version);
+        let expected =
+            User { status, token_epoch: user.token_epoch + 1, version: shut_out.version, ..user };
+        assert_eq!((&shut_out, &store.get_user(id).await.unwrap()), (&expected, &expected));
+        assert!(!subject.is_live(id, session).await);
+        assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
+        assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, None);
+
+        // Back again, the account has its keys, and none of its sessions.
+        let back = store.update_user(id, to_status(Status::Active), ANY_STATE, CLI).await.unwrap();
+        assert_eq!(back, User { status: Status::Active, version: back.version, ..expected });
+        assert!(!subject.is_live(id, session).await);
+        assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
         assert_eq!(
-            (registered.actor.as_str(), registered.detail.as_deref()),
-            ("ann@example.com", Some("admin, active"))
+            store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner.unwrap().user,
+            id
         );
-
-        let subject = subject.reopen().await;
-        assert!(subject.store.has_administrator().await.unwrap());
-        let authority = Some(Authority { user: id, role: Role::Admin });
-        assert_eq!(subject.store.find_session_authority(id, session.id).await.unwrap(), authority);
-    });
+        store.delete_user(id, ANY_STATE, CLI).await.unwrap();
+    }
+    assert!(subject.is_live(bob.public_id, bobs).await);
+    assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
 }
 
-#[test]
-fn there_is_no_first_administrator_where_there_is_one_already() {
-    block_on(async {
-        let subject = Subject::new();
-        // Those who may not log in administer nothing.
-        for (name, status) in [("bob", Status::Disabled), ("cid", Status::Pending)] {
-            subject.add(NewUser { role: Role::Admin, status, ..new_user(name) }).await;
-        }
-        let (ann, session) = first("ann");
-        subject.store.create_first_administrator(ann, session, &cli_context()).await.unwrap();
-        // Also where the name is taken as well.
-        for name in ["dan", "ann"] {
-            let (new, session) = first(name);
-            let id = new.public_id;
-            let context = cli_context();
-            let create = subject.store.create_first_administrator(new, session.clone(), &context);
-            let (refused, noted) = subject.noting(create).await;
-            assert_conflict(refused, IS_ONE);
-            assert!(noted.is_empty());
-            assert_absent(&subject, id).await;
-            assert!(!subject.is_live(id, session.id).await);
-        }
-    });
-}
-
-#[test]
-fn a_first_administrator_whose_name_is_taken_is_not_made() {
-    block_on(async {
-        let subject = Subject::new();
-        subject.add_user("Ann").await;
-        let (ann, session) = first("ann");
-        let (refused, noted) = subject
-            .noting(subject.store.create_first_administrator(ann, session, &cli_context()))
-            .await;
-        assert_conflict(refused, "ann@example.com is already registered");
-        assert!(noted.is_empty());
-        assert!(!subject.store.has_administrator().await.unwrap());
-    });
-}
-
-#[test]
-fn of_64_first_administrators_at_once_one_is_made() {
-    block_on(async {
-        let subject = Subject::new();
-        let making: Vec<_> = (0..64)
-            .map(|n| {
-                let (store, (new, session)) = (Arc::clone(&subject.store), first(&format!("u{n}")));
-                tokio::spawn(async move {
-                    store.create_first_administrator(new, session, &cli_context()).await
-                })
-            })
-            .collect();
-        let mut made = Vec::new();
-        for making in making {
-            match making.await.unwrap() {
-                Ok(user) => made.push(user),
-                refused => assert_conflict(refused, IS_ONE),
-            }
-        }
-        assert_eq!(subject.store.list_users(UserFilter::default(), ALL).await.unwrap().items, made);
-        assert_eq!(made.len(), 1);
-    });
-}
-
-#[test]
-fn a_role_changes_without_ending_sessions_and_holds_at_once() {
-    block_on(async {
-        let subject = Subject::new();
-        let (store, ann) = (&subject.store, subject.add_user("ann").await);
-        let (id, session) = (ann.public_id, subject.log_in(ann.public_id).await);
-        store.create_key(new_key(id, "ci", 1), &cli_context()).await.unwrap();
-        let (changed, noted) = subject
-            .noting(store.update_user(id, to_role(Role::Manager), ANY_STATE, &cli_context()))
-            .await;
+#[tokio::test]
+async fn each_change_has_its_name_in_the_audit_and_no_change_has_none() {
+    let subject = Subject::new();
+    let ann = subject.add(NewUser { status: Status::Pending, ..new_user("ann") }).await.public_id;
+    for (status, role, expected) in [
+        (None, None, &[][..]),
+        (Some(Status::Pending), Some(Role::Employee), &[]),
+        (Some(Status::Active), None, &["account.approve"]),
+        (Some(Status::Active), Some(Role::Employee), &[]),
+        (Some(Status::Disabled), Some(Role::Employee), &["account.disable"]),
+        (Some(Status::Disabled), None, &[]),
+        (Some(Status::Active), Some(Role::Manager), &["account.enable", "account.role"]),
+        (Some(Status::Active), Some(Role::Employee), &["account.role"]),
+        (Some(Status::Disabled), Some(Role::Admin), &["account.disable", "account.role"]),
+    ] {
+        let change = UserChange { username: None, status, role };
+        let before = subject.get_user(ann).await.unwrap();
+        let update = subject.update_user(ann, change, ANY_STATE, CLI);
+        let changed = subject.audited(expected, update).await;
+        let (status, role) = (status.unwrap_or(before.status), role.unwrap_or(before.role));
         let changed = changed.unwrap();
-        assert_ne!(changed.version, ann.version);
-        let expected = User { role: Role::Manager, version: changed.version, ..ann };
-        assert_eq!((changed, store.get_user(id).await.unwrap()), (expected.clone(), expected));
-        assert_eq!(noted, ["account.role"]);
-        let authority = Some(Authority { user: id, role: Role::Manager });
-        assert_eq!(store.find_session_authority(id, session).await.unwrap(), authority);
-        assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, authority);
-    });
-}
-
-#[test]
-fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
-    block_on(async {
-        let subject = Subject::new();
-        let (store, bob) = (&subject.store, subject.add_user("bob").await);
-        let bobs = subject.log_in(bob.public_id).await;
-        store
-            .create_reset_code(bob.public_id, secret(2), later(1_000), &cli_context())
-            .await
-            .unwrap();
-        for (name, status) in [("ann", Status::Disabled), ("cid", Status::Pending)] {
-            let user = subject.add_user(name).await;
-            let (id, session) = (user.public_id, subject.log_in(user.public_id).await);
-            store.create_key(new_key(id, "ci", 1), &cli_context()).await.unwrap();
-            store.create_reset_code(id, secret(3), later(1_000), &cli_context()).await.unwrap();
-
-            let shut_out =
-                store.update_user(id, to_status(status), ANY_STATE, &cli_context()).await.unwrap();
-            assert_ne!(shut_out.version, user.version);
-            let expected = User {
-                status,
-                token_epoch: user.token_epoch + 1,
-                version: shut_out.version,
-                ..user
-            };
-            assert_eq!((&shut_out, &store.get_user(id).await.unwrap()), (&expected, &expected));
-            assert!(!subject.is_live(id, session).await);
-            assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
-            assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, None);
-
-            // Back again, the account has its keys, and none of its sessions.
-            let back = store
-                .update_user(id, to_status(Status::Active), ANY_STATE, &cli_context())
-                .await
-                .unwrap();
-            assert_eq!(back, User { status: Status::Active, version: back.version, ..expected });
-            assert!(!subject.is_live(id, session).await);
-            assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
-            assert_eq!(
-                store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner.unwrap().user,
-                id
-            );
-            store.delete_user(id, ANY_STATE, &cli_context()).await.unwrap();
+        assert_eq!((changed.status, changed.role), (status, role));
+        assert_eq!(subject.get_user(ann).await.unwrap(), changed);
+        if expected.is_empty() {
+            assert_eq!(changed, before);
         }
-        assert!(subject.is_live(bob.public_id, bobs).await);
-        assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
-    });
+    }
 }
 
-#[test]
-fn each_change_has_its_name_in_the_audit_and_no_change_has_none() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann =
-            subject.add(NewUser { status: Status::Pending, ..new_user("ann") }).await.public_id;
-        for (status, role, expected) in [
-            (None, None, &[][..]),
-            (Some(Status::Pending), Some(Role::Employee), &[]),
-            (Some(Status::Active), None, &["account.approve"]),
-            (Some(Status::Active), Some(Role::Employee), &[]),
-            (Some(Status::Disabled), Some(Role::Employee), &["account.disable"]),
-            (Some(Status::Disabled), None, &[]),
-            (Some(Status::Active), Some(Role::Manager), &["account.enable", "account.role"]),
-            (Some(Status::Active), Some(Role::Employee), &["account.role"]),
-            (Some(Status::Disabled), Some(Role::Admin), &["account.disable", "account.role"]),
-        ] {
-            let change = UserChange { username: None, status, role };
-            let before = subject.store.get_user(ann).await.unwrap();
-            let (changed, noted) = subject
-                .noting(subject.store.update_user(ann, change.clone(), ANY_STATE, &cli_context()))
-                .await;
-            assert_eq!(noted, expected, "{change:?}");
-            let (status, role) = (status.unwrap_or(before.status), role.unwrap_or(before.role));
-            let changed = changed.unwrap();
-            assert_eq!((changed.status, changed.role), (status, role));
-            assert_eq!(subject.store.get_user(ann).await.unwrap(), changed);
-            if expected.is_empty() {
-                assert_eq!(changed, before);
-            }
-        }
-    });
-}
-
-#[test]
-fn a_status_that_stays_ends_no_session() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let session = subject.log_in(ann).await;
-        subject
-            .store
-            .update_user(ann, to_status(Status::Active), ANY_STATE, &cli_context())
-            .await
-            .unwrap();
-        assert!(subject.is_live(ann, session).await);
-    });
+#[tokio::test]
+async fn a_status_that_stays_ends_no_session() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let session = subject.log_in(ann).await;
+    subject.update_user(ann, to_status(Status::Active), ANY_STATE, CLI).await.unwrap();
+    assert!(subject.is_live(ann, session).await);
 }
 
 /// The ways in which an administrator becomes none: by a change, or by being deleted.
@@ -257,8 +205,8 @@ const DEPARTURES: [Option<UserChange>; 5] = [
 
 async fn depart(store: &dyn Store, id: UserId, departure: Option<UserChange>) -> Result<(), Error> {
     match departure {
-        Some(change) => store.update_user(id, change, ANY_STATE, &cli_context()).await.map(drop),
-        None => store.delete_user(id, ANY_STATE, &cli_context()).await,
+        Some(change) => store.update_user(id, change, ANY_STATE, CLI).await.map(drop),
+        None => store.delete_user(id, ANY_STATE, CLI).await,
     }
 }
 
@@ -269,233 +217,177 @@ fn refusal() -> String {
         .to_string()
 }
 
-#[test]
-fn the_last_active_administrator_is_neither_demoted_nor_disabled_nor_deleted() {
-    block_on(async {
+#[tokio::test]
+async fn the_last_active_administrator_is_neither_demoted_nor_disabled_nor_deleted() {
+    let subject = Subject::new();
+    let ann = subject.add_admin("ann").await;
+    let session = subject.log_in(ann.public_id).await;
+    subject.add(NewUser { role: Role::Admin, status: Status::Disabled, ..new_user("bob") }).await;
+    subject.add_user("cid").await;
+    for departure in DEPARTURES {
+        let refused =
+            subject.audited(&[], depart(&*subject.store, ann.public_id, departure.clone())).await;
+        assert_conflict(refused, &refusal());
+    }
+    assert_eq!(subject.get_user(ann.public_id).await.unwrap(), ann);
+    assert!(subject.is_live(ann.public_id, session).await);
+    // What does not make it less is no departure.
+    subject.update_user(ann.public_id, to_role(Role::Admin), ANY_STATE, CLI).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_administrator_who_is_not_the_last_may_go() {
+    for departure in DEPARTURES {
         let subject = Subject::new();
-        let ann = subject.add_admin("ann").await;
-        let session = subject.log_in(ann.public_id).await;
-        subject
-            .add(NewUser { role: Role::Admin, status: Status::Disabled, ..new_user("bob") })
-            .await;
-        subject.add_user("cid").await;
-        for departure in DEPARTURES {
-            let (refused, noted) =
-                subject.noting(depart(&*subject.store, ann.public_id, departure.clone())).await;
-            assert_conflict(refused, &refusal());
-            assert!(noted.is_empty(), "{departure:?}");
-        }
-        assert_eq!(subject.store.get_user(ann.public_id).await.unwrap(), ann);
-        assert!(subject.is_live(ann.public_id, session).await);
-        // What does not make it less is no departure.
-        subject
-            .store
-            .update_user(ann.public_id, to_role(Role::Admin), ANY_STATE, &cli_context())
-            .await
-            .unwrap();
-    });
+        let (ann, bob) = (subject.add_admin("ann").await, subject.add_admin("bob").await);
+        depart(&*subject.store, ann.public_id, departure.clone()).await.unwrap();
+        assert_conflict(
+            depart(&*subject.store, bob.public_id, departure.clone()).await,
+            &refusal(),
+        );
+        assert!(subject.has_administrator().await.unwrap());
+    }
 }
 
-#[test]
-fn an_administrator_who_is_not_the_last_may_go() {
-    block_on(async {
-        for departure in DEPARTURES {
-            let subject = Subject::new();
-            let (ann, bob) = (subject.add_admin("ann").await, subject.add_admin("bob").await);
-            depart(&*subject.store, ann.public_id, departure.clone()).await.unwrap();
-            assert_conflict(
-                depart(&*subject.store, bob.public_id, departure.clone()).await,
-                &refusal(),
-            );
-            assert!(subject.store.has_administrator().await.unwrap());
-        }
-    });
-}
-
-#[test]
-fn of_the_two_last_administrators_who_go_at_once_one_stays() {
-    block_on(async {
-        // Often enough for those who look before they leap to meet.
-        for departure in DEPARTURES.into_iter().cycle().take(50) {
-            let subject = Subject::new();
-            let ids = [
-                subject.add_admin("ann").await.public_id,
-                subject.add_admin("bob").await.public_id,
-            ];
-            let going = ids.map(|id| {
-                let (store, departure) = (Arc::clone(&subject.store), departure.clone());
-                tokio::spawn(async move { depart(&*store, id, departure).await })
-            });
-            let mut gone = 0;
-            for going in going {
-                match going.await.unwrap() {
-                    Ok(()) => gone += 1,
-                    refused => assert_conflict(refused, &refusal()),
-                }
-            }
-            assert_eq!(gone, 1, "{departure:?}");
-            let left = UserFilter {
-                role: Some(Role::Admin),
-                status: Some(Status::Active),
-                ..UserFilter::default()
-            };
-            assert_eq!(subject.store.list_users(left, ALL).await.unwrap().total, 1);
-        }
-    });
-}
-
-#[test]
-fn a_deleted_account_is_gone_with_all_that_was_its_own() {
-    block_on(async {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_the_last_two_administrators_who_leave_at_once_one_remains() {
+    // Often enough for a check outside the transaction to fail.
+    for departure in DEPARTURES.into_iter().cycle().take(50) {
         let subject = Subject::new();
-        let ann =
-            subject.add(NewUser { username: Some(username("Ann.O")), ..new_user("ann") }).await;
-        let (bob, store) = (subject.add_user("bob").await, &subject.store);
-        let mut sessions = Vec::new();
-        for (id, byte) in [(ann.public_id, 1), (bob.public_id, 2)] {
-            sessions.push(subject.log_in(id).await);
-            store.create_key(new_key(id, "ci", byte), &cli_context()).await.unwrap();
-            store.create_reset_code(id, secret(byte), later(1_000), &cli_context()).await.unwrap();
-        }
-        let (deleted, noted) =
-            subject.noting(store.delete_user(ann.public_id, ANY_STATE, &cli_context())).await;
-        deleted.unwrap();
-        assert_eq!(noted, ["account.delete"]);
-
-        let subject = subject.reopen().await;
-        let store = &subject.store;
-        assert_absent(&subject, ann.public_id).await;
-        for name in ["ann@example.com", "ann.o"] {
-            assert_not_found(store.get_user_by_name(&account(name)).await);
-            assert!(store.find_credentials(&account(name), None).await.unwrap().is_none());
-        }
-        assert!(!subject.is_live(ann.public_id, sessions[0]).await);
-        assert!(store.find_key_authority(&secret(1)).await.unwrap().is_none());
-        assert!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_none());
-        let late =
-            store.start_session(new_session(ann.public_id), ann.token_epoch, &cli_context()).await;
-        assert_credentials(late);
-
-        let listed = store.list_users(UserFilter::default(), ALL).await.unwrap();
-        assert_eq!((listed.items.as_slice(), listed.total), ([bob.clone()].as_slice(), 1));
-        let searched = UserFilter { search: Some(Search::new("ann")), ..UserFilter::default() };
-        assert!(subject.emails(searched).await.is_empty());
-        let keys = store.list_keys(None, ALL).await.unwrap();
-        assert_eq!((keys.items.len(), keys.total), (1, 1));
-
-        // Nobody else lost anything.
-        assert!(subject.is_live(bob.public_id, sessions[1]).await);
-        assert!(store.find_key_authority(&secret(2)).await.unwrap().is_some());
-        assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
-    });
-}
-
-#[test]
-fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made() {
-    block_on(async {
-        let subject = Subject::new();
-        let new = NewUser { username: Some(username("Ann.O")), ..new_user("Ann") };
-        let (former, store) = (subject.add(new.clone()).await, &subject.store);
-        store.create_widget(new_widget("one", &former), &cli_context()).await.unwrap();
-        store.delete_user(former.public_id, ANY_STATE, &cli_context()).await.unwrap();
-        let namesake = subject.add(NewUser { public_id: UserId::generate(), ..new }).await;
-        store.create_widget(new_widget("two", &namesake), &cli_context()).await.unwrap();
-
-        for name in ["ann@example.com", "ann.o"] {
-            assert_eq!(store.get_user_by_name(&account(name)).await.unwrap(), namesake);
-        }
-        assert_absent(&subject, former.public_id).await;
-        let listed = store
-            .list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW)
-            .await
-            .unwrap()
-            .items;
-        for (widget, user, is_deleted) in [("one", former, true), ("two", namesake, false)] {
-            let widget = store.get_widget(&widget_name(widget)).await.unwrap();
-            assert_eq!(
-                (&widget.owner.email, widget.owner.public_id),
-                (&email("Ann"), user.public_id)
-            );
-            assert_eq!(widget.owner.is_deleted, is_deleted);
-            assert!(listed.contains(&widget));
-        }
-        // Once more the names are free.
-        let namesake = store.get_user_by_name(&account("ann.o")).await.unwrap();
-        store.delete_user(namesake.public_id, ANY_STATE, &cli_context()).await.unwrap();
-        assert_not_found(store.get_user_by_name(&account("ann.o")).await);
-    });
-}
-
-#[test]
-fn the_audit_keeps_the_names_of_a_deleted_account() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("Ann").await, &subject.store);
-        store
-            .update_user(
-                ann.public_id,
-                to_username(username("ann")),
-                ANY_STATE,
-                &owner_context(ann.public_id, "192.0.2.7"),
-            )
-            .await
-            .unwrap();
-        let before = subject.audit().await;
-        store.delete_user(ann.public_id, ANY_STATE, &cli_context_at(later(1))).await.unwrap();
-        let after = subject.audit().await;
-        assert_eq!(&after[1..], before);
-        assert_eq!(after[0].target.as_deref(), Some("Ann@example.com"));
-        assert_eq!(after[0].target_id, Some(ann.public_id.to_string()));
-    });
-}
-
-#[test]
-fn if_match_is_checked_on_update_and_delete_of_a_user() {
-    block_on(async {
-        let subject = Subject::new();
-        let (store, old) = (&subject.store, subject.add_user("ann").await);
-        let id = old.public_id;
-        let update = async |change, version| {
-            store.update_user(id, change, if_match(version), &cli_context()).await
+        let ids =
+            [subject.add_admin("ann").await.public_id, subject.add_admin("bob").await.public_id];
+        let leave = |n: usize| {
+            let (store, departure) = (subject.store.clone(), departure.clone());
+            async move { depart(&*store, ids[n], departure).await }
         };
-        let new = update(to_role(Role::Manager), old.version).await.unwrap();
-        // What is stale stays so where nothing would change.
-        for change in [to_role(Role::Admin), to_username(username("ann")), UserChange::default()] {
-            let result = update(change, old.version).await;
-            assert!(matches!(result, Err(Error::PreconditionFailed)), "{result:?}");
-        }
-        let result = store.delete_user(id, if_match(old.version), &cli_context()).await;
-        assert!(matches!(result, Err(Error::PreconditionFailed)), "{result:?}");
-        assert_eq!(store.get_user(id).await.unwrap(), new);
-        assert_eq!(update(to_role(Role::Manager), new.version).await.unwrap(), new);
-        store.delete_user(id, if_match(new.version), &cli_context()).await.unwrap();
-        assert_not_found(store.get_user(id).await);
-    });
-}
-
-#[test]
-fn one_change_of_a_user_may_change_everything() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add(NewUser { status: Status::Pending, ..new_user("ann") }).await;
-        let change = UserChange {
-            username: Some(username("ann.o")),
+        let (left, refused): (Vec<_>, Vec<_>) =
+            at_once(2, leave).await.into_iter().partition(Result::is_ok);
+        assert_eq!(left.len(), 1, "{departure:?}");
+        refused.into_iter().for_each(|refused| assert_conflict(refused, &refusal()));
+        let remaining = UserFilter {
+            role: Some(Role::Admin),
             status: Some(Status::Active),
-            role: Some(Role::Manager),
+            ..UserFilter::default()
         };
-        let id = ann.public_id;
-        let (changed, noted) =
-            subject.noting(subject.store.update_user(id, change, ANY_STATE, &cli_context())).await;
-        let changed = changed.unwrap();
-        assert_ne!(changed.version, ann.version);
-        let expected = User {
-            username: Some(username("ann.o")),
-            status: Status::Active,
-            role: Role::Manager,
-            version: changed.version,
-            ..ann
-        };
-        assert_eq!(changed, expected);
-        assert_eq!(noted, ["account.approve", "account.role", "account.username"]);
-    });
+        assert_eq!(subject.list_users(remaining, ALL).await.unwrap().total, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_account_is_gone_with_all_that_was_its_own() {
+    let subject = Subject::new();
+    let ann = subject.add(NewUser { username: Some(username("Ann.O")), ..new_user("ann") }).await;
+    let (bob, store) = (subject.add_user("bob").await, &subject.store);
+    let mut sessions = Vec::new();
+    for (id, byte) in [(ann.public_id, 1), (bob.public_id, 2)] {
+        sessions.push(subject.log_in(id).await);
+        store.create_key(new_key(id, "ci", byte), CLI).await.unwrap();
+        store.create_reset_code(id, secret(byte), later(1_000), CLI).await.unwrap();
+    }
+    let deleted = subject
+        .audited(&["account.delete"], store.delete_user(ann.public_id, ANY_STATE, CLI))
+        .await;
+    deleted.unwrap();
+
+    let subject = subject.reopen().await;
+    let store = &subject.store;
+    assert_absent(&subject, ann.public_id).await;
+    for name in ["ann@example.com", "ann.o"] {
+        assert_not_found(store.get_user_by_name(&account(name)).await);
+        assert!(store.find_credentials(&account(name), None).await.unwrap().is_none());
+    }
+    assert!(!subject.is_live(ann.public_id, sessions[0]).await);
+    assert!(store.find_key_authority(&secret(1)).await.unwrap().is_none());
+    assert!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_none());
+    let late = store.start_session(new_session(ann.public_id), ann.token_epoch, CLI).await;
+    assert_credentials(late);
+
+    let listed = store.list_users(UserFilter::default(), ALL).await.unwrap();
+    assert_eq!((listed.items.as_slice(), listed.total), ([bob.clone()].as_slice(), 1));
+    let searched = UserFilter { search: Some(Search::new("ann")), ..UserFilter::default() };
+    assert!(subject.emails(searched).await.is_empty());
+    let keys = store.list_keys(None, ALL).await.unwrap();
+    assert_eq!((keys.items.len(), keys.total), (1, 1));
+
+    // Nobody else lost anything.
+    assert!(subject.is_live(bob.public_id, sessions[1]).await);
+    assert!(store.find_key_authority(&secret(2)).await.unwrap().is_some());
+    assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
+}
+
+#[tokio::test]
+async fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made() {
+    let subject = Subject::new();
+    let new = NewUser { username: Some(username("Ann.O")), ..new_user("Ann") };
+    let (former, store) = (subject.add(new.clone()).await, &subject.store);
+    store.create_widget(new_widget("one", &former), CLI).await.unwrap();
+    store.delete_user(former.public_id, ANY_STATE, CLI).await.unwrap();
+    let namesake = subject.add(NewUser { public_id: UserId::generate(), ..new }).await;
+    store.create_widget(new_widget("two", &namesake), CLI).await.unwrap();
+
+    for name in ["ann@example.com", "ann.o"] {
+        assert_eq!(store.get_user_by_name(&account(name)).await.unwrap(), namesake);
+    }
+    assert_absent(&subject, former.public_id).await;
+    let listed =
+        store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().items;
+    for (widget, user, is_deleted) in [("one", former, true), ("two", namesake, false)] {
+        let widget = store.get_widget(&widget_name(widget)).await.unwrap();
+        assert_eq!((&widget.owner.email, widget.owner.public_id), (&email("Ann"), user.public_id));
+        assert_eq!(widget.owner.is_deleted, is_deleted);
+        assert!(listed.contains(&widget));
+    }
+    // Once more the names are free.
+    let namesake = store.get_user_by_name(&account("ann.o")).await.unwrap();
+    store.delete_user(namesake.public_id, ANY_STATE, CLI).await.unwrap();
+    assert_not_found(store.get_user_by_name(&account("ann.o")).await);
+}
+
+#[tokio::test]
+async fn the_audit_keeps_the_names_of_a_deleted_account() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("Ann").await, &subject.store);
+    store
+        .update_user(
+            ann.public_id,
+            to_username(username("ann")),
+            ANY_STATE,
+            &owner_context(ann.public_id, "192.0.2.7"),
+        )
+        .await
+        .unwrap();
+    let before = subject.audit().await;
+    store.delete_user(ann.public_id, ANY_STATE, &cli_at(later(1))).await.unwrap();
+    let after = subject.audit().await;
+    assert_eq!(&after[1..], before);
+    assert_eq!(after[0].target.as_deref(), Some("Ann@example.com"));
+    assert_eq!(after[0].target_id, Some(ann.public_id.to_string()));
+}
+
+#[tokio::test]
+async fn one_change_of_a_user_may_change_everything() {
+    let subject = Subject::new();
+    let ann = subject.add(NewUser { status: Status::Pending, ..new_user("ann") }).await;
+    let change = UserChange {
+        username: Some(username("ann.o")),
+        status: Some(Status::Active),
+        role: Some(Role::Manager),
+    };
+    let id = ann.public_id;
+    let changed = subject
+        .audited(
+            &["account.approve", "account.role", "account.username"],
+            subject.update_user(id, change, ANY_STATE, CLI),
+        )
+        .await;
+    let changed = changed.unwrap();
+    assert_ne!(changed.version, ann.version);
+    let expected = User {
+        username: Some(username("ann.o")),
+        status: Status::Active,
+        role: Role::Manager,
+        version: changed.version,
+        ..ann
+    };
+    assert_eq!(changed, expected);
 }

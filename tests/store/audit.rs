@@ -11,9 +11,8 @@ use widgetd::error::Error;
 use widgetd::store::Retention;
 
 use crate::{
-    ALL, ANY_STATE, NOW, Subject, account, assert_pages, block_on, cli_context, cli_context_at,
-    email, hash, later, new_key, new_session, new_user, owner_context, secret, to_role, to_status,
-    to_username, username,
+    ALL, ANY_STATE, CLI, NOW, Subject, account, assert_pages, cli_at, email, hash, later, new_key,
+    new_session, new_user, owner_context, secret, to_role, to_status, to_username, username,
 };
 
 /// What the audit keeps of something that somebody did to Ann.
@@ -57,237 +56,209 @@ async fn check<T>(
     );
 }
 
-#[test]
-fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request() {
-    block_on(async {
-        let subject = Subject::new();
-        let (boss, store) = (subject.add_admin("Boss").await, &subject.store);
-        let boss = boss.public_id;
-        let context = &RequestContext {
-            at: later(5),
-            credential: subject.context_of(boss).await.credential,
-            ..owner_context(boss, "2001:db8::1")
-        };
-        let new = NewUser { status: Status::Pending, ..new_user("Ann") };
-        let ann = new.public_id;
-        let is = &entry(context, "Boss@example.com", boss, ann);
-        let s = &subject;
-        let own = &RequestContext { at: later(5), ..owner_context(ann, "2001:db8::1") };
-        let by_ann = &entry(own, "Ann@example.com", ann, ann);
+#[tokio::test]
+async fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request() {
+    let subject = Subject::new();
+    let (boss, store) = (subject.add_admin("Boss").await, &subject.store);
+    let boss = boss.public_id;
+    let context = &RequestContext {
+        at: later(5),
+        credential: subject.context_of(boss).await.credential,
+        ..owner_context(boss, "2001:db8::1")
+    };
+    let new = NewUser { status: Status::Pending, ..new_user("Ann") };
+    let ann = new.public_id;
+    let is = &entry(context, "Boss@example.com", boss, ann);
+    let s = &subject;
+    let own = &RequestContext { at: later(5), ..owner_context(ann, "2001:db8::1") };
+    let by_ann = &entry(own, "Ann@example.com", ann, ann);
 
-        check(s, is, Action::Register, "employee", store.create_user(new, None, context)).await;
-        check(
-            s,
-            is,
-            Action::Approve,
-            "",
-            store.update_user(ann, to_status(Status::Active), ANY_STATE, context),
-        )
-        .await;
-        let sessions = [new_session(ann), new_session(ann)];
-        for new in sessions.clone() {
-            check(s, by_ann, Action::LogIn, "", store.start_session(new, 0, own)).await;
-        }
-        for (session, action) in sessions.iter().zip([Action::LogOut, Action::EndSession]) {
-            check(s, by_ann, action, "", store.end_session(ann, session.id, action, own)).await;
-        }
-        check(s, is, Action::EndSessions, "", store.end_sessions(ann, context)).await;
-        check(
-            s,
-            by_ann,
-            Action::ChangePassword,
-            "",
-            store.set_password(ann, hash("second"), None, own),
-        )
-        .await;
-        let code = store.create_reset_code(ann, secret(1), later(1_000), context);
-        check(s, is, Action::CreateResetCode, "", code).await;
-        check(
-            s,
-            by_ann,
-            Action::ResetPassword,
-            "",
-            store.redeem_reset_code(secret(1), hash("third"), own),
-        )
-        .await;
-        check(
-            s,
-            is,
-            Action::ChangeUsername,
-            "Ann.O",
-            store.update_user(ann, to_username(username("Ann.O")), ANY_STATE, context),
-        )
-        .await;
-        check(
-            s,
-            is,
-            Action::Disable,
-            "",
-            store.update_user(ann, to_status(Status::Disabled), ANY_STATE, context),
-        )
-        .await;
-        check(
-            s,
-            is,
-            Action::Enable,
-            "",
-            store.update_user(ann, to_status(Status::Active), ANY_STATE, context),
-        )
-        .await;
-        check(
-            s,
-            is,
-            Action::ChangeRole,
-            "manager",
-            store.update_user(ann, to_role(Role::Manager), ANY_STATE, context),
-        )
-        .await;
-        let key = new_key(ann, "nightly report", 1);
-        check(s, by_ann, Action::CreateKey, "nightly report", store.create_key(key.clone(), own))
-            .await;
-        check(s, by_ann, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, own))
-            .await;
-        check(s, is, Action::Delete, "", store.delete_user(ann, ANY_STATE, context)).await;
+    check(s, is, Action::Register, "employee", store.create_user(new, None, context)).await;
+    check(
+        s,
+        is,
+        Action::Approve,
+        "",
+        store.update_user(ann, to_status(Status::Active), ANY_STATE, context),
+    )
+    .await;
+    let sessions = [new_session(ann), new_session(ann)];
+    for new in sessions.clone() {
+        check(s, by_ann, Action::LogIn, "", store.start_session(new, 0, own)).await;
+    }
+    for (session, action) in sessions.iter().zip([Action::LogOut, Action::EndSession]) {
+        check(s, by_ann, action, "", store.end_session(ann, session.id, action, own)).await;
+    }
+    check(s, is, Action::EndSessions, "", store.end_sessions(ann, context)).await;
+    check(
+        s,
+        by_ann,
+        Action::ChangePassword,
+        "",
+        store.set_password(ann, hash("second"), None, own),
+    )
+    .await;
+    let code = store.create_reset_code(ann, secret(1), later(1_000), context);
+    check(s, is, Action::CreateResetCode, "", code).await;
+    check(
+        s,
+        by_ann,
+        Action::ResetPassword,
+        "",
+        store.redeem_reset_code(secret(1), hash("third"), own),
+    )
+    .await;
+    check(
+        s,
+        is,
+        Action::ChangeUsername,
+        "Ann.O",
+        store.update_user(ann, to_username(username("Ann.O")), ANY_STATE, context),
+    )
+    .await;
+    check(
+        s,
+        is,
+        Action::Disable,
+        "",
+        store.update_user(ann, to_status(Status::Disabled), ANY_STATE, context),
+    )
+    .await;
+    check(
+        s,
+        is,
+        Action::Enable,
+        "",
+        store.update_user(ann, to_status(Status::Active), ANY_STATE, context),
+    )
+    .await;
+    check(
+        s,
+        is,
+        Action::ChangeRole,
+        "manager",
+        store.update_user(ann, to_role(Role::Manager), ANY_STATE, context),
+    )
+    .await;
+    let key = new_key(ann, "nightly report", 1);
+    check(s, by_ann, Action::CreateKey, "nightly report", store.create_key(key.clone(), own)).await;
+    check(s, by_ann, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, own)).await;
+    check(s, is, Action::Delete, "", store.delete_user(ann, ANY_STATE, context)).await;
 
-        // None was left out, and all of it is kept.
-        let audit = subject.audit().await;
-        let seen: HashSet<_> = audit.iter().map(|entry| entry.action.as_str()).collect();
-        assert_eq!(seen.len(), Action::ALL.len());
-        assert_eq!(subject.reopen().await.audit().await, audit);
-    });
+    // None was left out, and all of it is kept.
+    let audit = subject.audit().await;
+    let seen: HashSet<_> = audit.iter().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(seen.len(), Action::ALL.len());
+    assert_eq!(subject.reopen().await.audit().await, audit);
 }
 
-#[test]
-fn who_is_no_account_has_a_name_of_its_own() {
-    block_on(async {
-        let subject = Subject::new();
-        for (actor, name, expected) in
-            [(Actor::CommandLine, "bob", "command line"), (Actor::Service, "cid", "service")]
-        {
-            subject
-                .store
-                .create_user(new_user(name), None, &RequestContext::local(actor, NOW))
-                .await
-                .unwrap();
-            let noted = subject.audit().await.remove(0);
-            assert_eq!((noted.actor.as_str(), noted.actor_id), (expected, None));
-            assert_eq!((noted.address, noted.request_id), (None, None));
-        }
-        // Who registers is somebody from then on.
-        let new = new_user("Dan");
-        let (id, context) = (new.public_id, owner_context(new.public_id, "192.0.2.7"));
-        subject.store.create_user(new, None, &context).await.unwrap();
+#[tokio::test]
+async fn who_is_no_account_has_a_name_of_its_own() {
+    let subject = Subject::new();
+    for (actor, name, expected) in
+        [(Actor::CommandLine, "bob", "command line"), (Actor::Service, "cid", "service")]
+    {
+        subject
+            .create_user(new_user(name), None, &RequestContext::local(actor, NOW))
+            .await
+            .unwrap();
         let noted = subject.audit().await.remove(0);
-        assert_eq!(
-            (noted.actor.as_str(), noted.actor_id),
-            ("Dan@example.com", Some(id.to_string()))
-        );
-    });
+        assert_eq!((noted.actor.as_str(), noted.actor_id), (expected, None));
+        assert_eq!((noted.address, noted.request_id), (None, None));
+    }
+    // Who registers is somebody from then on.
+    let new = new_user("Dan");
+    let (id, context) = (new.public_id, owner_context(new.public_id, "192.0.2.7"));
+    subject.create_user(new, None, &context).await.unwrap();
+    let noted = subject.audit().await.remove(0);
+    assert_eq!((noted.actor.as_str(), noted.actor_id), ("Dan@example.com", Some(id.to_string())));
 }
 
-#[test]
-fn a_refusal_is_noted_with_its_reason_and_as_much_of_its_target_as_is_known() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("Ann").await.public_id, &subject.store);
-        let session = subject.log_in(ann).await;
-        let context = RequestContext { actor: Actor::Anonymous, ..owner_context(ann, "192.0.2.7") };
-        for (target, name, id) in [
-            (Target::User(ann), Some("Ann@example.com"), Some(ann)),
-            (Target::UnknownEmail(email("Eve")), Some("Eve@example.com"), None),
-            (Target::Unknown, None, None),
-        ] {
-            let failure = Failure { action: Action::LogIn, target, reason: "wrong_password" };
-            store.record_failure(failure, &context).await.unwrap();
-            let noted = subject.audit().await.remove(0);
-            let expected = AuditEntry {
-                id: noted.id,
-                at: NOW,
-                actor: "anonymous".to_owned(),
-                actor_id: None,
-                address: Some("192.0.2.7".to_owned()),
-                action: "session.start".to_owned(),
-                target: name.map(str::to_owned),
-                target_id: id.map(|id| id.to_string()),
-                result: "wrong_password".to_owned(),
-                detail: None,
-                credential: None,
-                request_id: context.request.map(|id| id.to_string()),
-            };
-            assert_eq!(noted, expected);
-        }
-        assert_eq!(subject.audit().await.len(), 5);
-        assert!(subject.is_live(ann, session).await);
-    });
+#[tokio::test]
+async fn a_refusal_is_noted_with_its_reason_and_as_much_of_its_target_as_is_known() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("Ann").await.public_id, &subject.store);
+    let session = subject.log_in(ann).await;
+    let context = RequestContext { actor: Actor::Anonymous, ..owner_context(ann, "192.0.2.7") };
+    for (target, name, id) in [
+        (Target::User(ann), Some("Ann@example.com"), Some(ann)),
+        (Target::UnknownEmail(email("Eve")), Some("Eve@example.com"), None),
+        (Target::Unknown, None, None),
+    ] {
+        let failure = Failure { action: Action::LogIn, target, reason: "wrong_password" };
+        store.record_failure(failure, &context).await.unwrap();
+        let noted = subject.audit().await.remove(0);
+        let expected = AuditEntry {
+            id: noted.id,
+            at: NOW,
+            actor: "anonymous".to_owned(),
+            actor_id: None,
+            address: Some("192.0.2.7".to_owned()),
+            action: "session.start".to_owned(),
+            target: name.map(str::to_owned),
+            target_id: id.map(|id| id.to_string()),
+            result: "wrong_password".to_owned(),
+            detail: None,
+            credential: None,
+            request_id: context.request.map(|id| id.to_string()),
+        };
+        assert_eq!(noted, expected);
+    }
+    assert_eq!(subject.audit().await.len(), 5);
+    assert!(subject.is_live(ann, session).await);
 }
 
-#[test]
-fn what_was_not_done_leaves_no_entry() {
-    block_on(async {
-        let subject = Subject::new();
-        let (boss, ann) =
-            (subject.add_admin("boss").await.public_id, subject.add_user("ann").await.public_id);
-        let (store, context) = (&subject.store, &cli_context());
-        store.update_user(boss, to_username(username("boss")), ANY_STATE, context).await.unwrap();
-        store.create_key(new_key(ann, "ci", 1), context).await.unwrap();
-        let before = subject.audit().await;
+#[tokio::test]
+async fn what_was_not_done_leaves_no_entry() {
+    let subject = Subject::new();
+    let (boss, ann) =
+        (subject.add_admin("boss").await.public_id, subject.add_user("ann").await.public_id);
+    let (store, context) = (&subject.store, CLI);
+    store.update_user(boss, to_username(username("boss")), ANY_STATE, context).await.unwrap();
+    store.create_key(new_key(ann, "ci", 1), context).await.unwrap();
+    let before = subject.audit().await;
 
-        assert!(store.create_user(new_user("ann"), Some(new_session(ann)), context).await.is_err());
-        assert!(
-            store
-                .update_user(ann, to_username(username("Boss")), ANY_STATE, context)
-                .await
-                .is_err()
-        );
-        assert!(
-            store.update_user(boss, to_role(Role::Employee), ANY_STATE, context).await.is_err()
-        );
-        assert!(store.delete_user(boss, ANY_STATE, context).await.is_err());
-        assert!(
-            store.redeem_reset_code(secret(1), hash("second"), context).await.unwrap().is_none()
-        );
-        assert!(store.start_session(new_session(ann), 1, context).await.is_err());
-        assert!(
-            store.end_session(ann, SessionId::generate(), Action::LogOut, context).await.is_err()
-        );
-        assert!(store.create_key(new_key(ann, "ci", 2), context).await.is_err());
-        assert!(store.revoke_key(ann, KeyId::generate(), context).await.is_err());
-        let nobody = UserId::generate();
-        assert!(store.set_password(nobody, hash("second"), None, context).await.is_err());
-        assert!(store.create_reset_code(nobody, secret(2), later(1_000), context).await.is_err());
-        assert!(store.end_sessions(nobody, context).await.is_err());
+    assert!(store.create_user(new_user("ann"), Some(new_session(ann)), context).await.is_err());
+    assert!(
+        store.update_user(ann, to_username(username("Boss")), ANY_STATE, context).await.is_err()
+    );
+    assert!(store.update_user(boss, to_role(Role::Employee), ANY_STATE, context).await.is_err());
+    assert!(store.delete_user(boss, ANY_STATE, context).await.is_err());
+    assert!(store.redeem_reset_code(secret(1), hash("second"), context).await.unwrap().is_none());
+    assert!(store.start_session(new_session(ann), 1, context).await.is_err());
+    assert!(store.end_session(ann, SessionId::generate(), Action::LogOut, context).await.is_err());
+    assert!(store.create_key(new_key(ann, "ci", 2), context).await.is_err());
+    assert!(store.revoke_key(ann, KeyId::generate(), context).await.is_err());
+    let nobody = UserId::generate();
+    assert!(store.set_password(nobody, hash("second"), None, context).await.is_err());
+    assert!(store.create_reset_code(nobody, secret(2), later(1_000), context).await.is_err());
+    assert!(store.end_sessions(nobody, context).await.is_err());
 
-        assert_eq!(subject.audit().await, before);
-    });
+    assert_eq!(subject.audit().await, before);
 }
 
-#[test]
-fn audit_pagination_is_latest_first() {
-    block_on(async {
-        let subject = Subject::new();
-        let mut expected = Vec::new();
-        for n in 0..12 {
-            let user = subject
-                .store
-                .create_user(new_user(&format!("u{n}")), None, &cli_context_at(later(n)))
-                .await
-                .unwrap();
-            expected.insert(0, (later(n), user.email.into_string()));
-        }
-        let entries = subject.audit().await;
-        let found: Vec<_> =
-            entries.iter().map(|entry| (entry.at, entry.target.clone().unwrap())).collect();
-        assert_eq!(found, expected);
-        assert_pages(&entries, async |request| {
-            subject.store.list_audit(AuditFilter::default(), request).await
-        })
-        .await;
-    });
+#[tokio::test]
+async fn audit_pagination_is_latest_first() {
+    let subject = Subject::new();
+    let mut expected = Vec::new();
+    for n in 0..12 {
+        let user =
+            subject.create_user(new_user(&format!("u{n}")), None, &cli_at(later(n))).await.unwrap();
+        expected.insert(0, (later(n), user.email.into_string()));
+    }
+    let entries = subject.audit().await;
+    let found: Vec<_> =
+        entries.iter().map(|entry| (entry.at, entry.target.clone().unwrap())).collect();
+    assert_eq!(found, expected);
+    assert_pages(&entries, async |request| {
+        subject.list_audit(AuditFilter::default(), request).await
+    })
+    .await;
 }
 
 /// Asserts at how many milliseconds from now the entries are that a filter lets through.
 async fn assert_filtered(subject: &Subject, filter: AuditFilter, expected: &[i64]) {
-    let page = subject.store.list_audit(filter.clone(), ALL).await.unwrap();
+    let page = subject.list_audit(filter.clone(), ALL).await.unwrap();
     let found: Vec<_> =
         page.items.iter().map(|entry| entry.at.as_millis() - NOW.as_millis()).collect();
     assert_eq!((found.as_slice(), page.total), (expected, expected.len() as u64), "{filter:?}");
@@ -296,7 +267,7 @@ async fn assert_filtered(subject: &Subject, filter: AuditFilter, expected: &[i64
 /// A store whose audit has an entry for each of the milliseconds 1 to 6.
 async fn subject_with_a_history() -> (Subject, User, User) {
     let subject = Subject::new();
-    let (store, at) = (&subject.store, |n| cli_context_at(later(n)));
+    let (store, at) = (&subject.store, |n| cli_at(later(n)));
     let new = NewUser { username: Some(username("Ann.O")), role: Role::Admin, ..new_user("Ann") };
     let ann = store.create_user(new, None, &at(1)).await.unwrap();
     let bob = store.create_user(new_user("bob"), None, &at(2)).await.unwrap();
@@ -316,105 +287,93 @@ async fn subject_with_a_history() -> (Subject, User, User) {
     (subject, ann, bob)
 }
 
-#[test]
-fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
-    block_on(async {
-        let (subject, ann, bob) = subject_with_a_history().await;
-        let (anns_id, bobs_id) = (ann.public_id.to_string(), bob.public_id.to_string());
-        for (name, expected) in [
-            (anns_id.as_str(), &[4, 3, 1][..]),
-            ("ann@example.com", &[4, 3, 1]),
-            ("ANN@EXAMPLE.COM", &[4, 3, 1]),
-            ("ann.o", &[4, 3, 1]),
-            ("ANN.O", &[4, 3, 1]),
-            (&bobs_id, &[6, 4, 2]),
-            ("Bob@example.com", &[6, 4, 2]),
-            ("eve@example.com", &[5]),
-            ("eve", &[]),
-            (&UserId::generate().to_string(), &[]),
-            ("n@example.com", &[]),
-        ] {
-            let filter = AuditFilter { user: Some(account(name)), ..AuditFilter::default() };
-            assert_filtered(&subject, filter, expected).await;
-        }
-        for (action, expected) in [
-            (Action::LogIn, &[6, 5, 3][..]),
-            (Action::Register, &[2, 1]),
-            (Action::LogOut, &[]),
-            (Action::Delete, &[]),
-        ] {
-            assert_filtered(
-                &subject,
-                AuditFilter { action: Some(action), ..AuditFilter::default() },
-                expected,
-            )
-            .await;
-        }
-        for (since, expected) in
-            [(1, &[6, 5, 4, 3, 2, 1][..]), (4, &[6, 5, 4]), (6, &[6]), (7, &[])]
-        {
-            assert_filtered(
-                &subject,
-                AuditFilter { since: Some(later(since)), ..AuditFilter::default() },
-                expected,
-            )
-            .await;
-        }
-        let all_three = AuditFilter {
-            user: Some(account(&bobs_id)),
-            action: Some(Action::LogIn),
-            since: Some(later(3)),
+#[tokio::test]
+async fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
+    let (subject, ann, bob) = subject_with_a_history().await;
+    let (anns_id, bobs_id) = (ann.public_id.to_string(), bob.public_id.to_string());
+    for (name, expected) in [
+        (anns_id.as_str(), &[4, 3, 1][..]),
+        ("ann@example.com", &[4, 3, 1]),
+        ("ANN@EXAMPLE.COM", &[4, 3, 1]),
+        ("ann.o", &[4, 3, 1]),
+        ("ANN.O", &[4, 3, 1]),
+        (&bobs_id, &[6, 4, 2]),
+        ("Bob@example.com", &[6, 4, 2]),
+        ("eve@example.com", &[5]),
+        ("eve", &[]),
+        (&UserId::generate().to_string(), &[]),
+        ("n@example.com", &[]),
+    ] {
+        let filter = AuditFilter { user: Some(account(name)), ..AuditFilter::default() };
+        assert_filtered(&subject, filter, expected).await;
+    }
+    for (action, expected) in [
+        (Action::LogIn, &[6, 5, 3][..]),
+        (Action::Register, &[2, 1]),
+        (Action::LogOut, &[]),
+        (Action::Delete, &[]),
+    ] {
+        assert_filtered(
+            &subject,
+            AuditFilter { action: Some(action), ..AuditFilter::default() },
+            expected,
+        )
+        .await;
+    }
+    for (since, expected) in [(1, &[6, 5, 4, 3, 2, 1][..]), (4, &[6, 5, 4]), (6, &[6]), (7, &[])] {
+        assert_filtered(
+            &subject,
+            AuditFilter { since: Some(later(since)), ..AuditFilter::default() },
+            expected,
+        )
+        .await;
+    }
+    let all_three = AuditFilter {
+        user: Some(account(&bobs_id)),
+        action: Some(Action::LogIn),
+        since: Some(later(3)),
+        ..AuditFilter::default()
+    };
+    assert_filtered(&subject, all_three, &[6]).await;
+}
+
+#[tokio::test]
+async fn entries_of_a_deleted_account_are_found_by_its_id_and_its_address() {
+    let (subject, _, bob) = subject_with_a_history().await;
+    subject.delete_user(bob.public_id, ANY_STATE, &cli_at(later(7))).await.unwrap();
+    for name in [bob.public_id.to_string().as_str(), "bob@example.com"] {
+        let filter = AuditFilter { user: Some(account(name)), ..AuditFilter::default() };
+        assert_filtered(&subject, filter, &[7, 6, 4, 2]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_audit_search_finds_beginnings_of_words_from_either_end() {
+    let subject = Subject::new();
+    for name in ["ann.smith", "bob", "cid.smithers"] {
+        subject.add_user(name).await;
+    }
+    let store = &subject.store;
+    let targets = async |search: Option<&str>, sort: &str| {
+        let filter = AuditFilter {
+            search: search.map(Search::new),
+            sort: Some(Sort::parse(sort).unwrap()),
             ..AuditFilter::default()
         };
-        assert_filtered(&subject, all_three, &[6]).await;
-    });
-}
-
-#[test]
-fn entries_of_a_deleted_account_are_found_by_its_id_and_its_address() {
-    block_on(async {
-        let (subject, _, bob) = subject_with_a_history().await;
-        subject
-            .store
-            .delete_user(bob.public_id, ANY_STATE, &cli_context_at(later(7)))
-            .await
-            .unwrap();
-        for name in [bob.public_id.to_string().as_str(), "bob@example.com"] {
-            let filter = AuditFilter { user: Some(account(name)), ..AuditFilter::default() };
-            assert_filtered(&subject, filter, &[7, 6, 4, 2]).await;
-        }
-    });
-}
-
-#[test]
-fn an_audit_search_finds_beginnings_of_words_from_either_end() {
-    block_on(async {
-        let subject = Subject::new();
-        for name in ["ann.smith", "bob", "cid.smithers"] {
-            subject.add_user(name).await;
-        }
-        let store = &subject.store;
-        let targets = async |search: Option<&str>, sort: &str| {
-            let filter = AuditFilter {
-                search: search.map(Search::new),
-                sort: Some(Sort::parse(sort).unwrap()),
-                ..AuditFilter::default()
-            };
-            let page = store.list_audit(filter, ALL).await.unwrap();
-            assert_eq!(page.total, page.items.len() as u64);
-            page.items
-                .into_iter()
-                .map(|entry| entry.target.unwrap_or_default().replace("@example.com", ""))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(targets(None, "at").await, ["ann.smith", "bob", "cid.smithers"]);
-        assert_eq!(targets(None, "-at").await, ["cid.smithers", "bob", "ann.smith"]);
-        assert_eq!(targets(Some("smith"), "at").await, ["ann.smith", "cid.smithers"]);
-        assert_eq!(targets(Some("REGISTER command bo"), "-at").await, ["bob"]);
-        assert!(targets(Some("mith"), "-at").await.is_empty());
-        // What is forgotten is found no more.
-        let all = Retention { now: NOW, networks_since: NOW, audit_since: later(1) };
-        store.purge(all).await.unwrap();
-        assert!(targets(Some("smith"), "-at").await.is_empty());
-    });
+        let page = store.list_audit(filter, ALL).await.unwrap();
+        assert_eq!(page.total, page.items.len() as u64);
+        page.items
+            .into_iter()
+            .map(|entry| entry.target.unwrap_or_default().replace("@example.com", ""))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(targets(None, "at").await, ["ann.smith", "bob", "cid.smithers"]);
+    assert_eq!(targets(None, "-at").await, ["cid.smithers", "bob", "ann.smith"]);
+    assert_eq!(targets(Some("smith"), "at").await, ["ann.smith", "cid.smithers"]);
+    assert_eq!(targets(Some("REGISTER command bo"), "-at").await, ["bob"]);
+    assert!(targets(Some("mith"), "-at").await.is_empty());
+    // What is forgotten is found no more.
+    let all = Retention { now: NOW, networks_since: NOW, audit_since: later(1) };
+    store.purge(all).await.unwrap();
+    assert!(targets(Some("smith"), "-at").await.is_empty());
 }

@@ -9,9 +9,9 @@ use widgetd::domain::{
 use widgetd::error::{Error, TokenError};
 
 use crate::{
-    ALL, ANY_STATE, NOW, Subject, block_on, cli_context, hash, later, new_key, new_session,
-    new_task, new_template, new_user, new_widget, owner_context, secret, template_name, to_role,
-    to_status, to_username, username, widget_name,
+    ALL, ANY_STATE, CLI, NOW, Subject, hash, later, new_key, new_session, new_task, new_template,
+    new_user, new_widget, owner_context, secret, template_name, to_role, to_status, to_username,
+    username, widget_name,
 };
 
 /// What a write requires of the user who makes it.
@@ -46,10 +46,10 @@ impl Scene {
         subject.add_admin("other").await;
         let (boss, ann) = (subject.add_admin("boss").await, subject.add_user("ann").await);
         let (task, key) = (new_task("old", &boss), new_key(boss.public_id, "old", 1));
-        store.create_widget(new_widget("old", &boss), &cli_context()).await.unwrap();
-        store.create_template(new_template("old", boss.public_id), &cli_context()).await.unwrap();
-        store.create_task(task.clone(), &cli_context()).await.unwrap();
-        store.create_key(key.clone(), &cli_context()).await.unwrap();
+        store.create_widget(new_widget("old", &boss), CLI).await.unwrap();
+        store.create_template(new_template("old", boss.public_id), CLI).await.unwrap();
+        store.create_task(task.clone(), CLI).await.unwrap();
+        store.create_key(key.clone(), CLI).await.unwrap();
         Self {
             boss: boss.public_id,
             boss_key: key.id,
@@ -188,13 +188,13 @@ async fn a_session(scene: &Scene) -> Credential {
 
 async fn a_key(scene: &Scene) -> Credential {
     let new = NewApiKey { scope: KeyScope::Write, ..new_key(scene.boss, "script", 3) };
-    let key = scene.subject.store.create_key(new, &cli_context()).await.unwrap();
+    let key = scene.subject.create_key(new, CLI).await.unwrap();
     Credential::Key { id: key.id, scope: KeyScope::Write, expires_at: None }
 }
 
 /// Ends a session or key of the boss in one way.
 async fn end(scene: &Scene, credential: Credential, how: &str) {
-    let (store, boss, context) = (&scene.subject.store, scene.boss, &cli_context());
+    let (store, boss, context) = (&scene.subject.store, scene.boss, CLI);
     let disabled = to_status(Status::Disabled);
     match (how, credential) {
         ("ended", Credential::Session { id, .. }) => {
@@ -215,146 +215,129 @@ async fn end(scene: &Scene, credential: Credential, how: &str) {
     }
 }
 
-#[test]
-fn nothing_is_written_with_a_session_or_key_that_has_ended() {
-    block_on(async {
-        let of_sessions = ["ended", "all ended", "new password", "disabled", "deleted"];
-        let of_keys = ["revoked", "disabled", "deleted"];
-        let ways = of_sessions.map(|how| (how, false)).into_iter();
-        for (how, is_key) in ways.chain(of_keys.map(|how| (how, true))) {
+#[tokio::test]
+async fn nothing_is_written_with_a_session_or_key_that_has_ended() {
+    let of_sessions = ["ended", "all ended", "new password", "disabled", "deleted"];
+    let of_keys = ["revoked", "disabled", "deleted"];
+    let ways = of_sessions.map(|how| (how, false)).into_iter();
+    for (how, is_key) in ways.chain(of_keys.map(|how| (how, true))) {
+        let scene = Scene::new().await;
+        let credential = if is_key { a_key(&scene).await } else { a_session(&scene).await };
+        end(&scene, credential, how).await;
+        let context = scene.context(credential);
+        let attempts = scene.subject.audited(&[], scene.attempts(&context)).await;
+        assert_all(attempts, how, |_, result| result.as_ref().is_err_and(is_revoked));
+        scene.assert_unchanged(how).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_with_the_session_of_another_user_or_anonymously() {
+    let scene = Scene::new().await;
+    let foreign = Credential::Session { id: scene.ann_session, expires_at: later(1_000) };
+    let context = scene.context(foreign);
+    let attempts = scene.attempts(&context).await;
+    assert_all(attempts, "foreign", |_, result| result.as_ref().is_err_and(is_revoked));
+    for credential in [None, Some(foreign)] {
+        let anonymous = RequestContext { actor: Actor::Anonymous, credential, ..CLI.clone() };
+        assert_all(scene.attempts(&anonymous).await, "anonymous", |_, result| {
+            matches!(result, Err(Error::Token(TokenError::Missing)))
+        });
+    }
+    scene.assert_unchanged("another's session").await;
+}
+
+#[tokio::test]
+async fn a_write_requires_the_role_that_the_user_has_at_that_moment() {
+    for role in [Role::Admin, Role::Manager, Role::Employee] {
+        for is_key in [false, true] {
             let scene = Scene::new().await;
             let credential = if is_key { a_key(&scene).await } else { a_session(&scene).await };
-            end(&scene, credential, how).await;
-            let context = scene.context(credential);
-            let (attempts, noted) = scene.subject.noting(scene.attempts(&context)).await;
-            assert_all(attempts, how, |_, result| result.as_ref().is_err_and(is_revoked));
-            assert!(noted.is_empty(), "{how}: {noted:?}");
-            scene.assert_unchanged(how).await;
-        }
-    });
-}
-
-#[test]
-fn nothing_is_written_with_the_session_of_another_user_or_anonymously() {
-    block_on(async {
-        let scene = Scene::new().await;
-        let foreign = Credential::Session { id: scene.ann_session, expires_at: later(1_000) };
-        let context = scene.context(foreign);
-        let attempts = scene.attempts(&context).await;
-        assert_all(attempts, "foreign", |_, result| result.as_ref().is_err_and(is_revoked));
-        for credential in [None, Some(foreign)] {
-            let anonymous = RequestContext { actor: Actor::Anonymous, credential, ..cli_context() };
-            assert_all(scene.attempts(&anonymous).await, "anonymous", |_, result| {
-                matches!(result, Err(Error::Token(TokenError::Missing)))
-            });
-        }
-        scene.assert_unchanged("another's session").await;
-    });
-}
-
-#[test]
-fn a_write_requires_the_role_that_the_user_has_at_that_moment() {
-    block_on(async {
-        for role in [Role::Admin, Role::Manager, Role::Employee] {
-            for is_key in [false, true] {
-                let scene = Scene::new().await;
-                let credential = if is_key { a_key(&scene).await } else { a_session(&scene).await };
-                let store = &scene.subject.store;
-                store
-                    .update_user(scene.boss, to_role(role), ANY_STATE, &cli_context())
-                    .await
-                    .unwrap();
-                let attempts = scene.attempts(&scene.context(credential)).await;
-                assert_all(attempts, role.as_str(), |requires, result| match (requires, role) {
-                    (Requires::Admin, Role::Manager | Role::Employee) => {
-                        matches!(result, Err(Error::RoleRequired(Role::Admin)))
-                    }
-                    (Requires::Manager, Role::Employee) => {
-                        matches!(result, Err(Error::RoleRequired(Role::Manager)))
-                    }
-                    (Requires::Sight, Role::Employee) => matches!(result, Err(Error::NotFound(_))),
-                    _ => result.is_ok(),
-                });
-                if role != Role::Admin {
-                    scene.assert_unchanged(role.as_str()).await;
+            let store = &scene.subject.store;
+            store.update_user(scene.boss, to_role(role), ANY_STATE, CLI).await.unwrap();
+            let attempts = scene.attempts(&scene.context(credential)).await;
+            assert_all(attempts, role.as_str(), |requires, result| match (requires, role) {
+                (Requires::Admin, Role::Manager | Role::Employee) => {
+                    matches!(result, Err(Error::RoleRequired(Role::Admin)))
                 }
+                (Requires::Manager, Role::Employee) => {
+                    matches!(result, Err(Error::RoleRequired(Role::Manager)))
+                }
+                (Requires::Sight, Role::Employee) => matches!(result, Err(Error::NotFound(_))),
+                _ => result.is_ok(),
+            });
+            if role != Role::Admin {
+                scene.assert_unchanged(role.as_str()).await;
             }
         }
-    });
+    }
 }
 
-#[test]
-fn who_has_no_session_yet_acts_for_themselves_alone_and_with_the_least_role() {
-    block_on(async {
-        let scene = Scene::new().await;
-        let context = owner_context(scene.boss, "192.0.2.7");
-        assert_all(scene.attempts(&context).await, "no session", |requires, result| {
-            result.is_ok() == (requires == Requires::Nothing)
-        });
-        scene.assert_unchanged("no session").await;
+#[tokio::test]
+async fn who_has_no_session_yet_acts_for_themselves_alone_and_with_the_least_role() {
+    let scene = Scene::new().await;
+    let context = owner_context(scene.boss, "192.0.2.7");
+    assert_all(scene.attempts(&context).await, "no session", |requires, result| {
+        result.is_ok() == (requires == Requires::Nothing)
     });
+    scene.assert_unchanged("no session").await;
 }
 
-#[test]
-fn users_write_what_is_their_own_and_nothing_of_others() {
+#[tokio::test]
+async fn users_write_what_is_their_own_and_nothing_of_others() {
     fn is_forbidden(error: &Error) -> bool {
         matches!(error, Error::Forbidden(_))
     }
     fn is_role_required(error: &Error) -> bool {
         matches!(error, Error::RoleRequired(Role::Admin))
     }
-    block_on(async {
-        let scene = Scene::new().await;
-        let (store, boss) = (&scene.subject.store, scene.boss);
-        let context = scene.subject.context_of(scene.ann).await;
-        let (old, admin) = (template_name("old"), new_user("first"));
-        let session = new_session(admin.public_id);
-        let first = store.create_first_administrator(admin, session, &context).await;
-        let own = [
-            ("start_session", store.start_session(new_session(boss), 0, &context).await),
-            ("set_password", store.set_password(boss, hash("x"), None, &context).await.map(drop)),
-            ("create_key", store.create_key(new_key(boss, "x", 8), &context).await.map(drop)),
-            ("revoke_key", store.revoke_key(boss, scene.boss_key, &context).await),
-            (
-                "create_template",
-                store.create_template(new_template("x", boss), &context).await.map(drop),
-            ),
-            (
-                "update_template",
-                store
-                    .update_template(boss, &old, TemplateChange::default(), ANY_STATE, &context)
-                    .await
-                    .map(drop),
-            ),
-            ("delete_template", store.delete_template(boss, &old, ANY_STATE, &context).await),
-            ("create_first_administrator", first.map(drop)),
-            (
-                "end_session",
-                store.end_session(boss, scene.boss_session, Action::EndSession, &context).await,
-            ),
-        ];
-        let wrong: Vec<_> =
-            own.iter().filter(|(_, result)| !result.as_ref().is_err_and(is_forbidden)).collect();
-        assert!(wrong.is_empty(), "{wrong:?}");
-        let rename = to_username(username("ann.o"));
-        for (attempt, result) in [
-            (
-                "update_user",
-                store.update_user(boss, rename.clone(), ANY_STATE, &context).await.map(drop),
-            ),
-            (
-                "update_user: own role",
-                store
-                    .update_user(scene.ann, to_role(Role::Admin), ANY_STATE, &context)
-                    .await
-                    .map(drop),
-            ),
-            ("end_sessions", store.end_sessions(boss, &context).await.map(drop)),
-            ("delete_user", store.delete_user(boss, ANY_STATE, &context).await),
-        ] {
-            assert!(result.as_ref().is_err_and(is_role_required), "{attempt}: {result:?}");
-        }
-        store.update_user(scene.ann, rename, ANY_STATE, &context).await.unwrap();
-        store.delete_user(scene.ann, ANY_STATE, &context).await.unwrap();
-    });
+    let scene = Scene::new().await;
+    let (store, boss) = (&scene.subject.store, scene.boss);
+    let context = scene.subject.context_of(scene.ann).await;
+    let (old, admin) = (template_name("old"), new_user("first"));
+    let session = new_session(admin.public_id);
+    let first = store.create_first_administrator(admin, session, &context).await;
+    let own = [
+        ("start_session", store.start_session(new_session(boss), 0, &context).await),
+        ("set_password", store.set_password(boss, hash("x"), None, &context).await.map(drop)),
+        ("create_key", store.create_key(new_key(boss, "x", 8), &context).await.map(drop)),
+        ("revoke_key", store.revoke_key(boss, scene.boss_key, &context).await),
+        (
+            "create_template",
+            store.create_template(new_template("x", boss), &context).await.map(drop),
+        ),
+        (
+            "update_template",
+            store
+                .update_template(boss, &old, TemplateChange::default(), ANY_STATE, &context)
+                .await
+                .map(drop),
+        ),
+        ("delete_template", store.delete_template(boss, &old, ANY_STATE, &context).await),
+        ("create_first_administrator", first.map(drop)),
+        (
+            "end_session",
+            store.end_session(boss, scene.boss_session, Action::EndSession, &context).await,
+        ),
+    ];
+    let wrong: Vec<_> =
+        own.iter().filter(|(_, result)| !result.as_ref().is_err_and(is_forbidden)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let rename = to_username(username("ann.o"));
+    for (attempt, result) in [
+        (
+            "update_user",
+            store.update_user(boss, rename.clone(), ANY_STATE, &context).await.map(drop),
+        ),
+        (
+            "update_user: own role",
+            store.update_user(scene.ann, to_role(Role::Admin), ANY_STATE, &context).await.map(drop),
+        ),
+        ("end_sessions", store.end_sessions(boss, &context).await.map(drop)),
+        ("delete_user", store.delete_user(boss, ANY_STATE, &context).await),
+    ] {
+        assert!(result.as_ref().is_err_and(is_role_required), "{attempt}: {result:?}");
+    }
+    store.update_user(scene.ann, rename, ANY_STATE, &context).await.unwrap();
+    store.delete_user(scene.ann, ANY_STATE, &context).await.unwrap();
 }

@@ -13,7 +13,7 @@ mod api_keys;
 mod audit;
 mod authority;
 mod passwords;
-
+mod preconditions;
 mod retention;
 mod sessions;
 mod sqlite;
@@ -23,10 +23,12 @@ mod users;
 mod widgets;
 
 use std::fmt::Debug;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use widgetd::domain::{
     Actor, AuditEntry, AuditFilter, Credential, Deadline, Description, Email, InfoUrl, KeyId,
     KeyName, KeyScope, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page,
@@ -75,11 +77,19 @@ impl Subject {
     }
 
     async fn add(&self, new: NewUser) -> User {
-        self.store.create_user(new, None, &cli_context()).await.unwrap()
+        self.store.create_user(new, None, CLI).await.unwrap()
     }
 
     async fn add_user(&self, name: &str) -> User {
         self.add(new_user(name)).await
+    }
+
+    async fn add_ids<const N: usize>(&self, names: [&str; N]) -> [UserId; N] {
+        let news = names.map(new_user);
+        for new in &news {
+            self.add(new.clone()).await;
+        }
+        news.map(|new| new.public_id)
     }
 
     async fn add_admin(&self, name: &str) -> User {
@@ -121,14 +131,24 @@ impl Subject {
         self.store.list_audit(AuditFilter::default(), ALL).await.unwrap().items
     }
 
-    /// Does something, and answers with the names of the actions that the audit noted of it.
-    async fn noting<T>(&self, work: impl Future<Output = T>) -> (T, Vec<String>) {
+    /// Asserts that the audit notes these actions of some work, in the order of their names.
+    async fn audited<T>(&self, actions: &[&str], work: impl Future<Output = T>) -> T {
         let before = self.audit().await.len();
         let answer = work.await;
         let mut noted: Vec<_> =
             self.audit().await.into_iter().rev().skip(before).map(|entry| entry.action).collect();
         noted.sort();
-        (answer, noted)
+        assert_eq!(noted, actions);
+        answer
+    }
+}
+
+/// A subject is used as the store that is in it.
+impl Deref for Subject {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.store
     }
 }
 
@@ -152,13 +172,11 @@ fn secret(byte: u8) -> SecretHash {
     SecretHash::new([byte; 32])
 }
 
-/// Somebody at the command line, now.
-const fn cli_context() -> RequestContext {
-    RequestContext::local(Actor::CommandLine, NOW)
-}
+/// The request context of the command line, which may do everything.
+const CLI: &RequestContext = &RequestContext::local(Actor::CommandLine, NOW);
 
-fn cli_context_at(at: Timestamp) -> RequestContext {
-    RequestContext { at, ..cli_context() }
+fn cli_at(at: Timestamp) -> RequestContext {
+    RequestContext { at, ..CLI.clone() }
 }
 
 /// A user who acts for themselves, without a session yet, in a request from this address.
@@ -260,6 +278,11 @@ fn assert_conflict<T: Debug>(result: Result<T, Error>, message: &str) {
 }
 
 #[track_caller]
+fn assert_precondition_failed<T: Debug>(result: Result<T, Error>) {
+    assert!(matches!(result, Err(Error::PreconditionFailed)), "{result:?}");
+}
+
+#[track_caller]
 fn assert_not_found<T: Debug>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::NotFound(_))), "{result:?}");
 }
@@ -272,6 +295,30 @@ fn assert_busy<T: Debug>(result: Result<T, Error>) {
 #[track_caller]
 fn assert_credentials<T: Debug>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::WrongCredentials)), "{result:?}");
+}
+
+/// Starts some work this many times, each on a task of its own.
+fn spawn<W>(count: usize, work: impl Fn(usize) -> W) -> Vec<JoinHandle<W::Output>>
+where
+    W: Future<Output: Send + 'static> + Send + 'static,
+{
+    (0..count).map(|n| tokio::spawn(work(n))).collect()
+}
+
+async fn join<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+    let mut answers = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
+}
+
+/// Does some work this many times at once.
+async fn at_once<W>(count: usize, work: impl Fn(usize) -> W) -> Vec<W::Output>
+where
+    W: Future<Output: Send + 'static> + Send + 'static,
+{
+    join(spawn(count, work)).await
 }
 
 /// Asserts that a list is made of these items, which fill more than a page of five.
@@ -292,85 +339,53 @@ async fn assert_pages<T: Debug + PartialEq>(
     }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(future)
+#[tokio::test]
+async fn an_installation_keeps_its_id() {
+    let subject = Subject::new();
+    let id = subject.get_installation_id().await.unwrap();
+    assert_eq!(id.len(), 36);
+    let subject = subject.reopen().await;
+    assert_eq!(subject.get_installation_id().await.unwrap(), id);
+    assert_ne!(Subject::new().store.get_installation_id().await.unwrap(), id);
 }
 
-#[test]
-fn an_installation_keeps_its_id() {
-    block_on(async {
-        let subject = Subject::new();
-        let id = subject.store.get_installation_id().await.unwrap();
-        assert_eq!(id.len(), 36);
-        let subject = subject.reopen().await;
-        assert_eq!(subject.store.get_installation_id().await.unwrap(), id);
-        assert_ne!(Subject::new().store.get_installation_id().await.unwrap(), id);
+#[tokio::test]
+async fn a_store_answers_until_it_is_closed() {
+    let subject = Subject::new();
+    let (store, ann) = (&subject.store, subject.add_user("ann").await);
+    store.ping().await.unwrap();
+    store.close().await;
+    store.close().await;
+    assert_busy(store.ping().await);
+    assert_busy(store.create_widget(new_widget("one", &ann), CLI).await);
+    assert_busy(store.create_task(new_task("one", &ann), CLI).await);
+    assert_busy(store.create_user(new_user("bob"), None, CLI).await);
+    assert_busy(
+        store.create_first_administrator(new_user("bob"), new_session(ann.public_id), CLI).await,
+    );
+    assert_busy(store.start_session(new_session(ann.public_id), ann.token_epoch, CLI).await);
+    assert_busy(store.record_key_use(KeyId::generate(), NOW).await);
+    assert_busy(store.purge(Retention { now: NOW, networks_since: NOW, audit_since: NOW }).await);
+    assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn close_finishes_the_queued_writes() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await;
+    let writes = spawn(200, |n| {
+        let (store, new) = (subject.store.clone(), new_widget(&format!("w{n}"), &ann));
+        async move { store.create_widget(new, CLI).await }
     });
-}
-
-#[test]
-fn a_store_answers_until_it_is_closed() {
-    block_on(async {
-        let subject = Subject::new();
-        let (store, ann) = (&subject.store, subject.add_user("ann").await);
-        store.ping().await.unwrap();
-        store.close().await;
-        store.close().await;
-        assert_busy(store.ping().await);
-        assert_busy(store.create_widget(new_widget("one", &ann), &cli_context()).await);
-        assert_busy(store.create_task(new_task("one", &ann), &cli_context()).await);
-        assert_busy(store.create_user(new_user("bob"), None, &cli_context()).await);
-        assert_busy(
-            store
-                .create_first_administrator(
-                    new_user("bob"),
-                    new_session(ann.public_id),
-                    &cli_context(),
-                )
-                .await,
-        );
-        assert_busy(
-            store.start_session(new_session(ann.public_id), ann.token_epoch, &cli_context()).await,
-        );
-        assert_busy(store.record_key_use(KeyId::generate(), NOW).await);
-        assert_busy(
-            store.purge(Retention { now: NOW, networks_since: NOW, audit_since: NOW }).await,
-        );
-        assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);
-    });
-}
-
-#[test]
-fn closing_finishes_what_is_queued() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await;
-        let writes: Vec<_> = (0..200)
-            .map(|n| {
-                let (store, new) = (Arc::clone(&subject.store), new_widget(&format!("w{n}"), &ann));
-                tokio::spawn(async move { store.create_widget(new, &cli_context()).await })
-            })
-            .collect();
-        let mut acknowledged = 0;
-        let store = Arc::clone(&subject.store);
-        let closing = tokio::task::spawn_blocking(move || block_on(store.close()));
-        for write in writes {
-            match write.await.unwrap() {
-                Ok(_) => acknowledged += 1,
-                Err(Error::Busy) => {}
-                Err(error) => panic!("{error:?}"),
-            }
+    let subject = subject.reopen().await;
+    let mut acknowledged = 0;
+    for write in join(writes).await {
+        match write {
+            Ok(_) => acknowledged += 1,
+            Err(Error::Busy) => {}
+            Err(error) => panic!("{error:?}"),
         }
-        closing.await.unwrap();
-        let subject = subject.reopen().await;
-        assert_eq!(
-            subject
-                .store
-                .list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW)
-                .await
-                .unwrap()
-                .total,
-            acknowledged
-        );
-    });
+    }
+    let listed = subject.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await;
+    assert_eq!(listed.unwrap().total, acknowledged);
 }

@@ -5,8 +5,8 @@ use widgetd::store::Retention;
 
 use crate::sessions::knows;
 use crate::{
-    ALL, NOW, Subject, block_on, cli_context, cli_context_at, later, new_key, new_session,
-    new_user, new_widget, owner_context, secret, widget_name,
+    ALL, CLI, NOW, Subject, at_once, cli_at, later, new_key, new_session, new_user, new_widget,
+    owner_context, secret, widget_name,
 };
 
 /// At which nothing of these tests is due.
@@ -16,119 +16,93 @@ const NOTHING: Retention = Retention {
     audit_since: Timestamp::from_millis(0),
 };
 
-#[test]
-fn a_session_is_purged_from_the_moment_it_expires() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
-        let session = subject.log_in(ann).await;
-        for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
-            store.purge(Retention { now, ..NOTHING }).await.unwrap();
-            assert_eq!(subject.is_live(ann, session).await, is_kept);
-        }
-    });
+#[tokio::test]
+async fn a_session_is_purged_from_the_moment_it_expires() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
+    let session = subject.log_in(ann).await;
+    for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
+        store.purge(Retention { now, ..NOTHING }).await.unwrap();
+        assert_eq!(subject.is_live(ann, session).await, is_kept);
+    }
 }
 
-#[test]
-fn a_reset_code_is_purged_from_the_moment_it_expires() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
-        store.create_reset_code(ann, secret(1), later(1_000), &cli_context()).await.unwrap();
-        for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
-            store.purge(Retention { now, ..NOTHING }).await.unwrap();
-            assert_eq!(
-                store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_some(),
-                is_kept
-            );
-        }
-    });
-}
-
-#[test]
-fn a_network_is_purged_when_the_last_login_from_there_is_too_old() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
-        for (address, at) in [("192.0.2.7", 1), ("192.0.2.8", 2), ("192.0.2.7", 3)] {
-            let context = RequestContext { at: later(at), ..owner_context(ann, address) };
-            store.start_session(new_session(ann), 0, &context).await.unwrap();
-        }
-        for (since, renewed_is_known, other_is_known) in
-            [(2, true, true), (3, true, false), (4, false, false)]
-        {
-            store.purge(Retention { networks_since: later(since), ..NOTHING }).await.unwrap();
-            assert_eq!(
-                knows(&subject, "ann@example.com", Some("192.0.2.7")).await,
-                renewed_is_known
-            );
-            assert_eq!(knows(&subject, "ann@example.com", Some("192.0.2.8")).await, other_is_known);
-        }
-    });
-}
-
-#[test]
-fn an_entry_of_the_audit_is_purged_when_it_is_too_old() {
-    block_on(async {
-        let subject = Subject::new();
-        let store = &subject.store;
-        for (name, at) in [("ann", 1), ("bob", 2), ("cid", 3)] {
-            store.create_user(new_user(name), None, &cli_context_at(later(at))).await.unwrap();
-        }
-        let all = subject.audit().await;
-        for (since, left) in [(1, 3), (2, 2), (3, 1), (4, 0)] {
-            store.purge(Retention { audit_since: later(since), ..NOTHING }).await.unwrap();
-            assert_eq!(subject.audit().await, all[..left]);
-            assert_eq!(
-                store.list_audit(AuditFilter::default(), ALL).await.unwrap().total,
-                left as u64
-            );
-        }
-    });
-}
-
-#[test]
-fn accounts_keys_and_widgets_are_never_purged() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("ann").await, &subject.store);
-        let expired = NewApiKey { expires_at: Some(later(1)), ..new_key(ann.public_id, "ci", 1) };
-        store.create_key(expired, &cli_context()).await.unwrap();
-        store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
-        let far = later(100_000_000_000_000);
-        store.purge(Retention { now: far, networks_since: far, audit_since: far }).await.unwrap();
-        assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);
+#[tokio::test]
+async fn a_reset_code_is_purged_from_the_moment_it_expires() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
+    store.create_reset_code(ann, secret(1), later(1_000), CLI).await.unwrap();
+    for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
+        store.purge(Retention { now, ..NOTHING }).await.unwrap();
         assert_eq!(
-            store.find_key_authority(&secret(1)).await.unwrap().unwrap().expires_at,
-            Some(later(1))
+            store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_some(),
+            is_kept
         );
-        assert!(store.get_widget(&widget_name("one")).await.is_ok());
-    });
+    }
 }
 
-#[test]
-fn however_much_is_too_old_all_of_it_is_purged() {
-    block_on(async {
-        let subject = Subject::new();
-        let store = &subject.store;
-        let notes: Vec<_> = (0..2_500)
-            .map(|n| {
-                let (store, context) = (std::sync::Arc::clone(store), cli_context_at(later(n)));
-                let failure = Failure {
-                    action: Action::LogIn,
-                    target: Target::Unknown,
-                    reason: "wrong_password",
-                };
-                tokio::spawn(async move {
-                    // The queue is full now and then.
-                    while store.record_failure(failure.clone(), &context).await.is_err() {}
-                })
-            })
-            .collect();
-        for note in notes {
-            note.await.unwrap();
+#[tokio::test]
+async fn a_network_is_purged_when_the_last_login_from_there_is_too_old() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
+    for (address, at) in [("192.0.2.7", 1), ("192.0.2.8", 2), ("192.0.2.7", 3)] {
+        let context = RequestContext { at: later(at), ..owner_context(ann, address) };
+        store.start_session(new_session(ann), 0, &context).await.unwrap();
+    }
+    for (since, renewed_is_known, other_is_known) in
+        [(2, true, true), (3, true, false), (4, false, false)]
+    {
+        store.purge(Retention { networks_since: later(since), ..NOTHING }).await.unwrap();
+        assert_eq!(knows(&subject, "ann@example.com", Some("192.0.2.7")).await, renewed_is_known);
+        assert_eq!(knows(&subject, "ann@example.com", Some("192.0.2.8")).await, other_is_known);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_of_the_audit_is_purged_when_it_is_too_old() {
+    let subject = Subject::new();
+    let store = &subject.store;
+    for (name, at) in [("ann", 1), ("bob", 2), ("cid", 3)] {
+        store.create_user(new_user(name), None, &cli_at(later(at))).await.unwrap();
+    }
+    let all = subject.audit().await;
+    for (since, left) in [(1, 3), (2, 2), (3, 1), (4, 0)] {
+        store.purge(Retention { audit_since: later(since), ..NOTHING }).await.unwrap();
+        assert_eq!(subject.audit().await, all[..left]);
+        assert_eq!(store.list_audit(AuditFilter::default(), ALL).await.unwrap().total, left as u64);
+    }
+}
+
+#[tokio::test]
+async fn accounts_keys_and_widgets_are_never_purged() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("ann").await, &subject.store);
+    let expired = NewApiKey { expires_at: Some(later(1)), ..new_key(ann.public_id, "ci", 1) };
+    store.create_key(expired, CLI).await.unwrap();
+    store.create_widget(new_widget("one", &ann), CLI).await.unwrap();
+    let far = later(100_000_000_000_000);
+    store.purge(Retention { now: far, networks_since: far, audit_since: far }).await.unwrap();
+    assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);
+    assert_eq!(
+        store.find_key_authority(&secret(1)).await.unwrap().unwrap().expires_at,
+        Some(later(1))
+    );
+    assert!(store.get_widget(&widget_name("one")).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retention_purges_all_that_is_too_old_however_much_it_is() {
+    let subject = Subject::new();
+    at_once(2_500, |n| {
+        let (store, context) = (subject.store.clone(), cli_at(later(i64::try_from(n).unwrap())));
+        let (action, target) = (Action::LogIn, Target::Unknown);
+        async move {
+            // The queue may be full for a moment.
+            let failure = Failure { action, target, reason: "wrong_password" };
+            while store.record_failure(failure.clone(), &context).await.is_err() {}
         }
-        store.purge(Retention { audit_since: later(2_499), ..NOTHING }).await.unwrap();
-        assert_eq!(store.list_audit(AuditFilter::default(), ALL).await.unwrap().total, 1);
-    });
+    })
+    .await;
+    subject.purge(Retention { audit_since: later(2_499), ..NOTHING }).await.unwrap();
+    assert_eq!(subject.list_audit(AuditFilter::default(), ALL).await.unwrap().total, 1);
 }

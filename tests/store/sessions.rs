@@ -3,276 +3,225 @@
 use widgetd::domain::{Action, Network, NewUser, RequestContext, Session, SessionId, Status};
 
 use crate::{
-    ALL, ANY_STATE, NOW, Subject, account, assert_credentials, assert_not_found, assert_pages,
-    block_on, cli_context, cli_context_at, later, new_session, new_user, owner_context, to_status,
+    ALL, ANY_STATE, CLI, NOW, Subject, account, assert_credentials, assert_not_found, assert_pages,
+    cli_at, later, new_session, new_user, owner_context, to_status,
 };
 
-#[test]
-fn a_session_speaks_for_its_own_account_alone() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) =
-            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
-        let (anns, bobs) = (subject.log_in(ann).await, subject.log_in(bob).await);
-        let subject = subject.reopen().await;
-        for (user, session, is_live) in [
-            (ann, anns, true),
-            (bob, bobs, true),
-            (ann, bobs, false),
-            (bob, anns, false),
-            (ann, SessionId::generate(), false),
-        ] {
-            assert_eq!(subject.is_live(user, session).await, is_live);
-        }
-    });
+#[tokio::test]
+async fn a_session_speaks_for_its_own_account_alone() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    let (anns, bobs) = (subject.log_in(ann).await, subject.log_in(bob).await);
+    let subject = subject.reopen().await;
+    for (user, session, is_live) in [
+        (ann, anns, true),
+        (bob, bobs, true),
+        (ann, bobs, false),
+        (bob, anns, false),
+        (ann, SessionId::generate(), false),
+    ] {
+        assert_eq!(subject.is_live(user, session).await, is_live);
+    }
 }
 
-#[test]
-fn a_session_starts_only_for_an_active_account_whose_sessions_were_not_ended_meanwhile() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("ann").await, &subject.store);
-        let pending = subject.add(NewUser { status: Status::Pending, ..new_user("bob") }).await;
-        let disabled = subject.add(NewUser { status: Status::Disabled, ..new_user("cid") }).await;
-        for (user, epoch) in [(&pending, 0), (&disabled, 0), (&ann, -1), (&ann, 1)] {
-            let (id, session) = (user.public_id, new_session(user.public_id));
-            let from_there = owner_context(id, "192.0.2.7");
-            let (refused, noted) =
-                subject.noting(store.start_session(session.clone(), epoch, &from_there)).await;
-            assert_credentials(refused);
-            assert!(noted.is_empty());
-            store
-                .update_user(id, to_status(Status::Active), ANY_STATE, &cli_context())
-                .await
-                .unwrap();
-            assert!(!subject.is_live(id, session.id).await);
-            assert!(!knows(&subject, user.email.as_str(), Some("192.0.2.7")).await);
-        }
-        let session = new_session(ann.public_id);
-        let (started, noted) =
-            subject.noting(store.start_session(session, ann.token_epoch, &cli_context())).await;
-        started.unwrap();
-        assert_eq!(noted, ["session.start"]);
-    });
-}
-
-#[test]
-fn session_pagination_is_oldest_first() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) =
-            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
-        subject.log_in(bob).await;
-        let mut expected = Vec::new();
-        for n in [3, 1, 11, 5, 0, 7, 2, 10, 4, 9, 6, 8] {
-            let new = new_session(ann);
-            let context =
-                RequestContext { at: later(n), ..owner_context(ann, &format!("2001:db8::{n}")) };
-            subject.store.start_session(new.clone(), 0, &context).await.unwrap();
-            expected.push(Session {
-                id: new.id,
-                started_at: context.at,
-                expires_at: new.expires_at,
-                address: context.address,
-                client: context.client,
-            });
-        }
-        expected.sort_by_key(|session| session.started_at);
-        let subject = subject.reopen().await;
-        assert_pages(&expected, async |request| {
-            subject.store.list_sessions(ann, request, NOW).await
-        })
+#[tokio::test]
+async fn a_session_starts_only_for_an_active_account_whose_sessions_were_not_ended_meanwhile() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("ann").await, &subject.store);
+    let pending = subject.add(NewUser { status: Status::Pending, ..new_user("bob") }).await;
+    let disabled = subject.add(NewUser { status: Status::Disabled, ..new_user("cid") }).await;
+    for (user, epoch) in [(&pending, 0), (&disabled, 0), (&ann, -1), (&ann, 1)] {
+        let (id, session) = (user.public_id, new_session(user.public_id));
+        let from_there = owner_context(id, "192.0.2.7");
+        let refused =
+            subject.audited(&[], store.start_session(session.clone(), epoch, &from_there)).await;
+        assert_credentials(refused);
+        store.update_user(id, to_status(Status::Active), ANY_STATE, CLI).await.unwrap();
+        assert!(!subject.is_live(id, session.id).await);
+        assert!(!knows(&subject, user.email.as_str(), Some("192.0.2.7")).await);
+    }
+    let session = new_session(ann.public_id);
+    let started = subject
+        .audited(&["session.start"], store.start_session(session, ann.token_epoch, CLI))
         .await;
-    });
+    started.unwrap();
 }
 
-#[test]
-fn a_session_of_nobody_knows_where_is_listed_as_such() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        subject.store.start_session(new_session(ann), 0, &cli_context()).await.unwrap();
-        let listed = subject.store.list_sessions(ann, ALL, NOW).await.unwrap().items;
-        assert_eq!((listed[0].address, listed[0].client.as_deref()), (None, None));
-    });
+#[tokio::test]
+async fn session_pagination_is_oldest_first() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    subject.log_in(bob).await;
+    let mut expected = Vec::new();
+    for n in [3, 1, 11, 5, 0, 7, 2, 10, 4, 9, 6, 8] {
+        let new = new_session(ann);
+        let context =
+            RequestContext { at: later(n), ..owner_context(ann, &format!("2001:db8::{n}")) };
+        subject.start_session(new.clone(), 0, &context).await.unwrap();
+        expected.push(Session {
+            id: new.id,
+            started_at: context.at,
+            expires_at: new.expires_at,
+            address: context.address,
+            client: context.client,
+        });
+    }
+    expected.sort_by_key(|session| session.started_at);
+    let subject = subject.reopen().await;
+    assert_pages(&expected, async |request| subject.list_sessions(ann, request, NOW).await).await;
 }
 
-#[test]
-fn a_session_is_listed_until_the_moment_it_expires() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        subject.log_in(ann).await;
-        for (at, total) in [(later(999), 1), (later(1_000), 0), (later(1_001), 0)] {
-            let page = subject.store.list_sessions(ann, ALL, at).await.unwrap();
-            assert_eq!((page.items.len() as u64, page.total), (total, total));
-        }
-    });
+#[tokio::test]
+async fn a_session_of_nobody_knows_where_is_listed_as_such() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    subject.start_session(new_session(ann), 0, CLI).await.unwrap();
+    let listed = subject.list_sessions(ann, ALL, NOW).await.unwrap().items;
+    assert_eq!((listed[0].address, listed[0].client.as_deref()), (None, None));
 }
 
-#[test]
-fn of_more_sessions_than_an_account_may_have_the_oldest_end() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) =
-            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
-        let bobs = subject.log_in(bob).await;
-        let mut sessions = Vec::new();
-        for n in 0..103 {
-            let new = new_session(ann);
-            let context = RequestContext { at: later(n), ..owner_context(ann, "192.0.2.7") };
-            subject.store.start_session(new.clone(), 0, &context).await.unwrap();
-            sessions.push(new.id);
-        }
-        assert_eq!(subject.store.list_sessions(ann, ALL, later(103)).await.unwrap().total, 100);
-        for (n, session) in sessions.into_iter().enumerate() {
-            assert_eq!(subject.is_live(ann, session).await, n >= 3, "{n}");
-        }
-        assert!(subject.is_live(bob, bobs).await);
-    });
+#[tokio::test]
+async fn a_session_is_listed_until_the_moment_it_expires() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    subject.log_in(ann).await;
+    for (at, total) in [(later(999), 1), (later(1_000), 0), (later(1_001), 0)] {
+        let page = subject.list_sessions(ann, ALL, at).await.unwrap();
+        assert_eq!((page.items.len() as u64, page.total), (total, total));
+    }
 }
 
-#[test]
-fn a_session_that_has_expired_is_not_there_to_be_ended() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
-        let session = subject.log_in(ann).await;
-        assert_not_found(
-            store
-                .end_session(ann, session, Action::EndSession, &cli_context_at(later(1_000)))
-                .await,
-        );
-        subject.log_in(ann).await;
-        assert_eq!(store.end_sessions(ann, &cli_context_at(later(1_000))).await.unwrap(), 0);
-    });
+#[tokio::test]
+async fn of_more_sessions_than_an_account_may_have_the_oldest_end() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    let bobs = subject.log_in(bob).await;
+    let mut sessions = Vec::new();
+    for n in 0..103 {
+        let new = new_session(ann);
+        let context = RequestContext { at: later(n), ..owner_context(ann, "192.0.2.7") };
+        subject.start_session(new.clone(), 0, &context).await.unwrap();
+        sessions.push(new.id);
+    }
+    assert_eq!(subject.list_sessions(ann, ALL, later(103)).await.unwrap().total, 100);
+    for (n, session) in sessions.into_iter().enumerate() {
+        assert_eq!(subject.is_live(ann, session).await, n >= 3, "{n}");
+    }
+    assert!(subject.is_live(bob, bobs).await);
 }
 
-#[test]
-fn an_ended_session_is_over_also_after_reopening_and_no_other_is() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let sessions =
-            [subject.log_in(ann).await, subject.log_in(ann).await, subject.log_in(ann).await];
-        for (session, action) in [(sessions[0], Action::LogOut), (sessions[1], Action::EndSession)]
-        {
-            let (ended, noted) = subject
-                .noting(subject.store.end_session(ann, session, action, &cli_context()))
-                .await;
-            ended.unwrap();
-            assert_eq!(noted, [action.as_str()]);
-            assert!(!subject.is_live(ann, session).await);
-        }
-        let subject = subject.reopen().await;
-        for (session, is_live) in sessions.into_iter().zip([false, false, true]) {
-            assert_eq!(subject.is_live(ann, session).await, is_live);
-        }
-        let listed = subject.store.list_sessions(ann, ALL, NOW).await.unwrap();
-        assert_eq!((listed.items[0].id, listed.total), (sessions[2], 1));
-        // Ending one session is no reason to refuse the next.
-        subject.store.start_session(new_session(ann), 0, &cli_context()).await.unwrap();
-    });
+#[tokio::test]
+async fn a_session_that_has_expired_is_not_there_to_be_ended() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
+    let session = subject.log_in(ann).await;
+    assert_not_found(
+        store.end_session(ann, session, Action::EndSession, &cli_at(later(1_000))).await,
+    );
+    subject.log_in(ann).await;
+    assert_eq!(store.end_sessions(ann, &cli_at(later(1_000))).await.unwrap(), 0);
 }
 
-#[test]
-fn a_session_is_ended_once_and_only_by_its_own_account() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) =
-            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
-        let session = subject.log_in(ann).await;
-        let end = async |user, id| {
-            subject
-                .noting(subject.store.end_session(user, id, Action::EndSession, &cli_context()))
-                .await
-        };
-        for (user, id) in [(bob, session), (ann, SessionId::generate())] {
-            let (refused, noted) = end(user, id).await;
-            assert_not_found(refused);
-            assert!(noted.is_empty());
-        }
-        assert!(subject.is_live(ann, session).await);
-        end(ann, session).await.0.unwrap();
-        let (refused, noted) = end(ann, session).await;
-        assert_not_found(refused);
-        assert!(noted.is_empty());
-    });
+#[tokio::test]
+async fn an_ended_session_is_over_also_after_reopening_and_no_other_is() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let sessions =
+        [subject.log_in(ann).await, subject.log_in(ann).await, subject.log_in(ann).await];
+    for (session, action) in [(sessions[0], Action::LogOut), (sessions[1], Action::EndSession)] {
+        let ended = subject
+            .audited(&[action.as_str()], subject.end_session(ann, session, action, CLI))
+            .await;
+        ended.unwrap();
+        assert!(!subject.is_live(ann, session).await);
+    }
+    let subject = subject.reopen().await;
+    for (session, is_live) in sessions.into_iter().zip([false, false, true]) {
+        assert_eq!(subject.is_live(ann, session).await, is_live);
+    }
+    let listed = subject.list_sessions(ann, ALL, NOW).await.unwrap();
+    assert_eq!((listed.items[0].id, listed.total), (sessions[2], 1));
+    // Ending one session is no reason to refuse the next.
+    subject.start_session(new_session(ann), 0, CLI).await.unwrap();
 }
 
-#[test]
-fn all_sessions_of_an_account_end_together_with_the_logins_under_way() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await.public_id);
-        let (id, bobs) = (ann.public_id, subject.log_in(bob).await);
-        let mut sessions = Vec::new();
-        for _ in 0..3 {
-            sessions.push(subject.log_in(id).await);
-        }
-        let (ended, noted) = subject.noting(subject.store.end_sessions(id, &cli_context())).await;
-        assert_eq!(ended.unwrap(), 3);
-        assert_eq!(noted, ["session.end_all"]);
+#[tokio::test]
+async fn a_session_is_ended_once_and_only_by_its_own_user() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    let session = subject.log_in(ann).await;
+    let end = async |user, id| subject.end_session(user, id, Action::EndSession, CLI).await;
+    for (user, id) in [(bob, session), (ann, SessionId::generate())] {
+        assert_not_found(subject.audited(&[], end(user, id)).await);
+    }
+    assert!(subject.is_live(ann, session).await);
+    end(ann, session).await.unwrap();
+    assert_not_found(subject.audited(&[], end(ann, session)).await);
+}
 
-        let subject = subject.reopen().await;
-        for session in sessions {
-            assert!(!subject.is_live(id, session).await);
-        }
-        assert_credentials(
-            subject.store.start_session(new_session(id), ann.token_epoch, &cli_context()).await,
-        );
-        assert_eq!(subject.store.end_sessions(id, &cli_context()).await.unwrap(), 0);
-        assert!(subject.is_live(bob, bobs).await);
-        let session = subject.log_in(id).await;
-        assert!(subject.is_live(id, session).await);
-    });
+#[tokio::test]
+async fn all_sessions_of_an_account_end_together_with_the_logins_under_way() {
+    let subject = Subject::new();
+    let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await.public_id);
+    let (id, bobs) = (ann.public_id, subject.log_in(bob).await);
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        sessions.push(subject.log_in(id).await);
+    }
+    let ended = subject.audited(&["session.end_all"], subject.end_sessions(id, CLI)).await;
+    assert_eq!(ended.unwrap(), 3);
+
+    let subject = subject.reopen().await;
+    for session in sessions {
+        assert!(!subject.is_live(id, session).await);
+    }
+    assert_credentials(subject.start_session(new_session(id), ann.token_epoch, CLI).await);
+    assert_eq!(subject.end_sessions(id, CLI).await.unwrap(), 0);
+    assert!(subject.is_live(bob, bobs).await);
+    let session = subject.log_in(id).await;
+    assert!(subject.is_live(id, session).await);
 }
 
 /// Whether somebody logged in to the account from there before.
 pub async fn knows(subject: &Subject, name: &str, address: Option<&str>) -> bool {
     let network = address.map(|address| Network::of(address.parse().unwrap()));
-    subject.store.find_credentials(&account(name), network).await.unwrap().unwrap().knows_network
+    subject.find_credentials(&account(name), network).await.unwrap().unwrap().knows_network
 }
 
-#[test]
-fn a_network_is_known_once_somebody_logged_in_from_there() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
-        subject.add_user("bob").await;
-        assert!(!knows(&subject, "ann@example.com", Some("192.0.2.7")).await);
-        for address in ["192.0.2.7", "2001:db8:1:2::1", "192.0.2.7"] {
-            store.start_session(new_session(ann), 0, &owner_context(ann, address)).await.unwrap();
-        }
-        store.end_sessions(ann, &cli_context()).await.unwrap();
-        let subject = subject.reopen().await;
-        for (address, is_known) in [
-            (Some("192.0.2.7"), true),
-            (Some("::ffff:192.0.2.7"), true),
-            (Some("192.0.2.8"), false),
-            (Some("2001:db8:1:2::1"), true),
-            (Some("2001:db8:1:2:ffff::9"), true),
-            (Some("2001:db8:1:3::1"), false),
-            (None, false),
-        ] {
-            assert_eq!(knows(&subject, "ann@example.com", address).await, is_known, "{address:?}");
-            assert_eq!(knows(&subject, &ann.to_string(), address).await, is_known, "{address:?}");
-            assert!(!knows(&subject, "bob@example.com", address).await, "{address:?}");
-        }
-    });
+#[tokio::test]
+async fn a_network_is_known_once_somebody_logged_in_from_there() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
+    subject.add_user("bob").await;
+    assert!(!knows(&subject, "ann@example.com", Some("192.0.2.7")).await);
+    for address in ["192.0.2.7", "2001:db8:1:2::1", "192.0.2.7"] {
+        store.start_session(new_session(ann), 0, &owner_context(ann, address)).await.unwrap();
+    }
+    store.end_sessions(ann, CLI).await.unwrap();
+    let subject = subject.reopen().await;
+    for (address, is_known) in [
+        (Some("192.0.2.7"), true),
+        (Some("::ffff:192.0.2.7"), true),
+        (Some("192.0.2.8"), false),
+        (Some("2001:db8:1:2::1"), true),
+        (Some("2001:db8:1:2:ffff::9"), true),
+        (Some("2001:db8:1:3::1"), false),
+        (None, false),
+    ] {
+        assert_eq!(knows(&subject, "ann@example.com", address).await, is_known, "{address:?}");
+        assert_eq!(knows(&subject, &ann.to_string(), address).await, is_known, "{address:?}");
+        assert!(!knows(&subject, "bob@example.com", address).await, "{address:?}");
+    }
 }
 
-#[test]
-fn an_account_that_starts_with_a_session_knows_where_it_was_made() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) = (new_user("ann"), new_user("bob"));
-        let context =
-            RequestContext { address: Some("192.0.2.7".parse().unwrap()), ..cli_context() };
-        let session = new_session(ann.public_id);
-        subject.store.create_user(ann, Some(session), &context).await.unwrap();
-        subject.store.create_user(bob, None, &context).await.unwrap();
-        assert!(knows(&subject, "ann@example.com", Some("192.0.2.7")).await);
-        assert!(!knows(&subject, "bob@example.com", Some("192.0.2.7")).await);
-    });
+#[tokio::test]
+async fn an_account_that_starts_with_a_session_knows_where_it_was_made() {
+    let subject = Subject::new();
+    let (ann, bob) = (new_user("ann"), new_user("bob"));
+    let context = RequestContext { address: Some("192.0.2.7".parse().unwrap()), ..CLI.clone() };
+    let session = new_session(ann.public_id);
+    subject.create_user(ann, Some(session), &context).await.unwrap();
+    subject.create_user(bob, None, &context).await.unwrap();
+    assert!(knows(&subject, "ann@example.com", Some("192.0.2.7")).await);
+    assert!(!knows(&subject, "bob@example.com", Some("192.0.2.7")).await);
 }

@@ -13,8 +13,8 @@ use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent};
 
 use crate::{
-    ALL, ANY_STATE, NOW, Subject, block_on, cli_context, database, hash, later, new_key,
-    new_session, new_template, new_widget, owner_context, secret, widget_name,
+    ALL, ANY_STATE, CLI, NOW, Subject, database, email, hash, later, new_key, new_session,
+    new_template, new_widget, owner_context, secret, widget_name,
 };
 
 /// Another program, which looks at the database or writes to it.
@@ -51,25 +51,17 @@ fn a_folder_that_is_not_there_is_named() {
 }
 
 #[cfg(unix)]
-#[test]
-fn nobody_but_its_owner_can_read_the_database_and_its_side_files() {
+#[tokio::test]
+async fn file_permissions_of_the_database_and_its_side_files_are_the_owner_s_alone() {
     use std::os::unix::fs::PermissionsExt;
-    block_on(async {
-        let subject = Subject::new();
-        subject.add_user("ann").await;
-        let mut files = 0;
-        for file in std::fs::read_dir(subject.folder.path()).unwrap() {
-            let file = file.unwrap();
-            assert_eq!(
-                file.metadata().unwrap().permissions().mode() & 0o777,
-                0o600,
-                "{:?}",
-                file.file_name()
-            );
-            files += 1;
-        }
-        assert_eq!(files, 3);
-    });
+    let subject = Subject::new();
+    subject.add_user("ann").await;
+    let files: Vec<_> = std::fs::read_dir(subject.folder.path()).unwrap().collect();
+    assert_eq!(files.len(), 3);
+    for file in files {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
 }
 
 #[test]
@@ -104,102 +96,86 @@ fn another_program_s_file_is_refused_and_left_alone() {
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("Dear Ann"));
 }
 
-#[test]
-fn two_openings_of_a_new_database_at_once_agree() {
+#[tokio::test]
+async fn four_concurrent_openings_of_a_new_database_agree() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
-    let ids: Vec<String> = std::thread::scope(|scope| {
-        let open = || {
-            block_on(async {
-                store::open(&path, IfAbsent::Create).unwrap().get_installation_id().await.unwrap()
-            })
-        };
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    let stores = std::thread::scope(|scope| {
+        let open = || store::open(&path, IfAbsent::Create).unwrap();
+        [(); 4].map(|()| scope.spawn(open)).map(|thread| thread.join().unwrap())
     });
-    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    let id = stores[0].get_installation_id().await.unwrap();
+    for store in stores {
+        assert_eq!(store.get_installation_id().await.unwrap(), id);
+    }
 }
 
-#[test]
-fn another_process_may_write_meanwhile_and_is_seen_at_once() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await;
-        subject.store.get_user(ann.public_id).await.unwrap();
-        let other = other(&subject);
-        other.execute("UPDATE user SET role = 'admin'", []).unwrap();
-        assert!(subject.store.get_user(ann.public_id).await.unwrap().role.is_admin());
-    });
+#[tokio::test]
+async fn another_process_may_write_meanwhile_and_is_seen_at_once() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await;
+    subject.get_user(ann.public_id).await.unwrap();
+    let other = other(&subject);
+    other.execute("UPDATE user SET role = 'admin'", []).unwrap();
+    assert!(subject.get_user(ann.public_id).await.unwrap().role.is_admin());
 }
 
-#[test]
-fn a_session_that_outlived_its_account_s_status_has_no_authority() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let session = subject.log_in(ann).await;
-        let other = other(&subject);
-        for (status, is_live) in [("pending", false), ("disabled", false), ("active", true)] {
-            other.execute("UPDATE user SET status = ?1", [status]).unwrap();
-            assert_eq!(subject.is_live(ann, session).await, is_live, "{status}");
-        }
-    });
+#[tokio::test]
+async fn a_session_that_outlived_its_account_s_status_has_no_authority() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let session = subject.log_in(ann).await;
+    let other = other(&subject);
+    for (status, is_live) in [("pending", false), ("disabled", false), ("active", true)] {
+        other.execute("UPDATE user SET status = ?1", [status]).unwrap();
+        assert_eq!(subject.is_live(ann, session).await, is_live, "{status}");
+    }
 }
 
-#[test]
-fn a_value_that_this_program_does_not_write_is_an_error_not_a_guess() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await;
-        let other = other(&subject);
-        other
-            .execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE user SET role = 'root'")
-            .unwrap();
-        assert!(matches!(subject.store.get_user(ann.public_id).await, Err(Error::Internal(_))));
-    });
+#[tokio::test]
+async fn a_value_that_this_program_does_not_write_is_an_error_not_a_guess() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await;
+    let other = other(&subject);
+    other
+        .execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE user SET role = 'root'")
+        .unwrap();
+    assert!(matches!(subject.get_user(ann.public_id).await, Err(Error::Internal(_))));
 }
 
-#[test]
-fn the_database_has_a_write_ahead_log() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await;
-        subject.store.create_widget(new_widget("one", &ann), &cli_context()).await.unwrap();
-        let other = other(&subject);
-        let mode: String =
-            other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
-        assert_eq!(mode, "wal");
-        let count: i64 =
-            other.query_row("SELECT count(*) FROM widget", [], |row| row.get(0)).unwrap();
-        assert_eq!(count, 1);
-    });
+#[tokio::test]
+async fn the_database_has_a_write_ahead_log() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await;
+    subject.create_widget(new_widget("one", &ann), CLI).await.unwrap();
+    let other = other(&subject);
+    let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    assert_eq!(mode, "wal");
+    let count: i64 = other.query_row("SELECT count(*) FROM widget", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 1);
 }
 
-#[test]
-fn a_deleted_account_leaves_nothing_behind_but_its_own_row() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
-        store.start_session(new_session(ann), 0, &owner_context(ann, "192.0.2.7")).await.unwrap();
-        store.create_key(new_key(ann, "ci", 1), &cli_context()).await.unwrap();
-        store.create_reset_code(ann, secret(1), later(1_000), &cli_context()).await.unwrap();
-        let other = other(&subject);
-        let rows = || {
-            ["session", "api_key", "reset_code", "known_network"].map(|table| {
-                other
-                    .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
-                        row.get::<_, i64>(0)
-                    })
-                    .unwrap()
-            })
-        };
-        assert_eq!(rows(), [1; 4]);
-        store.delete_user(ann, ANY_STATE, &cli_context()).await.unwrap();
-        assert_eq!(rows(), [0; 4]);
-        let hash: String =
-            other.query_row("SELECT password_hash FROM user", [], |row| row.get(0)).unwrap();
-        assert_eq!(hash, "");
-    });
+#[tokio::test]
+async fn a_deleted_account_leaves_nothing_behind_but_its_own_row() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
+    store.start_session(new_session(ann), 0, &owner_context(ann, "192.0.2.7")).await.unwrap();
+    store.create_key(new_key(ann, "ci", 1), CLI).await.unwrap();
+    store.create_reset_code(ann, secret(1), later(1_000), CLI).await.unwrap();
+    let other = other(&subject);
+    let rows = || {
+        ["session", "api_key", "reset_code", "known_network"].map(|table| {
+            other
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        })
+    };
+    assert_eq!(rows(), [1; 4]);
+    store.delete_user(ann, ANY_STATE, CLI).await.unwrap();
+    assert_eq!(rows(), [0; 4]);
+    let hash: String =
+        other.query_row("SELECT password_hash FROM user", [], |row| row.get(0)).unwrap();
+    assert_eq!(hash, "");
 }
 
 /// What version 0.1.0 left behind.
@@ -255,70 +231,56 @@ fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
     .map(|(user, end)| (user, hash(&format!("$argon2id$v=19$m=64,t=1,p=1${end}"))))
 }
 
-#[test]
-fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
-    block_on(async {
-        let folder = TempDir::new().unwrap();
-        Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
-        let subject = Subject::open(folder, IfAbsent::Fail);
-        let store = &subject.store;
-        assert_eq!(
-            store.get_installation_id().await.unwrap(),
-            "3f7c8edc-b045-4f67-9a46-6cc3e7960a3d"
-        );
+#[tokio::test]
+async fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
+    let folder = TempDir::new().unwrap();
+    Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
+    let subject = Subject::open(folder, IfAbsent::Fail);
+    let store = &subject.store;
+    assert_eq!(store.get_installation_id().await.unwrap(), "3f7c8edc-b045-4f67-9a46-6cc3e7960a3d");
 
-        let accounts = accounts_of_0_1_0();
-        let listed = store.list_users(UserFilter::default(), ALL).await.unwrap().items;
-        let listed: Vec<_> =
-            listed.into_iter().map(|user| User { version: ANY_VERSION, ..user }).collect();
-        assert_eq!(listed, accounts.clone().map(|(user, _)| user));
-        for (user, password_hash) in &accounts {
-            assert_eq!(
-                subject.credentials(user.email.as_str()).await.password_hash,
-                *password_hash
-            );
-        }
-        assert_eq!(subject.credentials("bob.b").await.user.public_id, accounts[1].0.public_id);
-        let widgets = store
-            .list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW)
-            .await
-            .unwrap()
-            .items;
-        let versions: BTreeSet<_> =
-            widgets.iter().map(|widget| widget.version.to_string()).collect();
-        assert_eq!(versions.len(), 2);
-        let widgets: Vec<_> =
-            widgets.into_iter().map(|widget| Widget { version: ANY_VERSION, ..widget }).collect();
-        let expected =
-            [("one", 1_795_231_490_448), ("two", 1_795_231_490_747)].map(|(name, created_at)| {
-                Widget {
-                    version: ANY_VERSION,
-                    name: widget_name(name),
-                    info_url: InfoUrl::parse(&format!("https://example.com/{name}")).unwrap(),
-                    deadline: Deadline::from_stored(Timestamp::from_millis(4_102_444_799_999)),
-                    created_at: Timestamp::from_millis(created_at),
-                    owner: UserSummary {
-                        email: accounts[0].0.email.clone(),
-                        public_id: accounts[0].0.public_id,
-                        is_deleted: false,
-                    },
-                }
-            });
-        assert_eq!(widgets, expected);
+    let accounts = accounts_of_0_1_0();
+    let listed = store.list_users(UserFilter::default(), ALL).await.unwrap().items;
+    let listed: Vec<_> =
+        listed.into_iter().map(|user| User { version: ANY_VERSION, ..user }).collect();
+    assert_eq!(listed, accounts.clone().map(|(user, _)| user));
+    for (user, password_hash) in &accounts {
+        assert_eq!(subject.credentials(user.email.as_str()).await.password_hash, *password_hash);
+    }
+    assert_eq!(subject.credentials("bob.b").await.user.public_id, accounts[1].0.public_id);
+    let widgets =
+        store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().items;
+    let versions: BTreeSet<_> = widgets.iter().map(|widget| widget.version.to_string()).collect();
+    assert_eq!(versions.len(), 2);
+    let widgets: Vec<_> =
+        widgets.into_iter().map(|widget| Widget { version: ANY_VERSION, ..widget }).collect();
+    let expected =
+        [("one", 1_795_231_490_448), ("two", 1_795_231_490_747)].map(|(name, created_at)| Widget {
+            version: ANY_VERSION,
+            name: widget_name(name),
+            info_url: InfoUrl::parse(&format!("https://example.com/{name}")).unwrap(),
+            deadline: Deadline::from_stored(Timestamp::from_millis(4_102_444_799_999)),
+            created_at: Timestamp::from_millis(created_at),
+            owner: UserSummary {
+                email: accounts[0].0.email.clone(),
+                public_id: accounts[0].0.public_id,
+                is_deleted: false,
+            },
+        });
+    assert_eq!(widgets, expected);
 
-        // What is new works on what is old.
-        let bob = accounts[1].0.public_id;
-        let session = subject.log_in(bob).await;
-        store.create_key(new_key(bob, "ci", 1), &cli_context()).await.unwrap();
-        store.create_reset_code(bob, secret(1), later(1_000), &cli_context()).await.unwrap();
-        store.delete_user(accounts[2].0.public_id, ANY_STATE, &cli_context()).await.unwrap();
+    // What is new works on what is old.
+    let bob = accounts[1].0.public_id;
+    let session = subject.log_in(bob).await;
+    store.create_key(new_key(bob, "ci", 1), CLI).await.unwrap();
+    store.create_reset_code(bob, secret(1), later(1_000), CLI).await.unwrap();
+    store.delete_user(accounts[2].0.public_id, ANY_STATE, CLI).await.unwrap();
 
-        let subject = subject.reopen().await;
-        assert!(subject.is_live(bob, session).await);
-        assert!(subject.store.find_key_authority(&secret(1)).await.unwrap().is_some());
-        assert!(subject.store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_some());
-        assert_eq!(subject.audit().await.len(), 4);
-    });
+    let subject = subject.reopen().await;
+    assert!(subject.is_live(bob, session).await);
+    assert!(subject.find_key_authority(&secret(1)).await.unwrap().is_some());
+    assert!(subject.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_some());
+    assert_eq!(subject.audit().await.len(), 4);
 }
 
 /// The schema of a subject's database, and its version.
@@ -339,41 +301,32 @@ fn content(subject: &Subject) -> Vec<u8> {
     std::fs::read(database(&subject.folder)).unwrap()
 }
 
-#[test]
-fn an_upgraded_database_is_like_a_new_one_and_is_upgraded_once() {
-    block_on(async {
-        let folder = TempDir::new().unwrap();
-        Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
-        let upgraded = Subject::open(folder, IfAbsent::Fail);
-        assert_eq!(schema(&upgraded), schema(&Subject::new()));
+#[tokio::test]
+async fn an_upgraded_database_is_like_a_new_one_and_is_upgraded_once() {
+    let folder = TempDir::new().unwrap();
+    Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
+    let upgraded = Subject::open(folder, IfAbsent::Fail);
+    assert_eq!(schema(&upgraded), schema(&Subject::new()));
 
-        upgraded.store.close().await;
-        let before = content(&upgraded);
-        let again = upgraded.reopen().await;
-        again.store.close().await;
-        assert!(content(&again) == before, "opening it again changed something");
-    });
+    upgraded.close().await;
+    let before = content(&upgraded);
+    let again = upgraded.reopen().await;
+    again.close().await;
+    assert!(content(&again) == before, "opening it again changed something");
 }
 
-#[test]
-fn no_word_of_a_deleted_account_s_templates_is_found_any_more() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) =
-            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
-        for owner in [ann, bob] {
-            subject
-                .store
-                .create_template(new_template("one", owner), &cli_context())
-                .await
-                .unwrap();
-        }
-        let found = || {
-            let sql = "SELECT count(*) FROM template_text WHERE template_text MATCH 'one AND text'";
-            other(&subject).query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap()
-        };
-        assert_eq!(found(), 2);
-        subject.store.delete_user(ann, ANY_STATE, &cli_context()).await.unwrap();
-        assert_eq!(found(), 1);
-    });
+#[tokio::test]
+async fn no_word_of_a_deleted_account_s_templates_is_found_any_more() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    for owner in [ann, bob] {
+        subject.create_template(new_template("one", owner), CLI).await.unwrap();
+    }
+    let found = || {
+        let sql = "SELECT count(*) FROM template_text WHERE template_text MATCH 'one AND text'";
+        other(&subject).query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    assert_eq!(found(), 2);
+    subject.delete_user(ann, ANY_STATE, CLI).await.unwrap();
+    assert_eq!(found(), 1);
 }

@@ -4,12 +4,11 @@ use widgetd::domain::{
     NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter, Timestamp,
     UserId,
 };
-use widgetd::domain::{Precondition, Version, Versions};
 use widgetd::error::Error;
 
 use crate::{
-    ALL, ANY_STATE, NOW, Subject, assert_conflict, assert_not_found, assert_pages, block_on,
-    cli_context, cli_context_at, later, new_template, template_name,
+    ALL, ANY_STATE, CLI, NOW, Subject, assert_conflict, assert_not_found, assert_pages, at_once,
+    cli_at, later, new_template, template_name,
 };
 
 fn body(text: &str) -> TemplateBody {
@@ -34,7 +33,7 @@ fn searched(words: &str) -> TemplateFilter {
 
 impl Subject {
     async fn add_template(&self, name: &str, owner: UserId) -> Template {
-        self.store.create_template(new_template(name, owner), &cli_context()).await.unwrap()
+        self.store.create_template(new_template(name, owner), CLI).await.unwrap()
     }
 
     async fn template_names(&self, owner: UserId, filter: TemplateFilter) -> Vec<String> {
@@ -44,411 +43,270 @@ impl Subject {
     }
 }
 
-#[test]
-fn a_template_is_what_was_stored_also_after_reopening() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let text = "Dear {name},\r\n\t50% \"off\" \u{202e}\u{1} \u{1f389}";
-        let new = NewTemplate { body: body(text), ..new_template("a/b %", ann) };
-        let made = subject.store.create_template(new, &cli_context()).await.unwrap();
-        assert_eq!((made.name.as_str(), made.body.as_str()), ("a/b %", text));
-        assert_eq!((made.created_at, made.updated_at), (NOW, NOW));
-        let subject = subject.reopen().await;
-        assert_eq!(subject.store.get_template(ann, &made.name).await.unwrap(), made);
-        assert_eq!(
-            subject.store.list_templates(ann, searched("off"), ALL).await.unwrap().items,
-            [made]
-        );
-    });
+#[tokio::test]
+async fn a_template_is_what_was_stored_also_after_reopening() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let text = "Dear {name},\r\n\t50% \"off\" \u{202e}\u{1} \u{1f389}";
+    let new = NewTemplate { body: body(text), ..new_template("a/b %", ann) };
+    let made = subject.create_template(new, CLI).await.unwrap();
+    assert_eq!((made.name.as_str(), made.body.as_str()), ("a/b %", text));
+    assert_eq!((made.created_at, made.updated_at), (NOW, NOW));
+    let subject = subject.reopen().await;
+    assert_eq!(subject.get_template(ann, &made.name).await.unwrap(), made);
+    assert_eq!(subject.list_templates(ann, searched("off"), ALL).await.unwrap().items, [made]);
 }
 
-#[test]
-fn a_template_is_its_owner_s_alone() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, boss) =
-            (subject.add_user("ann").await.public_id, subject.add_admin("boss").await.public_id);
-        let (store, name) = (&subject.store, template_name("one"));
-        let anns = subject.add_template("one", ann).await;
-        for stranger in [boss, UserId::generate()] {
-            assert_not_found(store.get_template(stranger, &name).await);
-            assert_not_found(
-                store
-                    .update_template(stranger, &name, to_body("x"), ANY_STATE, &cli_context())
-                    .await,
-            );
-            assert_not_found(
-                store.delete_template(stranger, &name, ANY_STATE, &cli_context()).await,
-            );
-            for filter in
-                [TemplateFilter::default(), searched("one"), searched("of"), sorted("-name")]
-            {
-                assert!(subject.template_names(stranger, filter).await.is_empty());
-            }
-        }
-        // Others may have one of the same name.
-        let bosses = subject.add_template("one", boss).await;
-        assert_ne!(bosses.version, anns.version);
-        store
-            .update_template(boss, &name, to_body("other"), ANY_STATE, &cli_context())
-            .await
-            .unwrap();
-        store.delete_template(boss, &name, ANY_STATE, &cli_context()).await.unwrap();
-        assert_eq!(store.get_template(ann, &name).await.unwrap(), anns);
-    });
-}
-
-#[test]
-fn a_taken_name_is_a_conflict_and_changes_nothing() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let (one, two) =
-            (subject.add_template("one", ann).await, subject.add_template("two", ann).await);
-        let taken = "Template name: one already exists, must be unique.";
-        let again = NewTemplate { body: body("other"), ..new_template("one", ann) };
-        assert_conflict(
-            subject.store.create_template(again, &cli_context_at(later(1))).await,
-            taken,
-        );
-        let both = TemplateChange { body: Some(body("other")), ..to_name("one") };
-        assert_conflict(
-            subject
-                .store
-                .update_template(ann, &two.name, both, ANY_STATE, &cli_context_at(later(1)))
-                .await,
-            taken,
-        );
-        for template in [one, two] {
-            assert_eq!(subject.store.get_template(ann, &template.name).await.unwrap(), template);
-        }
-        // Case counts.
-        subject.add_template("One", ann).await;
-    });
-}
-
-#[test]
-fn a_template_needs_an_owner() {
-    block_on(async {
-        let subject = Subject::new();
-        let gone = subject.add_user("gone").await.public_id;
-        subject.store.delete_user(gone, ANY_STATE, &cli_context()).await.unwrap();
-        for owner in [UserId::generate(), gone] {
-            assert_not_found(
-                subject.store.create_template(new_template("one", owner), &cli_context()).await,
-            );
-        }
-    });
-}
-
-#[test]
-fn a_change_changes_what_it_names_and_the_version() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let (store, made) = (&subject.store, subject.add_template("one", ann).await);
-        let update = async |name: &str, change, at| {
-            store
-                .update_template(ann, &template_name(name), change, ANY_STATE, &cli_context_at(at))
-                .await
-                .unwrap()
-        };
-        let changed = update("one", to_body("other"), later(1)).await;
-        let expected = Template {
-            body: body("other"),
-            updated_at: later(1),
-            version: changed.version,
-            ..made.clone()
-        };
-        assert_eq!(changed, expected);
-        assert_ne!(changed.version, made.version);
-
-        let renamed = update("one", to_name("ONE"), later(2)).await;
-        let expected = Template {
-            name: template_name("ONE"),
-            updated_at: later(2),
-            version: renamed.version,
-            ..changed.clone()
-        };
-        assert_eq!(renamed, expected);
-        assert_ne!(renamed.version, changed.version);
-        assert_not_found(store.get_template(ann, &made.name).await);
-
-        // What is the same already is no change.
-        for change in [to_name("ONE"), to_body("other"), TemplateChange::default()] {
-            assert_eq!(update("ONE", change, later(3)).await, renamed);
-        }
-        assert_eq!(store.get_template(ann, &renamed.name).await.unwrap(), renamed);
+#[tokio::test]
+async fn a_template_is_its_owner_s_alone() {
+    let subject = Subject::new();
+    let (ann, boss) =
+        (subject.add_user("ann").await.public_id, subject.add_admin("boss").await.public_id);
+    let (store, name) = (&subject.store, template_name("one"));
+    let anns = subject.add_template("one", ann).await;
+    for stranger in [boss, UserId::generate()] {
+        assert_not_found(store.get_template(stranger, &name).await);
         assert_not_found(
-            store.update_template(ann, &made.name, to_body("x"), ANY_STATE, &cli_context()).await,
+            store.update_template(stranger, &name, to_body("x"), ANY_STATE, CLI).await,
         );
-    });
+        assert_not_found(store.delete_template(stranger, &name, ANY_STATE, CLI).await);
+        for filter in [TemplateFilter::default(), searched("one"), searched("of"), sorted("-name")]
+        {
+            assert!(subject.template_names(stranger, filter).await.is_empty());
+        }
+    }
+    // Others may have one of the same name.
+    let bosses = subject.add_template("one", boss).await;
+    assert_ne!(bosses.version, anns.version);
+    store.update_template(boss, &name, to_body("other"), ANY_STATE, CLI).await.unwrap();
+    store.delete_template(boss, &name, ANY_STATE, CLI).await.unwrap();
+    assert_eq!(store.get_template(ann, &name).await.unwrap(), anns);
 }
 
-#[test]
-fn a_search_finds_words_of_the_template_as_it_is_now() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let (store, name) = (&subject.store, template_name("apple"));
-        let new = NewTemplate { body: body("pear"), ..new_template("apple", ann) };
-        store.create_template(new, &cli_context()).await.unwrap();
-        store
-            .update_template(ann, &name, to_body("quince"), ANY_STATE, &cli_context())
-            .await
-            .unwrap();
-        store
-            .update_template(ann, &name, to_name("plum"), ANY_STATE, &cli_context())
-            .await
-            .unwrap();
-        for gone in ["apple", "pear"] {
-            assert!(subject.template_names(ann, searched(gone)).await.is_empty(), "{gone}");
-        }
-        for found in ["quince", "plum", "plum quince"] {
-            assert_eq!(subject.template_names(ann, searched(found)).await, ["plum"], "{found}");
-        }
-        store
-            .delete_template(ann, &template_name("plum"), ANY_STATE, &cli_context())
-            .await
-            .unwrap();
-        assert!(subject.template_names(ann, searched("quince")).await.is_empty());
-    });
+#[tokio::test]
+async fn a_taken_name_is_a_conflict_and_changes_nothing() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let (one, two) =
+        (subject.add_template("one", ann).await, subject.add_template("two", ann).await);
+    let taken = "Template name: one already exists, must be unique.";
+    let again = NewTemplate { body: body("other"), ..new_template("one", ann) };
+    assert_conflict(subject.create_template(again, &cli_at(later(1))).await, taken);
+    let both = TemplateChange { body: Some(body("other")), ..to_name("one") };
+    assert_conflict(
+        subject.update_template(ann, &two.name, both, ANY_STATE, &cli_at(later(1))).await,
+        taken,
+    );
+    for template in [one, two] {
+        assert_eq!(subject.get_template(ann, &template.name).await.unwrap(), template);
+    }
+    // Case counts.
+    subject.add_template("One", ann).await;
 }
 
-#[test]
-fn a_search_finds_beginnings_of_words_in_names_and_bodies() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        for (name, text) in [
-            ("Welcome", "Dear {name}, écrivez-nous"),
-            ("Good-bye", "Dear all"),
-            ("🎉", "a \"b\" 100%"),
-        ] {
-            let new = NewTemplate { body: body(text), ..new_template(name, ann) };
-            subject.store.create_template(new, &cli_context()).await.unwrap();
-        }
-        for (words, expected) in [
-            ("dear", &["Welcome", "Good-bye"][..]),
-            ("DEAR wel", &["Welcome"]),
-            ("ecr", &["Welcome"]),
-            ("bye", &["Good-bye"]),
-            ("good-bye", &["Good-bye"]),
-            ("🎉", &["🎉"]),
-            ("100%", &["🎉"]),
-            ("a OR b", &[]),
-            ("ear", &[]),
-            ("name:dear", &[]),
-            ("\"", &[]),
-            ("", &[]),
-            (" ", &[]),
-        ] {
-            assert_eq!(subject.template_names(ann, searched(words)).await, expected, "{words}");
-        }
-        let many = "d ".repeat(5_000);
-        assert_eq!(subject.template_names(ann, searched(&many)).await, ["Welcome", "Good-bye"]);
-        let filter = TemplateFilter { search: Some(Search::new("dear")), ..sorted("name") };
-        assert_eq!(subject.template_names(ann, filter).await, ["Good-bye", "Welcome"]);
-    });
-}
-
-#[test]
-fn each_order_has_two_ends_and_ties_are_in_the_order_of_creation() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        for (name, at) in [("b", later(2)), ("a", later(1)), ("B", later(1)), ("ä", NOW)] {
-            subject
-                .store
-                .create_template(new_template(name, ann), &cli_context_at(at))
-                .await
-                .unwrap();
-        }
-        for name in ["a", "b"] {
-            let name = template_name(name);
-            subject
-                .store
-                .update_template(ann, &name, to_body("x"), ANY_STATE, &cli_context_at(later(9)))
-                .await
-                .unwrap();
-        }
-        assert_eq!(
-            subject.template_names(ann, TemplateFilter::default()).await,
-            ["ä", "a", "B", "b"]
-        );
-        for (order, expected) in [
-            ("name", ["B", "a", "b", "ä"]),
-            ("created_at", ["ä", "a", "B", "b"]),
-            ("updated_at", ["ä", "B", "b", "a"]),
-        ] {
-            assert_eq!(subject.template_names(ann, sorted(order)).await, expected, "{order}");
-            let reversed: Vec<_> = expected.into_iter().rev().collect();
-            assert_eq!(
-                subject.template_names(ann, sorted(&format!("-{order}"))).await,
-                reversed,
-                "-{order}"
-            );
-        }
-    });
-}
-
-#[test]
-fn pagination_follows_the_sort() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) =
-            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
-        let mut templates = Vec::new();
-        for n in (0..12).rev() {
-            subject.add_template(&format!("bobs {n}"), bob).await;
-            templates.push(subject.add_template(&format!("t{n:02}"), ann).await);
-        }
-        let list = async |filter, request| subject.store.list_templates(ann, filter, request).await;
-        assert_pages(&templates, async |request| list(TemplateFilter::default(), request).await)
-            .await;
-        assert_pages(&templates, async |request| list(sorted("-name"), request).await).await;
-        assert_pages(&templates, async |request| list(searched("t"), request).await).await;
-        templates.reverse();
-        assert_pages(&templates, async |request| list(sorted("name"), request).await).await;
-    });
-}
-
-#[test]
-fn a_precondition_is_checked_against_the_stored_version() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let (store, made) = (&subject.store, subject.add_template("one", ann).await);
-        let is = |version: Version| Precondition {
-            is: Some(Versions::These(vec![version])),
-            is_not: None,
-        };
-        let changed = store
-            .update_template(ann, &made.name, to_body("x"), is(made.version), &cli_context())
-            .await
-            .unwrap();
-        let is_not_there = Precondition { is: None, is_not: Some(Versions::Any) };
-        for stale in [is(made.version), is_not_there] {
-            let update = store
-                .update_template(ann, &made.name, to_body("y"), stale.clone(), &cli_context())
-                .await;
-            assert!(matches!(update, Err(Error::PreconditionFailed)), "{update:?}");
-            let delete = store.delete_template(ann, &made.name, stale, &cli_context()).await;
-            assert!(matches!(delete, Err(Error::PreconditionFailed)), "{delete:?}");
-        }
-        assert_eq!(store.get_template(ann, &made.name).await.unwrap(), changed);
-        // What is not there is not found, whatever is asked of it.
-        assert_not_found(
-            store
-                .delete_template(ann, &template_name("two"), is(made.version), &cli_context())
-                .await,
-        );
-        store.delete_template(ann, &made.name, is(changed.version), &cli_context()).await.unwrap();
-        assert_not_found(store.get_template(ann, &made.name).await);
-    });
-}
-
-#[test]
-fn of_many_changes_with_the_same_if_match_one_is_made() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let made = subject.add_template("one", ann).await;
-        let seen = Precondition { is: Some(Versions::These(vec![made.version])), is_not: None };
-        let changes: Vec<_> = (0..32)
-            .map(|n| {
-                let (store, name, seen) = (subject.store.clone(), made.name.clone(), seen.clone());
-                let change = to_body(&format!("{n}"));
-                tokio::spawn(async move {
-                    store.update_template(ann, &name, change, seen, &cli_context()).await
-                })
-            })
-            .collect();
-        let mut made = 0;
-        for change in changes {
-            made += usize::from(change.await.unwrap().is_ok());
-        }
-        assert_eq!(made, 1);
-    });
-}
-
-#[test]
-fn a_deleted_name_is_free_again() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let first = subject.add_template("one", ann).await;
-        subject.store.delete_template(ann, &first.name, ANY_STATE, &cli_context()).await.unwrap();
-        assert_not_found(subject.store.get_template(ann, &first.name).await);
-        assert_ne!(subject.add_template("one", ann).await.version, first.version);
-    });
-}
-
-#[test]
-fn an_account_has_a_thousand_templates_at_the_most() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) =
-            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
-        let writes: Vec<_> = (0..1_010)
-            .map(|n| {
-                let (store, new) = (subject.store.clone(), new_template(&format!("t{n}"), ann));
-                tokio::spawn(async move {
-                    // The queue may be full for a moment.
-                    loop {
-                        match store.create_template(new.clone(), &cli_context()).await {
-                            Err(Error::Busy) => tokio::task::yield_now().await,
-                            answer => return answer,
-                        }
-                    }
-                })
-            })
-            .collect();
-        let mut refused = 0;
-        for write in writes {
-            if let answer @ Err(_) = write.await.unwrap() {
-                assert_conflict(answer, "There are 1000 templates already, the most there may be.");
-                refused += 1;
-            }
-        }
-        assert_eq!(refused, 10);
-        assert_eq!(
-            subject.store.list_templates(ann, TemplateFilter::default(), ALL).await.unwrap().total,
-            1_000
-        );
-        subject.add_template("one", bob).await;
-        let first = subject.template_first(ann).await;
-        subject.store.delete_template(ann, &first.name, ANY_STATE, &cli_context()).await.unwrap();
-        subject.add_template("one more", ann).await;
-    });
-}
-
-impl Subject {
-    async fn template_first(&self, owner: UserId) -> Template {
-        let page = self.store.list_templates(owner, TemplateFilter::default(), ALL).await.unwrap();
-        page.items.into_iter().next().unwrap()
+#[tokio::test]
+async fn a_template_needs_an_owner() {
+    let subject = Subject::new();
+    let gone = subject.add_user("gone").await.public_id;
+    subject.delete_user(gone, ANY_STATE, CLI).await.unwrap();
+    for owner in [UserId::generate(), gone] {
+        assert_not_found(subject.create_template(new_template("one", owner), CLI).await);
     }
 }
 
-#[test]
-fn a_deleted_account_takes_its_templates_with_it() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, bob) =
-            (subject.add_user("ann").await.public_id, subject.add_user("bob").await.public_id);
-        for owner in [ann, bob] {
-            subject.add_template("one", owner).await;
-            subject.add_template("two", owner).await;
+#[tokio::test]
+async fn a_change_changes_what_it_names_and_the_version() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let (store, made) = (&subject.store, subject.add_template("one", ann).await);
+    let update = async |name: &str, change, at| {
+        store
+            .update_template(ann, &template_name(name), change, ANY_STATE, &cli_at(at))
+            .await
+            .unwrap()
+    };
+    let changed = update("one", to_body("other"), later(1)).await;
+    let expected = Template {
+        body: body("other"),
+        updated_at: later(1),
+        version: changed.version,
+        ..made.clone()
+    };
+    assert_eq!(changed, expected);
+    assert_ne!(changed.version, made.version);
+
+    let renamed = update("one", to_name("ONE"), later(2)).await;
+    let expected = Template {
+        name: template_name("ONE"),
+        updated_at: later(2),
+        version: renamed.version,
+        ..changed.clone()
+    };
+    assert_eq!(renamed, expected);
+    assert_ne!(renamed.version, changed.version);
+    assert_not_found(store.get_template(ann, &made.name).await);
+
+    // What is the same already is no change.
+    for change in [to_name("ONE"), to_body("other"), TemplateChange::default()] {
+        assert_eq!(update("ONE", change, later(3)).await, renamed);
+    }
+    assert_eq!(store.get_template(ann, &renamed.name).await.unwrap(), renamed);
+    assert_not_found(store.update_template(ann, &made.name, to_body("x"), ANY_STATE, CLI).await);
+}
+
+#[tokio::test]
+async fn a_search_finds_words_of_the_template_as_it_is_now() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let (store, name) = (&subject.store, template_name("apple"));
+    let new = NewTemplate { body: body("pear"), ..new_template("apple", ann) };
+    store.create_template(new, CLI).await.unwrap();
+    store.update_template(ann, &name, to_body("quince"), ANY_STATE, CLI).await.unwrap();
+    store.update_template(ann, &name, to_name("plum"), ANY_STATE, CLI).await.unwrap();
+    for gone in ["apple", "pear"] {
+        assert!(subject.template_names(ann, searched(gone)).await.is_empty(), "{gone}");
+    }
+    for found in ["quince", "plum", "plum quince"] {
+        assert_eq!(subject.template_names(ann, searched(found)).await, ["plum"], "{found}");
+    }
+    store.delete_template(ann, &template_name("plum"), ANY_STATE, CLI).await.unwrap();
+    assert!(subject.template_names(ann, searched("quince")).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_search_finds_beginnings_of_words_in_names_and_bodies() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    for (name, text) in
+        [("Welcome", "Dear {name}, écrivez-nous"), ("Good-bye", "Dear all"), ("🎉", "a \"b\" 100%")]
+    {
+        let new = NewTemplate { body: body(text), ..new_template(name, ann) };
+        subject.create_template(new, CLI).await.unwrap();
+    }
+    for (words, expected) in [
+        ("dear", &["Welcome", "Good-bye"][..]),
+        ("DEAR wel", &["Welcome"]),
+        ("ecr", &["Welcome"]),
+        ("bye", &["Good-bye"]),
+        ("good-bye", &["Good-bye"]),
+        ("🎉", &["🎉"]),
+        ("100%", &["🎉"]),
+        ("a OR b", &[]),
+        ("ear", &[]),
+        ("name:dear", &[]),
+        ("\"", &[]),
+        ("", &[]),
+        (" ", &[]),
+    ] {
+        assert_eq!(subject.template_names(ann, searched(words)).await, expected, "{words}");
+    }
+    let many = "d ".repeat(5_000);
+    assert_eq!(subject.template_names(ann, searched(&many)).await, ["Welcome", "Good-bye"]);
+    let filter = TemplateFilter { search: Some(Search::new("dear")), ..sorted("name") };
+    assert_eq!(subject.template_names(ann, filter).await, ["Good-bye", "Welcome"]);
+}
+
+#[tokio::test]
+async fn each_order_has_two_ends_and_ties_are_in_the_order_of_creation() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    for (name, at) in [("b", later(2)), ("a", later(1)), ("B", later(1)), ("ä", NOW)] {
+        subject.create_template(new_template(name, ann), &cli_at(at)).await.unwrap();
+    }
+    for name in ["a", "b"] {
+        let name = template_name(name);
+        subject
+            .update_template(ann, &name, to_body("x"), ANY_STATE, &cli_at(later(9)))
+            .await
+            .unwrap();
+    }
+    assert_eq!(subject.template_names(ann, TemplateFilter::default()).await, ["ä", "a", "B", "b"]);
+    for (order, expected) in [
+        ("name", ["B", "a", "b", "ä"]),
+        ("created_at", ["ä", "a", "B", "b"]),
+        ("updated_at", ["ä", "B", "b", "a"]),
+    ] {
+        assert_eq!(subject.template_names(ann, sorted(order)).await, expected, "{order}");
+        let reversed: Vec<_> = expected.into_iter().rev().collect();
+        assert_eq!(
+            subject.template_names(ann, sorted(&format!("-{order}"))).await,
+            reversed,
+            "-{order}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn pagination_follows_the_sort() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    let mut templates = Vec::new();
+    for n in (0..12).rev() {
+        subject.add_template(&format!("bobs {n}"), bob).await;
+        templates.push(subject.add_template(&format!("t{n:02}"), ann).await);
+    }
+    let list = async |filter, request| subject.list_templates(ann, filter, request).await;
+    assert_pages(&templates, async |request| list(TemplateFilter::default(), request).await).await;
+    assert_pages(&templates, async |request| list(sorted("-name"), request).await).await;
+    assert_pages(&templates, async |request| list(searched("t"), request).await).await;
+    templates.reverse();
+    assert_pages(&templates, async |request| list(sorted("name"), request).await).await;
+}
+
+#[tokio::test]
+async fn a_deleted_name_is_free_again() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let first = subject.add_template("one", ann).await;
+    subject.delete_template(ann, &first.name, ANY_STATE, CLI).await.unwrap();
+    assert_not_found(subject.get_template(ann, &first.name).await);
+    assert_ne!(subject.add_template("one", ann).await.version, first.version);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_of_1000_templates_per_user_holds_under_concurrent_writes() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    let create = |n| {
+        let (store, new) = (subject.store.clone(), new_template(&format!("t{n}"), ann));
+        async move {
+            // The queue may be full for a moment.
+            loop {
+                match store.create_template(new.clone(), CLI).await {
+                    Err(Error::Busy) => tokio::task::yield_now().await,
+                    answer => return answer,
+                }
+            }
         }
-        subject.store.delete_user(ann, ANY_STATE, &cli_context()).await.unwrap();
-        let subject = subject.reopen().await;
-        assert_not_found(subject.store.get_template(ann, &template_name("one")).await);
-        for filter in [TemplateFilter::default(), searched("one")] {
-            assert!(subject.template_names(ann, filter).await.is_empty());
-        }
-        assert_eq!(subject.template_names(bob, searched("text")).await, ["one", "two"]);
-    });
+    };
+    let answers = at_once(1_010, create).await;
+    let refused: Vec<_> = answers.into_iter().filter(Result::is_err).collect();
+    assert_eq!(refused.len(), 10);
+    for answer in refused {
+        assert_conflict(answer, "There are 1000 templates already, the most there may be.");
+    }
+    let page = subject.list_templates(ann, TemplateFilter::default(), ALL).await.unwrap();
+    assert_eq!(page.total, 1_000);
+    subject.add_template("one", bob).await;
+    subject.delete_template(ann, &page.items[0].name, ANY_STATE, CLI).await.unwrap();
+    subject.add_template("one more", ann).await;
+}
+
+#[tokio::test]
+async fn a_deleted_account_takes_its_templates_with_it() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    for owner in [ann, bob] {
+        subject.add_template("one", owner).await;
+        subject.add_template("two", owner).await;
+    }
+    subject.delete_user(ann, ANY_STATE, CLI).await.unwrap();
+    let subject = subject.reopen().await;
+    assert_not_found(subject.get_template(ann, &template_name("one")).await);
+    for filter in [TemplateFilter::default(), searched("one")] {
+        assert!(subject.template_names(ann, filter).await.is_empty());
+    }
+    assert_eq!(subject.template_names(bob, searched("text")).await, ["one", "two"]);
 }
 
 /// Texts of every kind of character, the same ones each time.
@@ -472,36 +330,25 @@ fn random_texts(count: usize) -> impl Iterator<Item = String> {
     })
 }
 
-#[test]
-fn any_text_is_kept_to_the_byte_and_found_by_itself() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        for (n, text) in random_texts(200).enumerate() {
-            let text = format!("w{n}x {text}");
-            let name = format!("n{n}");
-            let new = NewTemplate { body: body(&text), ..new_template(&name, ann) };
-            let made = subject.store.create_template(new, &cli_context()).await.unwrap();
-            assert_eq!(
-                subject.store.get_template(ann, &made.name).await.unwrap().body.as_str(),
-                text
-            );
-            assert_eq!(subject.template_names(ann, searched(&text)).await, [name], "{text:?}");
-        }
-    });
+#[tokio::test]
+async fn any_text_is_kept_to_the_byte_and_found_by_itself() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    for (n, text) in random_texts(200).enumerate() {
+        let text = format!("w{n}x {text}");
+        let name = format!("n{n}");
+        let new = NewTemplate { body: body(&text), ..new_template(&name, ann) };
+        let made = subject.create_template(new, CLI).await.unwrap();
+        assert_eq!(subject.get_template(ann, &made.name).await.unwrap().body.as_str(), text);
+        assert_eq!(subject.template_names(ann, searched(&text)).await, [name], "{text:?}");
+    }
 }
 
-#[test]
-fn times_are_those_of_whoever_writes() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add_user("ann").await.public_id;
-        let at = Timestamp::from_millis(1);
-        let made = subject
-            .store
-            .create_template(new_template("one", ann), &cli_context_at(at))
-            .await
-            .unwrap();
-        assert_eq!((made.created_at, made.updated_at), (at, at));
-    });
+#[tokio::test]
+async fn times_are_those_of_whoever_writes() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let at = Timestamp::from_millis(1);
+    let made = subject.create_template(new_template("one", ann), &cli_at(at)).await.unwrap();
+    assert_eq!((made.created_at, made.updated_at), (at, at));
 }

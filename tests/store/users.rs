@@ -6,118 +6,102 @@ use widgetd::domain::{
 };
 
 use crate::{
-    ALL, ANY_STATE, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages,
-    block_on, cli_context, email, hash, later, new_key, new_session, new_user, owner_context,
-    secret, to_status, to_username, username,
+    ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages,
+    email, hash, later, new_key, new_session, new_user, owner_context, secret, to_status,
+    to_username, username,
 };
 
 fn with_username(name: &str, text: &str) -> NewUser {
     NewUser { username: Some(username(text)), ..new_user(name) }
 }
 
-#[test]
-fn an_account_is_what_was_stored_also_after_reopening() {
-    block_on(async {
-        let subject = Subject::new();
-        let new = NewUser {
-            role: Role::Manager,
-            status: Status::Pending,
-            ..with_username("Ann", "Ann.O")
-        };
-        let created = subject.add(new.clone()).await;
-        let expected = User {
-            public_id: new.public_id,
-            email: new.email,
-            username: new.username,
-            role: Role::Manager,
-            status: Status::Pending,
-            token_epoch: 0,
-            registered_on: NOW,
-            version: created.version,
-        };
-        assert_eq!(created, expected);
+#[tokio::test]
+async fn an_account_is_what_was_stored_also_after_reopening() {
+    let subject = Subject::new();
+    let new =
+        NewUser { role: Role::Manager, status: Status::Pending, ..with_username("Ann", "Ann.O") };
+    let created = subject.add(new.clone()).await;
+    let expected = User {
+        public_id: new.public_id,
+        email: new.email,
+        username: new.username,
+        role: Role::Manager,
+        status: Status::Pending,
+        token_epoch: 0,
+        registered_on: NOW,
+        version: created.version,
+    };
+    assert_eq!(created, expected);
 
-        let subject = subject.reopen().await;
-        assert_eq!(subject.store.get_user(new.public_id).await.unwrap(), expected);
-        assert_eq!(
-            subject.store.list_users(UserFilter::default(), ALL).await.unwrap().items,
-            [expected]
-        );
-        assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("first"));
-    });
+    let subject = subject.reopen().await;
+    assert_eq!(subject.get_user(new.public_id).await.unwrap(), expected);
+    assert_eq!(subject.list_users(UserFilter::default(), ALL).await.unwrap().items, [expected]);
+    assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("first"));
 }
 
-#[test]
-fn an_account_may_start_with_a_session() {
-    block_on(async {
-        let subject = Subject::new();
-        let (new, store) = (new_user("ann"), &subject.store);
-        let (session, context) =
-            (new_session(new.public_id), owner_context(new.public_id, "192.0.2.7"));
-        let (created, noted) =
-            subject.noting(store.create_user(new, Some(session.clone()), &context)).await;
-        let ann = created.unwrap();
-        assert_eq!(noted, ["account.register", "session.start"]);
-        let authority = Authority { user: ann.public_id, role: Role::Employee };
-        assert_eq!(
-            store.find_session_authority(ann.public_id, session.id).await.unwrap(),
-            Some(authority)
-        );
-        let listed = Session {
-            id: session.id,
-            started_at: NOW,
-            expires_at: session.expires_at,
-            address: context.address,
-            client: context.client,
-        };
-        assert_eq!(store.list_sessions(ann.public_id, ALL, NOW).await.unwrap().items, [listed]);
-    });
+#[tokio::test]
+async fn an_account_may_start_with_a_session() {
+    let subject = Subject::new();
+    let (new, store) = (new_user("ann"), &subject.store);
+    let (session, context) =
+        (new_session(new.public_id), owner_context(new.public_id, "192.0.2.7"));
+    let created = subject
+        .audited(
+            &["account.register", "session.start"],
+            store.create_user(new, Some(session.clone()), &context),
+        )
+        .await;
+    let ann = created.unwrap();
+    let authority = Authority { user: ann.public_id, role: Role::Employee };
+    assert_eq!(
+        store.find_session_authority(ann.public_id, session.id).await.unwrap(),
+        Some(authority)
+    );
+    let listed = Session {
+        id: session.id,
+        started_at: NOW,
+        expires_at: session.expires_at,
+        address: context.address,
+        client: context.client,
+    };
+    assert_eq!(store.list_sessions(ann.public_id, ALL, NOW).await.unwrap().items, [listed]);
 }
 
-#[test]
-fn an_account_whose_session_is_refused_is_not_made() {
-    block_on(async {
-        let subject = Subject::new();
-        let new = NewUser { status: Status::Pending, ..new_user("ann") };
-        let session = new_session(new.public_id);
-        let (refused, noted) = subject
-            .noting(subject.store.create_user(new.clone(), Some(session), &cli_context()))
-            .await;
-        assert!(refused.is_err());
-        assert!(noted.is_empty());
-        assert_not_found(subject.store.get_user(new.public_id).await);
-        subject.add(new).await;
-    });
+#[tokio::test]
+async fn an_account_whose_session_is_refused_is_not_made() {
+    let subject = Subject::new();
+    let new = NewUser { status: Status::Pending, ..new_user("ann") };
+    let session = new_session(new.public_id);
+    let refused = subject.audited(&[], subject.create_user(new.clone(), Some(session), CLI)).await;
+    assert!(refused.is_err());
+    assert_not_found(subject.get_user(new.public_id).await);
+    subject.add(new).await;
 }
 
-#[test]
-fn a_taken_name_is_told_and_nothing_is_stored() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add(with_username("ann", "ann")).await;
-        for (new, name) in [
-            (new_user("ANN"), "ANN@example.com"),
-            (with_username("bob", "Ann"), "Ann"),
-            (with_username("ann", "ann"), "ann@example.com"),
-        ] {
-            let (id, session) = (new.public_id, new_session(new.public_id));
-            let context = owner_context(id, "192.0.2.7");
-            let refused =
-                subject.noting(subject.store.create_user(new, Some(session.clone()), &context));
-            let (refused, noted) = refused.await;
-            assert_conflict(refused, &format!("{name} is already registered"));
-            assert!(noted.is_empty());
-            assert_not_found(subject.store.get_user(id).await);
-            for id in [id, ann.public_id] {
-                assert!(!subject.is_live(id, session.id).await);
-            }
+#[tokio::test]
+async fn a_taken_name_is_told_and_nothing_is_stored() {
+    let subject = Subject::new();
+    let ann = subject.add(with_username("ann", "ann")).await;
+    for (new, name) in [
+        (new_user("ANN"), "ANN@example.com"),
+        (with_username("bob", "Ann"), "Ann"),
+        (with_username("ann", "ann"), "ann@example.com"),
+    ] {
+        let (id, session) = (new.public_id, new_session(new.public_id));
+        let context = owner_context(id, "192.0.2.7");
+        let create = subject.create_user(new, Some(session.clone()), &context);
+        let refused = subject.audited(&[], create).await;
+        assert_conflict(refused, &format!("{name} is already registered"));
+        assert_not_found(subject.get_user(id).await);
+        for id in [id, ann.public_id] {
+            assert!(!subject.is_live(id, session.id).await);
         }
-        let listed = subject.store.list_users(UserFilter::default(), ALL).await.unwrap();
-        assert_eq!((listed.items.as_slice(), listed.total), ([ann].as_slice(), 1));
-        // Any number of accounts have no username.
-        subject.add_user("bob").await;
-        subject.add_user("cid").await;
-    });
+    }
+    let listed = subject.list_users(UserFilter::default(), ALL).await.unwrap();
+    assert_eq!((listed.items.as_slice(), listed.total), ([ann].as_slice(), 1));
+    // Any number of accounts have no username.
+    subject.add_user("bob").await;
+    subject.add_user("cid").await;
 }
 
 /// Asserts that no method finds an account of this id.
@@ -126,243 +110,191 @@ pub async fn assert_absent(subject: &Subject, id: UserId) {
     assert_not_found(store.get_user(id).await);
     assert_not_found(store.get_user_by_name(&account(&id.to_string())).await);
     assert!(store.find_credentials(&account(&id.to_string()), None).await.unwrap().is_none());
-    assert_not_found(store.set_password(id, hash("second"), None, &cli_context()).await);
-    assert_not_found(
-        store.update_user(id, to_username(username("another")), ANY_STATE, &cli_context()).await,
-    );
+    assert_not_found(store.set_password(id, hash("second"), None, CLI).await);
+    assert_not_found(store.update_user(id, to_username(username("another")), ANY_STATE, CLI).await);
     for change in [UserChange::default(), to_status(Status::Active), to_username(username("other"))]
     {
-        assert_not_found(store.update_user(id, change, ANY_STATE, &cli_context()).await);
+        assert_not_found(store.update_user(id, change, ANY_STATE, CLI).await);
     }
-    assert_not_found(store.delete_user(id, ANY_STATE, &cli_context()).await);
-    assert_not_found(store.create_reset_code(id, secret(77), later(1_000), &cli_context()).await);
+    assert_not_found(store.delete_user(id, ANY_STATE, CLI).await);
+    assert_not_found(store.create_reset_code(id, secret(77), later(1_000), CLI).await);
     assert!(store.find_user_by_reset_code(&secret(77), NOW).await.unwrap().is_none());
     assert!(!subject.is_live(id, SessionId::generate()).await);
-    assert_not_found(
-        store.end_session(id, SessionId::generate(), Action::EndSession, &cli_context()).await,
-    );
-    assert_not_found(store.end_sessions(id, &cli_context()).await);
-    assert_not_found(store.create_key(new_key(id, "ci", 77), &cli_context()).await);
+    assert_not_found(store.end_session(id, SessionId::generate(), Action::EndSession, CLI).await);
+    assert_not_found(store.end_sessions(id, CLI).await);
+    assert_not_found(store.create_key(new_key(id, "ci", 77), CLI).await);
     assert!(store.find_key_authority(&secret(77)).await.unwrap().is_none());
-    assert_not_found(store.revoke_key(id, KeyId::generate(), &cli_context()).await);
+    assert_not_found(store.revoke_key(id, KeyId::generate(), CLI).await);
 }
 
-#[test]
-fn an_absent_account_is_not_found() {
-    block_on(async {
-        let subject = Subject::new();
-        let ((), noted) = subject.noting(assert_absent(&subject, UserId::generate())).await;
-        assert!(noted.is_empty());
-        for name in ["ann@example.com", "ann.o"] {
-            assert_not_found(subject.store.get_user_by_name(&account(name)).await);
-            assert!(subject.store.find_credentials(&account(name), None).await.unwrap().is_none());
-        }
-        assert_eq!(subject.store.list_users(UserFilter::default(), ALL).await.unwrap().total, 0);
-    });
+#[tokio::test]
+async fn an_absent_account_is_not_found() {
+    let subject = Subject::new();
+    subject.audited(&[], assert_absent(&subject, UserId::generate())).await;
+    for name in ["ann@example.com", "ann.o"] {
+        assert_not_found(subject.get_user_by_name(&account(name)).await);
+        assert!(subject.find_credentials(&account(name), None).await.unwrap().is_none());
+    }
+    assert_eq!(subject.list_users(UserFilter::default(), ALL).await.unwrap().total, 0);
 }
 
-#[test]
-fn an_account_is_found_by_each_of_its_names_in_any_letter_case() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add(with_username("Ann", "Ann.O")).await;
-        let bob = subject.add(NewUser { password_hash: hash("of bob"), ..new_user("bob") }).await;
-        let id = ann.public_id.to_string();
-        for name in
-            ["ann@example.com", "ANN@EXAMPLE.COM", "ann.o", "ANN.O", &id, &id.to_uppercase()]
-        {
-            let found = subject.credentials(name).await;
-            assert_eq!((found.user, found.password_hash), (ann.clone(), hash("first")), "{name}");
-            assert_eq!(
-                subject.store.get_user_by_name(&account(name)).await.unwrap(),
-                ann,
-                "{name}"
-            );
-        }
-        assert_eq!(subject.credentials("bob@example.com").await.user, bob);
-        assert_eq!(subject.credentials("bob@example.com").await.password_hash, hash("of bob"));
-        // A username is no address, and an address no username.
-        for name in ["ann", "ann.o@example.com"] {
-            assert_not_found(subject.store.get_user_by_name(&account(name)).await);
-        }
-    });
+#[tokio::test]
+async fn an_account_is_found_by_each_of_its_names_in_any_letter_case() {
+    let subject = Subject::new();
+    let ann = subject.add(with_username("Ann", "Ann.O")).await;
+    let bob = subject.add(NewUser { password_hash: hash("of bob"), ..new_user("bob") }).await;
+    let id = ann.public_id.to_string();
+    for name in ["ann@example.com", "ANN@EXAMPLE.COM", "ann.o", "ANN.O", &id, &id.to_uppercase()] {
+        let found = subject.credentials(name).await;
+        assert_eq!((found.user, found.password_hash), (ann.clone(), hash("first")), "{name}");
+        assert_eq!(subject.get_user_by_name(&account(name)).await.unwrap(), ann, "{name}");
+    }
+    assert_eq!(subject.credentials("bob@example.com").await.user, bob);
+    assert_eq!(subject.credentials("bob@example.com").await.password_hash, hash("of bob"));
+    // A username is no address, and an address no username.
+    for name in ["ann", "ann.o@example.com"] {
+        assert_not_found(subject.get_user_by_name(&account(name)).await);
+    }
 }
 
-#[test]
-fn user_pagination_follows_the_order_of_registration() {
-    block_on(async {
-        let subject = Subject::new();
-        let mut users = Vec::new();
-        for name in
-            ["leo", "kim", "joe", "ida", "hal", "gil", "fay", "eve", "dan", "cid", "bob", "ann"]
-        {
-            users.push(subject.add_user(name).await);
-        }
-        assert_pages(&users, async |request| {
-            subject.store.list_users(UserFilter::default(), request).await
-        })
+#[tokio::test]
+async fn user_pagination_follows_the_order_of_registration() {
+    let subject = Subject::new();
+    let mut users = Vec::new();
+    for name in ["leo", "kim", "joe", "ida", "hal", "gil", "fay", "eve", "dan", "cid", "bob", "ann"]
+    {
+        users.push(subject.add_user(name).await);
+    }
+    assert_pages(&users, async |request| subject.list_users(UserFilter::default(), request).await)
         .await;
-    });
 }
 
-#[test]
-fn users_are_filtered_by_status_and_role() {
-    block_on(async {
-        let subject = Subject::new();
-        for (name, role, status) in [
-            ("ann", Role::Admin, Status::Active),
-            ("bob", Role::Employee, Status::Active),
-            ("cid", Role::Admin, Status::Disabled),
-            ("dan", Role::Employee, Status::Pending),
-        ] {
-            subject.add(NewUser { role, status, ..new_user(name) }).await;
-        }
-        for (status, role, expected) in [
-            (None, None, &["ann", "bob", "cid", "dan"][..]),
-            (Some(Status::Active), None, &["ann", "bob"]),
-            (Some(Status::Pending), None, &["dan"]),
-            (None, Some(Role::Admin), &["ann", "cid"]),
-            (Some(Status::Active), Some(Role::Admin), &["ann"]),
-            (Some(Status::Pending), Some(Role::Manager), &[]),
-        ] {
-            let filter = UserFilter { status, role, ..UserFilter::default() };
-            let expected: Vec<_> = expected.iter().map(|name| email(name).into_string()).collect();
-            assert_eq!(subject.emails(filter.clone()).await, expected, "{filter:?}");
-            let total = subject.store.list_users(filter, ALL).await.unwrap().total;
-            assert_eq!(total, expected.len() as u64);
-        }
-    });
+#[tokio::test]
+async fn users_are_filtered_by_status_and_role() {
+    let subject = Subject::new();
+    for (name, role, status) in [
+        ("ann", Role::Admin, Status::Active),
+        ("bob", Role::Employee, Status::Active),
+        ("cid", Role::Admin, Status::Disabled),
+        ("dan", Role::Employee, Status::Pending),
+    ] {
+        subject.add(NewUser { role, status, ..new_user(name) }).await;
+    }
+    for (status, role, expected) in [
+        (None, None, &["ann", "bob", "cid", "dan"][..]),
+        (Some(Status::Active), None, &["ann", "bob"]),
+        (Some(Status::Pending), None, &["dan"]),
+        (None, Some(Role::Admin), &["ann", "cid"]),
+        (Some(Status::Active), Some(Role::Admin), &["ann"]),
+        (Some(Status::Pending), Some(Role::Manager), &[]),
+    ] {
+        let filter = UserFilter { status, role, ..UserFilter::default() };
+        let expected: Vec<_> = expected.iter().map(|name| email(name).into_string()).collect();
+        assert_eq!(subject.emails(filter.clone()).await, expected, "{filter:?}");
+        let total = subject.list_users(filter, ALL).await.unwrap().total;
+        assert_eq!(total, expected.len() as u64);
+    }
 }
 
-#[test]
-fn a_user_search_finds_beginnings_of_words_from_either_end() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add(with_username("Ann_O'Hara", "boss")).await;
-        subject.add(NewUser { status: Status::Pending, ..new_user("annxo%hara") }).await;
-        subject.add(with_username("bob*", "Ann.B")).await;
-        let [first, second, third] =
-            ["Ann_O'Hara@example.com", "annxo%hara@example.com", "bob*@example.com"];
-        for (search, expected) in [
-            ("ann", &[first, second, third][..]),
-            ("ANN example", &[first, second, third]),
-            ("hara@EXAMPLE", &[first, second]),
-            ("bos", &[first]),
-            ("ann.b", &[third]),
-            ("oss", &[]),
-            ("%", &[]),
-            ("*", &[]),
-            ("annb", &[]),
-            ("boss OR bob", &[]),
-            ("", &[]),
-        ] {
-            let filter = UserFilter { search: Some(Search::new(search)), ..UserFilter::default() };
-            assert_eq!(subject.emails(filter).await, expected, "{search}");
-        }
-        let filter = UserFilter {
-            search: Some(Search::new("ann")),
-            sort: Some(Sort::parse("-registered_on").unwrap()),
-            ..UserFilter::default()
-        };
-        assert_eq!(subject.emails(filter).await, [third, second, first]);
-        assert_eq!(
-            subject
-                .emails(UserFilter {
-                    sort: Some(Sort::parse("-registered_on").unwrap()),
-                    ..UserFilter::default()
-                })
-                .await,
-            [third, second, first]
-        );
-        let filter = UserFilter {
-            status: Some(Status::Pending),
-            search: Some(Search::new("ann")),
-            ..UserFilter::default()
-        };
-        assert_eq!(subject.emails(filter).await, [second]);
+#[tokio::test]
+async fn a_user_search_finds_beginnings_of_words_from_either_end() {
+    let subject = Subject::new();
+    let ann = subject.add(with_username("Ann_O'Hara", "boss")).await;
+    subject.add(NewUser { status: Status::Pending, ..new_user("annxo%hara") }).await;
+    subject.add(with_username("bob*", "Ann.B")).await;
+    let [first, second, third] =
+        ["Ann_O'Hara@example.com", "annxo%hara@example.com", "bob*@example.com"];
+    for (search, expected) in [
+        ("ann", &[first, second, third][..]),
+        ("ANN example", &[first, second, third]),
+        ("hara@EXAMPLE", &[first, second]),
+        ("bos", &[first]),
+        ("ann.b", &[third]),
+        ("oss", &[]),
+        ("%", &[]),
+        ("*", &[]),
+        ("annb", &[]),
+        ("boss OR bob", &[]),
+        ("", &[]),
+    ] {
+        let filter = UserFilter { search: Some(Search::new(search)), ..UserFilter::default() };
+        assert_eq!(subject.emails(filter).await, expected, "{search}");
+    }
+    let filter = UserFilter {
+        search: Some(Search::new("ann")),
+        sort: Some(Sort::parse("-registered_on").unwrap()),
+        ..UserFilter::default()
+    };
+    assert_eq!(subject.emails(filter).await, [third, second, first]);
+    assert_eq!(
         subject
-            .store
-            .update_user(ann.public_id, to_username(username("chief")), ANY_STATE, &cli_context())
+            .emails(UserFilter {
+                sort: Some(Sort::parse("-registered_on").unwrap()),
+                ..UserFilter::default()
+            })
+            .await,
+        [third, second, first]
+    );
+    let filter = UserFilter {
+        status: Some(Status::Pending),
+        search: Some(Search::new("ann")),
+        ..UserFilter::default()
+    };
+    assert_eq!(subject.emails(filter).await, [second]);
+    subject
+        .update_user(ann.public_id, to_username(username("chief")), ANY_STATE, CLI)
+        .await
+        .unwrap();
+    let found = async |word| {
+        subject
+            .emails(UserFilter { search: Some(Search::new(word)), ..UserFilter::default() })
             .await
-            .unwrap();
-        let found = async |word| {
-            subject
-                .emails(UserFilter { search: Some(Search::new(word)), ..UserFilter::default() })
-                .await
-        };
-        assert_eq!(
-            (found("chief").await, found("boss").await),
-            (vec![first.to_owned()], Vec::new())
-        );
-    });
+    };
+    assert_eq!((found("chief").await, found("boss").await), (vec![first.to_owned()], Vec::new()));
 }
 
-#[test]
-fn a_new_username_takes_the_place_of_the_old_one() {
-    block_on(async {
-        let subject = Subject::new();
-        let (ann, store) = (subject.add(with_username("ann", "ann")).await, &subject.store);
-        let context = owner_context(ann.public_id, "192.0.2.7");
-        let (changed, noted) = subject
-            .noting(store.update_user(
-                ann.public_id,
-                to_username(username("Ann.O")),
-                ANY_STATE,
-                &context,
-            ))
-            .await;
-        let changed = changed.unwrap();
-        assert_ne!(changed.version, ann.version);
-        let expected = User { username: Some(username("Ann.O")), version: changed.version, ..ann };
-        assert_eq!(changed, expected);
-        assert_eq!(noted, ["account.username"]);
-        assert_eq!(store.get_user_by_name(&account("ann.o")).await.unwrap(), expected);
-        assert_not_found(store.get_user_by_name(&account("ann")).await);
-        subject.add(with_username("bob", "ANN")).await;
-        // The same once more is no change.
-        let (same, noted) = subject
-            .noting(store.update_user(
-                ann.public_id,
-                to_username(username("Ann.O")),
-                ANY_STATE,
-                &context,
-            ))
-            .await;
-        assert_eq!((same.unwrap(), noted), (expected, Vec::new()));
-    });
+#[tokio::test]
+async fn a_new_username_takes_the_place_of_the_old_one() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add(with_username("ann", "ann")).await, &subject.store);
+    let context = owner_context(ann.public_id, "192.0.2.7");
+    let rename = to_username(username("Ann.O"));
+    let update = store.update_user(ann.public_id, rename.clone(), ANY_STATE, &context);
+    let changed = subject.audited(&["account.username"], update).await.unwrap();
+    assert_ne!(changed.version, ann.version);
+    let expected = User { username: Some(username("Ann.O")), version: changed.version, ..ann };
+    assert_eq!(changed, expected);
+    assert_eq!(store.get_user_by_name(&account("ann.o")).await.unwrap(), expected);
+    assert_not_found(store.get_user_by_name(&account("ann")).await);
+    subject.add(with_username("bob", "ANN")).await;
+    // The same once more is no change.
+    let same = store.update_user(ann.public_id, rename, ANY_STATE, &context);
+    assert_eq!(subject.audited(&[], same).await.unwrap(), expected);
 }
 
-#[test]
-fn a_username_may_change_its_letter_case() {
-    block_on(async {
-        let subject = Subject::new();
-        let ann = subject.add(with_username("ann", "ann")).await;
-        let changed = subject
-            .store
-            .update_user(ann.public_id, to_username(username("ANN")), ANY_STATE, &cli_context())
-            .await
-            .unwrap();
-        assert_eq!(changed.username, Some(username("ANN")));
-        assert_eq!(subject.store.get_user(ann.public_id).await.unwrap(), changed);
-    });
+#[tokio::test]
+async fn a_username_may_change_its_letter_case() {
+    let subject = Subject::new();
+    let ann = subject.add(with_username("ann", "ann")).await;
+    let changed = subject
+        .update_user(ann.public_id, to_username(username("ANN")), ANY_STATE, CLI)
+        .await
+        .unwrap();
+    assert_eq!(changed.username, Some(username("ANN")));
+    assert_eq!(subject.get_user(ann.public_id).await.unwrap(), changed);
 }
 
-#[test]
-fn a_username_that_is_taken_is_told_and_nothing_is_changed() {
-    block_on(async {
-        let subject = Subject::new();
-        subject.add(with_username("ann", "ann")).await;
-        let (bob, store) = (subject.add(with_username("bob", "bob")).await, &subject.store);
-        let (refused, noted) = subject
-            .noting(store.update_user(
-                bob.public_id,
-                to_username(username("Ann")),
-                ANY_STATE,
-                &cli_context(),
-            ))
-            .await;
-        assert_conflict(refused, "Ann is already registered");
-        assert!(noted.is_empty());
-        assert_eq!(store.get_user(bob.public_id).await.unwrap(), bob);
-    });
+#[tokio::test]
+async fn a_username_that_is_taken_is_told_and_nothing_is_changed() {
+    let subject = Subject::new();
+    subject.add(with_username("ann", "ann")).await;
+    let (bob, store) = (subject.add(with_username("bob", "bob")).await, &subject.store);
+    let refused = subject
+        .audited(
+            &[],
+            store.update_user(bob.public_id, to_username(username("Ann")), ANY_STATE, CLI),
+        )
+        .await;
+    assert_conflict(refused, "Ann is already registered");
+    assert_eq!(store.get_user(bob.public_id).await.unwrap(), bob);
 }
