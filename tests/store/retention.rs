@@ -17,27 +17,16 @@ const NOTHING: Retention = Retention {
 };
 
 #[tokio::test]
-async fn a_session_is_purged_from_the_moment_it_expires() {
+async fn retention_purges_sessions_and_reset_codes_from_the_moment_they_expire() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
     let session = subject.log_in(ann).await;
-    for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
-        store.purge(Retention { now, ..NOTHING }).await.unwrap();
-        assert_eq!(subject.is_live(ann, session).await, is_kept);
-    }
-}
-
-#[tokio::test]
-async fn a_reset_code_is_purged_from_the_moment_it_expires() {
-    let subject = Subject::new();
-    let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
     store.create_reset_code(ann, secret(1), later(1_000), CLI).await.unwrap();
     for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
         store.purge(Retention { now, ..NOTHING }).await.unwrap();
-        assert_eq!(
-            store.find_user_by_reset_code(&secret(1), NOW).await.unwrap().is_some(),
-            is_kept
-        );
+        assert_eq!(subject.is_live(ann, session).await, is_kept);
+        let code = store.find_user_by_reset_code(&secret(1), NOW).await.unwrap();
+        assert_eq!(code.is_some(), is_kept);
     }
 }
 

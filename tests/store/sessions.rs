@@ -72,23 +72,20 @@ async fn session_pagination_is_oldest_first() {
 }
 
 #[tokio::test]
-async fn a_session_of_nobody_knows_where_is_listed_as_such() {
+async fn an_expired_session_is_neither_listed_nor_ended() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;
-    subject.start_session(new_session(ann), 0, CLI).await.unwrap();
-    let listed = subject.list_sessions(ann, ALL, NOW).await.unwrap().items;
-    assert_eq!((listed[0].address, listed[0].client.as_deref()), (None, None));
-}
-
-#[tokio::test]
-async fn a_session_is_listed_until_the_moment_it_expires() {
-    let subject = Subject::new();
-    let ann = subject.add_user("ann").await.public_id;
-    subject.log_in(ann).await;
+    let session = new_session(ann);
+    subject.start_session(session.clone(), 0, CLI).await.unwrap();
     for (at, total) in [(later(999), 1), (later(1_000), 0), (later(1_001), 0)] {
         let page = subject.list_sessions(ann, ALL, at).await.unwrap();
         assert_eq!((page.items.len() as u64, page.total), (total, total));
+        // The command line has neither an address nor a client.
+        assert!(page.items.iter().all(|item| (item.address, &item.client) == (None, &None)));
     }
+    let context = cli_at(later(1_000));
+    assert_not_found(subject.end_session(ann, session.id, Action::EndSession, &context).await);
+    assert_eq!(subject.end_sessions(ann, &context).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -108,18 +105,6 @@ async fn of_more_sessions_than_an_account_may_have_the_oldest_end() {
         assert_eq!(subject.is_live(ann, session).await, n >= 3, "{n}");
     }
     assert!(subject.is_live(bob, bobs).await);
-}
-
-#[tokio::test]
-async fn a_session_that_has_expired_is_not_there_to_be_ended() {
-    let subject = Subject::new();
-    let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
-    let session = subject.log_in(ann).await;
-    assert_not_found(
-        store.end_session(ann, session, Action::EndSession, &cli_at(later(1_000))).await,
-    );
-    subject.log_in(ann).await;
-    assert_eq!(store.end_sessions(ann, &cli_at(later(1_000))).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -212,16 +197,4 @@ async fn a_network_is_known_once_somebody_logged_in_from_there() {
         assert_eq!(knows(&subject, &ann.to_string(), address).await, is_known, "{address:?}");
         assert!(!knows(&subject, "bob@example.com", address).await, "{address:?}");
     }
-}
-
-#[tokio::test]
-async fn an_account_that_starts_with_a_session_knows_where_it_was_made() {
-    let subject = Subject::new();
-    let (ann, bob) = (new_user("ann"), new_user("bob"));
-    let context = RequestContext { address: Some("192.0.2.7".parse().unwrap()), ..CLI.clone() };
-    let session = new_session(ann.public_id);
-    subject.create_user(ann, Some(session), &context).await.unwrap();
-    subject.create_user(bob, None, &context).await.unwrap();
-    assert!(knows(&subject, "ann@example.com", Some("192.0.2.7")).await);
-    assert!(!knows(&subject, "bob@example.com", Some("192.0.2.7")).await);
 }

@@ -1,8 +1,7 @@
 //! Templates.
 
 use widgetd::domain::{
-    NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter, Timestamp,
-    UserId,
+    NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter, UserId,
 };
 use widgetd::error::Error;
 
@@ -342,13 +341,4 @@ async fn any_text_is_kept_to_the_byte_and_found_by_itself() {
         assert_eq!(subject.get_template(ann, &made.name).await.unwrap().body.as_str(), text);
         assert_eq!(subject.template_names(ann, searched(&text)).await, [name], "{text:?}");
     }
-}
-
-#[tokio::test]
-async fn times_are_those_of_whoever_writes() {
-    let subject = Subject::new();
-    let ann = subject.add_user("ann").await.public_id;
-    let at = Timestamp::from_millis(1);
-    let made = subject.create_template(new_template("one", ann), &cli_at(at)).await.unwrap();
-    assert_eq!((made.created_at, made.updated_at), (at, at));
 }

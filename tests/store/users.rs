@@ -1,10 +1,11 @@
 //! Accounts: how they are made, found, listed and renamed.
 
 use widgetd::domain::{
-    Action, Authority, KeyId, NewUser, Role, Search, Session, SessionId, Sort, Status, User,
-    UserChange, UserFilter, UserId,
+    Action, Actor, Authority, KeyId, NewUser, RequestContext, Role, Search, Session, SessionId,
+    Sort, Status, User, UserChange, UserFilter, UserId,
 };
 
+use crate::sessions::knows;
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages,
     email, hash, later, new_key, new_session, new_user, owner_context, secret, to_status,
@@ -40,23 +41,24 @@ async fn an_account_is_what_was_stored_also_after_reopening() {
 }
 
 #[tokio::test]
-async fn an_account_may_start_with_a_session() {
-    let subject = Subject::new();
-    let (new, store) = (new_user("ann"), &subject.store);
-    let (session, context) =
-        (new_session(new.public_id), owner_context(new.public_id, "192.0.2.7"));
-    let created = subject
-        .audited(
-            &["account.register", "session.start"],
-            store.create_user(new, Some(session.clone()), &context),
+async fn a_user_may_be_created_with_a_session_whose_network_is_then_known() {
+    let (subject, new) = (Subject::new(), new_user("ann"));
+    let (id, store) = (new.public_id, &subject.store);
+    let (session, context) = (new_session(id), owner_context(id, "192.0.2.7"));
+    let create = store.create_user(new, Some(session.clone()), &context);
+    subject.audited(&["account.register", "session.start"], create).await.unwrap();
+    let authority = Some(Authority { user: id, role: Role::Employee });
+    assert_eq!(store.find_session_authority(id, session.id).await.unwrap(), authority);
+    store
+        .create_user(
+            new_user("bob"),
+            None,
+            &RequestContext { actor: Actor::Service, ..context.clone() },
         )
-        .await;
-    let ann = created.unwrap();
-    let authority = Authority { user: ann.public_id, role: Role::Employee };
-    assert_eq!(
-        store.find_session_authority(ann.public_id, session.id).await.unwrap(),
-        Some(authority)
-    );
+        .await
+        .unwrap();
+    assert!(knows(&subject, "ann@example.com", Some("192.0.2.7")).await);
+    assert!(!knows(&subject, "bob@example.com", Some("192.0.2.7")).await);
     let listed = Session {
         id: session.id,
         started_at: NOW,
@@ -64,7 +66,7 @@ async fn an_account_may_start_with_a_session() {
         address: context.address,
         client: context.client,
     };
-    assert_eq!(store.list_sessions(ann.public_id, ALL, NOW).await.unwrap().items, [listed]);
+    assert_eq!(store.list_sessions(id, ALL, NOW).await.unwrap().items, [listed]);
 }
 
 #[tokio::test]
@@ -254,47 +256,27 @@ async fn a_user_search_finds_beginnings_of_words_from_either_end() {
 }
 
 #[tokio::test]
-async fn a_new_username_takes_the_place_of_the_old_one() {
+async fn a_new_username_replaces_the_old_one_and_frees_it() {
     let subject = Subject::new();
     let (ann, store) = (subject.add(with_username("ann", "ann")).await, &subject.store);
     let context = owner_context(ann.public_id, "192.0.2.7");
-    let rename = to_username(username("Ann.O"));
-    let update = store.update_user(ann.public_id, rename.clone(), ANY_STATE, &context);
-    let changed = subject.audited(&["account.username"], update).await.unwrap();
-    assert_ne!(changed.version, ann.version);
-    let expected = User { username: Some(username("Ann.O")), version: changed.version, ..ann };
-    assert_eq!(changed, expected);
-    assert_eq!(store.get_user_by_name(&account("ann.o")).await.unwrap(), expected);
+    // Another letter case is another username as well.
+    for (old, new) in [("ann", "ANN"), ("ANN", "Ann.O")] {
+        let before = subject.credentials(old).await.user;
+        let rename = to_username(username(new));
+        let update = store.update_user(ann.public_id, rename.clone(), ANY_STATE, &context);
+        let changed = subject.audited(&["account.username"], update).await.unwrap();
+        assert_ne!(changed.version, before.version);
+        let expected =
+            User { username: Some(username(new)), version: changed.version, ..ann.clone() };
+        assert_eq!(changed, expected);
+        assert_eq!(store.get_user_by_name(&account(new)).await.unwrap(), expected);
+        let same = store.update_user(ann.public_id, rename, ANY_STATE, &context);
+        assert_eq!(subject.audited(&[], same).await.unwrap(), expected);
+    }
     assert_not_found(store.get_user_by_name(&account("ann")).await);
-    subject.add(with_username("bob", "ANN")).await;
-    // The same once more is no change.
-    let same = store.update_user(ann.public_id, rename, ANY_STATE, &context);
-    assert_eq!(subject.audited(&[], same).await.unwrap(), expected);
-}
-
-#[tokio::test]
-async fn a_username_may_change_its_letter_case() {
-    let subject = Subject::new();
-    let ann = subject.add(with_username("ann", "ann")).await;
-    let changed = subject
-        .update_user(ann.public_id, to_username(username("ANN")), ANY_STATE, CLI)
-        .await
-        .unwrap();
-    assert_eq!(changed.username, Some(username("ANN")));
-    assert_eq!(subject.get_user(ann.public_id).await.unwrap(), changed);
-}
-
-#[tokio::test]
-async fn a_username_that_is_taken_is_told_and_nothing_is_changed() {
-    let subject = Subject::new();
-    subject.add(with_username("ann", "ann")).await;
-    let (bob, store) = (subject.add(with_username("bob", "bob")).await, &subject.store);
-    let refused = subject
-        .audited(
-            &[],
-            store.update_user(bob.public_id, to_username(username("Ann")), ANY_STATE, CLI),
-        )
-        .await;
-    assert_conflict(refused, "Ann is already registered");
+    let bob = subject.add(with_username("bob", "ANN")).await;
+    let taken = store.update_user(bob.public_id, to_username(username("ann.o")), ANY_STATE, CLI);
+    assert_conflict(subject.audited(&[], taken).await, "ann.o is already registered");
     assert_eq!(store.get_user(bob.public_id).await.unwrap(), bob);
 }

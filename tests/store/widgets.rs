@@ -31,13 +31,6 @@ async fn a_widget_is_what_was_stored_also_after_reopening() {
 }
 
 #[tokio::test]
-async fn an_absent_widget_is_not_found() {
-    let subject = Subject::new();
-    assert_not_found(subject.get_widget(&widget_name("one")).await);
-    assert_not_found(subject.delete_widget(&widget_name("one"), ANY_STATE, CLI).await);
-}
-
-#[tokio::test]
 async fn a_taken_name_is_a_conflict_and_changes_nothing() {
     let subject = Subject::new();
     let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
