@@ -1,4 +1,4 @@
-//! Accounts: what an administrator changes about them, and how they are deleted.
+//! Administration of users: setup, roles, status, soft delete.
 
 use widgetd::domain::{
     Authority, NewSession, NewUser, PageRequest, Role, Search, Status, User, UserChange,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn an_administrator_counts_while_active() {
+async fn has_administrator_counts_active_administrators_alone() {
     let subject = Subject::new();
     let ann = NewUser { role: Role::Admin, status: Status::Pending, ..new_user("ann") };
     let (ann, store) = (subject.add(ann).await, &subject.store);
@@ -27,7 +27,7 @@ async fn an_administrator_counts_while_active() {
 
 const IS_ONE: &str = "There is an administrator already.";
 
-/// An administrator's account, and the session that it starts with.
+/// A first administrator and its session.
 fn first(name: &str) -> (NewUser, NewSession) {
     let new = NewUser { role: Role::Admin, ..new_user(name) };
     let session = new_session(new.public_id);
@@ -35,7 +35,7 @@ fn first(name: &str) -> (NewUser, NewSession) {
 }
 
 #[tokio::test]
-async fn the_first_administrator_starts_with_a_session_and_is_noted_as_an_administrator() {
+async fn setup_creates_the_first_administrator_with_a_session_and_an_audit_entry() {
     let (subject, (new, session)) = (Subject::new(), first("ann"));
     let (id, context) = (new.public_id, owner_context(new.public_id, "127.0.0.1"));
     let create = subject.create_first_administrator(new, session.clone(), &context);
@@ -54,15 +54,15 @@ async fn the_first_administrator_starts_with_a_session_and_is_noted_as_an_admini
 }
 
 #[tokio::test]
-async fn there_is_no_first_administrator_where_there_is_one_already() {
+async fn setup_is_a_conflict_while_an_active_administrator_exists() {
     let subject = Subject::new();
-    // Those who may not log in administer nothing.
+    // An administrator who may not log in does not count.
     for (name, status) in [("bob", Status::Disabled), ("cid", Status::Pending)] {
         subject.add(NewUser { role: Role::Admin, status, ..new_user(name) }).await;
     }
     let (ann, session) = first("ann");
     subject.create_first_administrator(ann, session, CLI).await.unwrap();
-    // Also where the name is taken as well.
+    // This conflict precedes the one of a taken name.
     for name in ["dan", "ann"] {
         let (new, session) = first(name);
         let id = new.public_id;
@@ -75,7 +75,7 @@ async fn there_is_no_first_administrator_where_there_is_one_already() {
 }
 
 #[tokio::test]
-async fn a_first_administrator_whose_name_is_taken_is_not_made() {
+async fn setup_with_a_taken_name_is_a_conflict_and_creates_nobody() {
     let subject = Subject::new();
     subject.add_user("Ann").await;
     let (ann, session) = first("ann");
@@ -121,13 +121,13 @@ async fn a_new_role_holds_at_once_for_sessions_and_api_keys_and_ends_neither() {
         assert_eq!(store.find_session_authority(id, session).await.unwrap(), authority);
         assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, authority);
     }
-    // Neither does a status that stays.
+    // An unchanged status ends no session either.
     store.update_user(id, to_status(Status::Active), ANY_STATE, CLI).await.unwrap();
     assert!(subject.is_live(id, session).await);
 }
 
 #[tokio::test]
-async fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys() {
+async fn an_inactive_status_ends_sessions_and_reset_codes_and_suspends_api_keys() {
     let subject = Subject::new();
     let (store, bob) = (&subject.store, subject.add_user("bob").await);
     let bobs = subject.log_in(bob.public_id).await;
@@ -147,7 +147,7 @@ async fn a_status_but_active_ends_sessions_and_the_reset_code_and_rests_the_keys
         assert_eq!(store.find_user_by_reset_code(&secret(3), NOW).await.unwrap(), None);
         assert_eq!(store.find_key_authority(&secret(1)).await.unwrap().unwrap().owner, None);
 
-        // Back again, the account has its keys, and none of its sessions.
+        // Active again, the user has the API keys, and none of the sessions.
         let back = store.update_user(id, to_status(Status::Active), ANY_STATE, CLI).await.unwrap();
         assert_eq!(back, User { status: Status::Active, version: back.version, ..expected });
         assert!(!subject.is_live(id, session).await);
@@ -205,7 +205,7 @@ async fn the_audit_names_each_change_of_a_user_and_notes_none_where_nothing_chan
     }
 }
 
-/// The ways in which an administrator becomes none: by a change, or by being deleted.
+/// The updates, and the delete, by which an administrator stops being one.
 const DEPARTURES: [Option<UserChange>; 5] = [
     Some(to_role(Role::Manager)),
     Some(to_status(Status::Disabled)),
@@ -221,7 +221,7 @@ async fn depart(store: &dyn Store, id: UserId, departure: Option<UserChange>) ->
     }
 }
 
-/// What the last administrator is told.
+/// The message of the conflict about the last administrator.
 fn refusal() -> String {
     check_administrator_remains((Role::Admin, Status::Active), None, || Ok::<_, Error>(0))
         .unwrap_err()
@@ -229,7 +229,7 @@ fn refusal() -> String {
 }
 
 #[tokio::test]
-async fn the_last_active_administrator_is_neither_demoted_nor_disabled_nor_deleted() {
+async fn the_last_active_administrator_is_not_demoted_disabled_or_deleted() {
     let subject = Subject::new();
     let ann = subject.add_admin("ann").await;
     let session = subject.log_in(ann.public_id).await;
@@ -242,12 +242,12 @@ async fn the_last_active_administrator_is_neither_demoted_nor_disabled_nor_delet
     }
     assert_eq!(subject.get_user(ann.public_id).await.unwrap(), ann);
     assert!(subject.is_live(ann.public_id, session).await);
-    // What does not make it less is no departure.
+    // An update that leaves an administrator is allowed.
     subject.update_user(ann.public_id, to_role(Role::Admin), ANY_STATE, CLI).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_administrator_who_is_not_the_last_may_go() {
+async fn an_administrator_who_is_not_the_last_may_leave() {
     for departure in DEPARTURES {
         let subject = Subject::new();
         let (ann, bob) = (subject.add_admin("ann").await, subject.add_admin("bob").await);
@@ -285,7 +285,7 @@ async fn of_the_last_two_administrators_who_leave_at_once_one_remains() {
 }
 
 #[tokio::test]
-async fn a_deleted_account_is_gone_with_all_that_was_its_own() {
+async fn soft_delete_of_a_user_ends_its_sessions_api_keys_and_reset_codes() {
     let subject = Subject::new();
     let ann = subject.add(NewUser { username: Some(username("Ann.O")), ..new_user("ann") }).await;
     let (bob, store) = (subject.add_user("bob").await, &subject.store);
@@ -320,14 +320,14 @@ async fn a_deleted_account_is_gone_with_all_that_was_its_own() {
     let keys = store.list_keys(None, ALL).await.unwrap();
     assert_eq!((keys.items.len(), keys.total), (1, 1));
 
-    // Nobody else lost anything.
+    // Other users keep theirs.
     assert!(subject.is_live(bob.public_id, sessions[1]).await);
     assert!(store.find_key_authority(&secret(2)).await.unwrap().is_some());
     assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), Some(bob));
 }
 
 #[tokio::test]
-async fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it_made() {
+async fn soft_delete_of_a_user_frees_its_names_and_keeps_it_as_owner_of_its_widgets() {
     let subject = Subject::new();
     let new = NewUser { username: Some(username("Ann.O")), ..new_user("Ann") };
     let (former, store) = (subject.add(new.clone()).await, &subject.store);
@@ -348,7 +348,7 @@ async fn a_deleted_account_frees_its_names_and_stays_the_former_owner_of_what_it
         assert_eq!(widget.owner.is_deleted, is_deleted);
         assert!(listed.contains(&widget));
     }
-    // Once more the names are free.
+    // The names are free again.
     let namesake = store.get_user_by_name(&account("ann.o")).await.unwrap();
     store.delete_user(namesake.public_id, ANY_STATE, CLI).await.unwrap();
     assert_not_found(store.get_user_by_name(&account("ann.o")).await);

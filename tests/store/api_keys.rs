@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_key_is_what_was_stored_also_after_reopening() {
+async fn an_api_key_is_read_back_as_created_after_reopening() {
     let subject = Subject::new();
     let (ann, mut keys) = (subject.add_user("Ann").await, Vec::new());
     for (scope, expires_at, byte) in
@@ -46,7 +46,7 @@ async fn a_key_is_what_was_stored_also_after_reopening() {
 }
 
 #[tokio::test]
-async fn a_key_s_name_is_unique_among_its_owner_s() {
+async fn an_api_key_name_is_unique_per_owner() {
     let subject = Subject::new();
     let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
     let store = &subject.store;
@@ -64,7 +64,7 @@ async fn a_key_s_name_is_unique_among_its_owner_s() {
 }
 
 #[tokio::test]
-async fn key_pagination_follows_the_order_of_creation_for_one_owner_or_all() {
+async fn api_key_pagination_follows_the_order_of_creation_for_one_owner_or_all() {
     let subject = Subject::new();
     let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
     let (store, mut all, mut anns) = (&subject.store, Vec::new(), Vec::new());
@@ -102,7 +102,7 @@ async fn an_api_key_is_revoked_for_good_once_and_only_by_its_owner() {
 }
 
 #[tokio::test]
-async fn the_last_use_of_a_key_never_goes_back() {
+async fn last_used_at_of_an_api_key_never_decreases() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
     let used = store.create_key(new_key(ann, "used", 1), CLI).await.unwrap();
@@ -119,7 +119,7 @@ async fn the_last_use_of_a_key_never_goes_back() {
 }
 
 #[tokio::test]
-async fn an_account_has_a_hundred_keys_and_no_more() {
+async fn the_limit_of_100_api_keys_per_user_holds() {
     let subject = Subject::new();
     let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
     let store = &subject.store;

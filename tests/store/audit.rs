@@ -1,4 +1,4 @@
-//! The audit: one entry for each action, and none for what was not done.
+//! The audit: entries, filters, search, pagination.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::{
     new_session, new_user, owner_context, secret, to_role, to_status, to_username, username,
 };
 
-/// What the audit keeps of something that somebody did to Ann.
+/// The entry of an action on Ann, without its id, action and detail.
 fn entry(context: &RequestContext, actor: &str, actor_id: UserId, ann: UserId) -> AuditEntry {
     AuditEntry {
         id: 0,
@@ -33,8 +33,8 @@ fn entry(context: &RequestContext, actor: &str, actor_id: UserId, ann: UserId) -
     }
 }
 
-/// Does something, and asserts that it left one entry: of this action, with a detail that has
-/// `detail` in it, and else like `expected`.
+/// Asserts that some work adds one entry: of this action, with `detail` in its detail, and
+/// otherwise equal to `expected`.
 async fn check<T>(
     subject: &Subject,
     expected: &AuditEntry,
@@ -57,7 +57,7 @@ async fn check<T>(
 }
 
 #[tokio::test]
-async fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_request() {
+async fn the_audit_has_one_entry_per_action_with_actor_target_time_and_request() {
     let subject = Subject::new();
     let (boss, store) = (subject.add_admin("Boss").await, &subject.store);
     let boss = boss.public_id;
@@ -100,7 +100,7 @@ async fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_re
     check(s, by_ann, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, own)).await;
     check(s, is, Action::Delete, "", store.delete_user(ann, ANY_STATE, context)).await;
 
-    // None was left out, and all of it is kept.
+    // Every action was checked, and all entries survive reopening.
     let audit = subject.audit().await;
     let seen: HashSet<_> = audit.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(seen.len(), Action::ALL.len());
@@ -108,7 +108,7 @@ async fn each_action_leaves_one_entry_of_who_did_it_to_whom_when_and_in_which_re
 }
 
 #[tokio::test]
-async fn who_is_no_account_has_a_name_of_its_own() {
+async fn the_audit_names_actors_that_are_no_users() {
     let subject = Subject::new();
     for (actor, name, expected) in
         [(Actor::CommandLine, "bob", "command line"), (Actor::Service, "cid", "service")]
@@ -121,7 +121,7 @@ async fn who_is_no_account_has_a_name_of_its_own() {
         assert_eq!((noted.actor.as_str(), noted.actor_id), (expected, None));
         assert_eq!((noted.address, noted.request_id), (None, None));
     }
-    // Who registers is somebody from then on.
+    // A user who registers is the actor of that.
     let new = new_user("Dan");
     let (id, context) = (new.public_id, owner_context(new.public_id, "192.0.2.7"));
     subject.create_user(new, None, &context).await.unwrap();
@@ -130,7 +130,7 @@ async fn who_is_no_account_has_a_name_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_noted_with_its_reason_and_as_much_of_its_target_as_is_known() {
+async fn the_audit_notes_a_failure_with_its_reason_and_the_known_part_of_its_target() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("Ann").await.public_id, &subject.store);
     let session = subject.log_in(ann).await;
@@ -182,7 +182,7 @@ async fn audit_pagination_is_latest_first() {
     .await;
 }
 
-/// Asserts at how many milliseconds from now the entries are that a filter lets through.
+/// Asserts which entries a filter selects, by their milliseconds after `NOW`.
 async fn assert_filtered(subject: &Subject, filter: AuditFilter, expected: &[i64]) {
     let page = subject.list_audit(filter.clone(), ALL).await.unwrap();
     let found: Vec<_> =
@@ -190,7 +190,7 @@ async fn assert_filtered(subject: &Subject, filter: AuditFilter, expected: &[i64
     assert_eq!((found.as_slice(), page.total), (expected, expected.len() as u64), "{filter:?}");
 }
 
-/// A store whose audit has an entry for each of the milliseconds 1 to 6.
+/// A store whose audit has one entry at each of the milliseconds 1 to 6 after `NOW`.
 async fn subject_with_a_history() -> (Subject, User, User) {
     let subject = Subject::new();
     let (store, at) = (&subject.store, |n| cli_at(later(n)));
@@ -214,7 +214,7 @@ async fn subject_with_a_history() -> (Subject, User, User) {
 }
 
 #[tokio::test]
-async fn entries_are_filtered_by_whom_they_are_of_by_action_and_by_time() {
+async fn the_audit_filter_selects_by_user_action_and_time() {
     let (subject, ann, bob) = subject_with_a_history().await;
     let (anns_id, bobs_id) = (ann.public_id.to_string(), bob.public_id.to_string());
     for (name, expected) in [
@@ -285,7 +285,7 @@ async fn the_audit_keeps_the_names_of_a_deleted_user_and_finds_them() {
 }
 
 #[tokio::test]
-async fn an_audit_search_finds_beginnings_of_words_from_either_end() {
+async fn audit_search_matches_word_prefixes_in_both_sort_orders() {
     let subject = Subject::new();
     for name in ["ann.smith", "bob", "cid.smithers"] {
         subject.add_user(name).await;
@@ -309,7 +309,7 @@ async fn an_audit_search_finds_beginnings_of_words_from_either_end() {
     assert_eq!(targets(Some("smith"), "at").await, ["ann.smith", "cid.smithers"]);
     assert_eq!(targets(Some("REGISTER command bo"), "-at").await, ["bob"]);
     assert!(targets(Some("mith"), "-at").await.is_empty());
-    // What is forgotten is found no more.
+    // A purged entry is not found.
     let all = Retention { now: NOW, networks_since: NOW, audit_since: later(1) };
     store.purge(all).await.unwrap();
     assert!(targets(Some("smith"), "-at").await.is_empty());

@@ -19,16 +19,16 @@ use crate::{
 enum Requires {
     Admin,
     Manager,
-    /// That they see the task.
+    /// A task that the user sees.
     Sight,
-    /// That it is their own.
+    /// Nothing: the record is the user's own.
     Nothing,
 }
 
-/// What was attempted, what it requires, and how it ended.
+/// A method, what it requires, and its result.
 type Attempt = (&'static str, Requires, Result<(), Error>);
 
-/// An administrator with things of their own, and somebody to do things to.
+/// An administrator with records of each kind, and a user to administer.
 struct Scene {
     subject: Subject,
     boss: UserId,
@@ -65,7 +65,7 @@ impl Scene {
         RequestContext { credential: Some(credential), ..owner_context(self.boss, "192.0.2.7") }
     }
 
-    /// Everything that users write.
+    /// Every write that users make.
     async fn attempts(&self, context: &RequestContext) -> Vec<Attempt> {
         let mut attempts = self.attempts_on_users(context).await;
         attempts.extend(self.attempts_on_records(context).await);
@@ -154,7 +154,7 @@ impl Scene {
         ]
     }
 
-    /// What was there before is there and unchanged.
+    /// Asserts that the records of the scene are unchanged.
     async fn assert_unchanged(&self, what: &str) {
         let store = &self.subject.store;
         let widgets = store.list_widgets(WidgetFilter::default(), ALL, NOW).await.unwrap();
@@ -166,7 +166,7 @@ impl Scene {
     }
 }
 
-/// Fails with every attempt that did not end as it should.
+/// Asserts the result of each attempt, and lists all wrong ones.
 #[track_caller]
 fn assert_all(
     attempts: Vec<Attempt>,
@@ -192,7 +192,7 @@ async fn a_key(scene: &Scene) -> Credential {
     Credential::Key { id: key.id, scope: KeyScope::Write, expires_at: None }
 }
 
-/// Ends a session or key of the boss in one way.
+/// Ends a session or API key of the boss in one of several ways.
 async fn end(scene: &Scene, credential: Credential, how: &str) {
     let (store, boss, context) = (&scene.subject.store, scene.boss, CLI);
     let disabled = to_status(Status::Disabled);
@@ -216,7 +216,7 @@ async fn end(scene: &Scene, credential: Credential, how: &str) {
 }
 
 #[tokio::test]
-async fn nothing_is_written_with_a_session_or_key_that_has_ended() {
+async fn authority_ends_with_the_session_or_api_key_for_every_write() {
     let of_sessions = ["ended", "all ended", "new password", "disabled", "deleted"];
     let of_keys = ["revoked", "disabled", "deleted"];
     let ways = of_sessions.map(|how| (how, false)).into_iter();
@@ -232,7 +232,7 @@ async fn nothing_is_written_with_a_session_or_key_that_has_ended() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_with_the_session_of_another_user_or_anonymously() {
+async fn authority_is_refused_to_anonymous_writes_and_to_sessions_of_other_users() {
     let scene = Scene::new().await;
     let foreign = Credential::Session { id: scene.ann_session, expires_at: later(1_000) };
     let context = scene.context(foreign);
@@ -248,7 +248,7 @@ async fn nothing_is_written_with_the_session_of_another_user_or_anonymously() {
 }
 
 #[tokio::test]
-async fn a_write_requires_the_role_that_the_user_has_at_that_moment() {
+async fn authority_of_a_write_is_the_current_role_of_the_user() {
     for role in [Role::Admin, Role::Manager, Role::Employee] {
         for is_key in [false, true] {
             let scene = Scene::new().await;
@@ -274,7 +274,7 @@ async fn a_write_requires_the_role_that_the_user_has_at_that_moment() {
 }
 
 #[tokio::test]
-async fn who_has_no_session_yet_acts_for_themselves_alone_and_with_the_least_role() {
+async fn authority_without_a_session_covers_the_own_account_alone() {
     let scene = Scene::new().await;
     let context = owner_context(scene.boss, "192.0.2.7");
     assert_all(scene.attempts(&context).await, "no session", |requires, result| {
@@ -284,7 +284,7 @@ async fn who_has_no_session_yet_acts_for_themselves_alone_and_with_the_least_rol
 }
 
 #[tokio::test]
-async fn users_write_what_is_their_own_and_nothing_of_others() {
+async fn authority_over_other_users_is_forbidden_or_requires_administrators() {
     fn is_forbidden(error: &Error) -> bool {
         matches!(error, Error::Forbidden(_))
     }

@@ -1,5 +1,4 @@
-//! The store's contract, in the words of `trait Store`: what any engine has to keep.
-//! What is said of files and of SQLite itself is in `sqlite`.
+//! The contract suite of `trait Store`, for any engine. What holds for SQLite alone is in `sqlite`.
 
 #![allow(
     clippy::unwrap_used,
@@ -40,12 +39,12 @@ use widgetd::domain::{
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Retention, Store};
 
-/// No condition on what is there.
+/// No precondition.
 const ANY_STATE: Precondition = Precondition { is: None, is_not: None };
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_262_400_123);
 
-/// What no page of a test's lists exceeds.
+/// A page that holds every list of these tests.
 const ALL: PageRequest = PageRequest::new(1, 100);
 
 const fn later(millis: i64) -> Timestamp {
@@ -96,7 +95,7 @@ impl Subject {
         self.add(NewUser { role: Role::Admin, ..new_user(name) }).await
     }
 
-    /// Starts a session of the account as it is at this moment.
+    /// Starts a session with the user's current token epoch.
     async fn log_in(&self, id: UserId) -> SessionId {
         let (user, session) = (self.store.get_user(id).await.unwrap(), new_session(id));
         self.store
@@ -131,7 +130,7 @@ impl Subject {
         self.store.list_audit(AuditFilter::default(), ALL).await.unwrap().items
     }
 
-    /// Asserts that the audit notes these actions of some work, in the order of their names.
+    /// Asserts which actions the audit notes of some work, sorted by name.
     async fn audited<T>(&self, actions: &[&str], work: impl Future<Output = T>) -> T {
         let before = self.audit().await.len();
         let answer = work.await;
@@ -143,7 +142,7 @@ impl Subject {
     }
 }
 
-/// A subject is used as the store that is in it.
+/// The methods of the store are called on the subject.
 impl Deref for Subject {
     type Target = dyn Store;
 
@@ -179,7 +178,7 @@ fn cli_at(at: Timestamp) -> RequestContext {
     RequestContext { at, ..CLI.clone() }
 }
 
-/// A user who acts for themselves, without a session yet, in a request from this address.
+/// The request context of a user without a session, from this address.
 fn owner_context(owner: UserId, address: &str) -> RequestContext {
     RequestContext {
         credential: None,
@@ -206,7 +205,7 @@ fn new_session(user: UserId) -> NewSession {
     NewSession { id: SessionId::generate(), user, expires_at: later(1_000) }
 }
 
-/// A key whose secret's hash is made of this byte.
+/// An API key whose hash repeats this byte.
 fn new_key(owner: UserId, name: &str, byte: u8) -> NewApiKey {
     NewApiKey {
         id: KeyId::generate(),
@@ -227,7 +226,7 @@ fn new_widget(name: &str, owner: &User) -> NewWidget {
     }
 }
 
-/// A task that nobody is to do yet.
+/// A task without an assignee.
 fn new_task(title: &str, creator: &User) -> NewTask {
     NewTask {
         id: TaskId::generate(),
@@ -297,7 +296,7 @@ fn assert_credentials<T: Debug>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::WrongCredentials)), "{result:?}");
 }
 
-/// Starts some work this many times, each on a task of its own.
+/// Spawns this many tasks.
 fn spawn<W>(count: usize, work: impl Fn(usize) -> W) -> Vec<JoinHandle<W::Output>>
 where
     W: Future<Output: Send + 'static> + Send + 'static,
@@ -313,7 +312,7 @@ async fn join<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
     answers
 }
 
-/// Does some work this many times at once.
+/// Runs this many tasks concurrently. Returns their results in order.
 async fn at_once<W>(count: usize, work: impl Fn(usize) -> W) -> Vec<W::Output>
 where
     W: Future<Output: Send + 'static> + Send + 'static,
@@ -321,7 +320,7 @@ where
     join(spawn(count, work)).await
 }
 
-/// Asserts that a list is made of these items, which fill more than a page of five.
+/// Asserts that the pages of a list hold these items, which fill more than one page of five.
 async fn assert_pages<T: Debug + PartialEq>(
     expected: &[T],
     list: impl AsyncFn(PageRequest) -> Result<Page<T>, Error>,
@@ -340,7 +339,7 @@ async fn assert_pages<T: Debug + PartialEq>(
 }
 
 #[tokio::test]
-async fn an_installation_keeps_its_id() {
+async fn the_installation_id_is_unique_and_survives_reopening() {
     let subject = Subject::new();
     let id = subject.get_installation_id().await.unwrap();
     assert_eq!(id.len(), 36);
@@ -350,7 +349,7 @@ async fn an_installation_keeps_its_id() {
 }
 
 #[tokio::test]
-async fn a_store_answers_until_it_is_closed() {
+async fn a_closed_store_is_busy_for_writes_and_still_reads() {
     let subject = Subject::new();
     let (store, ann) = (&subject.store, subject.add_user("ann").await);
     store.ping().await.unwrap();

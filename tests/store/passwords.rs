@@ -1,4 +1,4 @@
-//! Passwords: how they are set, by their owner and by a reset code.
+//! Passwords and reset codes.
 
 use widgetd::domain::User;
 
@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_new_password_ends_every_session_but_the_one_that_is_kept() {
+async fn set_password_ends_every_session_but_the_kept_one() {
     let subject = Subject::new();
     let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
     let (id, store) = (ann.public_id, &subject.store);
@@ -27,14 +27,14 @@ async fn a_new_password_ends_every_session_but_the_one_that_is_kept() {
 
     store.set_password(id, hash("third"), None, &context).await.unwrap();
     assert!(!subject.is_live(id, kept).await);
-    // Nobody else is concerned.
+    // Other users are unaffected.
     assert!(subject.is_live(bob.public_id, bobs).await);
     let found = subject.credentials("bob@example.com").await;
     assert_eq!((found.user, found.password_hash), (bob, hash("first")));
 }
 
 #[tokio::test]
-async fn a_login_with_the_old_password_comes_too_late_after_a_new_one() {
+async fn set_password_refuses_a_login_in_flight_with_the_old_password() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
     let changed = store.set_password(ann.public_id, hash("second"), None, CLI).await.unwrap();
@@ -44,7 +44,7 @@ async fn a_login_with_the_old_password_comes_too_late_after_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_new_password_makes_an_older_reset_code_useless() {
+async fn set_password_revokes_the_reset_code() {
     let subject = Subject::new();
     let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
     let store = &subject.store;
@@ -59,7 +59,7 @@ async fn a_new_password_makes_an_older_reset_code_useless() {
 }
 
 #[tokio::test]
-async fn a_hash_is_upgraded_only_while_it_is_the_one_that_was_read() {
+async fn a_password_hash_is_upgraded_only_if_unchanged_since_it_was_read() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
     subject.add_user("bob").await;
@@ -80,7 +80,7 @@ async fn a_hash_is_upgraded_only_while_it_is_the_one_that_was_read() {
 }
 
 #[tokio::test]
-async fn a_reset_code_sets_a_password_once_and_ends_the_sessions() {
+async fn a_reset_code_sets_the_password_once_and_ends_all_sessions() {
     let subject = Subject::new();
     let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
     let (sessions, store) = (
@@ -130,7 +130,7 @@ async fn a_wrong_reset_code_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_reset_code_takes_the_place_of_an_older_one() {
+async fn a_new_reset_code_replaces_the_older_one() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
     store.create_reset_code(ann.public_id, secret(1), later(1_000), CLI).await.unwrap();
@@ -141,7 +141,7 @@ async fn a_new_reset_code_takes_the_place_of_an_older_one() {
 }
 
 #[tokio::test]
-async fn a_reset_code_is_good_until_the_moment_it_expires() {
+async fn a_reset_code_is_valid_until_the_moment_it_expires() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
     store.create_reset_code(ann.public_id, secret(1), later(1_000), CLI).await.unwrap();

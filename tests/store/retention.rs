@@ -1,4 +1,4 @@
-//! What is forgotten, and from when on.
+//! Retention: what is purged, and when.
 
 use widgetd::domain::{Action, AuditFilter, Failure, NewApiKey, RequestContext, Target, Timestamp};
 use widgetd::store::Retention;
@@ -9,7 +9,7 @@ use crate::{
     owner_context, secret, widget_name,
 };
 
-/// At which nothing of these tests is due.
+/// A retention that purges nothing of these tests.
 const NOTHING: Retention = Retention {
     now: NOW,
     networks_since: Timestamp::from_millis(0),
@@ -31,7 +31,7 @@ async fn retention_purges_sessions_and_reset_codes_from_the_moment_they_expire()
 }
 
 #[tokio::test]
-async fn a_network_is_purged_when_the_last_login_from_there_is_too_old() {
+async fn retention_purges_a_network_by_the_time_of_its_last_login() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
     for (address, at) in [("192.0.2.7", 1), ("192.0.2.8", 2), ("192.0.2.7", 3)] {
@@ -48,7 +48,7 @@ async fn a_network_is_purged_when_the_last_login_from_there_is_too_old() {
 }
 
 #[tokio::test]
-async fn an_entry_of_the_audit_is_purged_when_it_is_too_old() {
+async fn retention_purges_audit_entries_by_age() {
     let subject = Subject::new();
     let store = &subject.store;
     for (name, at) in [("ann", 1), ("bob", 2), ("cid", 3)] {
@@ -63,7 +63,7 @@ async fn an_entry_of_the_audit_is_purged_when_it_is_too_old() {
 }
 
 #[tokio::test]
-async fn accounts_keys_and_widgets_are_never_purged() {
+async fn retention_never_purges_users_api_keys_or_widgets() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
     let expired = NewApiKey { expires_at: Some(later(1)), ..new_key(ann.public_id, "ci", 1) };

@@ -1,4 +1,4 @@
-//! Sessions: who is logged in, from where, and until when.
+//! Sessions and known networks.
 
 use widgetd::domain::{Action, Network, NewUser, RequestContext, Session, SessionId, Status};
 
@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_session_speaks_for_its_own_account_alone() {
+async fn a_session_has_authority_for_its_own_user_alone() {
     let subject = Subject::new();
     let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
     let (anns, bobs) = (subject.log_in(ann).await, subject.log_in(bob).await);
@@ -25,7 +25,7 @@ async fn a_session_speaks_for_its_own_account_alone() {
 }
 
 #[tokio::test]
-async fn a_session_starts_only_for_an_active_account_whose_sessions_were_not_ended_meanwhile() {
+async fn a_session_starts_only_for_an_active_user_with_the_current_token_epoch() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
     let pending = subject.add(NewUser { status: Status::Pending, ..new_user("bob") }).await;
@@ -89,7 +89,7 @@ async fn an_expired_session_is_neither_listed_nor_ended() {
 }
 
 #[tokio::test]
-async fn of_more_sessions_than_an_account_may_have_the_oldest_end() {
+async fn the_limit_of_100_sessions_per_user_ends_the_oldest() {
     let subject = Subject::new();
     let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
     let bobs = subject.log_in(bob).await;
@@ -108,7 +108,7 @@ async fn of_more_sessions_than_an_account_may_have_the_oldest_end() {
 }
 
 #[tokio::test]
-async fn an_ended_session_is_over_also_after_reopening_and_no_other_is() {
+async fn an_ended_session_stays_ended_after_reopening_and_others_live() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;
     let sessions =
@@ -126,7 +126,7 @@ async fn an_ended_session_is_over_also_after_reopening_and_no_other_is() {
     }
     let listed = subject.list_sessions(ann, ALL, NOW).await.unwrap();
     assert_eq!((listed.items[0].id, listed.total), (sessions[2], 1));
-    // Ending one session is no reason to refuse the next.
+    // The next login is not refused.
     subject.start_session(new_session(ann), 0, CLI).await.unwrap();
 }
 
@@ -145,7 +145,7 @@ async fn a_session_is_ended_once_and_only_by_its_own_user() {
 }
 
 #[tokio::test]
-async fn all_sessions_of_an_account_end_together_with_the_logins_under_way() {
+async fn end_sessions_ends_all_sessions_of_a_user_and_logins_in_flight() {
     let subject = Subject::new();
     let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await.public_id);
     let (id, bobs) = (ann.public_id, subject.log_in(bob).await);
@@ -167,14 +167,14 @@ async fn all_sessions_of_an_account_end_together_with_the_logins_under_way() {
     assert!(subject.is_live(id, session).await);
 }
 
-/// Whether somebody logged in to the account from there before.
+/// Whether the user has logged in from the network of this address.
 pub async fn knows(subject: &Subject, name: &str, address: Option<&str>) -> bool {
     let network = address.map(|address| Network::of(address.parse().unwrap()));
     subject.find_credentials(&account(name), network).await.unwrap().unwrap().knows_network
 }
 
 #[tokio::test]
-async fn a_network_is_known_once_somebody_logged_in_from_there() {
+async fn a_network_is_known_to_a_user_after_a_login_from_it() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
     subject.add_user("bob").await;

@@ -1,4 +1,4 @@
-//! What is particular to the SQLite engine: its file.
+//! The SQLite engine: its file, other programs, migrations.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::{
     new_widget, owner_context, secret, widget_name,
 };
 
-/// Another program, which looks at the database or writes to it.
+/// The connection of another program.
 fn other(subject: &Subject) -> Connection {
     Connection::open(database(&subject.folder)).unwrap()
 }
@@ -30,7 +30,7 @@ fn refusal(path: &Path, if_absent: IfAbsent) -> String {
 }
 
 #[test]
-fn an_absent_database_is_made_only_where_that_is_allowed() {
+fn an_absent_database_is_created_only_where_allowed() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
     assert!(
@@ -60,7 +60,7 @@ async fn file_permissions_of_the_database_and_its_side_files_are_the_owner_s_alo
 }
 
 #[test]
-fn a_newer_database_is_refused_by_both_versions_and_left_alone() {
+fn a_newer_schema_version_is_refused_and_left_unchanged() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
     drop(store::open(&path, IfAbsent::Create).unwrap());
@@ -76,7 +76,7 @@ fn a_newer_database_is_refused_by_both_versions_and_left_alone() {
 }
 
 #[test]
-fn another_program_s_file_is_refused_and_left_alone() {
+fn a_file_of_another_program_is_refused_and_left_unchanged() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("other.db");
     let connection = Connection::open(&path).unwrap();
@@ -121,7 +121,7 @@ async fn another_process_sees_each_write_and_its_own_are_seen_in_wal_mode() {
 }
 
 #[tokio::test]
-async fn a_session_that_outlived_its_account_s_status_has_no_authority() {
+async fn a_session_row_of_an_inactive_user_has_no_authority() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;
     let session = subject.log_in(ann).await;
@@ -133,7 +133,7 @@ async fn a_session_that_outlived_its_account_s_status_has_no_authority() {
 }
 
 #[tokio::test]
-async fn a_value_that_this_program_does_not_write_is_an_error_not_a_guess() {
+async fn an_unknown_stored_value_is_an_internal_error() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await;
     let other = other(&subject);
@@ -169,13 +169,13 @@ async fn a_soft_deleted_user_leaves_no_row_but_its_own_and_no_word_of_its_templa
     assert_eq!(other.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap(), "");
 }
 
-/// What version 0.1.0 left behind.
+/// A database of version 0.1.0.
 const VERSION_0_1_0: &str = include_str!("fixtures/schema_1.sql");
 
-/// For all of them, as they are random.
+/// Stands for every version, as versions are random.
 const ANY_VERSION: Version = Version::from_stored(0);
 
-/// The accounts in there, with the hashes of their passwords.
+/// Its users, with their password hashes.
 fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
     let user = |id, email: &str, username: Option<&str>, role, registered_on| User {
         public_id: UserId::parse(id).unwrap(),
@@ -223,7 +223,7 @@ fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
 }
 
 #[tokio::test]
-async fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
+async fn migration_from_version_0_1_0_keeps_the_data() {
     let folder = TempDir::new().unwrap();
     Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
     let subject = Subject::open(folder, IfAbsent::Fail);
@@ -260,7 +260,7 @@ async fn a_database_of_version_0_1_0_is_upgraded_with_its_data() {
         });
     assert_eq!(widgets, expected);
 
-    // What is new works on what is old.
+    // New features work on migrated users.
     let bob = accounts[1].0.public_id;
     let session = subject.log_in(bob).await;
     store.create_key(new_key(bob, "ci", 1), CLI).await.unwrap();
@@ -287,13 +287,13 @@ fn schema(subject: &Subject) -> (i64, Vec<String>) {
     (version, schema)
 }
 
-/// What is in a database that nobody writes to.
+/// The bytes of a closed database.
 fn content(subject: &Subject) -> Vec<u8> {
     std::fs::read(database(&subject.folder)).unwrap()
 }
 
 #[tokio::test]
-async fn an_upgraded_database_is_like_a_new_one_and_is_upgraded_once() {
+async fn migration_yields_the_schema_of_a_new_database_and_runs_once() {
     let folder = TempDir::new().unwrap();
     Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
     let upgraded = Subject::open(folder, IfAbsent::Fail);

@@ -33,7 +33,7 @@ fn due(millis: i64) -> Deadline {
     Deadline::from_stored(later(millis))
 }
 
-/// A manager, two employees, and how they look at tasks.
+/// A manager and two employees.
 struct Scene {
     subject: Subject,
     boss: User,
@@ -93,7 +93,7 @@ fn authority(user: &User) -> Authority {
 }
 
 #[tokio::test]
-async fn a_task_is_what_was_stored_also_after_reopening() {
+async fn a_task_is_read_back_as_created_after_reopening() {
     let scene = Scene::new().await;
     let new = NewTask {
         description: Description::parse("Line one\nline two").unwrap(),
@@ -125,7 +125,7 @@ async fn a_task_is_what_was_stored_also_after_reopening() {
 }
 
 #[tokio::test]
-async fn an_assignee_is_an_account_that_is_there_by_any_of_its_names() {
+async fn an_assignee_is_an_existing_user_by_id_email_or_username() {
     let scene = Scene::new().await;
     let store = &scene.subject.store;
     let ann = scene.ann.public_id;
@@ -161,12 +161,12 @@ async fn an_assignee_is_an_account_that_is_there_by_any_of_its_names() {
     }
     assert_eq!(store.get_task(id, scene.manager()).await.unwrap().title.as_str(), "one");
     assert_eq!(scene.titles(TaskFilter::default(), scene.manager()).await.len(), 4);
-    // A creator has to be there as well.
+    // A creator has to exist as well.
     assert_not_found(store.create_task(new_task("two", &gone), CLI).await);
 }
 
 #[tokio::test]
-async fn a_change_changes_what_is_given_and_is_another_version() {
+async fn an_update_changes_the_given_fields_and_the_version() {
     let scene = Scene::new().await;
     let old = scene
         .add(NewTask { deadline: Some(due(5)), ..assigned("one", &scene.boss, &scene.ann) })
@@ -192,7 +192,7 @@ async fn a_change_changes_what_is_given_and_is_another_version() {
     assert_eq!(new, expected);
     assert_ne!(new.version, old.version);
     let store = &scene.subject.store;
-    // What is the same already is no change, and neither is nothing.
+    // Equal values change nothing, and neither does an empty change.
     for change in [change, TaskChange::default()] {
         let same = store.update_task(old.id, change, ANY_STATE, &cli_at(later(2))).await.unwrap();
         assert_eq!(same, new);
@@ -204,7 +204,7 @@ async fn a_change_changes_what_is_given_and_is_another_version() {
 }
 
 #[tokio::test]
-async fn others_see_what_is_assigned_to_them_and_move_it_on() {
+async fn authority_of_an_employee_covers_assigned_tasks_and_their_status() {
     let scene = Scene::new().await;
     let (anns, free) = (
         scene.add(assigned("anns", &scene.boss, &scene.ann)).await,
@@ -217,7 +217,7 @@ async fn others_see_what_is_assigned_to_them_and_move_it_on() {
     assert_eq!(scene.titles(TaskFilter::default(), scene.manager()).await, ["anns", "free"]);
     assert_eq!(scene.titles(TaskFilter::default(), ann).await, ["anns"]);
     assert_eq!(scene.titles(TaskFilter::default(), bob).await, [""; 0]);
-    // Not even what is wrong with a change is told of what is not seen.
+    // An unseen task is not found, whatever is wrong with the change.
     let bad = TaskChange { assignee: Some(Some(account("nobody"))), ..title("x") };
     for change in [status(TaskStatus::Done), bad] {
         assert_not_found(scene.update(anns.id, change.clone(), bob).await);
@@ -247,7 +247,7 @@ async fn others_see_what_is_assigned_to_them_and_move_it_on() {
     let demoted = Authority { role: Role::Employee, ..scene.manager() };
     assert_not_found(store.get_task(anns.id, demoted).await);
     assert_eq!(scene.titles(TaskFilter::default(), demoted).await, [""; 0]);
-    // Given to somebody else, it is seen no more.
+    // Reassigned, the task is no longer visible to its former assignee.
     let to_bob =
         TaskChange { assignee: Some(Some(account("bob@example.com"))), ..TaskChange::default() };
     scene.update(anns.id, to_bob, scene.manager()).await.unwrap();
@@ -264,7 +264,7 @@ fn sorted(text: &str) -> TaskFilter {
 }
 
 #[tokio::test]
-async fn tasks_are_filtered_by_each_field_of_the_filter() {
+async fn each_field_of_the_filter_selects_tasks() {
     let scene = Scene::new().await;
     let (boss, ann, bob) = (&scene.boss, &scene.ann, &scene.bob);
     scene
@@ -326,7 +326,7 @@ async fn tasks_are_filtered_by_each_field_of_the_filter() {
         let what = format!("{filter:?}");
         assert_eq!(scene.titles(filter, scene.manager()).await, expected, "{what}");
     }
-    // Whose who see little is, is mine.
+    // An employee sees only tasks that are mine.
     let anns =
         async |mine| scene.titles(TaskFilter { mine: Some(mine), ..all() }, authority(ann)).await;
     assert_eq!(
@@ -338,7 +338,7 @@ async fn tasks_are_filtered_by_each_field_of_the_filter() {
 }
 
 #[tokio::test]
-async fn a_search_finds_words_of_title_and_description_as_they_are_now() {
+async fn search_matches_word_prefixes_of_the_current_title_and_description() {
     let scene = Scene::new().await;
     let report = NewTask {
         description: Description::parse("Two pages for Zoë, \"soon\"").unwrap(),
@@ -366,7 +366,7 @@ async fn a_search_finds_words_of_title_and_description_as_they_are_now() {
 }
 
 #[tokio::test]
-async fn a_list_is_sorted_from_either_end_and_what_has_no_deadline_comes_last() {
+async fn sort_works_in_both_directions_and_puts_no_deadline_last() {
     let scene = Scene::new().await;
     let store = &scene.subject.store;
     let mut ids = Vec::new();
@@ -384,7 +384,7 @@ async fn a_list_is_sorted_from_either_end_and_what_has_no_deadline_comes_last() 
         TaskChange { description: Some(Description::parse("x").unwrap()), ..TaskChange::default() };
     store.update_task(ids[1], touch, ANY_STATE, &cli_at(later(9))).await.unwrap();
     for (order, expected) in [
-        // Which came first is known, also where a clock was set back.
+        // The order of creation holds also where a clock was set back.
         ("created_at", "abcde"),
         ("-created_at", "edcba"),
         ("deadline", "cadbe"),
@@ -425,7 +425,7 @@ async fn pagination_follows_the_sort() {
 }
 
 #[tokio::test]
-async fn a_deleted_account_stays_what_it_was_to_its_tasks() {
+async fn a_soft_deleted_user_stays_assignee_and_creator_of_its_tasks() {
     let scene = Scene::new().await;
     let old = scene.add(assigned("one", &scene.boss, &scene.ann)).await;
     let store = &scene.subject.store;
@@ -450,10 +450,10 @@ async fn a_deleted_account_stays_what_it_was_to_its_tasks() {
     assert_eq!(scene.titles(TaskFilter::default(), bob).await, ["one"]);
     assert_eq!(scene.titles(by_id, bob).await, ["one"]);
     assert_eq!(scene.titles(by_name, bob).await, [""; 0]);
-    // Its address is free, and whoever has it next is somebody else.
+    // Its address is free, and the next user of it is another one.
     let next = scene.subject.add_user("ann").await;
     assert_not_found(store.get_task(old.id, authority(&next)).await);
-    // It can be changed, and keeps them.
+    // An update keeps both.
     let changed = scene.update(old.id, title("two"), bob).await.unwrap();
     assert_eq!((changed.assignee, changed.creator), (expected.assignee, expected.creator));
     let freed = TaskChange { assignee: Some(None), ..TaskChange::default() };
@@ -461,7 +461,7 @@ async fn a_deleted_account_stays_what_it_was_to_its_tasks() {
 }
 
 #[tokio::test]
-async fn a_deadline_is_judged_only_where_it_changes() {
+async fn a_deadline_is_validated_only_where_it_changes() {
     let scene = Scene::new().await;
     let new = NewTask { deadline: Some(due(-9)), ..new_task("one", &scene.boss) };
     let id = scene.add(new).await.id;

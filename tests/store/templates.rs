@@ -43,7 +43,7 @@ impl Subject {
 }
 
 #[tokio::test]
-async fn a_template_is_what_was_stored_also_after_reopening() {
+async fn a_template_is_read_back_as_created_after_reopening() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;
     let text = "Dear {name},\r\n\t50% \"off\" \u{202e}\u{1} \u{1f389}";
@@ -57,7 +57,7 @@ async fn a_template_is_what_was_stored_also_after_reopening() {
 }
 
 #[tokio::test]
-async fn a_template_is_its_owner_s_alone() {
+async fn authority_over_a_template_is_its_owner_s_alone() {
     let subject = Subject::new();
     let (ann, boss) =
         (subject.add_user("ann").await.public_id, subject.add_admin("boss").await.public_id);
@@ -74,7 +74,7 @@ async fn a_template_is_its_owner_s_alone() {
             assert!(subject.template_names(stranger, filter).await.is_empty());
         }
     }
-    // Others may have one of the same name.
+    // Another user may use the same name.
     let bosses = subject.add_template("one", boss).await;
     assert_ne!(bosses.version, anns.version);
     store.update_template(boss, &name, to_body("other"), ANY_STATE, CLI).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_taken_name_is_a_conflict_and_changes_nothing() {
     for template in [one, two] {
         assert_eq!(subject.get_template(ann, &template.name).await.unwrap(), template);
     }
-    // Case counts.
+    // Names differ by letter case.
     subject.add_template("One", ann).await;
 }
 
@@ -114,7 +114,7 @@ async fn a_template_needs_an_owner() {
 }
 
 #[tokio::test]
-async fn a_change_changes_what_it_names_and_the_version() {
+async fn an_update_changes_the_given_fields_and_the_version() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;
     let (store, made) = (&subject.store, subject.add_template("one", ann).await);
@@ -145,7 +145,7 @@ async fn a_change_changes_what_it_names_and_the_version() {
     assert_ne!(renamed.version, changed.version);
     assert_not_found(store.get_template(ann, &made.name).await);
 
-    // What is the same already is no change.
+    // Equal values change nothing.
     for change in [to_name("ONE"), to_body("other"), TemplateChange::default()] {
         assert_eq!(update("ONE", change, later(3)).await, renamed);
     }
@@ -154,7 +154,7 @@ async fn a_change_changes_what_it_names_and_the_version() {
 }
 
 #[tokio::test]
-async fn a_search_finds_words_of_the_template_as_it_is_now() {
+async fn search_matches_the_current_words_of_a_template() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;
     let (store, name) = (&subject.store, template_name("apple"));
@@ -173,7 +173,7 @@ async fn a_search_finds_words_of_the_template_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn a_search_finds_beginnings_of_words_in_names_and_bodies() {
+async fn search_matches_word_prefixes_of_names_and_bodies() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;
     for (name, text) in
@@ -206,7 +206,7 @@ async fn a_search_finds_beginnings_of_words_in_names_and_bodies() {
 }
 
 #[tokio::test]
-async fn each_order_has_two_ends_and_ties_are_in_the_order_of_creation() {
+async fn sort_works_in_both_directions_with_ties_in_the_order_of_creation() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;
     for (name, at) in [("b", later(2)), ("a", later(1)), ("B", later(1)), ("ä", NOW)] {
@@ -292,7 +292,7 @@ async fn the_limit_of_1000_templates_per_user_holds_under_concurrent_writes() {
 }
 
 #[tokio::test]
-async fn a_deleted_account_takes_its_templates_with_it() {
+async fn soft_delete_of_a_user_deletes_its_templates() {
     let subject = Subject::new();
     let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
     for owner in [ann, bob] {
@@ -308,7 +308,7 @@ async fn a_deleted_account_takes_its_templates_with_it() {
     assert_eq!(subject.template_names(bob, searched("text")).await, ["one", "two"]);
 }
 
-/// Texts of every kind of character, the same ones each time.
+/// Pseudo-random texts of all kinds of characters, the same ones each time.
 fn random_texts(count: usize) -> impl Iterator<Item = String> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut random = move |below: u32| {
@@ -330,7 +330,7 @@ fn random_texts(count: usize) -> impl Iterator<Item = String> {
 }
 
 #[tokio::test]
-async fn any_text_is_kept_to_the_byte_and_found_by_itself() {
+async fn random_texts_are_stored_byte_for_byte_and_found_by_search() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;
     for (n, text) in random_texts(200).enumerate() {

@@ -1,4 +1,4 @@
-//! Accounts: how they are made, found, listed and renamed.
+//! Users: create, find, list, rename.
 
 use widgetd::domain::{
     Action, Actor, Authority, KeyId, NewUser, RequestContext, Role, Search, Session, SessionId,
@@ -17,7 +17,7 @@ fn with_username(name: &str, text: &str) -> NewUser {
 }
 
 #[tokio::test]
-async fn an_account_is_what_was_stored_also_after_reopening() {
+async fn a_user_is_read_back_as_created_after_reopening() {
     let subject = Subject::new();
     let new =
         NewUser { role: Role::Manager, status: Status::Pending, ..with_username("Ann", "Ann.O") };
@@ -70,7 +70,7 @@ async fn a_user_may_be_created_with_a_session_whose_network_is_then_known() {
 }
 
 #[tokio::test]
-async fn an_account_whose_session_is_refused_is_not_made() {
+async fn a_user_whose_session_is_refused_is_not_created() {
     let subject = Subject::new();
     let new = NewUser { status: Status::Pending, ..new_user("ann") };
     let session = new_session(new.public_id);
@@ -81,7 +81,7 @@ async fn an_account_whose_session_is_refused_is_not_made() {
 }
 
 #[tokio::test]
-async fn a_taken_name_is_told_and_nothing_is_stored() {
+async fn a_taken_name_is_a_conflict_and_creates_nothing() {
     let subject = Subject::new();
     let ann = subject.add(with_username("ann", "ann")).await;
     for (new, name) in [
@@ -101,12 +101,12 @@ async fn a_taken_name_is_told_and_nothing_is_stored() {
     }
     let listed = subject.list_users(UserFilter::default(), ALL).await.unwrap();
     assert_eq!((listed.items.as_slice(), listed.total), ([ann].as_slice(), 1));
-    // Any number of accounts have no username.
+    // Any number of users have no username.
     subject.add_user("bob").await;
     subject.add_user("cid").await;
 }
 
-/// Asserts that no method finds an account of this id.
+/// Asserts that no method finds a user of this id.
 pub async fn assert_absent(subject: &Subject, id: UserId) {
     let store = &subject.store;
     assert_not_found(store.get_user(id).await);
@@ -130,7 +130,7 @@ pub async fn assert_absent(subject: &Subject, id: UserId) {
 }
 
 #[tokio::test]
-async fn an_absent_account_is_not_found() {
+async fn an_absent_user_is_not_found() {
     let subject = Subject::new();
     subject.audited(&[], assert_absent(&subject, UserId::generate())).await;
     for name in ["ann@example.com", "ann.o"] {
@@ -141,7 +141,7 @@ async fn an_absent_account_is_not_found() {
 }
 
 #[tokio::test]
-async fn an_account_is_found_by_each_of_its_names_in_any_letter_case() {
+async fn a_user_is_found_by_id_email_and_username_in_any_letter_case() {
     let subject = Subject::new();
     let ann = subject.add(with_username("Ann", "Ann.O")).await;
     let bob = subject.add(NewUser { password_hash: hash("of bob"), ..new_user("bob") }).await;
@@ -153,7 +153,7 @@ async fn an_account_is_found_by_each_of_its_names_in_any_letter_case() {
     }
     assert_eq!(subject.credentials("bob@example.com").await.user, bob);
     assert_eq!(subject.credentials("bob@example.com").await.password_hash, hash("of bob"));
-    // A username is no address, and an address no username.
+    // An email does not match a username, nor the reverse.
     for name in ["ann", "ann.o@example.com"] {
         assert_not_found(subject.get_user_by_name(&account(name)).await);
     }
@@ -172,7 +172,7 @@ async fn user_pagination_follows_the_order_of_registration() {
 }
 
 #[tokio::test]
-async fn users_are_filtered_by_status_and_role() {
+async fn the_filter_selects_users_by_status_and_role() {
     let subject = Subject::new();
     for (name, role, status) in [
         ("ann", Role::Admin, Status::Active),
@@ -199,7 +199,7 @@ async fn users_are_filtered_by_status_and_role() {
 }
 
 #[tokio::test]
-async fn a_user_search_finds_beginnings_of_words_from_either_end() {
+async fn user_search_matches_word_prefixes_in_both_sort_orders() {
     let subject = Subject::new();
     let ann = subject.add(with_username("Ann_O'Hara", "boss")).await;
     subject.add(NewUser { status: Status::Pending, ..new_user("annxo%hara") }).await;
@@ -260,7 +260,7 @@ async fn a_new_username_replaces_the_old_one_and_frees_it() {
     let subject = Subject::new();
     let (ann, store) = (subject.add(with_username("ann", "ann")).await, &subject.store);
     let context = owner_context(ann.public_id, "192.0.2.7");
-    // Another letter case is another username as well.
+    // A change of letter case alone is a change too.
     for (old, new) in [("ann", "ANN"), ("ANN", "Ann.O")] {
         let before = subject.credentials(old).await.user;
         let rename = to_username(username(new));

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_widget_is_what_was_stored_also_after_reopening() {
+async fn a_widget_is_read_back_as_created_after_reopening() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await;
     let new = new_widget("one", &ann);
@@ -42,7 +42,7 @@ async fn a_taken_name_is_a_conflict_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_widget_needs_an_owner_and_one_that_exists_has_one() {
+async fn a_new_widget_needs_an_existing_owner_and_an_upsert_keeps_the_owner() {
     let subject = Subject::new();
     let (ann, gone) = (subject.add_user("ann").await, subject.add_user("gone").await);
     subject.delete_user(gone.public_id, ANY_STATE, CLI).await.unwrap();
@@ -61,7 +61,7 @@ async fn a_new_widget_needs_an_owner_and_one_that_exists_has_one() {
 }
 
 #[tokio::test]
-async fn an_upsert_creates_what_is_new_and_updates_what_exists() {
+async fn an_upsert_creates_or_updates() {
     let subject = Subject::new();
     let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
     assert_eq!(
@@ -135,7 +135,7 @@ fn to_deadline(text: &str) -> WidgetChange {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_keeps_the_version() {
+async fn an_update_that_changes_nothing_keeps_the_version() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await;
     let (store, new) = (&subject.store, new_widget("one", &ann));
@@ -168,7 +168,7 @@ async fn a_change_that_changes_nothing_keeps_the_version() {
 }
 
 #[tokio::test]
-async fn a_deadline_is_judged_only_where_it_changes() {
+async fn a_deadline_is_validated_only_where_it_changes() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await;
     let past = Deadline::parse("2026-11-01").unwrap();
@@ -199,7 +199,7 @@ async fn a_deadline_is_judged_only_where_it_changes() {
 }
 
 #[tokio::test]
-async fn pagination_and_totals_hold_whichever_program_writes() {
+async fn pagination_and_totals_count_writes_of_other_programs() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await;
     for n in 0..12 {
