@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::keys::make_key;
 use crate::program::{BINARY, PASSWORD, Place, text};
 
-/// A public id that no account has.
+/// A public id that no user has.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
-/// Each command about one account, with the account's place marked by `@`.
+/// Each command about one user, who is marked by `@`.
 const ABOUT_AN_ACCOUNT: [&[&str]; 13] = [
     &["user", "show", "@"],
     &["user", "approve", "@"],
@@ -36,7 +36,7 @@ pub fn add(place: &Place, arguments: &[&str], password: &str) -> Output {
     place.run(&[&["user", "add"], arguments, &["--password-stdin"]].concat(), password)
 }
 
-/// Adds an account that has to be there.
+/// Adds a user.
 #[track_caller]
 pub fn add_user(place: &Place, arguments: &[&str]) {
     let output = add(place, arguments, PASSWORD);
@@ -50,7 +50,8 @@ pub fn assert_failed(output: &Output, code: i32, said: &str) {
     assert_eq!(text(&output.stdout), "");
 }
 
-/// Runs what changes something: it says what, and in which database. Answers its data.
+/// Runs a command that writes. Asserts that it names the change and the database on stderr.
+/// Returns stdout.
 #[track_caller]
 pub fn assert_changed(place: &Place, arguments: &[&str], said: &str) -> String {
     let output = place.run(arguments, PASSWORD);
@@ -59,7 +60,7 @@ pub fn assert_changed(place: &Place, arguments: &[&str], said: &str) -> String {
     text(&output.stdout)
 }
 
-/// Runs what only looks, and has nothing to say. Answers its data.
+/// Runs a command that only reads. Asserts that stderr is empty. Returns stdout.
 #[track_caller]
 pub fn look(place: &Place, arguments: &[&str]) -> String {
     let output = place.run(arguments, "");
@@ -76,15 +77,15 @@ pub fn look_at_json(place: &Place, arguments: &[&str]) -> Value {
     json(&look(place, &[arguments, &["--json"]].concat()))
 }
 
-/// What `--json` prints: one document on lines of its own.
+/// Parses what `--json` prints.
 #[track_caller]
 pub fn json(printed: &str) -> Value {
     assert!(printed.ends_with('\n'), "{printed}");
     serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
 }
 
-/// Runs a command at a terminal of its own, where somebody types. Answers its code and what the
-/// terminal shows.
+/// Runs a command at a terminal with this input. Returns its exit code and what the terminal
+/// shows.
 fn at_a_terminal(place: &Place, arguments: &[&str], typed: &str) -> (Option<i32>, String) {
     let command =
         format!("{} --database {} {}", *BINARY, place.database().display(), arguments.join(" "));
@@ -102,35 +103,7 @@ fn at_a_terminal(place: &Place, arguments: &[&str], typed: &str) -> (Option<i32>
 }
 
 #[test]
-fn adding_an_account_makes_the_database_and_says_where_it_is() {
-    let place = Place::new();
-    let output = add(&place, &["ann@example.com"], PASSWORD);
-    assert_eq!(output.status.code(), Some(0));
-    let said =
-        format!("Added ann@example.com as employee.\nDatabase: {}\n", place.database().display());
-    assert_eq!((text(&output.stdout), text(&output.stderr)), (String::new(), said));
-}
-
-#[test]
-fn accounts_are_listed_for_people_and_for_programs() {
-    let place = Place::new();
-    add(&place, &["ann@example.com"], PASSWORD);
-    add(&place, &["bob@example.com", "--admin"], &format!("{PASSWORD}\r\n"));
-    let listed = text(&place.run(&["user", "list"], "").stdout);
-    let lines: Vec<&str> = listed.lines().collect();
-    assert!(lines[0].starts_with("ann@example.com  employee  active"), "{listed}");
-    assert!(lines[1].starts_with("bob@example.com  admin     active"), "{listed}");
-    let json: Value =
-        serde_json::from_slice(&place.run(&["user", "list", "--json"], "").stdout).unwrap();
-    assert_eq!(
-        (&json[1]["email"], &json[1]["role"]),
-        (&Value::from("bob@example.com"), &Value::from("admin"))
-    );
-    assert_eq!(json.as_array().unwrap().len(), 2);
-}
-
-#[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_closed_stdout_pipe_is_no_failure() {
     let place = Place::new();
     add(&place, &["ann@example.com"], PASSWORD);
     let mut listing =
@@ -140,44 +113,29 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_and_changes_nothing() {
+fn user_add_refuses_what_is_invalid_or_taken_and_changes_nothing() {
     let place = Place::new();
-    assert_failed(
-        &add(&place, &["first last"], PASSWORD),
-        1,
-        "widgetd: email: first last is not a valid email",
-    );
-    assert_failed(
-        &add(&place, &["ann@example.com"], "short"),
-        1,
-        "password: must have at least 8 characters",
-    );
-    assert_failed(
-        &add(&place, &["ann@example.com"], "password1"),
-        1,
-        "password: is too easy to guess.",
-    );
-    assert_failed(&add(&place, &["ann@example.com"], ""), 1, "password: is required");
+    for (email, password, said) in [
+        ("first last", PASSWORD, "widgetd: email: first last is not a valid email"),
+        ("ann@example.com", "short", "password: must have at least 8 characters"),
+        ("ann@example.com", "password1", "password: is too easy to guess."),
+        ("ann@example.com", "", "password: is required"),
+    ] {
+        assert_failed(&add(&place, &[email], password), 1, said);
+    }
     assert!(!place.database().exists());
-    add(&place, &["ann@example.com"], PASSWORD);
-    assert_failed(
-        &add(&place, &["ANN@example.com"], PASSWORD),
-        1,
-        "ANN@example.com is already registered",
-    );
-    let passwd = place.run(&["user", "passwd", "bob@example.com", "--password-stdin"], PASSWORD);
-    assert_failed(&passwd, 1, "there is no account bob@example.com");
+    add_user(&place, &["ann@example.com"]);
+    let taken = add(&place, &["ANN@example.com"], PASSWORD);
+    assert_failed(&taken, 1, "ANN@example.com is already registered");
     assert_failed(&place.run(&["user", "add", "bob@example.com"], ""), 1, "use --password-stdin");
-    assert_eq!(text(&place.run(&["user", "list"], "").stdout).lines().count(), 1);
+    assert_eq!(look(&place, &["user", "list"]).lines().count(), 1);
 }
 
 #[test]
-fn only_serving_and_adding_make_a_database() {
+fn only_serve_and_user_add_create_a_database() {
     let place = Place::new();
     let there_is_none = format!("there is no database at {}", place.database().display());
     assert_failed(&place.run(&["user", "list"], ""), 1, &there_is_none);
-    let passwd = place.run(&["user", "passwd", "ann@example.com", "--password-stdin"], PASSWORD);
-    assert_failed(&passwd, 1, &there_is_none);
     for command in ABOUT_AN_ACCOUNT {
         assert_failed(&place.run(&about(command, "ann@example.com"), PASSWORD), 1, &there_is_none);
     }
@@ -187,7 +145,7 @@ fn only_serving_and_adding_make_a_database() {
 }
 
 #[test]
-fn what_is_not_understood_is_2() {
+fn a_usage_error_exits_with_2() {
     let place = Place::new();
     for arguments in [
         &["usr"][..],
@@ -210,7 +168,7 @@ fn what_is_not_understood_is_2() {
 }
 
 #[test]
-fn a_word_that_is_none_of_a_few_is_2_and_those_are_named() {
+fn an_unknown_value_exits_with_2_and_names_the_possible_ones() {
     let place = Place::new();
     add_user(&place, &["ann@example.com"]);
     let roles = "[possible values: employee, manager, admin]";
@@ -233,7 +191,7 @@ fn a_word_that_is_none_of_a_few_is_2_and_those_are_named() {
 }
 
 #[test]
-fn an_account_goes_by_its_address_its_username_and_its_public_id() {
+fn each_command_takes_a_user_by_email_username_or_public_id() {
     let place = Place::new();
     place.add_admin();
     add_user(&place, &["ann@example.com", "--username", "Ann.A"]);
@@ -282,7 +240,7 @@ fn no_name(text: &str) -> String {
 }
 
 #[test]
-fn an_account_that_is_not_there_is_named_and_one_that_cannot_be_is_refused() {
+fn each_command_names_an_absent_user_and_refuses_an_invalid_name() {
     let place = Place::new();
     place.add_admin();
     for command in ABOUT_AN_ACCOUNT {
@@ -303,7 +261,7 @@ fn an_account_that_is_not_there_is_named_and_one_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_undone_needs_a_yes_where_nobody_can_be_asked() {
+fn an_irreversible_command_without_a_terminal_needs_yes() {
     let place = Place::new();
     let server = place.serve();
     add_user(&place, &["ann@example.com"]);
@@ -329,7 +287,7 @@ fn what_cannot_be_undone_needs_a_yes_where_nobody_can_be_asked() {
 
 #[test]
 #[ignore = "needs script(1), for a terminal; .ci/run installs it"]
-fn what_cannot_be_undone_is_asked_about_at_a_terminal() {
+fn an_irreversible_command_asks_for_confirmation_at_a_terminal() {
     let place = Place::new();
     add_user(&place, &["ann@example.com"]);
     let delete = ["user", "delete", "ann@example.com"];
@@ -347,7 +305,7 @@ fn what_cannot_be_undone_is_asked_about_at_a_terminal() {
 }
 
 #[test]
-fn what_is_done_to_one_account_leaves_the_others_alone() {
+fn each_command_about_a_user_leaves_other_users_unchanged() {
     let place = Place::new();
     place.add_admin();
     for name in ["ann@example.com", "bob@example.com"] {
@@ -366,7 +324,7 @@ fn what_is_done_to_one_account_leaves_the_others_alone() {
 }
 
 #[test]
-fn help_teaches_and_the_version_is_told() {
+fn help_lists_commands_and_examples_and_version_prints_the_version() {
     let place = Place::new();
     let help = text(&place.run(&["--help"], "").stdout);
     for words in [
@@ -384,31 +342,7 @@ fn help_teaches_and_the_version_is_told() {
 }
 
 #[test]
-fn commands_work_while_the_service_runs() {
-    let place = Place::new();
-    let server = place.serve();
-    place.add_admin();
-    let admin = server.log_in("admin@example.com");
-    assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
-
-    let passwd = place.run(
-        &["user", "passwd", "Admin@example.com", "--password-stdin"],
-        "tinker tailor soldier spy",
-    );
-    assert_eq!(passwd.status.code(), Some(0), "{}", text(&passwd.stderr));
-    assert!(text(&passwd.stderr).contains("all its sessions have ended"));
-    assert_eq!(admin.get("/widgets").status, 401);
-    let log_in = |password| {
-        server
-            .client()
-            .post("/auth/login", &[("email", "admin@example.com"), ("password", password)])
-    };
-    assert_eq!(log_in(PASSWORD).status, 401);
-    assert_eq!(log_in("tinker tailor soldier spy").status, 200);
-}
-
-#[test]
-fn another_database_can_be_named_before_or_after_the_command() {
+fn the_database_flag_stands_before_or_after_the_command() {
     let place = Place::new();
     let other = place.path().join("other.db");
     let other = other.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! How often somebody may try, over TCP, and what the log tells of it.
+//! Rate limits over TCP, and the log lines of failed logins.
 
 use crate::cli::{add_user, look, look_at_json};
 use crate::program::{Answer, PASSWORD, Place};
@@ -6,7 +6,7 @@ use crate::program::{Answer, PASSWORD, Place};
 const ANN: &str = "ann@example.com";
 const WRONG: &str = "not the password";
 
-/// Guesses until that is refused, which is not long.
+/// Guesses until the rate limit refuses.
 #[track_caller]
 fn guess_until_refused(mut guess: impl FnMut(usize) -> Answer) -> Answer {
     for n in 0..20 {
@@ -20,7 +20,7 @@ fn guess_until_refused(mut guess: impl FnMut(usize) -> Answer) -> Answer {
     panic!("20 guesses, and none is refused");
 }
 
-/// What the log tells of failures, behind the time, the level and the module of each line.
+/// The log lines of failures, without time, level and module.
 fn failures(said: &[String]) -> Vec<&str> {
     said.iter()
         .filter_map(|line| {
@@ -30,7 +30,7 @@ fn failures(said: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn a_failed_login_is_a_line_of_the_log_that_other_programs_can_match() {
+fn each_failed_login_is_one_log_line_for_fail2ban() {
     let mut place = Place::new();
     place.set("WIDGETD_REGISTRATION", "approval");
     let server = place.serve();
@@ -49,7 +49,7 @@ fn a_failed_login_is_a_line_of_the_log_that_other_programs_can_match() {
         log_in("email", ANN, PASSWORD),
         log_in("email", "Nobody@example.com", WRONG),
         log_in("username", "hunter2", WRONG),
-        // Browsers take it for an address; it is a password.
+        // A password with an @ in it.
         log_in("email", "P@ssw0rd", WRONG),
         log_in("email", "off@example.com", WRONG),
         log_in("email", "off@example.com", PASSWORD),
@@ -79,7 +79,7 @@ fn a_failed_login_is_a_line_of_the_log_that_other_programs_can_match() {
 }
 
 #[test]
-fn guesses_on_one_account_end_whatever_the_guesser_says_of_where_they_are_from() {
+fn rate_limit_ignores_forwarding_headers_and_is_logged() {
     let place = Place::new();
     let server = place.serve();
     add_user(&place, &[ANN]);
@@ -101,7 +101,7 @@ fn guesses_on_one_account_end_whatever_the_guesser_says_of_where_they_are_from()
         (&refused.body["status"], &refused.body["message"]),
         (&"fail".into(), &message.into())
     );
-    // The right password is a guess like any other.
+    // The right password is limited as well.
     assert_eq!(from(5).attempt(ANN, PASSWORD).status, 429);
     assert_eq!(server.log_in("bob@example.com").get("/auth/user").status, 200);
 
@@ -118,36 +118,15 @@ fn guesses_on_one_account_end_whatever_the_guesser_says_of_where_they_are_from()
 }
 
 #[test]
-fn rate_limit_of_200_right_logins_at_once_refuses_none_and_logs_no_failure() {
-    let mut place = Place::new();
-    // So dear a hash that all the logins are waiting for theirs at the same moment.
-    place.set("WIDGETD_ARGON2_MEMORY_KIB", "4096");
-    let server = place.serve();
-    add_user(&place, &[ANN]);
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..200).map(|_| server.client()).collect();
-        let logins: Vec<_> = clients
-            .into_iter()
-            .map(|client| scope.spawn(move || client.attempt(ANN, PASSWORD).status))
-            .collect();
-        logins.into_iter().map(|login| login.join().unwrap()).collect()
-    });
-    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
-    let (_, said) = server.terminate();
-    assert_eq!(failures(&said), [""; 0]);
-}
-
-#[test]
-fn guesses_on_names_that_nobody_has_end_in_the_same_way() {
+fn rate_limit_on_unknown_names_is_logged_without_what_is_no_email() {
     let place = Place::new();
     let server = place.serve();
     guess_until_refused(|_| server.client().attempt("nobody@example.com", WRONG));
     let unknown = [("username", "hunter2"), ("password", WRONG)];
-    let refused = guess_until_refused(|_| server.client().post("/auth/login", &unknown));
-    assert!(refused.headers.contains_key("Retry-After"));
+    guess_until_refused(|_| server.client().post("/auth/login", &unknown));
     let (_, said) = server.terminate();
-    let throttled: Vec<&str> =
-        failures(&said).into_iter().filter(|line| line.ends_with("throttled")).collect();
+    let failures = failures(&said).into_iter();
+    let throttled: Vec<&str> = failures.filter(|line| line.ends_with("throttled")).collect();
     let expected = [
         "auth.fail ip=127.0.0.1 account=nobody@example.com reason=throttled",
         "auth.fail ip=127.0.0.1 account=- reason=throttled",
@@ -156,52 +135,14 @@ fn guesses_on_names_that_nobody_has_end_in_the_same_way() {
 }
 
 #[test]
-fn registrations_from_one_address_end() {
-    let place = Place::new();
-    let server = place.serve();
-    let register = |n: usize| {
-        let email = format!("{n}@example.com");
-        server.client().post("/auth/register", &[("email", &email), ("password", PASSWORD)])
-    };
-    let (n, refused) =
-        (0..80).map(|n| (n, register(n))).find(|(_, answer)| answer.status != 201).unwrap();
-    assert_eq!(refused.status, 429, "{}", refused.text);
-    let seconds: u64 = refused.headers["Retry-After"].to_str().unwrap().parse().unwrap();
-    assert!(n >= 60 && (1..=120).contains(&seconds), "{n} {seconds}");
-    assert_eq!(look(&place, &["user", "list"]).lines().count(), n);
-    // Those who are there already come in.
-    assert_eq!(server.log_in("0@example.com").get("/auth/user").status, 200);
-}
-
-#[test]
-fn without_limits_nobody_is_refused_and_the_audit_has_it_all() {
-    const GUESSES: usize = 120;
-    let mut place = Place::new();
-    place.set("WIDGETD_THROTTLE", "false");
-    let server = place.serve();
-    add_user(&place, &[ANN]);
-    let client = server.client();
-    for _ in 0..GUESSES {
-        assert_eq!(client.attempt(ANN, WRONG).status, 401);
-    }
-    assert_eq!(client.attempt(ANN, PASSWORD).status, 200);
-    // More than one page of what the command reads them by.
-    let entries = look_at_json(&place, &["audit"]);
-    let ids: Vec<u64> =
-        entries.as_array().unwrap().iter().map(|entry| entry["id"].as_u64().unwrap()).collect();
-    assert_eq!(ids, (1..=GUESSES as u64 + 2).collect::<Vec<_>>());
-    assert_eq!(look(&place, &["audit"]).lines().count(), GUESSES + 2);
-}
-
-#[test]
-fn behind_a_proxy_that_is_trusted_the_address_that_it_names_counts() {
+fn rate_limit_behind_a_trusted_proxy_counts_the_forwarded_address() {
     let mut place = Place::new();
     place.set("WIDGETD_TRUSTED_PROXIES", "[\"127.0.0.1\"]");
     let server = place.serve();
     add_user(&place, &[ANN]);
     let from = |forwarded_for: &str| server.client().with("X-Forwarded-For", forwarded_for);
     guess_until_refused(|_| from("203.0.113.7").attempt(ANN, WRONG));
-    // What a client claims stands before what the proxy has seen.
+    // The proxy appends the address that it has seen to what the client claims.
     assert_eq!(from("198.51.100.1, 203.0.113.7").attempt(ANN, WRONG).status, 429);
     assert_eq!(from("203.0.113.8").attempt(ANN, WRONG).status, 401);
     let elsewhere =

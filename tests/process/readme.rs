@@ -1,4 +1,4 @@
-//! The documentation: its commands run with the tools that they name, and its tables and links are complete.
+//! The documentation: its commands run, and its tables and links are complete.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -145,7 +145,7 @@ fn each_command_of_the_documentation_does_what_it_says() {
                 continue;
             }
             if script == "cargo test" {
-                // This very run.
+                // This is that run.
                 continue;
             }
             let expected = blocks.get(n + 1).filter(|next| next.kind == "json");
@@ -248,7 +248,7 @@ fn the_openapi_document_is_valid() {
 
 #[test]
 #[ignore = "needs fail2ban; .ci/run installs it"]
-fn the_filter_for_fail2ban_finds_who_failed() {
+fn the_documented_fail2ban_filter_matches_failed_logins() {
     let folder = TempDir::new().unwrap();
     let filter = blocks("docs/operations.md")
         .into_iter()
@@ -321,7 +321,7 @@ fn each_dependency_is_in_the_table_of_the_architecture() {
 }
 
 #[test]
-fn each_link_in_the_documentation_leads_to_a_file() {
+fn each_link_in_the_documentation_leads_to_an_existing_file() {
     let mut pages: Vec<PathBuf> = ["", "docs", "docs/decisions"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap())

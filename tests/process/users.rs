@@ -1,4 +1,4 @@
-//! `widgetd user`: what it prints, and what it does to whoever is logged in at that moment.
+//! `widgetd user`: what it prints, and its effect on sessions and API keys.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use crate::cli::{
     add, add_user, assert_changed, assert_failed, json as read_json, look, look_at_json,
 };
 use crate::keys::make_key;
-use crate::program::{PASSWORD, Place, Server};
+use crate::program::{PASSWORD, Place, Server, text};
 
 const OTHER_PASSWORD: &str = "tinker tailor soldier spy";
 const ADMIN: &str = "admin@example.com";
 const ANN: &str = "ann@example.com";
 
-/// An account as `user show --json` prints it.
+/// A user as `user show --json` prints it.
 #[track_caller]
 fn shown(place: &Place, account: &str) -> Value {
     look_at_json(place, &["user", "show", account])
@@ -22,7 +22,7 @@ fn emails(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|user| user["email"].as_str().unwrap()).collect()
 }
 
-/// Somebody who has just registered, where the service asks for approval.
+/// Registers a user where registration needs approval.
 #[track_caller]
 fn register_and_wait(server: &Server, email: &str) {
     let answer =
@@ -32,7 +32,7 @@ fn register_and_wait(server: &Server, email: &str) {
 }
 
 #[test]
-fn an_account_is_added_with_the_username_and_the_role_that_are_given() {
+fn user_add_takes_a_username_and_a_role() {
     let place = Place::new();
     for (arguments, role) in [
         (&["ann@example.com", "--username", "Ann.A"][..], "employee"),
@@ -57,7 +57,7 @@ fn an_account_is_added_with_the_username_and_the_role_that_are_given() {
 }
 
 #[test]
-fn an_account_is_shown_for_people_and_for_programs() {
+fn user_show_prints_text_and_json() {
     let place = Place::new();
     add_user(&place, &[ANN, "--username", "Ann.A", "--role", "manager"]);
     add_user(&place, &["bob@example.com"]);
@@ -87,7 +87,7 @@ fn an_account_is_shown_for_people_and_for_programs() {
 }
 
 #[test]
-fn a_list_holds_what_is_asked_for_oldest_first() {
+fn user_list_filters_and_prints_oldest_first() {
     let place = Place::new();
     place.add_admin();
     add_user(&place, &["bob@example.com", "--username", "Zoe"]);
@@ -125,7 +125,7 @@ fn a_list_holds_what_is_asked_for_oldest_first() {
 }
 
 #[test]
-fn a_list_of_nobody_is_empty_and_people_are_told() {
+fn user_list_without_matches_is_empty_and_says_so() {
     let place = Place::new();
     place.add_admin();
     let output = place.run(&["user", "list", "--search", "bob"], "");
@@ -135,27 +135,33 @@ fn a_list_of_nobody_is_empty_and_people_are_told() {
 }
 
 #[test]
-fn a_list_does_not_end_after_its_first_hundred() {
+fn pagination_does_not_cut_lists_off_after_the_first_hundred() {
     let place = Place::new();
     place.add_admin();
     let database = rusqlite::Connection::open(place.database()).unwrap();
-    // 250 more that only differ in their names.
     let copies = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 250)
                   INSERT INTO user (public_id, email, email_folded, role, status, password_hash, created_at, updated_at)
                   SELECT printf('00000000-0000-4000-8000-%012d', n), n || '@example.com', n || '@example.com',
-                         'employee', 'active', '', 0, 0 FROM n";
-    database.execute(copies, []).unwrap();
+                         'employee', 'active', '', 0, 0 FROM n;
+                  INSERT INTO audit (at, actor, action, result)
+                  SELECT id, 'service', 'key.create', 'ok' FROM user WHERE id > 1;";
+    database.execute_batch(copies).unwrap();
     let listed = look_at_json(&place, &["user", "list"]);
     let expected: Vec<String> = [ADMIN.to_owned()]
         .into_iter()
         .chain((1..=250).map(|n| format!("{n}@example.com")))
         .collect();
     assert_eq!(emails(&listed), expected);
-    assert_eq!(look(&place, &["user", "list"]).lines().count(), 251);
+    let entries = look_at_json(&place, &["audit"]);
+    let ids = entries.as_array().unwrap().iter().map(|entry| entry["id"].as_u64().unwrap());
+    assert_eq!(ids.collect::<Vec<_>>(), (1..=251).collect::<Vec<_>>());
+    for list in [&["user", "list"][..], &["audit"]] {
+        assert_eq!(look(&place, list).lines().count(), 251);
+    }
 }
 
 #[test]
-fn a_change_says_what_the_account_is_now() {
+fn user_role_and_status_commands_print_the_new_state() {
     let place = Place::new();
     place.add_admin();
     add_user(&place, &[ANN]);
@@ -182,22 +188,29 @@ fn a_change_says_what_the_account_is_now() {
 }
 
 #[test]
-fn a_password_is_changed_and_judged_by_the_names_of_the_account() {
+fn user_passwd_ends_all_sessions_and_refuses_a_password_like_the_username() {
     let place = Place::new();
     let server = place.serve();
     add_user(&place, &[ANN, "--username", "tinker.tailor"]);
     let ann = server.log_in(ANN);
-    let weak = place.run(&["user", "passwd", ANN, "--password-stdin"], "tinker.tailor");
-    assert_failed(&weak, 1, "widgetd: password: is too easy to guess.");
+    let passwd =
+        |name, password| place.run(&["user", "passwd", name, "--password-stdin"], password);
+    assert_failed(&passwd(ANN, "tinker.tailor"), 1, "widgetd: password: is too easy to guess.");
     assert_eq!(ann.get("/auth/user").status, 200);
-    let passwd = ["user", "passwd", "tinker.tailor", "--password-stdin"];
-    let said = "Changed the password of ann@example.com; all its sessions have ended.";
-    assert_eq!(assert_changed(&place, &passwd, said), "");
+    let said = format!(
+        "Changed the password of ann@example.com; all its sessions have ended.\nDatabase: {}\n",
+        place.database().display()
+    );
+    let changed = passwd("tinker.tailor", OTHER_PASSWORD);
+    assert_eq!((changed.status.code(), text(&changed.stderr)), (Some(0), said));
+    assert_eq!(text(&changed.stdout), "");
     assert_eq!(ann.get("/auth/user").status, 401);
+    assert_eq!(server.client().attempt(ANN, PASSWORD).status, 401);
+    assert_eq!(server.client().attempt(ANN, OTHER_PASSWORD).status, 200);
 }
 
 #[test]
-fn what_an_account_is_already_or_cannot_become_is_refused() {
+fn an_impossible_change_of_status_is_refused() {
     let mut place = Place::new();
     place.set("WIDGETD_REGISTRATION", "approval");
     place.add_admin();
@@ -221,31 +234,26 @@ fn what_an_account_is_already_or_cannot_become_is_refused() {
     place.run(&["user", "disable", ANN], "");
     refused("approve", ANN, "disabled");
     refused("disable", ANN, "disabled");
-    // Who waits can be shut out as well, and then only enabled.
+    // A pending user can be disabled, and then only enabled.
     place.run(&["user", "disable", "new@example.com"], "");
     refused("approve", "new@example.com", "disabled");
 }
 
 #[test]
-fn the_last_administrator_stays_one() {
+fn the_last_administrator_is_not_demoted_disabled_or_deleted() {
     let place = Place::new();
     place.add_admin();
     add_user(&place, &["off@example.com", "--admin"]);
-    // Who cannot log in is no administrator that counts.
+    // A disabled administrator does not count.
     place.run(&["user", "disable", "off@example.com"], "");
     let (before, audit) = (look(&place, &["user", "list"]), look(&place, &["audit"]));
-    for command in [
-        &["role", ADMIN, "manager"][..],
-        &["role", ADMIN, "employee"],
-        &["disable", ADMIN],
-        &["delete", ADMIN, "--yes"],
-    ] {
-        for json in [&[][..], &["--json"]] {
-            let output = place.run(&[&["user"], command, json].concat(), "");
-            let said =
-                "widgetd: The last administrator can be neither demoted, disabled nor deleted.\n";
-            assert_failed(&output, 1, said);
-        }
+    for command in
+        [&["role", ADMIN, "manager"][..], &["disable", ADMIN], &["delete", ADMIN, "--yes"]]
+    {
+        let output = place.run(&[&["user"], command].concat(), "");
+        let said =
+            "widgetd: The last administrator can be neither demoted, disabled nor deleted.\n";
+        assert_failed(&output, 1, said);
     }
     assert_eq!((look(&place, &["user", "list"]), look(&place, &["audit"])), (before, audit));
     add_user(&place, &["other@example.com", "--admin"]);
@@ -253,22 +261,7 @@ fn the_last_administrator_stays_one() {
 }
 
 #[test]
-fn a_new_role_holds_from_the_next_request() {
-    let place = Place::new();
-    let server = place.serve();
-    add_user(&place, &[ANN]);
-    let ann = server.log_in(ANN);
-    assert_eq!(ann.try_add_widget("one").unwrap().status, 403);
-    place.run(&["user", "role", ANN, "admin"], "");
-    assert_eq!(ann.try_add_widget("one").unwrap().status, 201);
-    place.add_admin();
-    place.run(&["user", "role", ANN, "employee"], "");
-    assert_eq!(ann.try_add_widget("two").unwrap().status, 403);
-    assert_eq!(ann.get("/auth/user").body["role"], "employee");
-}
-
-#[test]
-fn a_disabled_account_is_out_with_its_token_and_its_key_until_it_is_enabled() {
+fn a_disabled_user_loses_sessions_and_has_api_keys_suspended() {
     let place = Place::new();
     let server = place.serve();
     add_user(&place, &[ANN]);
@@ -283,13 +276,13 @@ fn a_disabled_account_is_out_with_its_token_and_its_key_until_it_is_enabled() {
     assert_eq!(server.client().attempt(ANN, OTHER_PASSWORD).status, 401);
 
     place.run(&["user", "enable", ANN], "");
-    // Its session is over for good; its key was never revoked.
+    // The session has ended for good; the API key was only suspended.
     assert_eq!((ann.get("/auth/user").status, key.get("/auth/user").status), (401, 200));
     assert_eq!(server.log_in(ANN).get("/auth/user").status, 200);
 }
 
 #[test]
-fn whoever_registers_waits_until_they_are_approved() {
+fn registration_with_approval_waits_for_user_approve() {
     let mut place = Place::new();
     place.set("WIDGETD_REGISTRATION", "approval");
     let server = place.serve();
@@ -313,7 +306,7 @@ fn whoever_registers_waits_until_they_are_approved() {
 }
 
 #[test]
-fn a_reset_code_sets_a_password_once() {
+fn user_reset_code_prints_a_code_that_sets_a_password_once() {
     let place = Place::new();
     let server = place.serve();
     add_user(&place, &[ANN]);
@@ -340,7 +333,7 @@ fn a_reset_code_sets_a_password_once() {
     let code = shown["code"].as_str().unwrap();
     assert_eq!(shown, json!({ "code": code, "email": "ann@example.com", "expires_at": until }));
     assert_eq!(reset(replaced.trim_end(), OTHER_PASSWORD).status, 400);
-    // Making one changes nothing yet.
+    // Creating a code changes nothing yet.
     assert_eq!(ann.get("/auth/user").status, 200);
     assert_eq!(reset(code, OTHER_PASSWORD).status, 200);
     assert_eq!(ann.get("/auth/user").status, 401);
@@ -356,7 +349,7 @@ fn a_reset_code_sets_a_password_once() {
 }
 
 #[test]
-fn sessions_are_listed_for_people_and_for_programs_and_ended() {
+fn user_sessions_lists_and_ends_sessions() {
     let place = Place::new();
     let server = place.serve();
     add_user(&place, &[ANN]);
@@ -406,11 +399,11 @@ fn sessions_are_listed_for_people_and_for_programs_and_ended() {
 }
 
 #[test]
-fn what_a_client_calls_itself_does_not_move_the_cursor_of_whoever_reads_it() {
+fn control_characters_of_a_user_agent_are_not_printed() {
     let place = Place::new();
     let server = place.serve();
     add_user(&place, &[ANN]);
-    // U+009B begins a control sequence, as ESC [ does, and is no control character to HTTP.
+    // U+009B starts a control sequence, as ESC [ does; HTTP allows it in a header.
     let answer = server.client().with("User-Agent", "\u{9b}2Jx\ty").attempt(ANN, PASSWORD);
     assert_eq!(answer.status, 200);
     let listed = look(&place, &["user", "sessions", ANN]);
@@ -419,7 +412,7 @@ fn what_a_client_calls_itself_does_not_move_the_cursor_of_whoever_reads_it() {
 }
 
 #[test]
-fn a_deleted_account_is_gone_with_its_token_and_its_key_and_its_name_is_free() {
+fn user_delete_ends_sessions_and_api_keys_and_frees_the_names() {
     let place = Place::new();
     let server = place.serve();
     add_user(&place, &[ANN, "--username", "Ann.A"]);

@@ -1,5 +1,4 @@
-//! The program as a child process, in a temporary folder, with nothing of this environment's
-//! settings in its own.
+//! The program as a child process in a temporary folder, without settings of this environment.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -13,13 +12,13 @@ use tempfile::TempDir;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// The program that is tested: the one at `TEST_BINARY` (a whole path), or else the one that is built with the tests.
+/// The program under test: the absolute path in `TEST_BINARY`, or the one built with the tests.
 pub static BINARY: LazyLock<String> = LazyLock::new(|| {
     std::env::var("TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_widgetd").to_owned())
 });
 
-/// How long anything may take before a test gives up on it. No test measures time with this.
-pub const BODY_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long anything may take before a test fails. No test measures time with this.
+pub const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A folder to run the program in.
 pub struct Place {
@@ -39,7 +38,7 @@ impl Place {
         Self { folder: TempDir::new().unwrap(), environment }
     }
 
-    /// Another value for a variable, from the next run on.
+    /// Sets a variable for the next runs.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
@@ -88,23 +87,23 @@ impl Place {
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
 
-    /// Starts to serve on a free port, and waits until it says that it is ready.
+    /// Starts the server on a free port, and waits until it is ready.
     pub fn serve(&self) -> Server {
         self.serve_with(&["serve", "--port", "0"])
     }
 
     pub fn serve_with(&self, arguments: &[&str]) -> Server {
         let mut child = self.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
-        let (request_context, lines) = channel();
+        let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {
-            stderr.lines().map_while(Result::ok).try_for_each(|line| request_context.send(line))
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
         let mut server = Server { child, url: String::new(), lines, said: Vec::new() };
         while !server.said.iter().any(|line| line.contains("Ctrl-C")) {
             let line = server
                 .lines
-                .recv_timeout(BODY_TIMEOUT)
+                .recv_timeout(TEST_TIMEOUT)
                 .unwrap_or_else(|_| panic!("not ready: {:?}", server.said));
             server.said.push(line);
         }
@@ -119,7 +118,7 @@ pub struct Server {
     child: Child,
     pub url: String,
     lines: Receiver<String>,
-    /// What it has said on stderr so far.
+    /// The lines of stderr so far.
     pub said: Vec<String>,
 }
 
@@ -134,10 +133,10 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to stop, and waits until it has. Answers its exit code and all that it said.
+    /// Stops it with SIGTERM. Returns its exit code and all of stderr.
     pub fn terminate(mut self) -> (Option<i32>, Vec<String>) {
         signal(self.id(), "TERM");
-        let deadline = Instant::now() + BODY_TIMEOUT;
+        let deadline = Instant::now() + TEST_TIMEOUT;
         let status = loop {
             match self.child.try_wait().unwrap() {
                 Some(status) => break status,
@@ -180,12 +179,12 @@ pub fn signal(process: u32, name: &str) {
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_global(Some(BODY_TIMEOUT))
+        .timeout_global(Some(TEST_TIMEOUT))
         .build()
         .into()
 }
 
-/// Somebody who sends requests below `/api/v1` over the network.
+/// An HTTP client for paths below `/api/v1`.
 #[derive(Clone)]
 pub struct Client {
     url: String,
@@ -206,7 +205,7 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// The same, with a header more on every request.
+    /// The same client, with one more header on every request.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();
         client.headers.push((name.to_owned(), value.to_owned()));
@@ -225,7 +224,7 @@ impl Client {
         self.try_post(path, fields).unwrap()
     }
 
-    /// Fails where the connection does.
+    /// Fails only if the connection does.
     pub fn try_post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer, ureq::Error> {
         read(
             self.dressed(self.agent.post(format!("{}/api/v1{path}", self.url)))
@@ -233,7 +232,7 @@ impl Client {
         )
     }
 
-    /// With fields, or without any where the method has none.
+    /// PATCH with fields, or DELETE without.
     pub fn send(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let url = format!("{}/api/v1{path}", self.url);
         let answer = match method {
