@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::cli::{add_user, assert_changed, assert_failed, json as read_json, look, look_at_json};
-use crate::program::{Answer, TEST_TIMEOUT, PASSWORD, Place, text};
+use crate::program::{Answer, PASSWORD, Place, TEST_TIMEOUT, text};
 
 const ADMIN: &str = "admin@example.com";
 const ANN: &str = "ann@example.com";
@@ -305,6 +305,13 @@ fn audit_filters_by_time_user_and_action() {
     let started = ("session.start", "ok");
     for (filter, expected) in [
         (&[][..], &[register, register, started, failed, disabled][..]),
+        // A date is the start of its day.
+        (&["--since", "2020-02-29"], &[register, register, started, failed, disabled]),
+        (
+            &["--since", "2020-02-29T13:00:00+01:00"],
+            &[register, register, started, failed, disabled],
+        ),
+        (&["--since", "9999-12-31"], &[]),
         (&["--since", "2020-02-29T12:00:01Z"], &[register, started, failed, disabled]),
         (&["--since", "Mar 1 2020"], &[register, started, failed, disabled]),
         (&["--action", "session.start"], &[started, failed]),

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use crate::program::{TEST_TIMEOUT, PASSWORD, Place, Server};
+use crate::program::{PASSWORD, Place, Server, TEST_TIMEOUT};
 
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use crate::cli::{add_user, assert_failed, look, look_at_json};
-use crate::program::{Answer, BINARY, TEST_TIMEOUT, PASSWORD, Place, Server, signal, text};
+use crate::program::{Answer, BINARY, PASSWORD, Place, Server, TEST_TIMEOUT, signal, text};
 
 /// A place whose settings name the first administrator, and the file with this password.
 fn with_first_administrator(email: &str, password: &str) -> Place {

@@ -274,7 +274,9 @@ async fn of_the_last_two_administrators_who_leave_at_once_one_remains() {
         let (left, refused): (Vec<_>, Vec<_>) =
             at_once(2, leave).await.into_iter().partition(Result::is_ok);
         assert_eq!(left.len(), 1, "{departure:?}");
-        refused.into_iter().for_each(|refused| assert_conflict(refused, &refusal()));
+        for answer in refused {
+            assert_conflict(answer, &refusal());
+        }
         let remaining = UserFilter {
             role: Some(Role::Admin),
             status: Some(Status::Active),

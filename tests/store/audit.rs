@@ -88,7 +88,7 @@ async fn the_audit_has_one_entry_per_action_with_actor_target_time_and_request()
     check(s, is, Action::EndSessions, "", store.end_sessions(ann, context)).await;
     let set = store.set_password(ann, hash("second"), None, own);
     check(s, by_ann, Action::ChangePassword, "", set).await;
-    let create = store.create_reset_code(ann, code.clone(), later(1_000), context);
+    let create = store.create_reset_code(ann, code, later(1_000), context);
     check(s, is, Action::CreateResetCode, "", create).await;
     let redeem = store.redeem_reset_code(code, hash("third"), own);
     check(s, by_ann, Action::ResetPassword, "", redeem).await;
