@@ -6,15 +6,15 @@ use std::path::Path;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use widgetd::domain::{
-    Deadline, Email, InfoUrl, PageRequest, PasswordHash, Role, Status, Timestamp, User, UserFilter,
-    UserId, UserSummary, Username, Version, Widget, WidgetFilter,
+    Deadline, Email, InfoUrl, NewTask, PageRequest, PasswordHash, Role, Status, Timestamp, User,
+    UserFilter, UserId, UserSummary, Username, Version, Widget, WidgetFilter,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent};
 
 use crate::{
-    ALL, ANY_STATE, CLI, NOW, Subject, database, hash, later, new_key, new_session, new_template,
-    new_widget, owner_context, secret, widget_name,
+    ALL, ANY_STATE, CLI, NOW, Subject, account, database, hash, later, new_key, new_session,
+    new_task, new_template, new_widget, owner_context, secret, widget_name,
 };
 
 /// The connection of another program.
@@ -143,30 +143,52 @@ async fn an_unknown_stored_value_is_an_internal_error() {
     assert!(matches!(subject.get_user(ann.public_id).await, Err(Error::Internal(_))));
 }
 
+/// The columns that keep a deleted user, as the former owner of what others still see.
+const KEPT: [&str; 3] = ["task.assignee_id", "task.creator_id", "widget.owner_id"];
+
 #[tokio::test]
-async fn a_soft_deleted_user_leaves_no_row_but_its_own_and_no_word_of_its_templates() {
+async fn a_soft_deleted_user_leaves_rows_only_where_they_are_kept() {
     let subject = Subject::new();
     let store = &subject.store;
-    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    let user = subject.add_user("ann").await;
+    let (ann, bob) = (user.public_id, subject.add_user("bob").await.public_id);
     store.start_session(new_session(ann), 0, &owner_context(ann, "192.0.2.7")).await.unwrap();
     store.create_key(new_key(ann, "ci", 1), CLI).await.unwrap();
     store.create_reset_code(ann, secret(1), later(1_000), CLI).await.unwrap();
     for owner in [ann, bob] {
         store.create_template(new_template("one", owner), CLI).await.unwrap();
     }
+    store.create_widget(new_widget("one", &user), CLI).await.unwrap();
+    let assignee = Some(account("ann@example.com"));
+    store.create_task(NewTask { assignee, ..new_task("one", &user) }, CLI).await.unwrap();
     let other = other(&subject);
+    let count = |sql: &str| other.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    // Every column that refers to a user, and how many rows name ann there.
     let rows = || {
-        let words = "template_text WHERE template_text MATCH 'one AND text'";
-        ["session", "api_key", "reset_code", "known_network", words].map(|table| {
-            let sql = format!("SELECT count(*) FROM {table}");
-            other.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
-        })
+        let sql = "SELECT m.name, f.\"from\" FROM sqlite_schema AS m, pragma_foreign_key_list(m.name) AS f
+                   WHERE m.type = 'table' AND f.\"table\" = 'user'";
+        let mut statement = other.prepare(sql).unwrap();
+        let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        columns
+            .map(|column: rusqlite::Result<(String, String)>| {
+                let (table, column) = column.unwrap();
+                let sql = format!("SELECT count(*) FROM {table} WHERE {column} = 1");
+                (format!("{table}.{column}"), count(&sql))
+            })
+            .collect::<Vec<_>>()
     };
-    assert_eq!(rows(), [1, 1, 1, 1, 2]);
+    let words = "SELECT count(*) FROM template_text WHERE template_text MATCH 'one AND text'";
+    assert!(rows().len() > 7 && count(words) == 2);
+    for (column, rows) in rows() {
+        assert!(rows > 0, "give ann a row in {column}");
+    }
     store.delete_user(ann, ANY_STATE, CLI).await.unwrap();
-    assert_eq!(rows(), [0, 0, 0, 0, 1]);
-    let sql = "SELECT password_hash FROM user WHERE id = 1";
-    assert_eq!(other.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap(), "");
+    for (column, rows) in rows() {
+        assert_eq!(rows > 0, KEPT.contains(&column.as_str()), "{column}");
+    }
+    assert_eq!(count(words), 1);
+    let hash = "SELECT count(*) FROM user WHERE id = 1 AND password_hash = ''";
+    assert_eq!(count(hash), 1);
 }
 
 /// A database of version 0.1.0.
