@@ -1,5 +1,4 @@
-//! The store: everything that the program remembers. Each resource has its trait in the domain;
-//! nothing above knows SQL.
+//! The store. Each resource has its trait in the domain; no layer above the store knows SQL.
 
 mod sqlite;
 mod traits;
@@ -12,8 +11,8 @@ use crate::error::Error;
 
 /// Opens the store at `path`, an SQLite database file, and brings it to this version's schema.
 ///
-/// Fails, with a sentence for the person at the terminal, when the file is absent and may not be
-/// created, is not a database of this program, or was written by a newer version of it.
+/// Fails if the file is absent and may not be created, is not a database of this program, or was
+/// written by a newer version of it. The error is a sentence for the person at the terminal.
 pub fn open(path: &Path, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
     Ok(Arc::new(sqlite::SqliteStore::open(path, if_absent)?))
 }

@@ -1,4 +1,4 @@
-//! The `Store` trait: the traits of all resources, as one object.
+//! The `Store` trait: the traits of all resources as one object.
 
 use async_trait::async_trait;
 
@@ -15,14 +15,14 @@ pub enum IfAbsent {
     Fail,
 }
 
-/// From when on data is kept that expires.
+/// What a purge deletes.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
     /// Sessions and reset codes that have expired by now are deleted.
     pub now: Timestamp,
-    /// Networks from which nobody has logged in since are deleted.
+    /// Networks without a login since then are deleted.
     pub networks_since: Timestamp,
-    /// Audit events from before are deleted.
+    /// Older audit events are deleted.
     pub audit_since: Timestamp,
 }
 
@@ -30,13 +30,13 @@ pub struct Retention {
 ///
 /// When a method that writes answers `Ok`, what it wrote is on disk. A method that takes a
 /// [`RequestContext`](crate::domain::RequestContext) confirms its session or key again in that
-/// transaction ([`Error::Token`] where it has ended, or the user is not active), decides by the
-/// role that the user has then ([`Error::RoleRequired`], [`Error::Forbidden`]), and adds what it
-/// did to users, sessions and keys to the audit. Local actors may do everything.
+/// transaction ([`Error::Token`] if it has ended or the user is not active), decides by the user's
+/// current role ([`Error::RoleRequired`], [`Error::Forbidden`]), and audits changes to users,
+/// sessions and keys. Local actors may do everything.
 ///
-/// A method that names one record refuses with [`Error::NotFound`] where there is none, and one
-/// that takes a precondition with [`Error::PreconditionFailed`] where it does not hold. Every
-/// method may fail with [`Error::Busy`] or [`Error::Internal`].
+/// A method that names a record fails with [`Error::NotFound`] if it does not exist, and with
+/// [`Error::PreconditionFailed`] if its precondition does not hold. Every method may fail with
+/// [`Error::Busy`] or [`Error::Internal`].
 #[async_trait]
 pub trait Store:
     ApiKeyStore
@@ -58,6 +58,6 @@ pub trait Store:
     /// Deletes what has expired.
     async fn purge(&self, retention: Retention) -> Result<(), Error>;
 
-    /// Finishes what is queued, and takes no more: every later write is [`Error::Busy`].
+    /// Finishes the queued writes. Every later write is [`Error::Busy`].
     async fn close(&self);
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit;
 use super::engine::SqliteStore;
-use super::lists::{Conditions, Order, Select};
+use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
 use super::writer::JobError;
@@ -34,7 +34,7 @@ const KEYS: Select<ApiKey> = Select {
     },
 };
 
-const BY_CREATION: Order = Order { ascending: "k.id", descending: "k.id DESC", buckets: None };
+const BY_CREATION: Order = Order::new("k.id", "k.id DESC");
 
 #[async_trait]
 impl ApiKeyStore for SqliteStore {
@@ -56,7 +56,7 @@ impl ApiKeyStore for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<ApiKey>, Error> {
         self.read_list(move |connection| {
-            let conditions = Conditions::new("TRUE").and("u.public_id = ?", owner.as_ref());
+            let conditions = WhereClause::new("TRUE").and("u.public_id = ?", owner.as_ref());
             KEYS.page(connection, &conditions, BY_CREATION, false, page)
         })
         .await

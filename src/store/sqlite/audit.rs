@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::buckets::{Buckets, ID_SHIFT};
+use super::buckets::Buckets;
 use super::engine::SqliteStore;
-use super::lists::{Conditions, Order, Select};
+use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::values::Address;
 use super::writer::JobError;
@@ -41,17 +41,7 @@ const AUDIT: Select<AuditEntry> = Select {
 /// Latest first.
 const DEFAULT_SORT: Sort<AuditSort> = Sort { key: AuditSort::At, descending: true };
 
-const BY_TIME: Order = Order {
-    ascending: "id",
-    descending: "id DESC",
-    buckets: Some(Buckets {
-        list: "audit.id",
-        table: "audit",
-        column: "id",
-        shift: ID_SHIFT,
-        only: "TRUE",
-    }),
-};
+const BY_TIME: Order = Order::new("id", "id DESC").counted(Buckets::by_id("audit"));
 
 #[async_trait]
 impl AuditStore for SqliteStore {
@@ -78,7 +68,7 @@ impl AuditStore for SqliteStore {
     }
 }
 
-/// Adds what was done to a user, in the transaction that does it.
+/// Records a change to a user in the transaction that makes it.
 pub fn done(
     transaction: &Transaction<'_>,
     action: Action,
@@ -100,7 +90,7 @@ fn insert(
         Actor::Anonymous => ("anonymous", None),
         Actor::CommandLine => ("command line", None),
         Actor::Service => ("service", None),
-        // The user's address takes the place of this.
+        // The statement stores the user's e-mail address instead.
         Actor::User(id) => ("", Some(id)),
     };
     let (target, target_id) = match target {
@@ -142,10 +132,10 @@ fn list(
         Some(UserRef::LoginName(LoginName::Email(email))) => (None, Some(email), None),
         Some(UserRef::LoginName(LoginName::Username(name))) => (None, None, Some(name.folded())),
     };
-    let conditions = Conditions::new("TRUE")
+    let conditions = WhereClause::new("TRUE")
         .and("(actor_id = ? OR target_id = ?)", id)
         .and("(actor = ? COLLATE NOCASE OR target = ? COLLATE NOCASE)", email)
-        // A username is of the user who has it now.
+        // A username means the user who has it now.
         .and(
             "(SELECT public_id FROM user WHERE username_folded = ?) IN (actor_id, target_id)",
             username.as_ref(),
@@ -160,7 +150,7 @@ fn list(
     AUDIT.page(connection, &conditions, BY_TIME, descending, page)
 }
 
-/// Deletes some of the entries from before `before`, and answers whether there may be more.
+/// Deletes some entries older than `before`, and returns whether there may be more.
 pub fn purge_batch(connection: &Connection, before: Timestamp) -> Result<bool, JobError> {
     const BATCH: usize = 1_000;
     let deleted = connection

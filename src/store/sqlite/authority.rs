@@ -1,12 +1,11 @@
-//! What a session or an API key authorises at this moment. The guards ask before a request, and
-//! each transaction that writes asks again.
+//! The current authority of a session or an API key. The guards read it before a request, and each
+//! transaction that writes reads it again.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::domain::{Authority, Credential, KeyId, SessionId, UserId};
 
-/// The authority of a user by one of their sessions or keys, unless that has ended or the user is
-/// not active.
+/// The authority of a user by a session or key; `None` if it has ended or the user is not active.
 pub fn find(
     connection: &Connection,
     user: UserId,

@@ -1,49 +1,41 @@
-//! Buckets: on which row of a long list a page starts, without a walk over the rows before it.
+//! Buckets: find the first row of a page of a long list without reading all rows before it.
 //!
 //! The rows of a table are counted in buckets by the high bits of a column: a small bucket holds
 //! 1,024 row ids, or the deadlines of 19 hours, and a large one spans 32 small ones. Triggers keep
-//! the counts, whichever program writes. A page is found by adding up the large buckets before it,
-//! then the small ones, and then passing over rows of one small bucket alone.
+//! the counts, also for writes by other programs. To find a page, add up the large buckets before
+//! it, then the small ones, and then skip rows within one small bucket.
 
 use rusqlite::Connection;
 
 use crate::domain::PageRequest;
 
-/// A whole list whose rows are counted, in an order by a column and then by `id`. The migrations
-/// have the triggers.
+/// The counted rows of a table, ordered by a column and then by `id`. The migrations define the
+/// triggers. The table `bucket` names the list `{table}.{column}`.
 #[derive(Clone, Copy, Debug)]
 pub struct Buckets {
-    /// Its name in the table `bucket`.
-    pub list: &'static str,
-    pub table: &'static str,
-    /// The column, INTEGER and never NULL.
-    pub column: &'static str,
+    table: &'static str,
+    /// INTEGER and never NULL.
+    column: &'static str,
     /// How many low bits of the column a small bucket spans.
-    pub shift: u32,
-    /// The condition of the rows that are in the list.
-    pub only: &'static str,
+    shift: u32,
+    /// The condition for a row to be in the list.
+    condition: &'static str,
 }
-
-/// 1,024 rows.
-pub const ID_SHIFT: u32 = 10;
-
-/// 18.6 hours of milliseconds: no bucket holds the ends of two days.
-pub const DEADLINE_SHIFT: u32 = 26;
 
 /// How many more bits a large bucket spans.
 const LARGE: u32 = 5;
 
-/// A bucket, and how many rows of the list are before it.
+/// A bucket, and the number of rows before it.
 struct Bucket {
     number: i64,
     start: u64,
     size: u64,
 }
 
-/// A walk over the rows of a page, which starts at the edge of a bucket.
+/// The rows of a page, read from the edge of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walk {
-    /// The first value of the column; where the walk goes down, the last one.
+    /// The lowest value of the column, or the highest if `goes_down`.
     pub from: i64,
     pub goes_down: bool,
     pub skip: u64,
@@ -51,17 +43,32 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// The rows of the walk, for a statement whose values are `from`, `take` and `skip`.
-    pub fn to_sql(self, Buckets { table, column, only, .. }: Buckets) -> String {
+    /// Selects the ids of the rows. The values of the statement are `from`, `take` and `skip`.
+    pub fn to_sql(self, Buckets { table, column, condition, .. }: Buckets) -> String {
         let (comparison, direction) = if self.goes_down { ("<=", "DESC") } else { (">=", "ASC") };
         format!(
-            "SELECT id FROM {table} WHERE {column} {comparison} ?1 AND {only}
+            "SELECT id FROM {table} WHERE {column} {comparison} ?1 AND {condition}
              ORDER BY {column} {direction}, id {direction} LIMIT ?2 OFFSET ?3"
         )
     }
 }
 
 impl Buckets {
+    /// The rows of a table by `id`, 1,024 in a small bucket.
+    pub const fn by_id(table: &'static str) -> Self {
+        Self { table, column: "id", shift: 10, condition: "TRUE" }
+    }
+
+    /// The rows by `deadline`. A small bucket spans 18.6 hours, so none holds the ends of two days.
+    pub const fn by_deadline(table: &'static str) -> Self {
+        Self { table, column: "deadline", shift: 26, condition: "TRUE" }
+    }
+
+    /// Without the rows that are soft-deleted.
+    pub const fn not_deleted(self) -> Self {
+        Self { condition: "deleted_at IS NULL", ..self }
+    }
+
     /// The number of all rows, and the rows of a page; `None` past the end.
     pub fn find(
         self,
@@ -76,7 +83,7 @@ impl Buckets {
         if take == 0 {
             return Ok((total, None));
         }
-        // The first row of the page as it is counted from the lower end.
+        // The lowest row of the page, counted from the lowest of all.
         let first = if descending { total - offset - take } else { offset };
         let Some(Bucket { number, start, .. }) = holding(&large, first) else {
             return Ok((total, None));
@@ -86,13 +93,13 @@ impl Buckets {
         let small = self.read(connection, self.shift, range, *start)?;
         let walk = match holding(&small, first) {
             Some(bucket) => self.walk(bucket, first, take),
-            // The counts are wrong: a program has turned the triggers off, or replaced rows.
+            // The counts are wrong: another program turned the triggers off, or replaced rows.
             None => Walk { from: i64::MIN, goes_down: false, skip: first, take },
         };
         Ok((total, Some(walk)))
     }
 
-    /// The buckets of a range of numbers, of which the first one starts at row `start`.
+    /// The buckets with numbers from `lowest` to `highest`; the first one starts at row `start`.
     fn read(
         self,
         connection: &Connection,
@@ -102,10 +109,11 @@ impl Buckets {
     ) -> rusqlite::Result<Vec<Bucket>> {
         connection
             .prepare_cached(
-                "SELECT number, size FROM bucket
-                 WHERE list = ?1 AND shift = ?2 AND number BETWEEN ?3 AND ?4 ORDER BY number",
+                "SELECT number, max(size, 0) FROM bucket
+                 WHERE list = ?1 || '.' || ?2 AND shift = ?3 AND number BETWEEN ?4 AND ?5
+                 ORDER BY number",
             )?
-            .query_map((self.list, shift, lowest, highest), |row| {
+            .query_map((self.table, self.column, shift, lowest, highest), |row| {
                 let bucket = Bucket { number: row.get(0)?, start, size: row.get(1)? };
                 start += bucket.size;
                 Ok(bucket)
@@ -116,7 +124,7 @@ impl Buckets {
     fn walk(self, bucket: &Bucket, first: u64, take: u64) -> Walk {
         let lowest = bucket.number << self.shift;
         let below = first - bucket.start;
-        // The shorter way, where the bucket has all of the page.
+        // From the nearer edge, if the bucket holds the whole page.
         match (bucket.start + bucket.size).checked_sub(first + take) {
             Some(above) if above < below => {
                 let highest = lowest | ((1 << self.shift) - 1);
@@ -136,24 +144,11 @@ fn holding(buckets: &[Bucket], row: u64) -> Option<&Bucket> {
 mod tests {
     use super::*;
 
-    const BY_ID: Buckets =
-        Buckets { list: "widget.id", table: "widget", column: "id", shift: ID_SHIFT, only: "TRUE" };
-    const BY_DEADLINE: Buckets = Buckets {
-        list: "widget.deadline",
-        table: "widget",
-        column: "deadline",
-        shift: DEADLINE_SHIFT,
-        only: "TRUE",
-    };
-    const USERS: Buckets = Buckets {
-        list: "user.id",
-        table: "user",
-        column: "id",
-        shift: ID_SHIFT,
-        only: "deleted_at IS NULL",
-    };
+    const BY_ID: Buckets = Buckets::by_id("widget");
+    const BY_DEADLINE: Buckets = Buckets::by_deadline("widget");
+    const USERS: Buckets = Buckets::by_id("user").not_deleted();
 
-    /// The tables that are counted, in short, and the true triggers.
+    /// The counted tables with their main columns, and the real triggers.
     fn connection() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
         connection
@@ -197,37 +192,37 @@ mod tests {
         ids
     }
 
-    /// Fails unless the counts are right, and some pages of each order are those of a plain walk.
+    /// Fails unless the counts are right, and pages of each order are those of a full scan.
     #[track_caller]
     fn assert_right(connection: &Connection) {
         for buckets in [BY_ID, BY_DEADLINE, USERS] {
-            let Buckets { list, table, column, only, shift } = buckets;
+            let Buckets { table, column, condition, shift } = buckets;
             for descending in [false, true] {
                 let direction = if descending { "DESC" } else { "ASC" };
                 let sql = format!(
-                    "SELECT id FROM {table} WHERE {only} ORDER BY {column} {direction}, id {direction}"
+                    "SELECT id FROM {table} WHERE {condition} ORDER BY {column} {direction}, id {direction}"
                 );
                 let all = ids(connection, &sql, []);
-                assert_eq!(total(connection, buckets), all.len() as u64, "{list}");
+                assert_eq!(total(connection, buckets), all.len() as u64, "{buckets:?}");
                 let last = all.len().div_ceil(100) as u64;
                 for number in [1, 2, last / 3, last / 2, last.saturating_sub(1), last, last + 1] {
                     let request = PageRequest::new(number.max(1), 100);
                     let from = usize::try_from(request.offset()).unwrap().min(all.len());
                     let expected = &all[from..all.len().min(from + 100)];
                     let found = page(connection, buckets, request, descending);
-                    assert_eq!(found, expected, "{list} {number}");
+                    assert_eq!(found, expected, "{buckets:?} {number}");
                 }
             }
             for shift in [shift, shift + LARGE] {
                 let wrong = format!(
                     "SELECT count(*) FROM
                          (SELECT {column} >> {shift} AS number, count(*) AS size FROM {table}
-                          WHERE {only} GROUP BY 1) AS a
+                          WHERE {condition} GROUP BY 1) AS a
                      FULL JOIN (SELECT number, size FROM bucket
-                                WHERE list = '{list}' AND shift = {shift}) AS b USING (number)
+                                WHERE list = '{table}.{column}' AND shift = {shift}) AS b USING (number)
                      WHERE a.size IS NOT b.size"
                 );
-                assert_eq!(ids(connection, &wrong, []), [0], "{list} {shift}");
+                assert_eq!(ids(connection, &wrong, []), [0], "{buckets:?} {shift}");
             }
         }
     }
@@ -241,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_that_of_a_plain_walk_after_any_changes() {
+    fn a_page_is_that_of_a_full_scan_after_any_changes() {
         let connection = connection();
         let mut random: u64 = 1;
         let mut next = |below: i64| {
@@ -251,7 +246,7 @@ mod tests {
         let day = 86_400_000;
         for round in 0..4_usize {
             for _ in 0..3_000 {
-                // Few days or many, in the middle, in a row, before the first one.
+                // Few days, many days, one day, days before all others.
                 let deadline = [next(5) * day, next(1_000_000) * day, 10 * day, -next(100) * day];
                 connection
                     .prepare_cached("INSERT INTO widget (deadline) VALUES (?1)")
@@ -303,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_passes_over_the_rows_of_one_bucket_alone() {
+    fn a_walk_skips_rows_of_one_bucket_only() {
         let connection = connection();
         for n in 0..5_000_i64 {
             connection
@@ -314,7 +309,7 @@ mod tests {
             for number in 1..=500 {
                 let request = PageRequest::new(number, 10);
                 let walk = buckets.find(&connection, request, false).unwrap().1.unwrap();
-                // The shorter way, unless the page goes on in the next bucket.
+                // From the nearer edge, unless the page ends in the next bucket.
                 let most = if walk.goes_down { 512 } else { 1_024 };
                 assert!(walk.skip < most, "{buckets:?} {walk:?}");
             }
@@ -322,11 +317,13 @@ mod tests {
     }
 
     #[test]
-    fn a_list_whose_counts_are_wrong_is_walked() {
+    fn a_list_whose_counts_are_wrong_is_scanned() {
         let connection = connection();
         connection
             .execute_batch("DELETE FROM bucket WHERE list = 'widget.id' AND shift = 10")
             .unwrap();
         assert_eq!(page(&connection, BY_ID, PageRequest::DEFAULT, false), [1, 2, 3]);
+        connection.execute_batch("UPDATE bucket SET size = -1 WHERE list = 'widget.id'").unwrap();
+        assert_eq!(total(&connection, BY_ID), 0);
     }
 }

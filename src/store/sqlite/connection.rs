@@ -7,15 +7,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::Error;
 
-/// What every connection is set to, before its first use. Writers and readers add their own.
+/// The settings of every connection. The writer and the readers add their own.
 pub fn initialise(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")
 }
 
-/// The one place where an error of SQLite gets a meaning, by its code. What is a conflict or an
-/// absence is found by statements that cannot fail for it, so that nothing here has to guess.
+/// Maps an SQLite error by its code. Conflicts and missing rows do not appear here: statements
+/// detect them without failing.
 pub fn translate(error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
@@ -25,8 +25,8 @@ pub fn translate(error: &rusqlite::Error) -> Error {
 
 /// Opens the connection that writes.
 ///
-/// `synchronous = FULL` is what makes an acknowledged write survive a power cut: in WAL mode,
-/// NORMAL syncs the log only at checkpoints. `fullfsync` is what makes a sync one on macOS.
+/// `synchronous = FULL` lets an acknowledged write survive a power cut: in WAL mode, NORMAL syncs
+/// the log only at checkpoints. On macOS a sync needs `fullfsync` to reach the disk.
 pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -37,9 +37,9 @@ pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Puts the database into WAL mode, which lasts.
+/// Sets the database to WAL mode, which is persistent.
 ///
-/// SQLite does not wait for another program's lock here, whatever `busy_timeout` says; this does.
+/// SQLite ignores `busy_timeout` for this, so the loop waits for another program's lock.
 pub fn use_write_ahead_log(connection: &Connection) -> Result<(), Error> {
     const ATTEMPTS: usize = 250;
     for _ in 0..ATTEMPTS {

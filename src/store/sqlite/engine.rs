@@ -25,7 +25,7 @@ impl SqliteStore {
         let mut connection = connect(path).map_err(|cause| {
             Error::internal(&format!("cannot open the database {}", path.display()), cause)
         })?;
-        // Only when the file is known to be ours is anything about it changed.
+        // Changes nothing about a file of another program.
         migrate(&mut connection, path)?;
         use_write_ahead_log(&connection)?;
         Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path)? })
@@ -49,7 +49,7 @@ impl SqliteStore {
         self.readers.inline(read)
     }
 
-    /// Reads what grows with the data, on a blocking thread.
+    /// Reads whose cost grows with the data, on a blocking thread.
     pub async fn read_list<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -58,8 +58,8 @@ impl SqliteStore {
     }
 }
 
-/// Makes the file where that is allowed, readable by its owner alone: it holds password hashes,
-/// and SQLite gives its side files the same mode.
+/// Creates the file if allowed, readable by its owner only: it holds password hashes, and SQLite
+/// gives its side files the same mode.
 fn prepare_file(path: &Path, if_absent: IfAbsent) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::Conflict(format!("{} is a folder, not a database", path.display())));

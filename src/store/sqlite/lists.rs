@@ -1,11 +1,11 @@
-//! Lists: what they select, filter and sort, and their pages.
+//! Reads by key, and lists with filters, sort orders and pages.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
 
 use super::buckets::Buckets;
 use crate::domain::{Page, PageRequest};
 
-/// What of a resource is read, and how a row becomes a value.
+/// What is read of a resource, and how a row becomes a value.
 pub struct Select<T> {
     pub columns: &'static str,
     pub tables: &'static str,
@@ -14,41 +14,49 @@ pub struct Select<T> {
     pub from_row: fn(&Row<'_>) -> rusqlite::Result<T>,
 }
 
-/// An order of a list, from both ends.
+/// A sort order of a list, in both directions.
 #[derive(Clone, Copy)]
 pub struct Order {
-    pub ascending: &'static str,
-    pub descending: &'static str,
-    /// Where the whole list may be long.
-    pub buckets: Option<Buckets>,
+    ascending: &'static str,
+    descending: &'static str,
+    buckets: Option<Buckets>,
 }
 
 impl Order {
+    pub const fn new(ascending: &'static str, descending: &'static str) -> Self {
+        Self { ascending, descending, buckets: None }
+    }
+
+    /// For a list that may be long: its pages are found with the buckets.
+    pub const fn counted(self, buckets: Buckets) -> Self {
+        Self { buckets: Some(buckets), ..self }
+    }
+
     fn to_sql(self, descending: bool) -> &'static str {
         if descending { self.descending } else { self.ascending }
     }
 }
 
-/// The conditions of a list, and the values in them. Only those that are asked for are in the
-/// statement, so that SQLite can find them by an index.
-pub struct Conditions<'a> {
+/// The conditions of a list, and their values. The statement has only those that the filter asks
+/// for, so that SQLite can use an index for them.
+pub struct WhereClause<'a> {
     always: &'static str,
     asked: Vec<(&'static str, &'a dyn ToSql)>,
 }
 
-impl<'a> Conditions<'a> {
-    /// With one that always holds.
+impl<'a> WhereClause<'a> {
+    /// `always` is a condition without values.
     pub fn new(always: &'static str) -> Self {
         Self { always, asked: Vec::new() }
     }
 
-    /// Adds a condition with one value, `?`, if there is one.
+    /// Adds a condition with one value, `?`, unless the value is `None`.
     pub fn and<T: ToSql>(mut self, condition: &'static str, value: Option<&'a T>) -> Self {
         self.asked.extend(value.map(|value| (condition, value as &dyn ToSql)));
         self
     }
 
-    /// Each condition's value has a number.
+    /// Numbers the values, because a condition may use its value twice.
     fn to_sql(&self) -> String {
         let mut sql = self.always.to_owned();
         for (n, (condition, _)) in self.asked.iter().enumerate() {
@@ -64,84 +72,82 @@ impl<'a> Conditions<'a> {
 }
 
 impl<T> Select<T> {
-    /// The one row for which a condition holds.
+    /// The statement for [`Self::find`]. Callers on a hot path build it once.
+    pub fn to_sql(&self, condition: &str) -> String {
+        format!("SELECT {} FROM {} WHERE {condition}", self.columns, self.tables)
+    }
+
+    /// The row that a statement of [`Self::to_sql`] finds.
     pub fn find(
         &self,
         connection: &Connection,
-        condition: &str,
+        sql: &str,
         values: impl Params,
     ) -> rusqlite::Result<Option<T>> {
-        let Self { columns, tables, from_row, .. } = *self;
-        connection
-            .prepare_cached(&format!("SELECT {columns} FROM {tables} WHERE {condition}"))?
-            .query_row(values, from_row)
-            .optional()
+        connection.prepare_cached(sql)?.query_row(values, self.from_row).optional()
     }
 
-    /// A page, and the number of all rows: both from one moment.
+    /// A page, and the number of all rows, both from one snapshot.
     pub fn page(
         &self,
         connection: &Connection,
-        conditions: &Conditions<'_>,
+        conditions: &WhereClause<'_>,
         order: Order,
         descending: bool,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
-        let moment = connection.unchecked_transaction()?;
+        let snapshot = connection.unchecked_transaction()?;
         match order.buckets {
             Some(buckets) if conditions.asked.is_empty() => {
-                self.counted_page(&moment, order, buckets, descending, request)
+                self.counted_page(&snapshot, order, buckets, descending, request)
             }
-            _ => self.filtered_page(&moment, conditions, order.to_sql(descending), request),
+            _ => self.filtered_page(&snapshot, conditions, order.to_sql(descending), request),
         }
     }
 
     fn filtered_page(
         &self,
-        moment: &Connection,
-        conditions: &Conditions<'_>,
+        snapshot: &Connection,
+        conditions: &WhereClause<'_>,
         order: &str,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
-        let Self { columns, tables, from_row, .. } = *self;
         let (condition, mut values) = (conditions.to_sql(), conditions.values());
-        let total = moment
-            .prepare_cached(&format!("SELECT count(*) FROM {tables} WHERE {condition}"))?
+        let total = snapshot
+            .prepare_cached(&format!("SELECT count(*) FROM {} WHERE {condition}", self.tables))?
             .query_row(values.as_slice(), |row| row.get(0))?;
         let offset = i64::try_from(request.offset()).unwrap_or(i64::MAX);
         let take = request.per_page();
         values.extend([&take as &dyn ToSql, &offset]);
-        let items = moment
-            // What has no number takes the next one.
+        let items = snapshot
+            // A `?` without a number takes the next one.
             .prepare_cached(&format!(
-                "SELECT {columns} FROM {tables} WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
+                "{} ORDER BY {order} LIMIT ? OFFSET ?",
+                self.to_sql(&condition)
             ))?
-            .query_map(values.as_slice(), from_row)?
+            .query_map(values.as_slice(), self.from_row)?
             .collect::<rusqlite::Result<_>>()?;
         Ok(Page { request, items, total })
     }
 
-    /// A page of the whole list. Its cost does not grow with its number.
+    /// A page of the whole list. The cost does not grow with the page number.
     fn counted_page(
         &self,
-        moment: &Connection,
+        snapshot: &Connection,
         order: Order,
         buckets: Buckets,
         descending: bool,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
-        let Self { columns, tables, id, from_row } = *self;
-        let (total, walk) = buckets.find(moment, request, descending)?;
+        let (total, walk) = buckets.find(snapshot, request, descending)?;
         let Some(walk) = walk else {
             return Ok(Page { request, items: Vec::new(), total });
         };
-        let items = moment
-            .prepare_cached(&format!(
-                "SELECT {columns} FROM {tables} WHERE {id} IN ({}) ORDER BY {}",
-                walk.to_sql(buckets),
-                order.to_sql(descending)
-            ))?
-            .query_map((walk.from, walk.take, walk.skip), from_row)?
+        let condition = format!("{} IN ({})", self.id, walk.to_sql(buckets));
+        let (select, order) = (self.to_sql(&condition), order.to_sql(descending));
+        let items = snapshot
+            .prepare_cached(&format!("{select} ORDER BY {order}"))?
+            .query_map((walk.from, walk.take, walk.skip), self.from_row)?
             .collect::<rusqlite::Result<_>>()?;
         Ok(Page { request, items, total })
     }

@@ -1,4 +1,4 @@
-//! Brings a database to the schema of this program, and refuses what it does not understand.
+//! Migrates a database to the schema of this program, and refuses a database it does not know.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 /// Marks a file as a database of this program (`PRAGMA application_id`): "wgtd" in ASCII.
 const APPLICATION_ID: i32 = 0x7767_7464;
 
-/// Each brings the schema from its index to the next version. Published ones never change.
+/// Each migrates the schema from the version of its index to the next. Published ones never change.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_accounts.sql"),
@@ -19,10 +19,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_buckets.sql"),
 ];
 
-/// Applies what is missing, all of it or nothing.
+/// Applies the missing migrations in one transaction.
 ///
-/// `user_version` counts the migrations that a database has seen. A database that has seen more
-/// than there are here belongs to a newer program, and is left alone.
+/// `user_version` counts the applied migrations. A database with more than this program has belongs
+/// to a newer one, and is not changed.
 pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     let step = |cause: rusqlite::Error| match translate(&cause) {
         Error::Internal(_) => {
@@ -30,7 +30,7 @@ pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
         }
         other => other,
     };
-    // The lock is taken before the version is read, so that two programs starting at once agree.
+    // Locks before it reads the version, in case two programs start at once.
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(step)?;
     let version: usize =

@@ -35,7 +35,7 @@ pub fn find_credentials(
         .optional()
 }
 
-/// Sets a new password and ends the user's sessions, but for the one that is kept.
+/// Sets a new password and ends the user's sessions except `kept`.
 pub fn set(
     transaction: &Transaction<'_>,
     id: UserId,
@@ -63,11 +63,8 @@ pub fn find_by_reset_code(
     code: &SecretHash,
     now: Timestamp,
 ) -> rusqlite::Result<Option<User>> {
-    USERS.find(
-        connection,
-        "id = (SELECT user_id FROM reset_code WHERE hash = ?1 AND expires_at > ?2)",
-        params![code, now],
-    )
+    let condition = "id = (SELECT user_id FROM reset_code WHERE hash = ?1 AND expires_at > ?2)";
+    USERS.find(connection, &USERS.to_sql(condition), params![code, now])
 }
 
 pub fn delete_reset_code(connection: &Connection, id: UserId) -> rusqlite::Result<usize> {
@@ -78,7 +75,7 @@ pub fn delete_reset_code(connection: &Connection, id: UserId) -> rusqlite::Resul
         .execute([id])
 }
 
-/// Deletes the reset codes that have expired.
+/// Deletes expired reset codes.
 pub fn purge_reset_codes(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     connection.prepare_cached("DELETE FROM reset_code WHERE expires_at <= ?1")?.execute([now])
 }

@@ -18,7 +18,7 @@ use crate::error::Error;
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
 
-/// How many threads may keep a connection: more than any setting of Rocket's `workers` asks for.
+/// How many threads may keep a connection: more than any sensible setting of Rocket's `workers`.
 const KEPT_CONNECTIONS: u32 = 1_024;
 
 /// How many connections the blocking threads share.
@@ -35,7 +35,7 @@ thread_local! {
     static KEPT: RefCell<Option<(u64, PooledConnection<SqliteConnectionManager>)>> = const { RefCell::new(None) };
 }
 
-/// The query-only connections: those that threads keep, and those that go round. They are two
+/// The query-only connections: those that threads keep, and those that blocking threads share. Two
 /// pools, so that neither can starve the other.
 pub struct Readers {
     id: u64,
@@ -44,7 +44,7 @@ pub struct Readers {
 }
 
 impl Readers {
-    /// Readers of the database at `path`. Connections are made when they are first needed.
+    /// Connections are opened when they are first needed.
     pub fn new(path: &Path) -> Result<Self, Error> {
         Ok(Self {
             id: NEXT_POOL.fetch_add(1, Ordering::Relaxed),
@@ -62,7 +62,7 @@ impl Readers {
             let connection = match kept {
                 Some((pool, connection)) if *pool == self.id => connection,
                 _ => {
-                    // Gives back the other pool's connection before it waits for one of this pool.
+                    // Returns the other pool's connection before it waits for one of this pool.
                     *kept = None;
                     &mut kept.insert((self.id, get(&self.kept)?)).1
                 }
@@ -92,7 +92,7 @@ fn pool(path: &Path, size: u32) -> Result<Pool, Error> {
     r2d2::Pool::builder()
         .max_size(size)
         .min_idle(Some(0))
-        // A connection to a file does not go stale.
+        // A connection to a file does not become stale.
         .test_on_check_out(false)
         .max_lifetime(None)
         .idle_timeout(None)

@@ -4,8 +4,8 @@ use rusqlite::types::{ToSql, ToSqlOutput};
 
 use crate::domain::Search;
 
-/// As an expression of FTS5 that asks for every word as a prefix. Each word is a string of FTS5, in
-/// which nothing but a quote has a meaning; a word of which no token is left asks for nothing.
+/// An FTS5 expression that matches every word as a prefix. Each word is an FTS5 string, in which
+/// only the quote is special; a word without tokens matches everything.
 impl ToSql for Search {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let words: Vec<_> =
@@ -78,7 +78,7 @@ mod tests {
             found(&["a b"], query);
         }
         assert_eq!(found(&["a or b", "b"], "OR"), [0]);
-        // Signs alone are no word, and stand in nobody's way.
+        // Punctuation alone is ignored.
         assert_eq!(found(&["a b"], "a !!!"), [0]);
     }
 }

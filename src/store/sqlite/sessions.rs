@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::audit;
 use super::authority;
 use super::engine::SqliteStore;
-use super::lists::{Conditions, Order, Select};
+use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
 use super::values::Address;
@@ -34,11 +34,7 @@ const SESSIONS: Select<Session> = Select {
     },
 };
 
-const BY_START: Order = Order {
-    ascending: "s.started_at, s.id",
-    descending: "s.started_at DESC, s.id DESC",
-    buckets: None,
-};
+const BY_START: Order = Order::new("s.started_at, s.id", "s.started_at DESC, s.id DESC");
 
 #[async_trait]
 impl SessionStore for SqliteStore {
@@ -70,7 +66,7 @@ impl SessionStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Page<Session>, Error> {
         self.read_list(move |connection| {
-            let conditions = Conditions::new("TRUE")
+            let conditions = WhereClause::new("TRUE")
                 .and("u.public_id = ?", Some(&user))
                 .and("s.expires_at > ?", Some(&now));
             SESSIONS.page(connection, &conditions, BY_START, false, page)
@@ -105,7 +101,7 @@ impl SessionStore for SqliteStore {
     async fn end_sessions(&self, user: UserId, context: &RequestContext) -> Result<usize, Error> {
         self.write(context, move |transaction| {
             transaction.require_user_or(user, Role::Admin)?;
-            // A login whose password is being checked at this moment is one of them.
+            // Also refuses a login whose password is being checked at this moment.
             let found = transaction
                 .prepare_cached(
                     "UPDATE user SET token_epoch = token_epoch + 1
@@ -124,7 +120,7 @@ impl SessionStore for SqliteStore {
     }
 }
 
-/// Starts a session, unless something has ended the user's sessions since `epoch` was read.
+/// Starts a session, unless the user's sessions were ended since `epoch` was read.
 pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Result<(), JobError> {
     let RequestContext { at, address, client, .. } = transaction.context;
     purge_expired(transaction, *at)?;
@@ -165,7 +161,7 @@ pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Res
     Ok(audit::done(transaction, Action::LogIn, new.user, None)?)
 }
 
-/// Ends the sessions of a user, but for the one that is kept.
+/// Ends the sessions of a user except `kept`.
 pub fn end_all_but(
     connection: &Connection,
     user: UserId,
@@ -178,12 +174,12 @@ pub fn end_all_but(
         .execute(params![user, kept])
 }
 
-/// Deletes what has expired: such a token is refused for its `exp`.
+/// Deletes expired sessions. Their tokens are refused by `exp` anyway.
 pub fn purge_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     connection.prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?.execute([now])
 }
 
-/// Deletes the networks from which nobody has logged in since `before`.
+/// Deletes the networks without a login since `before`.
 pub fn purge_networks(connection: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
     connection
         .prepare_cached("DELETE FROM known_network WHERE last_seen_at < ?1")?

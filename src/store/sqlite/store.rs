@@ -1,4 +1,4 @@
-//! What concerns the whole store.
+//! The operations on the whole store.
 
 use async_trait::async_trait;
 
@@ -33,7 +33,7 @@ impl Store for SqliteStore {
                 Ok(())
             })
             .await?;
-        // Part by part, so that other writes get their turn.
+        // In batches, so that other writes can run between them.
         while self
             .writer
             .run(move |connection| audit::purge_batch(connection, retention.audit_since))

@@ -1,11 +1,13 @@
 //! Tasks: SQL and row mapping.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::buckets::{Buckets, ID_SHIFT};
+use super::buckets::Buckets;
 use super::engine::SqliteStore;
-use super::lists::{Conditions, Order, Select};
+use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
 use super::writer::JobError;
@@ -48,29 +50,12 @@ const IS_NOT_OVERDUE: &str =
 
 const DEFAULT_SORT: Sort<TaskSort> = Sort { key: TaskSort::CreatedAt, descending: false };
 
-const BY_CREATION: Order = Order {
-    ascending: "t.id",
-    descending: "t.id DESC",
-    buckets: Some(Buckets {
-        list: "task.id",
-        table: "task",
-        column: "id",
-        shift: ID_SHIFT,
-        only: "TRUE",
-    }),
-};
+const BY_CREATION: Order = Order::new("t.id", "t.id DESC").counted(Buckets::by_id("task"));
 
-const BY_DEADLINE: Order = Order {
-    ascending: "t.deadline NULLS LAST, t.id",
-    descending: "t.deadline DESC NULLS LAST, t.id DESC",
-    buckets: None,
-};
+const BY_DEADLINE: Order =
+    Order::new("t.deadline NULLS LAST, t.id", "t.deadline DESC NULLS LAST, t.id DESC");
 
-const BY_UPDATE: Order = Order {
-    ascending: "t.updated_at, t.id",
-    descending: "t.updated_at DESC, t.id DESC",
-    buckets: None,
-};
+const BY_UPDATE: Order = Order::new("t.updated_at, t.id", "t.updated_at DESC, t.id DESC");
 
 #[async_trait]
 impl TaskStore for SqliteStore {
@@ -183,7 +168,7 @@ fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, JobError>
     })
 }
 
-/// The user that a task is to be assigned to, if it is.
+/// The user that a task is assigned to, if any.
 fn find_assignee(
     connection: &Connection,
     user: Option<&UserRef>,
@@ -194,19 +179,21 @@ fn find_assignee(
     Ok(Some(UserSummary { email: found.email, public_id: found.public_id, is_deleted: false }))
 }
 
-/// A task, if it is there and the reader sees it. Without a reader it is seen.
+/// A task, if it exists and the reader may see it. Without a reader there is no restriction.
 fn find(
     connection: &Connection,
     id: TaskId,
     reader: Option<Authority>,
 ) -> rusqlite::Result<Option<Task>> {
-    match reader.and_then(sees_only) {
-        None => TASKS.find(connection, "t.public_id = ?1", [id]),
-        Some(assignee) => TASKS.find(
-            connection,
+    static BY_ID: LazyLock<String> = LazyLock::new(|| TASKS.to_sql("t.public_id = ?1"));
+    static OF_ASSIGNEE: LazyLock<String> = LazyLock::new(|| {
+        TASKS.to_sql(
             "t.public_id = ?1 AND t.assignee_id = (SELECT id FROM user WHERE public_id = ?2)",
-            params![id, assignee],
-        ),
+        )
+    });
+    match reader.and_then(sees_only) {
+        None => TASKS.find(connection, &BY_ID, [id]),
+        Some(assignee) => TASKS.find(connection, &OF_ASSIGNEE, params![id, assignee]),
     }
 }
 
@@ -221,7 +208,7 @@ fn list(
     let me_if = |mine| (filter.mine == Some(mine)).then_some(&reader.user);
     let assignee = user_rows::find_row_of(connection, filter.assignee.as_ref())?;
     let now_if = |overdue| (filter.overdue == Some(overdue)).then_some(&now);
-    let conditions = Conditions::new("TRUE")
+    let conditions = WhereClause::new("TRUE")
         .and(IS_ASSIGNED_TO, only.as_ref())
         .and(IS_ASSIGNED_TO, me_if(true))
         .and(IS_NOT_ASSIGNED_TO, me_if(false))
@@ -244,7 +231,7 @@ fn list(
     TASKS.page(connection, &conditions, order, descending, page)
 }
 
-/// The task as it would be after a change.
+/// The task after a change.
 fn changed(connection: &Connection, mut task: Task, change: TaskChange) -> Result<Task, JobError> {
     let TaskChange { title, description, status, deadline, assignee } = change;
     task.title = title.unwrap_or(task.title);

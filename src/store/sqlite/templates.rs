@@ -1,10 +1,12 @@
 //! Templates: SQL and row mapping. The owner is part of every statement.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::engine::SqliteStore;
-use super::lists::{Conditions, Order, Select};
+use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
 use super::writer::JobError;
@@ -14,7 +16,7 @@ use crate::domain::{
 };
 use crate::error::Error;
 
-/// So that nobody fills the disk.
+/// Keeps one user from filling the disk.
 const MAX_TEMPLATES_PER_USER: u32 = 1_000;
 
 const TEMPLATES: Select<Template> = Select {
@@ -34,14 +36,11 @@ const TEMPLATES: Select<Template> = Select {
 
 const DEFAULT_SORT: Sort<TemplateSort> = Sort { key: TemplateSort::CreatedAt, descending: false };
 
-const BY_CREATION: Order =
-    Order { ascending: "created_at, id", descending: "created_at DESC, id DESC", buckets: None };
+const BY_CREATION: Order = Order::new("created_at, id", "created_at DESC, id DESC");
 
-const BY_NAME: Order =
-    Order { ascending: "name, id", descending: "name DESC, id DESC", buckets: None };
+const BY_NAME: Order = Order::new("name, id", "name DESC, id DESC");
 
-const BY_UPDATE: Order =
-    Order { ascending: "updated_at, id", descending: "updated_at DESC, id DESC", buckets: None };
+const BY_UPDATE: Order = Order::new("updated_at, id", "updated_at DESC, id DESC");
 
 #[async_trait]
 impl TemplateStore for SqliteStore {
@@ -156,14 +155,13 @@ fn find(
     owner: UserId,
     name: &TemplateName,
 ) -> rusqlite::Result<Option<Template>> {
-    TEMPLATES.find(
-        connection,
-        "owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
-        params![owner, name],
-    )
+    static BY_NAME: LazyLock<String> = LazyLock::new(|| {
+        TEMPLATES.to_sql("owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2")
+    });
+    TEMPLATES.find(connection, &BY_NAME, params![owner, name])
 }
 
-/// The template as it is before a write, for which the precondition holds.
+/// The template before a write, if the precondition holds for it.
 fn get(
     connection: &Connection,
     owner: UserId,
@@ -181,7 +179,7 @@ fn list(
     filter: &TemplateFilter,
     page: PageRequest,
 ) -> rusqlite::Result<Page<Template>> {
-    let conditions = Conditions::new("TRUE")
+    let conditions = WhereClause::new("TRUE")
         .and("owner_id = (SELECT id FROM user WHERE public_id = ?)", Some(&owner))
         .and(
             "id IN (SELECT rowid FROM template_text WHERE template_text MATCH ?)",

@@ -1,5 +1,5 @@
-//! A transaction on behalf of somebody: whatever a job decides about them, it decides by what the
-//! store knows inside the transaction. A body or a hash may have taken its time since the guard.
+//! A transaction with the actor's authority. It is read inside the transaction, because a slow body
+//! or a password hash may have passed since the guard read it.
 
 use std::ops::Deref;
 
@@ -18,8 +18,8 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Confirms the session or key of the context. Who has none, because they register, log in or
-    /// reset their password, acts for themselves alone.
+    /// Confirms the session or key of the context. A user who registers, logs in or resets their
+    /// password has neither yet, and gets the lowest role for their own account.
     pub fn begin(
         connection: &'a Connection,
         context: &'a RequestContext,
@@ -36,7 +36,7 @@ impl<'a> Transaction<'a> {
         Ok(Self { connection, context, authority })
     }
 
-    /// What the actor may do; `None` where that is everything.
+    /// `None` for local actors, who may do everything.
     pub fn authority(&self) -> Option<Authority> {
         self.authority
     }
@@ -49,7 +49,7 @@ impl<'a> Transaction<'a> {
         self.role().require(role)
     }
 
-    /// For what only the user themselves may do.
+    /// [`Error::Forbidden`] unless the actor is this user.
     pub fn require_user(&self, user: UserId) -> Result<(), Error> {
         if self.is(user) {
             return Ok(());
@@ -57,7 +57,7 @@ impl<'a> Transaction<'a> {
         Err(Error::Forbidden("Only the owner of the account may do this".to_owned()))
     }
 
-    /// For what the user themselves may do, and whoever has this role.
+    /// [`Error::RoleRequired`] unless the actor is this user or has the role.
     pub fn require_user_or(&self, user: UserId, role: Role) -> Result<(), Error> {
         if self.is(user) { Ok(()) } else { self.require(role) }
     }

@@ -1,6 +1,8 @@
-//! Rows of users, as every resource finds them. A deleted user keeps their row as the owner of what
-//! they made: their names are gone from the columns that are looked up, and every other statement
-//! asks for `deleted_at IS NULL`.
+//! Rows of users, as every resource finds them. A soft-deleted user keeps their row as the owner of
+//! their records: their names are removed from the columns for lookups, and every other statement
+//! requires `deleted_at IS NULL`.
+
+use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -36,7 +38,7 @@ pub fn not_found() -> Error {
     Error::no_such("account")
 }
 
-/// The condition by which a user is found, with one value: [`UserRef::folded`].
+/// The condition that finds a user. Its value is [`UserRef::folded`].
 pub fn lookup(user: &UserRef) -> &'static str {
     match user {
         UserRef::Id(_) => "deleted_at IS NULL AND public_id = ?1",
@@ -46,15 +48,17 @@ pub fn lookup(user: &UserRef) -> &'static str {
 }
 
 pub fn find(connection: &Connection, user: &UserRef) -> rusqlite::Result<Option<User>> {
-    USERS.find(connection, lookup(user), [user.folded()])
+    USERS.find(connection, &USERS.to_sql(lookup(user)), [user.folded()])
 }
 
 pub fn find_by_id(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
-    find(connection, &UserRef::Id(id))
+    static BY_ID: LazyLock<String> =
+        LazyLock::new(|| USERS.to_sql("deleted_at IS NULL AND public_id = ?1"));
+    USERS.find(connection, &BY_ID, [id])
 }
 
-/// The row of the user that a filter names, also of a deleted one by their id; 0, which no user
-/// has, where there is none.
+/// The row id of the user that a filter names; an id also finds a soft-deleted user. 0, which no
+/// row has, if there is no such user.
 pub fn find_row_of(
     connection: &Connection,
     user: Option<&UserRef>,
@@ -71,7 +75,7 @@ pub fn find_row_of(
     Ok(Some(row.unwrap_or(0)))
 }
 
-/// Reads `email`, `public_id` and `deleted_at IS NOT NULL` of a user, from a column on.
+/// Reads `email`, `public_id` and `deleted_at IS NOT NULL` of a user, starting at `column`.
 pub fn summary(row: &Row<'_>, column: usize) -> rusqlite::Result<UserSummary> {
     Ok(UserSummary {
         email: row.get(column)?,

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::buckets::{Buckets, ID_SHIFT};
+use super::buckets::Buckets;
 use super::engine::SqliteStore;
-use super::lists::{Conditions, Order};
+use super::lists::{Order, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows::{self, USERS, from_row, user_columns};
 use super::writer::JobError;
@@ -20,17 +20,8 @@ use crate::error::Error;
 
 const DEFAULT_SORT: Sort<UserSort> = Sort { key: UserSort::RegisteredOn, descending: false };
 
-const BY_REGISTRATION: Order = Order {
-    ascending: "id",
-    descending: "id DESC",
-    buckets: Some(Buckets {
-        list: "user.id",
-        table: "user",
-        column: "id",
-        shift: ID_SHIFT,
-        only: "deleted_at IS NULL",
-    }),
-};
+const BY_REGISTRATION: Order =
+    Order::new("id", "id DESC").counted(Buckets::by_id("user").not_deleted());
 
 #[async_trait]
 impl UserStore for SqliteStore {
@@ -70,7 +61,8 @@ impl UserStore for SqliteStore {
     }
 
     async fn get_user(&self, id: UserId) -> Result<User, Error> {
-        self.get_user_by_name(&UserRef::Id(id)).await
+        self.read(|connection| user_rows::find_by_id(connection, id))?
+            .ok_or_else(user_rows::not_found)
     }
 
     async fn get_user_by_name(&self, user: &UserRef) -> Result<User, Error> {
@@ -255,7 +247,7 @@ fn taken_name<'a>(connection: &Connection, new: &'a NewUser) -> rusqlite::Result
     })
 }
 
-/// The user as they are before a write, for whom the precondition holds.
+/// The user before a write, if the precondition holds for them.
 fn get(connection: &Connection, id: UserId, precondition: &Precondition) -> Result<User, JobError> {
     let user = user_rows::find_by_id(connection, id)?.ok_or_else(user_rows::not_found)?;
     precondition.check(Some(user.version))?;
@@ -267,7 +259,7 @@ fn list(
     filter: &UserFilter,
     page: PageRequest,
 ) -> rusqlite::Result<Page<User>> {
-    let conditions = Conditions::new("deleted_at IS NULL")
+    let conditions = WhereClause::new("deleted_at IS NULL")
         .and("status = ?", filter.status.as_ref())
         .and("role = ?", filter.role.as_ref())
         .and("id IN (SELECT rowid FROM user_text WHERE user_text MATCH ?)", filter.search.as_ref());
@@ -275,7 +267,7 @@ fn list(
     USERS.page(connection, &conditions, BY_REGISTRATION, descending, page)
 }
 
-/// How many active administrators there are beside this user.
+/// Counts the active administrators other than this user.
 fn count_administrators_but(connection: &Connection, id: Option<UserId>) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
@@ -325,12 +317,12 @@ fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, J
         sessions::end_all_but(transaction, id, None)?;
         passwords::delete_reset_code(transaction, id)?;
     }
-    note_changes(transaction, &old, &new)?;
+    audit_changes(transaction, &old, &new)?;
     Ok(updated)
 }
 
 /// Adds each change to the audit.
-fn note_changes(transaction: &Transaction<'_>, old: &User, new: &User) -> rusqlite::Result<()> {
+fn audit_changes(transaction: &Transaction<'_>, old: &User, new: &User) -> rusqlite::Result<()> {
     let id = new.public_id;
     if let Some(username) = new.username.as_ref().filter(|_| new.username != old.username) {
         let before = old.username.as_ref().map(|old| format!("{} to ", old.as_str()));
@@ -352,7 +344,7 @@ fn note_changes(transaction: &Transaction<'_>, old: &User, new: &User) -> rusqli
     Ok(())
 }
 
-/// Deletes a user and all that is their own. What they made for others keeps their row as the
+/// Deletes a user with their sessions, keys and templates. Shared records keep the row as their
 /// owner.
 fn delete(transaction: &Transaction<'_>, user: &User) -> Result<(), JobError> {
     let id = user.public_id;

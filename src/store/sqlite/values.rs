@@ -10,7 +10,7 @@ use crate::domain::{
     Timestamp, Title, UserId, Username, Version, WidgetName,
 };
 
-/// A value that this program does not write is an error, never a guess.
+/// The error for a value that this program does not write.
 fn unknown(text: &str) -> FromSqlError {
     FromSqlError::Other(format!("'{text}' is not a value this program writes").into())
 }
@@ -80,7 +80,7 @@ from_sql!(Version, |value| i64::column_result(value).map(Self::from_stored));
 to_sql!(SecretHash, |hash| hash.as_bytes());
 to_sql!(Network, |network| network.to_string());
 
-/// An address. (Neither `IpAddr` nor the traits are of this crate.)
+/// A wrapper, because neither `IpAddr` nor the traits belong to this crate.
 pub struct Address(pub IpAddr);
 
 to_sql!(Address, |address| address.0.to_string());

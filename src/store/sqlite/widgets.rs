@@ -1,11 +1,13 @@
 //! Widgets: SQL and row mapping.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::buckets::{Buckets, DEADLINE_SHIFT, ID_SHIFT};
+use super::buckets::Buckets;
 use super::engine::SqliteStore;
-use super::lists::{Conditions, Order, Select};
+use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
 use super::writer::JobError;
@@ -34,29 +36,10 @@ const WIDGETS: Select<Widget> = Select {
 
 const DEFAULT_SORT: Sort<WidgetSort> = Sort { key: WidgetSort::CreatedAt, descending: false };
 
-const BY_CREATION: Order = Order {
-    ascending: "w.id",
-    descending: "w.id DESC",
-    buckets: Some(Buckets {
-        list: "widget.id",
-        table: "widget",
-        column: "id",
-        shift: ID_SHIFT,
-        only: "TRUE",
-    }),
-};
+const BY_CREATION: Order = Order::new("w.id", "w.id DESC").counted(Buckets::by_id("widget"));
 
-const BY_DEADLINE: Order = Order {
-    ascending: "w.deadline, w.id",
-    descending: "w.deadline DESC, w.id DESC",
-    buckets: Some(Buckets {
-        list: "widget.deadline",
-        table: "widget",
-        column: "deadline",
-        shift: DEADLINE_SHIFT,
-        only: "TRUE",
-    }),
-};
+const BY_DEADLINE: Order = Order::new("w.deadline, w.id", "w.deadline DESC, w.id DESC")
+    .counted(Buckets::by_deadline("widget"));
 
 #[async_trait]
 impl WidgetStore for SqliteStore {
@@ -180,10 +163,11 @@ fn insert(transaction: &Transaction<'_>, new: NewWidget) -> Result<Widget, JobEr
 }
 
 fn find(connection: &Connection, name: &WidgetName) -> rusqlite::Result<Option<Widget>> {
-    WIDGETS.find(connection, "w.name = ?1", [name])
+    static BY_NAME: LazyLock<String> = LazyLock::new(|| WIDGETS.to_sql("w.name = ?1"));
+    WIDGETS.find(connection, &BY_NAME, [name])
 }
 
-/// The widget as it is before a write, for which the precondition holds.
+/// The widget before a write, if the precondition holds for it.
 fn get(
     connection: &Connection,
     name: &WidgetName,
@@ -202,7 +186,7 @@ fn list(
 ) -> rusqlite::Result<Page<Widget>> {
     let owner = user_rows::find_row_of(connection, filter.owner.as_ref())?;
     let now_if = |overdue| (filter.overdue == Some(overdue)).then_some(&now);
-    let conditions = Conditions::new("TRUE")
+    let conditions = WhereClause::new("TRUE")
         .and("w.owner_id = ?", owner.as_ref())
         .and("w.deadline < ?", filter.deadline_before.as_ref())
         .and("w.deadline >= ?", filter.deadline_after.as_ref())

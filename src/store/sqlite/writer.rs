@@ -21,10 +21,10 @@ use tokio::sync::oneshot;
 use super::connection::translate;
 use crate::error::Error;
 
-/// How many jobs may wait. At a thousand durable writes a second this is one second's worth.
+/// How many jobs may wait: about one second of work at a thousand durable writes a second.
 const QUEUE_LENGTH: usize = 1_024;
 
-/// How many jobs share a transaction at the most, so that the first of them is not kept waiting.
+/// How many jobs share a transaction at most, so that the first does not wait long for its answer.
 const MAX_BATCH: usize = 256;
 
 /// A handle to the thread that writes.
@@ -45,7 +45,7 @@ impl Writer {
         Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
 
-    /// Queues a job and waits until it is on disk, or refused, or undone.
+    /// Queues a job and waits until it is on disk or has failed.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, JobError> + Send + 'static,
@@ -66,7 +66,7 @@ impl Writer {
         }
     }
 
-    /// Fails when the thread has ended without being asked to, which only a bug can cause.
+    /// Fails if the thread has ended unexpectedly, which only a bug can cause.
     pub fn check_alive(&self) -> Result<(), Error> {
         let thread = lock(&self.thread);
         match thread.as_ref() {
@@ -92,7 +92,7 @@ impl Drop for Writer {
     }
 }
 
-/// What these locks guard is replaced whole, so that a panic leaves nothing half done behind.
+/// Ignores poisoning: the guarded values are only replaced as a whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -101,11 +101,10 @@ fn dead() -> Error {
     Error::internal("the writing thread", "it has ended")
 }
 
-/// How a job ends when it does not succeed.
+/// Why a job failed.
 pub enum JobError {
-    /// SQLite failed.
     Sqlite(rusqlite::Error),
-    /// The job looked and refused.
+    /// The job refused, by its own checks.
     Refused(Error),
 }
 
@@ -121,12 +120,12 @@ impl From<Error> for JobError {
     }
 }
 
-/// One queued job, whatever it answers.
+/// A queued job with any type of result.
 trait Job: Send {
-    /// Does the work and keeps its result. `false` means that its changes must be undone.
+    /// Does the work and keeps its result. `false`: roll its changes back.
     fn work(&mut self, connection: &Connection) -> bool;
 
-    /// Tells the result to whoever waits; `failure` takes its place when the batch was lost.
+    /// Sends the result, or `failure` if the batch was lost.
     fn answer(self: Box<Self>, failure: Option<Error>);
 }
 
@@ -139,12 +138,12 @@ struct Pending<T, F> {
 impl<T: Send, F: FnOnce(&Connection) -> Result<T, JobError> + Send> Job for Pending<T, F> {
     fn work(&mut self, connection: &Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
-        // A panic leaves nothing behind that is used again: the savepoint is rolled back.
+        // Unwind safe: after a panic the savepoint is rolled back.
         let result = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(JobError::Refused(error))) => Err(error),
             Ok(Err(JobError::Sqlite(error))) => {
-                // The batch will be lost with it, and then this cause would be lost as well.
+                // The batch fails with it, and its error would hide this cause.
                 if connection.is_autocommit() {
                     log::error!("a write ended the transaction: {error}");
                 }
@@ -163,7 +162,7 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, JobError> + Send> Job for Pend
             (None, Some(result)) => result,
             (None, None) => Err(Error::internal("a write", "it was not run")),
         };
-        // Nobody waits any more: the client went away, and its write stands.
+        // Fails if the client went away; its write stands.
         let _ = self.reply.send(result);
     }
 }
@@ -180,7 +179,7 @@ fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>) {
         }
         let outcome = write_batch(&connection, &mut batch);
         if let Err(error) = &outcome {
-            // Where the transaction is still open, nothing of it may reach the next batch.
+            // An open transaction must not continue into the next batch.
             if !connection.is_autocommit()
                 && let Err(cause) = connection.execute_batch("ROLLBACK")
             {
@@ -192,7 +191,7 @@ fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>) {
             job.answer(outcome.as_ref().err().map(translate));
         }
     }
-    // Leaves one tidy file; a reader that is still at work only makes the log stay a while longer.
+    // Moves the log into the database file, as far as readers allow.
     if let Err(error) = connection.pragma_query(None, "wal_checkpoint", |_| Ok(())) {
         log::warn!("cannot check-point the log: {error}");
     }
@@ -203,7 +202,7 @@ fn write_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite:
     for job in batch {
         execute(connection, "SAVEPOINT job")?;
         if !job.work(connection) {
-            // Fails when SQLite dropped the transaction with the job, and then so does the batch.
+            // Fails, with the whole batch, if SQLite dropped the transaction.
             execute(connection, "ROLLBACK TO job")?;
         }
         execute(connection, "RELEASE job")?;
@@ -238,14 +237,13 @@ mod tests {
             Self { writer: Writer::start(connection).unwrap(), reader, _folder: folder }
         }
 
-        /// What another connection sees: committed rows alone.
+        /// The committed rows, as another connection sees them.
         fn rows(&self) -> Vec<i64> {
             let mut statement = self.reader.prepare("SELECT x FROM t ORDER BY x").unwrap();
             statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
         }
 
-        /// Keeps the thread busy until something is sent, so that what is queued meanwhile is one
-        /// batch.
+        /// Blocks the thread until something is sent. The jobs queued meanwhile are one batch.
         fn hold(&self) -> (Sender<()>, oneshot::Receiver<Result<(), Error>>) {
             let (release, gate) = channel();
             let (begun, has_begun) = channel();
@@ -349,7 +347,7 @@ mod tests {
         assert!(matches!(refused, Err(Error::Busy)));
         release.send(()).unwrap();
         wait(held).unwrap();
-        // Whoever asked first has gone away; the write stands all the same.
+        // The first caller goes away; the write stands.
         drop(queued.remove(0));
         for answer in queued {
             wait(answer).unwrap();
