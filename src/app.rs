@@ -1,4 +1,4 @@
-//! The one place that puts the service together.
+//! Builds the service from its parts.
 
 use std::sync::Arc;
 
@@ -13,16 +13,12 @@ use crate::error::Error;
 use crate::http::{self, Services};
 use crate::store::Store;
 
-/// The path of the API's documentation for people.
-pub const API_PAGES: &str = http::API_PAGES;
+pub use crate::http::{API_PAGES, SETUP_PAGE};
 
-/// The path of the page that creates the first administrator; the setup code follows it.
-pub const SETUP_PAGE: &str = http::SETUP_PAGE;
-
-/// Everything that serves, on top of an open store: nothing listens yet. With the setup code
-/// somebody can make the first administrator.
+/// Everything that serves, on top of an open store; it does not listen yet. The bearer of the setup
+/// code can create the first administrator.
 ///
-/// Fails when the signing key cannot be used or the store does not answer.
+/// Fails if the signing key cannot be used or the store does not answer.
 pub async fn build(
     config: &Config,
     store: Arc<dyn Store>,
@@ -39,7 +35,7 @@ pub async fn build(
         sessions: Sessions::new(Arc::clone(&store), tokens, clock.clone()),
         store,
         clock,
-        // Another installation of the same host, or below another path of it, has another one.
+        // Differs between installations on the same host, on other ports or below other paths.
         cookie: format!("widgetd-{}", installation.get(..8).unwrap_or_default()),
         realm: config.realm.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
@@ -50,7 +46,7 @@ pub async fn build(
     Ok(http::mount(rocket::custom(&config.figment), services))
 }
 
-/// The part of the service that commands of the command line use as well.
+/// The part of the service that the command line uses as well.
 pub fn accounts(
     config: &Config,
     store: Arc<dyn Store>,
@@ -58,6 +54,6 @@ pub fn accounts(
     hashing: HashingMode,
 ) -> Result<Accounts, Error> {
     let hasher = Hasher::start(config.argon2, hashing)?;
-    let limits = RateLimits::new(config.throttle, clock);
+    let limits = RateLimits::new(config.throttle, clock.clone());
     Ok(Accounts::new(store, hasher, config.password_policy, limits, config.registration))
 }

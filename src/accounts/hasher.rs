@@ -1,9 +1,9 @@
 //! The threads that hash passwords.
 //!
-//! Argon2 is meant to be slow and to need memory. On the threads that serve requests, or on an
-//! unbounded pool, a flood of logins would take both from everyone. So there are as many threads as
-//! cores, each on its own core and only while nothing else wants it, each with its own memory that
-//! it uses again, behind a bounded queue.
+//! Argon2 is slow and needs memory by design. On the threads that serve requests, or on an unbounded
+//! pool, a flood of logins would take both from all other requests. So there are as many threads as
+//! cores, each on its own core at idle priority, each with its own reused memory, behind a bounded
+//! queue.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -18,8 +18,8 @@ use super::idle_priority;
 use crate::domain::PasswordHash;
 use crate::error::Error;
 
-/// How many jobs may wait for each thread: at 20 ms a hash, under three seconds of work. (Judging a
-/// new password takes up to a tenth of a second, if it is made for that.)
+/// How many jobs may wait for each thread: under three seconds of work at 20 ms for a hash. (To judge
+/// an adversarial new password takes up to 100 ms.)
 const QUEUE_PER_THREAD: usize = 128;
 
 /// The cost of a hash. Argon2id with one lane.
@@ -29,14 +29,14 @@ pub struct Argon2Settings {
     pub passes: u32,
 }
 
-/// Each core has a thread that takes as much.
+/// Each hashing thread takes this much.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 
-/// With more, somebody would wait for minutes.
+/// With more, a login would take minutes.
 const MAX_PASSES: u32 = 100;
 
 impl Argon2Settings {
-    /// The error says why this cost is not allowed: by Argon2, or because it is far too high.
+    /// The error says why this cost is not allowed: by Argon2, or because it is too high.
     pub fn check(self) -> Result<(), String> {
         if self.memory_kib > MAX_MEMORY_KIB {
             return Err(format!(
@@ -58,13 +58,13 @@ type HashingJob = Box<dyn FnOnce(&mut Worker) + Send>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HashingMode {
-    /// On so many threads, which run only while nothing else wants their core.
+    /// On threads of idle priority.
     Background { threads: usize },
-    /// On one thread of normal priority, for a command that serves nobody.
+    /// On one thread of normal priority, for a command that serves no requests.
     Foreground,
 }
 
-/// A handle to the hashing threads. They end when the last handle is gone.
+/// A handle to the hashing threads. They end when it is dropped.
 pub struct Hasher {
     queue: SyncSender<HashingJob>,
 }
@@ -106,7 +106,7 @@ impl Hasher {
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(move |worker: &mut Worker| {
-            // If the caller is gone, nobody needs the result.
+            // Skips the work if the caller is gone.
             if !reply.is_closed() {
                 let _ = reply.send(job(worker));
             }
@@ -124,10 +124,9 @@ impl Hasher {
 pub struct Worker {
     params: Params,
     memory: Vec<Block>,
-    /// The hash that a password is checked against if there is no account, so that the answer
-    /// takes as long as for an account that exists.
+    /// Checked instead of an unknown account's hash, so that the answer takes the same time.
     decoy: PasswordHash,
-    /// The memory that was filled so far, in KiB.
+    /// Memory times passes of all hashes so far, in KiB.
     #[cfg(test)]
     work: u64,
 }
@@ -169,8 +168,8 @@ impl Worker {
         phc(&params, salt, Output::new(&output).map_err(failed)?)
     }
 
-    /// Whether the password has that hash. A wrong one takes the same work whether there is a hash
-    /// or not, and whether that was made with the present settings or with cheaper ones.
+    /// Whether the password has that hash. A wrong password takes the same work without a hash, and
+    /// with a hash of cheaper settings.
     pub fn verify(&mut self, password: &[u8], hash: Option<&PasswordHash>) -> Result<bool, Error> {
         let stored = Phc::new(hash.unwrap_or(&self.decoy).as_str()).map_err(failed)?;
         let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
@@ -192,8 +191,8 @@ impl Worker {
         Ok(matches)
     }
 
-    /// The difference between the work of a cheaper hash and that of the present settings. Argon2's
-    /// work is its memory times its passes.
+    /// The difference in work between a cheaper hash and the present settings. Argon2's work is its
+    /// memory times its passes.
     fn work_missing_from(&self, params: &Params) -> Option<Params> {
         let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
         let missing =
@@ -223,7 +222,7 @@ impl Worker {
         {
             self.work += u64::from(params.m_cost()) * u64::from(params.t_cost());
         }
-        // Grows when it is first used, and for a hash that is costlier than the settings.
+        // Grows at the first use, and for a hash that is costlier than the settings.
         if self.memory.len() < params.block_count() {
             self.memory.resize(params.block_count(), Block::new());
         }
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_matches_an_account_that_does_not_exist() {
+    fn no_password_matches_an_unknown_account() {
         assert!(!worker(64, 1).verify(b"secret", None).unwrap());
     }
 
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn saying_no_takes_the_same_work_whatever_there_is() {
+    fn a_wrong_password_takes_the_same_work_with_any_hash_and_none() {
         let mut now = worker(128, 4);
         let mut work = |hash: Option<&PasswordHash>| {
             let before = now.work;

@@ -1,5 +1,4 @@
-//! HS256 for `jsonwebtoken`, with the hash that the rest of the program uses. Every other algorithm
-//! is refused.
+//! HS256 for `jsonwebtoken`, by `hmac` and `sha2`. Every other algorithm is refused.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -15,11 +14,11 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     verifier_factory: |algorithm, key: &DecodingKey| {
         Ok(Box::new(HmacSha256::new(*algorithm, key.try_get_as_bytes()?)?))
     },
-    // No key of ours is a JWK.
+    // There are no JWKs here.
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes `jsonwebtoken` use this. Only the first call in a process does anything.
+/// Installs the provider. Later calls in a process have no effect.
 pub fn install() {
     let _ = PROVIDER.install_default();
 }

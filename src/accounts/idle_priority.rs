@@ -1,5 +1,5 @@
-//! Threads that run only while nothing else wants their core. Only on Linux, where a thread has a
-//! priority of its own; elsewhere this would slow down the whole process.
+//! Idle priority for threads. Only on Linux, where each thread has its own priority; elsewhere this
+//! would slow down the whole process.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use thread_priority::{
@@ -7,13 +7,13 @@ use thread_priority::{
     set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
 };
 
-/// For where the policy may not be changed.
+/// Also applies if the policy may not be changed.
 const NICENESS: i32 = 19;
 
-/// Makes this thread, the `n`th of `threads`, run only while nothing else wants its core.
+/// Makes this thread, the `n`th of `threads`, run only while its core is idle.
 ///
-/// A niceness alone is not enough: a serving thread that wakes up takes the core from a nicer
-/// thread after a while, and from an idle one at once.
+/// Niceness alone is not enough: a serving thread that wakes up preempts a nicer thread after a
+/// while, and an idle one at once.
 pub fn give_way(n: usize, threads: usize) {
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     // This sets the policy and then the niceness, to 0, which fails if the process has a higher
@@ -32,8 +32,8 @@ pub fn give_way(n: usize, threads: usize) {
     }
 }
 
-/// Keeps each thread on its own core, if there are as many. (Measured: if they may move, a read
-/// still waits for milliseconds now and then.)
+/// Keeps each thread on its own core, if there are as many cores. (Measured: if threads may move, a
+/// read sometimes waits for milliseconds.)
 fn pin_to_core(n: usize, threads: usize) -> rustix::io::Result<()> {
     let allowed = sched_getaffinity(None)?;
     let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));

@@ -1,8 +1,7 @@
 //! What people do with accounts: register, log in, log out, change or reset a password, and set up
-//! the first administrator. And what proves who they are: sessions, access tokens and API keys.
+//! the first administrator. Also what authenticates them: sessions, access tokens and API keys.
 
 mod attempts;
-mod failure_log;
 mod hasher;
 mod hmac_sha256;
 #[cfg(target_os = "linux")]
@@ -13,15 +12,14 @@ mod secrets;
 mod service;
 mod sessions;
 mod setup;
-mod setup_code;
 mod signing_key;
 mod tokens;
 
+pub use self::attempts::RateLimits;
 pub use self::hasher::{Argon2Settings, Hasher, HashingMode};
-pub use self::rate_limits::RateLimits;
 pub use self::secrets::read_reset_code;
 pub use self::service::{Accounts, UserDetails};
 pub use self::sessions::{AccessToken, Caller, Sessions, create_key};
-pub use self::setup_code::SetupCode;
+pub use self::setup::SetupCode;
 pub use self::signing_key::SigningKey;
 pub use self::tokens::Tokens;

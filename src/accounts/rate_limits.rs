@@ -1,62 +1,48 @@
-//! How often somebody may try a password or a code, register, or write.
-//! README.md has the figures and the reasons for them.
+//! The rate limits of passwords, codes, registrations and writes. README.md has the figures and the
+//! reasons for them.
 
 use std::hash::Hash;
 
-use super::attempts::{Attempt, Limit, Table};
-use crate::clock::Clock;
+use super::attempts::{Attempt, Limit, RateLimits};
 use crate::domain::{Network, Role, UserId};
 use crate::error::Error;
 
-/// The rate limits of one process. They can be switched off.
-pub struct RateLimits(Option<Table>);
-
 impl RateLimits {
-    pub fn new(are_on: bool, clock: &Clock) -> Self {
-        Self(are_on.then(|| Table::new(clock.clone())))
-    }
-
-    /// Acquires an attempt on an account: its id, or the name that no account has. Where the
-    /// account is known at the network, guesses from elsewhere do not count against it.
-    /// [`Error::RateLimited`] after too many failures; [`Error::Busy`] where the attempts in
-    /// flight are not decided in time.
+    /// Acquires an attempt on an account: its id, or a name that no account has. If the account
+    /// knows the network, failures from other networks do not count. Fails as [`Self::acquire`].
     pub async fn acquire_attempt(
         &self,
         account: impl Hash,
         network: Network,
         is_known: bool,
     ) -> Result<Attempt<'_>, Error> {
-        let Some(table) = &self.0 else { return Ok(Attempt::unlimited()) };
-        let account = table.hash_account(account);
+        let account = self.hash_account(account);
         let mut limits =
             vec![Limit::AttemptsOnAccountFrom(account, network), Limit::AttemptsFrom(network)];
         if !is_known {
             limits.push(Limit::AttemptsOnAccount(account));
         }
-        table.acquire(limits).await
+        self.acquire(limits).await
     }
 
-    /// Acquires an attempt that names no account, but a code. Fails as [`Self::acquire_attempt`].
+    /// Acquires an attempt with a code, which names no account. Fails as [`Self::acquire`].
     pub async fn acquire_code_attempt(&self, network: Network) -> Result<Attempt<'_>, Error> {
-        let Some(table) = &self.0 else { return Ok(Attempt::unlimited()) };
-        table.acquire(vec![Limit::AttemptsFrom(network)]).await
+        self.acquire(vec![Limit::AttemptsFrom(network)]).await
     }
 
-    /// Acquires a registration, right or wrong. Fails as [`Self::acquire_attempt`].
+    /// Acquires a registration, which counts also if it succeeds. Fails as [`Self::acquire`].
     pub async fn acquire_registration(&self, network: Network) -> Result<Attempt<'_>, Error> {
-        let Some(table) = &self.0 else { return Ok(Attempt::unlimited()) };
-        table.acquire(vec![Limit::RegistrationsFrom(network)]).await
+        self.acquire(vec![Limit::RegistrationsFrom(network)]).await
     }
 
-    /// Counts a write, or a login, of somebody who is not an administrator.
+    /// Counts a write or a login. Administrators have no limit.
     pub fn count_write(&self, user: UserId, role: Role) -> Result<(), Error> {
-        let table = self.0.as_ref().filter(|_| !role.is_admin());
-        table.map_or(Ok(()), |table| table.count(Limit::WritesBy(user)))
+        if role.is_admin() { Ok(()) } else { self.count(Limit::WritesBy(user)) }
     }
 
-    /// Counts a line in the log about an attempt that was refused unseen; false: do not write it.
+    /// Counts a log line about a refused attempt; `false`: do not write it.
     pub fn may_log(&self, network: Network) -> bool {
-        self.0.as_ref().is_none_or(|table| table.count(Limit::LogLinesAbout(network)).is_ok())
+        self.count(Limit::LogLinesAbout(network)).is_ok()
     }
 }
 
@@ -68,6 +54,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock::Clock;
     use crate::domain::Timestamp;
 
     fn network(n: u32) -> Network {
@@ -76,11 +63,11 @@ mod tests {
 
     fn limits() -> (Clock, RateLimits) {
         let clock = Clock::fixed(Timestamp::from_seconds(1_000_000));
-        let limits = RateLimits::new(true, &clock);
+        let limits = RateLimits::new(true, clock.clone());
         (clock, limits)
     }
 
-    /// What a future answers that has nothing to wait for.
+    /// The output of a future that does not wait.
     fn now<F: Future>(future: F) -> F::Output {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(output) => output,
@@ -97,7 +84,7 @@ mod tests {
         now(limits.acquire_attempt(account, network(from), is_known))
     }
 
-    /// A guess from an unknown address, which is wrong. Whether it was verified.
+    /// A wrong guess from an unknown network. `true` if it was checked.
     fn guess(limits: &RateLimits, account: impl Hash, from: u32) -> bool {
         attempt(limits, account, from, false).is_ok()
     }
@@ -119,7 +106,7 @@ mod tests {
         assert_eq!(passed(10, |_| guess(&limits, "ann", 1)), 0);
         clock.advance(Duration::from_secs(1));
         assert_eq!(passed(10, |_| guess(&limits, "ann", 1)), 1);
-        // Another account, and the same one from another network, are counted for themselves.
+        // Other accounts and other networks are counted separately.
         assert!(guess(&limits, "bob", 1));
         assert!(guess(&limits, "ann", 2));
     }
@@ -148,7 +135,7 @@ mod tests {
             }
             attempt(&limits, "ann", 1, true).unwrap().succeed();
         }
-        panic!("an address may fail for ever");
+        panic!("a network may fail without limit");
     }
 
     #[test]
@@ -170,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_limit_of_an_account_counts_guesses_from_everywhere_but_where_it_is_known() {
+    fn rate_limit_of_an_account_counts_guesses_from_all_networks_it_does_not_know() {
         let (_, limits) = limits();
         assert_eq!(passed(1_000, |n| guess(&limits, "ann", n)), 100);
         assert!(!guess(&limits, "ann", 5_000));
@@ -182,7 +169,7 @@ mod tests {
         let (clock, limits) = limits();
         assert_eq!(passed(10_000, |_| guess(&limits, "ann", 1)), 10);
         assert_eq!(passed(1_000, |n| guess(&limits, n, 1)), 40);
-        // The network is refused now; what it tries all the same costs the accounts nothing.
+        // The network is refused now; its further attempts do not count for the accounts.
         assert_eq!(passed(1_000, |_| guess(&limits, "bob", 1)), 0);
         clock.advance(Duration::from_secs(1_000));
         assert_eq!(passed(1_000, |_| guess(&limits, "bob", 1)), 10);
@@ -227,7 +214,7 @@ mod tests {
 
     #[test]
     fn without_rate_limits_everything_passes() {
-        let limits = RateLimits::new(false, &Clock::System);
+        let limits = RateLimits::new(false, Clock::System);
         assert_eq!(passed(1_000, |_| guess(&limits, "ann", 1)), 1_000);
         assert_eq!(passed(1_000, |_| register(&limits)), 1_000);
     }

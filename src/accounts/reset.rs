@@ -1,4 +1,4 @@
-//! Reset codes: a forgotten password is replaced by whoever was given the code.
+//! Reset codes: their bearer replaces a forgotten password.
 
 use super::secrets;
 use super::service::Accounts;
@@ -8,7 +8,7 @@ use crate::error::Error;
 const RESET_CODE_SECONDS: i64 = 3_600;
 
 impl Accounts {
-    /// Creates a code with which the user can set a new password, once, within an hour.
+    /// Creates a code that sets a new password once, within an hour.
     pub async fn create_reset_code(
         &self,
         user: UserId,
@@ -25,7 +25,7 @@ impl Accounts {
 
     /// Sets a new password with a reset code, and ends all sessions of the user.
     /// [`Error::Invalid`] if the code is wrong, used or expired, or the password too weak;
-    /// [`Error::RateLimited`] after too many wrong codes from there.
+    /// [`Error::RateLimited`] after too many wrong codes from this network.
     pub async fn reset_password(
         &self,
         code: &Secret,

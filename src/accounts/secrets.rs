@@ -12,10 +12,10 @@ pub const KEY_PREFIX: &str = "wgt_";
 /// 160 bits, 32 characters.
 const KEY_BYTES: usize = 20;
 
-/// 80 bits, which nobody guesses before the code expires.
+/// 80 bits, too many to guess before the code expires.
 const CODE_BYTES: usize = 10;
 
-/// A code is written in groups of so many, as it may have to be read out to somebody.
+/// Characters per group of a code, so that people can read it out.
 const CODE_GROUP: usize = 4;
 
 pub fn new_key() -> Result<Secret, Error> {
@@ -31,12 +31,12 @@ pub fn new_code() -> Result<Secret, Error> {
     Ok(Secret::new(groups.join("-")))
 }
 
-/// Parses a reset code. Letter case, hyphens and blanks do not count.
+/// Parses a reset code. Letter case, hyphens and blanks are ignored.
 pub fn read_reset_code(text: &str) -> Result<Secret, String> {
     read_code("a reset code", text)
 }
 
-/// Parses a code in the same way. `kind` is its name in the error.
+/// Parses a code. `kind` is its name in the error.
 pub fn read_code(kind: &str, text: &str) -> Result<Secret, String> {
     let letters: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
     match BASE32_NOPAD_NOCASE.decode(letters.as_bytes()) {
@@ -46,19 +46,15 @@ pub fn read_code(kind: &str, text: &str) -> Result<Secret, String> {
 }
 
 pub fn hash_of_key(key: &str) -> SecretHash {
-    hash(key)
+    SecretHash::new(Sha256::digest(key).into())
 }
 
-/// The hash of a code, however it is grouped.
+/// The hash of a code, with or without hyphens.
 pub fn hash_of_code(code: &Secret) -> SecretHash {
-    hash(&code.reveal().replace('-', ""))
+    hash_of_key(&code.reveal().replace('-', ""))
 }
 
-fn hash(text: &str) -> SecretHash {
-    SecretHash::new(Sha256::digest(text).into())
-}
-
-fn random<const N: usize>() -> Result<[u8; N], Error> {
+pub fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|cause| Error::internal("no random numbers", cause))?;
     Ok(bytes)
@@ -77,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_read_however_somebody_writes_it() {
+    fn a_code_is_read_in_any_letter_case_and_grouping() {
         let code = new_code().unwrap();
         let text = code.reveal();
         assert_eq!(text.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4, 4]);
@@ -100,6 +96,6 @@ mod tests {
     #[test]
     fn a_hash_is_sha_256() {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(data_encoding::HEXLOWER.encode(hash("abc").as_bytes()), expected);
+        assert_eq!(data_encoding::HEXLOWER.encode(hash_of_key("abc").as_bytes()), expected);
     }
 }

@@ -1,35 +1,25 @@
 //! Accounts and their passwords.
 
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
 
-use super::attempts::Attempt;
-use super::failure_log::{account_in_log, log_failure, network_of};
+use super::attempts::{Attempt, RateLimits};
 use super::hasher::Hasher;
-use super::rate_limits::RateLimits;
 use super::sessions::{AccessToken, Sessions};
-use super::setup_code::Setup;
 use crate::domain::{
-    Action, Actor, Authority, Email, Failure, LoginName, NewPassword, NewUser, Password,
-    PasswordHash, PasswordPolicy, Precondition, RegistrationPolicy, RequestContext, Role,
-    SessionId, Status, StoredCredentials, Target, User, UserId, UserRef, Username,
+    Action, Actor, Authority, Email, Failure, LoginName, Network, NewUser, Password, PasswordHash,
+    PasswordPolicy, Precondition, RegistrationPolicy, RequestContext, Role, SecretHash, SessionId,
+    Status, StoredCredentials, StrongPassword, Target, User, UserId, UserRef, Username,
 };
 use crate::error::Error;
 use crate::store::Store;
 
-/// What somebody wants a new account to be. Its password is a [`NewPassword`] once it was judged.
+/// A new account. Its password is a [`StrongPassword`] after it was judged.
 #[derive(Debug)]
-pub struct UserDetails<P = NewPassword> {
+pub struct UserDetails<P = StrongPassword> {
     pub email: Email,
     pub username: Option<Username>,
     pub password: P,
-}
-
-impl<P> UserDetails<P> {
-    /// What the password should not resemble.
-    pub fn names(&self) -> Vec<String> {
-        let names = [Some(self.email.as_str()), self.username.as_ref().map(Username::as_str)];
-        names.into_iter().flatten().map(str::to_owned).collect()
-    }
 }
 
 /// Accounts and their passwords. One for the whole process.
@@ -39,7 +29,8 @@ pub struct Accounts {
     policy: PasswordPolicy,
     limits: RateLimits,
     registration: RegistrationPolicy,
-    pub(super) setup: Setup,
+    /// `None` without a code, and after its use.
+    pub(super) setup_code: Mutex<Option<SecretHash>>,
 }
 
 impl Accounts {
@@ -51,65 +42,51 @@ impl Accounts {
         limits: RateLimits,
         registration: RegistrationPolicy,
     ) -> Self {
-        Self { store, hasher, policy, limits, registration, setup: Setup::default() }
+        Self { store, hasher, policy, limits, registration, setup_code: Mutex::default() }
     }
 
-    /// Who may register.
     pub fn registration(&self) -> RegistrationPolicy {
         self.registration
     }
 
-    /// What a new password must be.
     pub fn password_policy(&self) -> PasswordPolicy {
         self.policy
     }
 
-    /// How many characters a new password has at the least.
-    pub fn min_password_length(&self) -> usize {
-        self.policy.min_length
-    }
-
-    /// See [`PasswordPolicy::check_length`].
-    pub fn check_length(&self, text: &str) -> Result<Password, String> {
-        self.policy.check_length(text)
-    }
-
     /// Judges a new password on the hashing threads. The inner error says why it is too weak.
-    /// `names` are the account's, which its password should not resemble.
+    /// The password should not resemble `names`, the account's names.
     pub(super) async fn judge(
         &self,
         password: Password,
         names: Vec<String>,
-    ) -> Result<Result<NewPassword, String>, Error> {
+    ) -> Result<Result<StrongPassword, String>, Error> {
         let policy = self.policy;
-        self.hasher
-            .run(move |_| {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                policy.judge(&password, &names)
-            })
-            .await
+        self.hasher.run(move |_| policy.judge(&password, &names)).await
     }
 
-    /// [`Error::Forbidden`] where nobody may register.
+    /// Hashes a password on the hashing threads.
+    async fn hash(&self, password: StrongPassword) -> Result<PasswordHash, Error> {
+        self.hasher.run(move |worker| worker.hash(password.as_bytes())).await?
+    }
+
+    /// [`Error::Forbidden`] if registration is closed.
     pub fn check_registration(&self) -> Result<(), Error> {
-        match self.registration {
-            RegistrationPolicy::Open | RegistrationPolicy::Approval => Ok(()),
-            RegistrationPolicy::Closed => {
-                let why = "Registration is closed. Please ask an administrator for an account.";
-                Err(Error::Forbidden(why.to_owned()))
-            }
+        if self.registration != RegistrationPolicy::Closed {
+            return Ok(());
         }
+        let why = "Registration is closed. Please ask an administrator for an account.";
+        Err(Error::Forbidden(why.to_owned()))
     }
 
-    /// Judges the password of somebody who wants to register, and counts as a registration. The
-    /// inner error says why the password is too weak: one of the fields' errors.
-    /// [`Error::RateLimited`] after too many registrations from there.
+    /// Judges the password of a new account, and counts as a registration. The inner error says why
+    /// the password is too weak. [`Error::RateLimited`] after too many registrations from this
+    /// network.
     pub async fn check_registration_password(
         &self,
         password: Password,
         names: Vec<String>,
         context: &RequestContext,
-    ) -> Result<Result<NewPassword, String>, Error> {
+    ) -> Result<Result<StrongPassword, String>, Error> {
         let attempt = self.limits.acquire_registration(network_of(context)).await?;
         let judged = self.judge(password, names).await;
         if matches!(judged, Err(Error::Busy)) {
@@ -118,13 +95,13 @@ impl Accounts {
         judged
     }
 
-    /// Counts a write of an account. [`Error::RateLimited`] if it has written too much.
+    /// Counts a write of an account. [`Error::RateLimited`] after too many.
     pub fn admit_write(&self, authority: Authority) -> Result<(), Error> {
         self.limits.count_write(authority.user, authority.role)
     }
 
-    /// Creates an account for somebody who may register, and logs them in if `sessions` are given
-    /// and the account need not wait for approval. [`Error::Conflict`] if a name is taken.
+    /// Creates an account for the caller, and logs them in if `sessions` are given and the account
+    /// need not wait for approval. [`Error::Conflict`] if a name is taken.
     pub async fn register(
         &self,
         new: UserDetails,
@@ -146,7 +123,7 @@ impl Accounts {
         Ok(token)
     }
 
-    /// Creates an active account for somebody else. [`Error::Conflict`] if a name is taken.
+    /// Creates an active account for another person. [`Error::Conflict`] if a name is taken.
     pub async fn add(
         &self,
         new: UserDetails,
@@ -165,19 +142,18 @@ impl Accounts {
         status: Status,
     ) -> Result<NewUser, Error> {
         let UserDetails { email, username, password } = new;
-        // The store decides; asking first spares the hashing for an address that is taken already.
+        // The store decides. This check comes first to avoid a hash for a taken address.
         let taken = UserRef::LoginName(LoginName::Email(email.clone()));
         if self.store.find_credentials(&taken, None).await?.is_some() {
             return Err(Error::Conflict(format!("{email} is already registered")));
         }
-        let password_hash =
-            self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
+        let password_hash = self.hash(password).await?;
         Ok(NewUser { public_id, email, username, role, status, password_hash })
     }
 
     /// Checks a login. [`Error::WrongCredentials`] if the account is unknown or the password wrong,
-    /// after the same work for both; [`Error::Forbidden`] if the password is right and the account
-    /// may not log in; [`Error::RateLimited`] after too many failures.
+    /// after the same work for both; [`Error::Forbidden`] if the password is right but the account
+    /// is not active; [`Error::RateLimited`] after too many failures.
     pub async fn log_in(
         &self,
         login: LoginName,
@@ -189,22 +165,16 @@ impl Accounts {
         let user = credentials.user;
         self.limits.count_write(user.public_id, user.role)?;
         if let Some(obstacle) = user.status.obstacle_to_login() {
-            let target = Target::User(user.public_id);
-            self.record_failure(
-                Action::LogIn,
-                target,
-                user.email.as_str(),
-                user.status.as_str(),
-                context,
-            )
-            .await?;
+            let (target, reason) = (Target::User(user.public_id), user.status.as_str());
+            let email = user.email.as_str();
+            self.record_failure(Action::LogIn, target, email, reason, context).await?;
             return Err(Error::Forbidden(obstacle.to_owned()));
         }
         Ok(user)
     }
 
-    /// Checks the password of an account, and records a failure. Upgrades the hash if the settings
-    /// have become costlier.
+    /// Checks the password of an account, and records a failure. Upgrades a hash that is cheaper than
+    /// the settings.
     async fn check_password(
         &self,
         account: &UserRef,
@@ -213,8 +183,13 @@ impl Accounts {
         context: &RequestContext,
     ) -> Result<StoredCredentials, Error> {
         let found = self.store.find_credentials(account, Some(network_of(context))).await?;
-        let id = found.as_ref().map(|credentials| credentials.user.public_id);
-        let shown = account_in_log(account, found.as_ref());
+        let target = Target::of(account, found.as_ref().map(|found| found.user.public_id));
+        // Never a username without an account: people type passwords there.
+        let shown = match (&found, &target) {
+            (Some(credentials), _) => credentials.user.email.as_str().to_owned(),
+            (None, Target::UnknownEmail(email)) => email.as_str().to_owned(),
+            (None, _) => "-".to_owned(),
+        };
         let attempt = self.acquire_attempt(account, found.as_ref(), &shown, context).await?;
 
         let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
@@ -236,14 +211,15 @@ impl Accounts {
         let (matches, upgraded) = checked??;
         let Some(credentials) = found.filter(|_| matches) else {
             drop(attempt);
-            let reason = if id.is_some() { "wrong_password" } else { "unknown_account" };
-            self.record_failure(action, Target::of(account, id), &shown, reason, context).await?;
+            let is_known = matches!(target, Target::User(_));
+            let reason = if is_known { "wrong_password" } else { "unknown_account" };
+            self.record_failure(action, target, &shown, reason, context).await?;
             return Err(Error::WrongCredentials);
         };
         attempt.succeed();
         if let Some(new) = upgraded {
             let old = credentials.password_hash.clone();
-            // The password was right; that its hash stays an old one is no reason to refuse it.
+            // The login succeeds also without the upgrade.
             if let Err(error) =
                 self.store.upgrade_password_hash(credentials.user.public_id, old, new).await
             {
@@ -253,7 +229,7 @@ impl Accounts {
         Ok(credentials)
     }
 
-    /// Changes the password of somebody who knows the present one, and ends their other sessions.
+    /// Changes a password after a check of the present one, and ends all sessions except `kept`.
     /// [`Error::Invalid`] if the present one is wrong or the new one too weak.
     pub async fn change_password(
         &self,
@@ -270,8 +246,7 @@ impl Accounts {
         self.store.set_password(user.public_id, hash, Some(kept), context).await.map(drop)
     }
 
-    /// Deletes the account of somebody who knows its password.
-    /// [`Error::Invalid`] if it is wrong.
+    /// Deletes an account after a check of its password. [`Error::Invalid`] if it is wrong.
     pub async fn delete(
         &self,
         user: UserId,
@@ -308,17 +283,17 @@ impl Accounts {
     ) -> Result<PasswordHash, Error> {
         let password =
             self.judge(password, user.names()).await?.map_err(|why| Error::invalid(field, why))?;
-        self.hasher.run(move |worker| worker.hash(password.as_bytes())).await?
+        self.hash(password).await
     }
 
     /// Sets a new password, and ends all sessions of the account.
     pub async fn set_password(
         &self,
         user: &User,
-        password: NewPassword,
+        password: StrongPassword,
         context: &RequestContext,
     ) -> Result<User, Error> {
-        let hash = self.hasher.run(move |worker| worker.hash(password.as_bytes())).await??;
+        let hash = self.hash(password).await?;
         self.store.set_password(user.public_id, hash, None, context).await
     }
 
@@ -347,14 +322,14 @@ impl Accounts {
         acquired.inspect_err(|error| self.log_rate_limited(error, "-", context))
     }
 
-    /// Logs that an attempt was refused unseen, unless there are enough such lines already.
+    /// Logs that an attempt was refused without a check. The log lines have their own limit.
     fn log_rate_limited(&self, error: &Error, account: &str, context: &RequestContext) {
         if matches!(error, Error::RateLimited { .. }) && self.limits.may_log(network_of(context)) {
             log_failure(context, account, "throttled");
         }
     }
 
-    /// Records the failure, and answers the error for whoever gave a wrong code.
+    /// Records the failure, and returns the error for a wrong code.
     pub(super) async fn wrong_code(&self, action: Action, context: &RequestContext) -> Error {
         match self.record_failure(action, Target::Unknown, "-", "wrong_code", context).await {
             Ok(()) => Error::invalid("code", "is wrong, has been used, or has expired"),
@@ -362,7 +337,7 @@ impl Accounts {
         }
     }
 
-    /// Records a failure in the log, for fail2ban, and in the audit.
+    /// Writes a failure to the log and to the audit.
     async fn record_failure(
         &self,
         action: Action,
@@ -374,4 +349,22 @@ impl Accounts {
         log_failure(context, account, reason);
         self.store.record_failure(Failure { action, target, reason }, context).await
     }
+}
+
+/// Programs such as fail2ban match this line: do not change it, nor its target.
+fn log_failure(context: &RequestContext, account: &str, reason: &str) {
+    let ip = address_of(context);
+    log::warn!(
+        target: "widgetd::accounts",
+        "auth.fail ip={ip} account={account} reason={reason}"
+    );
+}
+
+fn network_of(context: &RequestContext) -> Network {
+    Network::of(address_of(context))
+}
+
+/// All requests without a network count as one address.
+fn address_of(context: &RequestContext) -> IpAddr {
+    context.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }

@@ -1,4 +1,4 @@
-//! Who is calling: sessions that start at login and end at logout, and API keys.
+//! Authentication: sessions, which start at login and end at logout, and API keys.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub struct AccessToken {
     pub expires_in: u32,
 }
 
-/// Who sent a request, and what they may do at this moment.
+/// The sender of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     /// Read from the store for this request.
@@ -40,7 +40,7 @@ impl Sessions {
         Self { store, tokens, clock, recording: Arc::default() }
     }
 
-    /// A token, and its session, which must be stored before the token is handed out.
+    /// A token and its session. Store the session before you hand out the token.
     pub fn issue(
         &self,
         user: UserId,
@@ -56,8 +56,8 @@ impl Sessions {
         Ok((AccessToken { text, expires_in: self.tokens.life_seconds() }, session))
     }
 
-    /// Starts a session of a user as they were when the password was checked.
-    /// [`Error::WrongCredentials`] if the user was disabled or got another password since.
+    /// Starts a session for a user whose password was checked. [`Error::WrongCredentials`] if the
+    /// user was disabled or the password changed since `user` was read.
     pub async fn start(&self, user: &User, context: &RequestContext) -> Result<AccessToken, Error> {
         let (token, session) = self.issue(user.public_id, user.role, context)?;
         let context = RequestContext { actor: Actor::User(user.public_id), ..context.clone() };
@@ -65,8 +65,8 @@ impl Sessions {
         Ok(token)
     }
 
-    /// Who sent this token or API key. Authority comes from the store, in one read, and never
-    /// from a claim.
+    /// The bearer of a token or an API key. Their authority comes from the store, in one read, and
+    /// never from a claim.
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller, Error> {
         if bearer.starts_with(KEY_PREFIX) {
             return self.authenticate_key(bearer, self.clock.now()).await;
@@ -74,7 +74,7 @@ impl Sessions {
         self.authenticate_session(bearer).await
     }
 
-    /// Who sent this token, which must not be an API key.
+    /// The bearer of a token. An API key is invalid here.
     pub async fn authenticate_session(&self, token: &str) -> Result<Caller, Error> {
         let verified = self.tokens.verify(token, self.clock.now()).map_err(Error::Token)?;
         let authority = self
@@ -102,8 +102,8 @@ impl Sessions {
         Ok(Caller { authority, credential })
     }
 
-    /// Records the use of a key, unless that is happening already. The request does not wait for
-    /// it, and does not fail with it.
+    /// Records the use of a key in the background, unless that is in progress. A failure does not
+    /// fail the request.
     fn record_use(&self, key: KeyId, now: Timestamp) {
         if !lock(&self.recording).insert(key) {
             return;
@@ -120,11 +120,11 @@ impl Sessions {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic cannot leave a set half changed.
+    // A panic cannot leave a half-changed set.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Creates an API key of a user. This answer is the only place where the secret is.
+/// Creates an API key of a user. The secret is not stored.
 pub async fn create_key(
     store: &dyn Store,
     owner: UserId,

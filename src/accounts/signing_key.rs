@@ -3,15 +3,16 @@
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use super::secrets;
 use crate::error::Error;
 
 const LENGTH: usize = 32;
 
-/// A secret for HS256, which is at least as long as its hash (RFC 7518 section 3.2).
+/// A key for HS256, as long as its hash at least (RFC 7518 section 3.2).
 pub struct SigningKey([u8; LENGTH]);
 
 impl SigningKey {
-    /// The file of the key that belongs to `database`: the same name with `.key` at its end.
+    /// The file of the key for `database`: its name with `.key` appended.
     pub fn path_beside(database: &Path) -> PathBuf {
         let mut path = database.as_os_str().to_owned();
         path.push(".key");
@@ -25,13 +26,6 @@ impl SigningKey {
         }
         Self::create(path)?;
         Self::load(path)?.ok_or_else(|| failed(path, "it vanished"))
-    }
-
-    /// A key that is in no file, for a process whose tokens need not outlive it.
-    pub fn generate() -> Result<Self, Error> {
-        let mut bytes = [0; LENGTH];
-        getrandom::fill(&mut bytes).map_err(|cause| Error::internal("no random numbers", cause))?;
-        Ok(Self(bytes))
     }
 
     pub fn as_bytes(&self) -> &[u8] {
@@ -51,14 +45,13 @@ impl SigningKey {
         Ok(Some(Self(key)))
     }
 
-    /// Writes a new key atomically. Of two programs that start at once, both use the key of the
-    /// first.
+    /// Writes a new key atomically. Two programs that start at once both use the key of the first.
     fn create(path: &Path) -> Result<(), Error> {
         let folder = path.parent().unwrap_or(Path::new("."));
         // Created with mode 0600.
         let mut file =
             tempfile::NamedTempFile::new_in(folder).map_err(|cause| failed(path, cause))?;
-        file.write_all(Self::generate()?.as_bytes()).map_err(|cause| failed(path, cause))?;
+        file.write_all(&secrets::random::<LENGTH>()?).map_err(|cause| failed(path, cause))?;
         file.as_file().sync_all().map_err(|cause| failed(path, cause))?;
         match file.persist_noclobber(path) {
             Err(refusal) if refusal.error.kind() != ErrorKind::AlreadyExists => {
@@ -109,14 +102,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_made_once_and_read_ever_after() {
+    fn a_key_is_created_once_and_then_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = key_path(&folder);
         assert!(path.ends_with("widgetd.db.key"));
         let first = SigningKey::load_or_create(&path).unwrap();
         let second = SigningKey::load_or_create(&path).unwrap();
         assert_eq!(first.as_bytes(), second.as_bytes());
-        assert_ne!(first.as_bytes(), SigningKey::generate().unwrap().as_bytes());
+        let other = tempfile::tempdir().unwrap();
+        let another = SigningKey::load_or_create(&key_path(&other)).unwrap();
+        assert_ne!(first.as_bytes(), another.as_bytes());
     }
 
     #[cfg(unix)]

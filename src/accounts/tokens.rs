@@ -1,6 +1,6 @@
 //! JSON Web Tokens (RFC 7519): HS256, signed with this installation's key.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto};
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,8 @@ struct Claims {
     admin: bool,
 }
 
-/// What a genuine token says: who, in which session, and until when. It does not say what the
-/// bearer may do; the store does.
-#[derive(Clone, Debug)]
+/// What a genuine token says. It does not say what the bearer may do; the store does.
+#[derive(Clone, Copy, Debug)]
 pub struct Verified {
     pub subject: UserId,
     pub session: SessionId,
@@ -32,55 +31,49 @@ pub struct Verified {
 
 const CACHED_TOKENS: usize = 256;
 
-/// Tokens whose signature was checked lately, each in the slot that its signature names.
+/// A cache of tokens whose signature was checked, each in a slot chosen by its signature.
 ///
-/// Whether a token is genuine never changes, unlike whether it is still good for anything, which
-/// the clock and the store are asked every time. Verifying one costs as much as a read of the
-/// store. Only genuine tokens get in, so that nobody else can crowd them out.
-struct GenuineTokens(Vec<RwLock<Option<Genuine>>>);
+/// A signature stays genuine; expiry and revocation are checked at every request. To verify a
+/// signature costs as much as a read of the store. Only genuine tokens are cached, so forged ones
+/// cannot evict them.
+struct GenuineTokens(Vec<Slot>);
 
-#[derive(Clone)]
-struct Genuine {
-    token: Arc<str>,
-    verified: Arc<Verified>,
-}
+type Slot = RwLock<Option<(Box<str>, Verified)>>;
 
 impl GenuineTokens {
     fn new() -> Self {
         Self((0..CACHED_TOKENS).map(|_| RwLock::new(None)).collect())
     }
 
-    /// The last characters of a signature are as good as random.
-    fn slot(&self, token: &str) -> &RwLock<Option<Genuine>> {
+    /// The last characters of a signature are as good as random numbers.
+    fn slot(&self, token: &str) -> &Slot {
         let end = token.bytes().rev().skip(1).take(3);
         &self.0[end.fold(0, |slot, byte| slot * 64 + usize::from(byte)) % CACHED_TOKENS]
     }
 
-    fn find(&self, token: &str) -> Option<Arc<Verified>> {
+    fn find(&self, token: &str) -> Option<Verified> {
         let slot = self.slot(token).read().unwrap_or_else(PoisonError::into_inner);
-        slot.as_ref()
-            .filter(|genuine| is_same(&genuine.token, token))
-            .map(|genuine| Arc::clone(&genuine.verified))
+        slot.as_ref().filter(|(genuine, _)| is_same(genuine, token)).map(|(_, verified)| *verified)
     }
 
-    fn insert(&self, token: &str, verified: &Arc<Verified>) {
-        let genuine = Genuine { token: token.into(), verified: Arc::clone(verified) };
-        *self.slot(token).write().unwrap_or_else(PoisonError::into_inner) = Some(genuine);
+    fn insert(&self, token: &str, verified: Verified) {
+        let mut slot = self.slot(token).write().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some((token.into(), verified));
     }
 }
 
-/// Compares without telling by the time it takes where the first difference is.
+/// Compares in constant time.
 fn is_same(a: &str, b: &str) -> bool {
     a.len() == b.len()
         && a.bytes().zip(b.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
-/// Signs and verifies access tokens. Knows the key and the installation, and no account.
+/// Signs and verifies access tokens.
 pub struct Tokens {
     encoding_key: EncodingKey,
     decoding_key: DecodingKey,
     header: Header,
-    /// The header as it stands at the start of every token.
+    /// The encoded header, with which every token starts.
     header_segment: String,
     issuer: String,
     validation: Validation,
@@ -89,7 +82,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// `installation_id` becomes part of the issuer, which every token names.
+    /// `installation_id` becomes part of the claim `iss`.
     pub fn new(key: &SigningKey, installation_id: &str, life_seconds: u32) -> Result<Self, Error> {
         hmac_sha256::install();
         let encoding_key = EncodingKey::from_secret(key.as_bytes());
@@ -115,7 +108,7 @@ impl Tokens {
         self.life_seconds
     }
 
-    /// When a token expires that is signed at `now`: a whole number of seconds, as `exp` is.
+    /// When a token that is signed at `now` expires, in whole seconds as in `exp`.
     pub fn expiry(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_seconds(now.as_seconds()).plus_seconds(i64::from(self.life_seconds))
     }
@@ -139,8 +132,8 @@ impl Tokens {
         jsonwebtoken::encode(&self.header, &claims, &self.encoding_key).map_err(signing_failed)
     }
 
-    /// Reads a token. Every way of not being one of ours is the same [`TokenError::Invalid`].
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Verified>, TokenError> {
+    /// Verifies a token. [`TokenError::Invalid`] if this installation did not sign it.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
         let verified = match self.genuine.find(token) {
             Some(verified) => verified,
             None => self.decode(token).ok_or(TokenError::Invalid)?,
@@ -149,29 +142,28 @@ impl Tokens {
         if now < verified.expires_at { Ok(verified) } else { Err(TokenError::Expired) }
     }
 
-    /// Decodes a token that we signed, and caches it; `None` for any other.
+    /// Decodes a genuine token, and caches it; `None` for any other.
     ///
-    /// Every token of ours starts with the same header to the letter, so nothing that another
-    /// header says (an algorithm, a key) is ever looked at. The signature is checked before the
-    /// claims are read.
-    fn decode(&self, token: &str) -> Option<Arc<Verified>> {
+    /// The header must be our own, byte for byte, so no other algorithm or key is ever considered.
+    /// The signature is checked before the claims are read.
+    fn decode(&self, token: &str) -> Option<Verified> {
         let (header, _) = token.split_once('.')?;
         if header != self.header_segment {
             return None;
         }
         let decoded = jsonwebtoken::decode(token, &self.decoding_key, &self.validation);
         let claims: Claims = decoded.ok()?.claims;
-        let verified = Arc::new(Verified {
+        let verified = Verified {
             subject: UserId::parse(&claims.sub)?,
             session: SessionId::parse(&claims.jti)?,
             expires_at: Timestamp::from_seconds(claims.exp),
-        });
-        self.genuine.insert(token, &verified);
+        };
+        self.genuine.insert(token, verified);
         Some(verified)
     }
 }
 
-/// `exp` is ours to judge, by our clock: the library goes by the system's, with a leeway.
+/// [`Tokens::verify`] checks `exp` by our clock: the library uses the system's, with a leeway.
 fn validation(issuer: &str) -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_exp = false;
@@ -180,8 +172,7 @@ fn validation(issuer: &str) -> Validation {
     validation
 }
 
-/// Names a key without telling anything about it: the start of an HMAC that only its owner can
-/// compute.
+/// A name for a key that reveals nothing about it: the start of an HMAC.
 fn key_id(key: &EncodingKey) -> Result<String, jsonwebtoken::errors::Error> {
     let fingerprint = crypto::sign(b"widgetd key id", key, Algorithm::HS256)?;
     Ok(fingerprint.chars().take(16).collect())
@@ -216,7 +207,7 @@ mod tests {
         Tokens::new(&key(1), "installation", 3_600).unwrap()
     }
 
-    /// Signs whatever it is given with the right key: what only a thief of the key could do.
+    /// Signs any header and claims with the right key.
     fn forge(tokens: &Tokens, header: &Header, claims: &Value) -> String {
         jsonwebtoken::encode(header, claims, &tokens.encoding_key).unwrap()
     }
@@ -263,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_thief_of_the_key_could_sign_must_still_be_whole() {
+    fn claims_signed_with_the_right_key_must_still_be_valid() {
         let tokens = tokens();
         assert!(tokens.verify(&forge(&tokens, &tokens.header, &claims(&tokens)), NOW).is_ok());
         for (claim, value) in [
@@ -283,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cached_token_is_good_for_that_token_alone() {
+    fn a_cached_signature_is_valid_for_its_token_only() {
         let tokens = tokens();
         let token = tokens.sign(UserId::generate(), SessionId::generate(), false, NOW).unwrap();
         for _ in 0..2 {
@@ -303,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn more_tokens_than_are_cached_are_all_told_apart() {
+    fn more_tokens_than_the_cache_holds_are_distinguished() {
         let tokens = tokens();
         let signed: Vec<_> = (0..CACHED_TOKENS * 3)
             .map(|_| UserId::generate())
@@ -341,7 +332,7 @@ mod tests {
         let tokens = tokens();
         let mut header = tokens.header.clone();
         header.alg = Algorithm::HS512;
-        // The library cannot sign with it any more.
+        // The library cannot sign with another algorithm.
         assert!(jsonwebtoken::encode(&header, &claims(&tokens), &tokens.encoding_key).is_err());
         let part = |value: Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
         let header = json!({ "typ": "JWT", "alg": "HS512", "kid": tokens.header.kid });
@@ -350,14 +341,14 @@ mod tests {
         let signature = hmac.chain_update(&message).finalize().into_bytes();
         let token = format!("{message}.{}", BASE64URL_NOPAD.encode(&signature));
         assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
-        // Nor would it be read behind our own header.
+        // Nor with our own header.
         let (_, rest) = token.split_once('.').unwrap();
         let token = format!("{}.{rest}", tokens.header_segment);
         assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
     }
 
     #[test]
-    fn expiry_is_told_by_our_clock_not_by_the_library() {
+    fn expiry_is_checked_by_our_clock_not_by_the_library() {
         let tokens = tokens();
         let past = Timestamp::from_seconds(1_000);
         let token = tokens.sign(UserId::generate(), SessionId::generate(), false, past).unwrap();

@@ -18,7 +18,7 @@ pub struct AuditArgs {
     #[arg(long)]
     account: Option<String>,
     /// Only entries about this action
-    #[arg(long, value_parser = one_of(Action::ALL, Action::as_str))]
+    #[arg(long, value_parser = one_of::<Action>())]
     action: Option<Action>,
     /// Print a JSON array
     #[arg(long)]

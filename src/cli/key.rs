@@ -21,7 +21,7 @@ pub enum KeyCommand {
         #[arg(long)]
         name: String,
         /// What the key may do; `write` includes `read`
-        #[arg(long, default_value = "read", value_parser = one_of(KeyScope::ALL, KeyScope::as_str))]
+        #[arg(long, default_value = "read", value_parser = one_of::<KeyScope>())]
         scope: KeyScope,
         /// The last day it works, or an RFC 3339 time [default: never expires]
         #[arg(long, value_name = "DATE")]

@@ -6,21 +6,16 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::domain::NewPassword;
+use crate::domain::{Named, StrongPassword};
 use crate::error::Error;
 
-/// Parses an argument that is one of some names. The help and the error list them.
-pub fn one_of<T: Copy + Send + Sync + 'static>(
-    all: &'static [T],
-    name: impl Fn(T) -> &'static str + Clone + Send + Sync + 'static,
-) -> impl TypedValueParser<Value = T> {
-    let names = PossibleValuesParser::new(all.iter().map(|value| name(*value)));
-    names.try_map(move |text| {
-        all.iter().copied().find(|value| name(*value) == text).ok_or("unknown name")
-    })
+/// Parses an argument that names a value. The help and the error list the names.
+pub fn one_of<T: Named + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    let names = PossibleValuesParser::new(T::ALL.iter().map(|value| value.name()));
+    names.try_map(|text| T::parse_name(&text))
 }
 
-/// Writes to stdout. That the reader has closed it, as `head` does, is not an error.
+/// Writes to stdout. It is not an error if the reader has closed it, as `head` does.
 pub fn print(text: &str) -> Result<(), Error> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
@@ -37,8 +32,8 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Error> {
     print(&format!("{text}\n"))
 }
 
-/// Writes rows to stdout in aligned columns, without control characters: a client can call itself
-/// anything, and must not reach the administrator's terminal.
+/// Writes rows to stdout in aligned columns. Control characters are replaced: clients choose some of
+/// the texts, and must not control the administrator's terminal.
 pub fn print_table<const N: usize>(rows: &[[String; N]]) -> Result<(), Error> {
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -53,7 +48,7 @@ pub fn print_table<const N: usize>(rows: &[[String; N]]) -> Result<(), Error> {
     print(&text)
 }
 
-/// Asks for confirmation of what cannot be undone, unless `yes` was given.
+/// Asks for confirmation, unless `yes` was given.
 pub fn confirm(what: &str, yes: bool) -> Result<(), Error> {
     if yes {
         return Ok(());
@@ -80,15 +75,13 @@ pub fn ask_password(
     config: &Config,
     from_stdin: bool,
     names: &[String],
-) -> Result<NewPassword, Error> {
+) -> Result<StrongPassword, Error> {
     judge(config, &read_password(from_stdin)?, names).map_err(|why| Error::invalid("password", why))
 }
 
 /// Judges a new password. The error says why it is refused.
-pub fn judge(config: &Config, password: &str, names: &[String]) -> Result<NewPassword, String> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let password = config.password_policy.check_length(password)?;
-    config.password_policy.judge(&password, &names)
+pub fn judge(config: &Config, password: &str, names: &[String]) -> Result<StrongPassword, String> {
+    config.password_policy.judge(&config.password_policy.check_length(password)?, names)
 }
 
 /// Asks twice without echo, or reads the first line of stdin.
@@ -107,7 +100,7 @@ fn read_password(from_stdin: bool) -> Result<String, Error> {
             "there is no terminal to ask for the password; use --password-stdin".to_owned(),
         ));
     }
-    // Ctrl-C must end the prompt, which restores the echo of the terminal, and not the process.
+    // Ctrl-C must end the prompt, which restores the terminal's echo, and not the process.
     ctrlc::set_handler(|| ())
         .map_err(|cause| Error::internal("cannot ask for the password", cause))?;
     let password = rpassword::prompt_password("Password: ").map_err(failed)?;

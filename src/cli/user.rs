@@ -9,6 +9,7 @@ use crate::accounts::UserDetails;
 use crate::config::Config;
 use crate::domain::{
     Email, Precondition, Role, Search, Session, Status, User, UserChange, UserFilter, Username,
+    account_names,
 };
 use crate::error::Error;
 use crate::store::{self, IfAbsent};
@@ -26,7 +27,7 @@ pub enum UserCommand {
         #[arg(long, conflicts_with = "role")]
         admin: bool,
         /// The role, which says what the account may do
-        #[arg(long, default_value = "employee", value_parser = one_of(Role::ALL, Role::as_str))]
+        #[arg(long, default_value = "employee", value_parser = one_of::<Role>())]
         role: Role,
         /// Read the password from the first line of stdin instead of asking for it
         #[arg(long)]
@@ -46,10 +47,10 @@ pub enum UserCommand {
     /// List the accounts, oldest first
     List {
         /// Only accounts with this status
-        #[arg(long, value_parser = one_of(Status::ALL, Status::as_str))]
+        #[arg(long, value_parser = one_of::<Status>())]
         status: Option<Status>,
         /// Only accounts with this role
-        #[arg(long, value_parser = one_of(Role::ALL, Role::as_str))]
+        #[arg(long, value_parser = one_of::<Role>())]
         role: Option<Role>,
         /// Only accounts whose e-mail address or username contains each of these words
         #[arg(long, value_name = "TEXT")]
@@ -71,7 +72,7 @@ pub enum UserCommand {
         /// The account's e-mail address, username or public id
         account: String,
         /// The new role
-        #[arg(value_parser = one_of(Role::ALL, Role::as_str))]
+        #[arg(value_parser = one_of::<Role>())]
         role: Role,
         /// Print the account as JSON
         #[arg(long)]
@@ -159,11 +160,7 @@ async fn add(
     let email = Email::parse(&email).map_err(|why| Error::invalid("email", why))?;
     let username =
         username.map(Username::parse).transpose().map_err(|why| Error::invalid("username", why))?;
-    let names: Vec<String> = [email.as_str()]
-        .into_iter()
-        .chain(username.as_ref().map(Username::as_str))
-        .map(str::to_owned)
-        .collect();
+    let names = account_names(&email, username.as_ref());
     let password = ask_password(config, password_stdin, &names)?;
     // The database is created last: a command that is cancelled leaves nothing behind.
     let database = Database::open(config, IfAbsent::Create)?;

@@ -39,7 +39,7 @@ pub use macros::Named;
 pub use network::{Network, TrustedProxies};
 pub use origin::AllowedOrigins;
 pub use page::{PAGE_SIZES, Page, PageRequest};
-pub use password::{MAX_PASSWORD_CHARS, NewPassword, Password, PasswordHash, PasswordPolicy};
+pub use password::{MAX_PASSWORD_CHARS, Password, PasswordHash, PasswordPolicy, StrongPassword};
 pub use public_url::PublicUrl;
 pub use role::Role;
 pub use secret::{Secret, SecretHash};
@@ -57,7 +57,7 @@ pub use text::turns_direction;
 pub use timestamp::Timestamp;
 pub use user::{
     NewUser, RegistrationPolicy, Status, StoredCredentials, User, UserChange, UserFilter, UserSort,
-    UserStore, check_administrator_remains, check_no_administrator,
+    UserStore, account_names, check_administrator_remains, check_no_administrator,
 };
 pub use user_name::{Email, LoginName, UserId, UserRef, UserSummary, Username};
 pub use version::{Precondition, Version, Versions};

@@ -41,11 +41,11 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A password that the policy found good enough for an account.
+/// A password that the policy accepts for an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewPassword(Password);
+pub struct StrongPassword(Password);
 
-impl NewPassword {
+impl StrongPassword {
     /// The bytes that are hashed.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
@@ -77,19 +77,19 @@ impl PasswordPolicy {
     pub fn judge(
         &self,
         password: &Password,
-        account_names: &[&str],
-    ) -> Result<NewPassword, String> {
+        account_names: &[String],
+    ) -> Result<StrongPassword, String> {
         let judged = |text: &str| text.chars().take(JUDGED_CHARS).collect::<String>();
         // A name is also its parts: somebody's password may be their address without the domain.
         let names: Vec<String> = account_names
             .iter()
-            .flat_map(|name| [*name].into_iter().chain(name.split('@')))
+            .flat_map(|name| [name.as_str()].into_iter().chain(name.split('@')))
             .map(judged)
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let entropy = zxcvbn::zxcvbn(&judged(&password.0), &names);
         if u8::from(entropy.score()) >= self.min_score {
-            return Ok(NewPassword(password.clone()));
+            return Ok(StrongPassword(password.clone()));
         }
         let mut why = "is too easy to guess.".to_owned();
         if let Some(feedback) = entropy.feedback() {
@@ -132,8 +132,8 @@ mod tests {
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_length: 8, min_score: 2 };
 
-    fn judge(text: &str) -> Result<NewPassword, String> {
-        POLICY.judge(&POLICY.check_length(text)?, &["ann.hathaway@example.com"])
+    fn judge(text: &str) -> Result<StrongPassword, String> {
+        POLICY.judge(&POLICY.check_length(text)?, &["ann.hathaway@example.com".to_owned()])
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_password_never_shows_in_debug_output() {
         let password = judge("correct horse battery staple").unwrap();
-        assert_eq!(format!("{password:?}"), "NewPassword(Password(..))");
+        assert_eq!(format!("{password:?}"), "StrongPassword(Password(..))");
         assert_eq!(
             format!("{:?}", PasswordHash::from_stored("$argon2id$x".into())),
             "PasswordHash(..)"

@@ -72,11 +72,15 @@ pub struct User {
 }
 
 impl User {
-    /// The names that the password should not resemble.
     pub fn names(&self) -> Vec<String> {
-        let username = self.username.iter().map(Username::as_str);
-        [self.email.as_str()].into_iter().chain(username).map(str::to_owned).collect()
+        account_names(&self.email, self.username.as_ref())
     }
+}
+
+/// The names that an account's password should not resemble.
+pub fn account_names(email: &Email, username: Option<&Username>) -> Vec<String> {
+    let username = username.map(Username::as_str);
+    [email.as_str()].into_iter().chain(username).map(str::to_owned).collect()
 }
 
 /// What is needed to check a password.
