@@ -1,4 +1,4 @@
-//! The one place that asks what time it is.
+//! The only source of the current time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::Timestamp;
 
-/// From where [`Clock::elapsed`] counts, where nothing else says so.
+/// The start of [`Clock::elapsed`] for the system clock.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// The system's time, or in tests a time that moves only when it is told to.
+/// The system's time, or in tests a time that only [`Clock::advance`] changes.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The operating system's wall clock.
@@ -19,7 +19,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// A clock that stands at `start` until [`Clock::advance`] moves it.
+    /// A clock that stays at `start` until [`Clock::advance`] moves it.
     pub fn fixed(start: Timestamp) -> Self {
         Self::Fixed(Arc::new(AtomicI64::new(start.as_millis())))
     }
@@ -35,8 +35,8 @@ impl Clock {
         }
     }
 
-    /// The time since some moment, the same for all calls. It never goes back, and does not jump
-    /// when somebody sets the system's clock.
+    /// The time since a fixed moment. It is monotonic: a change of the system's clock does not
+    /// affect it.
     pub fn elapsed(&self) -> Duration {
         match self {
             Self::System => START.elapsed(),
@@ -46,20 +46,18 @@ impl Clock {
         }
     }
 
-    /// Lets `time` pass. Where the clock stands still, there is nothing to wait for.
+    /// Waits for `time`. A fixed clock does not wait.
     pub async fn sleep(&self, time: Duration) {
         if matches!(self, Self::System) {
             tokio::time::sleep(time).await;
         }
     }
 
-    /// Moves a fixed clock forward; the system's clock is left alone.
-    pub fn advance(&self, context: Duration) {
+    /// Moves a fixed clock forward. Does nothing to the system clock.
+    pub fn advance(&self, time: Duration) {
         if let Self::Fixed(millis) = self {
-            millis.fetch_add(
-                i64::try_from(context.as_millis()).unwrap_or(i64::MAX),
-                Ordering::SeqCst,
-            );
+            let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+            millis.fetch_add(time, Ordering::SeqCst);
         }
     }
 }

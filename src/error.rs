@@ -1,26 +1,24 @@
-//! What can go wrong, in the words of the domain. Nothing here knows of HTTP or SQL:
-//! `http::error` turns a kind into a status, and `store::sqlite` turns SQLite's codes into a kind.
+//! Errors, in the terms of the domain. Nothing here knows of HTTP or SQL: `http::wire::problem`
+//! maps a kind to a status, and `store::sqlite::connection` maps SQLite's codes to a kind.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::domain::Role;
 
-/// Why fields of an input were refused: the field's name and a sentence a person can act on.
-///
-/// A field has one reason, the first that was found.
+/// Why fields of an input were refused: each field's name and one reason, the first found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldErrors(BTreeMap<String, String>);
 
 impl FieldErrors {
-    /// The errors of an input that is wrong in one field.
+    /// The errors of an input with one wrong field.
     pub fn one(field: &str, why: impl Into<String>) -> Self {
         let mut errors = Self::default();
         errors.add(field, why);
         errors
     }
 
-    /// Notes that `field` is at fault, unless a reason is already known.
+    /// Adds a reason for `field`, unless it has one already.
     pub fn add(&mut self, field: &str, why: impl Into<String>) {
         self.0.entry(field.to_owned()).or_insert_with(|| why.into());
     }
@@ -30,7 +28,6 @@ impl FieldErrors {
         self.0.contains_key(field)
     }
 
-    /// Whether every field was accepted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -44,59 +41,59 @@ impl FieldErrors {
 /// Why a bearer token was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// The request carried none.
+    /// The request had none.
     Missing,
     /// It was genuine, and its `exp` has passed.
     Expired,
-    /// It is not one of ours: malformed, forged, or of another installation.
+    /// It is malformed, forged, or of another installation.
     Invalid,
-    /// It was ended before its time: by a logout, a new password, or a change of the account.
+    /// Its session was ended by a logout, a new password, or a change of the account.
     Revoked,
-    /// It is an API key that nobody has; it may have been revoked.
+    /// There is no such API key; it may have been revoked.
     UnknownKey,
-    /// It is an API key whose time is over.
+    /// It is an expired API key.
     ExpiredKey,
     /// It is an API key of an account that is not active.
     StoppedKey,
 }
 
-/// Everything that the layers below `http` and `cli` refuse or fail with.
+/// The errors of all layers below `http` and `cli`.
 #[derive(Debug)]
 pub enum Error {
     /// The input is wrong; every field at fault is named.
     Invalid(FieldErrors),
-    /// The account is unknown or the password is wrong; which of the two is not told.
+    /// The account is unknown or the password is wrong. The error does not say which.
     WrongCredentials,
-    /// The bearer token does not prove who is calling.
+    /// The bearer token does not authenticate the caller.
     Token(TokenError),
-    /// Who is calling is known, and their role is less than this one.
+    /// The caller's role is less than this one.
     RoleRequired(Role),
-    /// Who is calling is known, and may not do this. The text says why.
+    /// The caller may not do this. The text says why.
     Forbidden(String),
-    /// There is no such thing, or the caller may not see it. The text names it.
+    /// There is no such record, or the caller may not see it. The text names it.
     NotFound(String),
-    /// Too many attempts were made, and this one was not even looked at.
+    /// Too many attempts; this one was not checked.
     RateLimited {
-        /// After how many seconds the next one is.
+        /// Seconds until the next attempt is allowed.
         retry_after: u64,
     },
-    /// The record is not in the state that the request asks for.
+    /// The record does not meet the precondition.
     PreconditionFailed,
     /// The request contradicts what is stored. The text says with what.
     Conflict(String),
     /// A bounded queue is full or the database is locked; the same request may succeed in a moment.
     Busy,
-    /// Our fault, or the machine's. The text is for the log, never for the client.
+    /// A fault of the program or the machine. The text is for the log, never for the client.
     Internal(String),
 }
 
 impl Error {
-    /// An error that is nobody's input: `doing` says what was attempted, `cause` how it failed.
+    /// `doing` says what was attempted, `cause` how it failed.
     pub fn internal(doing: &str, cause: impl fmt::Display) -> Self {
         Self::Internal(format!("{doing}: {cause}"))
     }
 
-    /// The absence of a thing that nothing more is to be said of.
+    /// A missing record without a name to show.
     pub fn no_such(thing: &str) -> Self {
         Self::NotFound(format!("There is no such {thing}."))
     }

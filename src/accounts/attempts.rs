@@ -2,9 +2,9 @@
 //!
 //! Each limit allows a burst of attempts at once, and then one per interval. An attempt counts
 //! before it is checked, and is given back if it succeeds: only failures count. Until then it is in
-//! flight. If a limit would refuse an attempt only because of attempts in flight, it waits until one
-//! of them is settled. So correct passwords at the same moment are not refused, and still no more
-//! passwords are checked than may be wrong.
+//! flight. If a limit would refuse an attempt only because of attempts in flight, it waits until
+//! one of them is settled. So correct passwords at the same moment are not refused, and still no
+//! more passwords are checked than may be wrong.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -18,8 +18,8 @@ use crate::clock::Clock;
 use crate::domain::{Network, UserId};
 use crate::error::Error;
 
-/// How many limits are tracked, in a few megabytes. Above it, those with the most attempts left are
-/// dropped.
+/// How many limits are tracked, in a few megabytes. Above it, those are dropped that have their
+/// whole burst back soonest.
 const MAX_TRACKED_LIMITS: usize = 65_536;
 
 /// How many attempts may wait for others to be settled, and for how long: longer than a full queue
@@ -27,20 +27,17 @@ const MAX_TRACKED_LIMITS: usize = 65_536;
 const MAX_WAITING: usize = 1_024;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// What is limited, and its subject.
+/// What is limited, and its subject. An account is a keyed hash of its id, or of a name that no
+/// account has.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
-    AttemptsOnAccountFrom(AccountHash, Network),
+    AttemptsOnAccountFrom(u64, Network),
     AttemptsFrom(Network),
-    AttemptsOnAccount(AccountHash),
+    AttemptsOnAccount(u64),
     RegistrationsFrom(Network),
     WritesBy(UserId),
     LogLinesAbout(Network),
 }
-
-/// A keyed hash of an account, or of a name that no account has.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AccountHash(u64);
 
 impl Limit {
     /// How many attempts pass at once, and the time until one more passes.
@@ -150,8 +147,8 @@ impl RateLimits {
         self.usages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn hash_account(&self, account: impl Hash) -> AccountHash {
-        AccountHash(self.hasher.hash_one(account))
+    pub(super) fn hash_account(&self, account: impl Hash) -> u64 {
+        self.hasher.hash_one(account)
     }
 
     /// Counts something that is never given back.
@@ -239,7 +236,7 @@ impl RateLimits {
     }
 }
 
-/// Drops the entries with the most attempts left and none in flight.
+/// Drops the entries that have their whole burst back soonest, and no attempt in flight.
 fn drop_half(usages: &mut HashMap<Limit, Usage>) {
     let mut arrivals: Vec<Duration> = usages.values().map(|usage| usage.arrival).collect();
     let middle = arrivals.len() / 2;
@@ -262,7 +259,7 @@ mod tests {
     }
 
     fn account(n: u64) -> Limit {
-        Limit::AttemptsOnAccount(AccountHash(n))
+        Limit::AttemptsOnAccount(n)
     }
 
     fn from(n: u32) -> Limit {
@@ -329,8 +326,7 @@ mod tests {
     #[test]
     fn success_forgives_failures_but_not_the_attempts_in_flight() {
         let limits = rate_limits();
-        let limit =
-            Limit::AttemptsOnAccountFrom(AccountHash(1), Network::of([192, 0, 2, 1].into()));
+        let limit = Limit::AttemptsOnAccountFrom(1, Network::of([192, 0, 2, 1].into()));
         let mut in_flight = acquire_all(&limits, &[limit]);
         assert_eq!(in_flight.len(), 10);
         in_flight.truncate(5);

@@ -1,9 +1,9 @@
 //! The threads that hash passwords.
 //!
-//! Argon2 is slow and needs memory by design. On the threads that serve requests, or on an unbounded
-//! pool, a flood of logins would take both from all other requests. So there are as many threads as
-//! cores, each on its own core at idle priority, each with its own reused memory, behind a bounded
-//! queue.
+//! Argon2 is slow and needs memory by design. On the threads that serve requests, or on an
+//! unbounded pool, a flood of logins would take both from all other requests. So there are as many
+//! threads as cores, each on its own core at idle priority, each with its own reused memory, behind
+//! a bounded queue.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -18,8 +18,8 @@ use super::idle_priority;
 use crate::domain::PasswordHash;
 use crate::error::Error;
 
-/// How many jobs may wait for each thread: under three seconds of work at 20 ms for a hash. (To judge
-/// an adversarial new password takes up to 100 ms.)
+/// How many jobs may wait for each thread: under three seconds of work at 20 ms for a hash. (To
+/// judge an adversarial new password takes up to 100 ms.)
 const QUEUE_PER_THREAD: usize = 128;
 
 /// The cost of a hash. Argon2id with one lane.

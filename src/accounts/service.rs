@@ -173,8 +173,8 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Checks the password of an account, and records a failure. Upgrades a hash that is cheaper than
-    /// the settings.
+    /// Checks the password of an account, and records a failure. Upgrades a hash that is cheaper
+    /// than the settings.
     async fn check_password(
         &self,
         account: &UserRef,

@@ -62,7 +62,7 @@ impl SigningKey {
     }
 }
 
-/// Makes the file's name durable as well, where folders can be synced.
+/// Makes the file's name durable as well, if folders can be synced.
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::database::all;
-use super::terminal::{one_of, print_json, print_table};
+use super::terminal::{one_of, print_list};
 use crate::config::Config;
 use crate::domain::{Action, AuditEntry, AuditFilter, AuditSort, Sort, Timestamp, UserRef};
 use crate::error::Error;
@@ -49,29 +49,15 @@ pub async fn run(config: &Config, arguments: AuditArgs) -> Result<(), Error> {
         ..AuditFilter::default()
     };
     let mut entries = all(|page| store.list_audit(filter.clone(), page)).await?;
-    // Entries added meanwhile have moved some from one page to the next.
+    // Purged or new entries may have shifted the pages meanwhile.
     entries.sort_unstable_by_key(|entry| entry.id);
     entries.dedup_by_key(|entry| entry.id);
-    if json {
-        return print_json(&entries.iter().map(EntryRow::new).collect::<Vec<_>>());
-    }
-    if entries.is_empty() {
-        eprintln!("There are no such entries.");
-    }
-    print_table(&entries.iter().map(line).collect::<Vec<_>>())
-}
-
-fn line(entry: &AuditEntry) -> [String; 7] {
-    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    [
-        entry.at.to_iso_8601(),
-        entry.action.clone(),
-        entry.result.clone(),
-        entry.actor.clone(),
-        or_dash(&entry.address),
-        or_dash(&entry.target),
-        entry.detail.clone().unwrap_or_default(),
-    ]
+    let rows = entries.iter().map(EntryRow::new).collect();
+    print_list(rows, json, "There are no such entries.", |row| {
+        let (address, target) = (row.address.unwrap_or("-"), row.target.unwrap_or("-"));
+        let detail = row.detail.unwrap_or_default();
+        [&row.at, row.action, row.result, row.actor, address, target, detail].map(str::to_owned)
+    })
 }
 
 /// An entry as `--json` prints it.

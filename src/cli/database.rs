@@ -1,4 +1,4 @@
-//! The database that commands work on, and what they do with it in the same way.
+//! The database of a command, and the operations that commands share.
 
 use std::sync::Arc;
 
@@ -10,7 +10,6 @@ use crate::domain::{Actor, Page, PageRequest, RequestContext, Status, User, User
 use crate::error::Error;
 use crate::store::{self, IfAbsent, Store};
 
-/// The database that a command works on.
 pub struct Database<'a> {
     pub config: &'a Config,
     pub store: Arc<dyn Store>,
@@ -20,6 +19,13 @@ impl<'a> Database<'a> {
     pub fn open(config: &'a Config, if_absent: IfAbsent) -> Result<Self, Error> {
         let store = store::open(&config.database, if_absent)?;
         Ok(Self { config, store })
+    }
+
+    /// Opens an existing database and finds the account that an argument names.
+    pub async fn open_account(config: &'a Config, account: &str) -> Result<(Self, User), Error> {
+        let database = Self::open(config, IfAbsent::Fail)?;
+        let user = database.find(account).await?;
+        Ok((database, user))
     }
 
     pub fn accounts(&self) -> Result<Accounts, Error> {
@@ -37,19 +43,19 @@ impl<'a> Database<'a> {
         }
     }
 
-    /// Says what was changed, and in which database.
+    /// Closes the database and reports the change, with the path of the database.
     pub async fn finish(self, what: &str) {
         self.store.close().await;
         eprintln!("{what}\nDatabase: {}", self.config.database.display());
     }
 }
 
-/// Of whoever is at the command line, now.
+/// The context of the command line, now.
 pub fn cli_context() -> RequestContext {
     RequestContext::local(Actor::CommandLine, Clock::System.now())
 }
 
-/// A warning, if an account cannot use what was created for it.
+/// A warning if the account is not active, for a command that creates something for it.
 pub fn warning(user: &User) -> &'static str {
     match user.status {
         Status::Active => "",
@@ -58,7 +64,7 @@ pub fn warning(user: &User) -> &'static str {
     }
 }
 
-/// Every item of a list, fetched page by page.
+/// All items of a list, read page by page.
 pub async fn all<T, F: Future<Output = Result<Page<T>, Error>>>(
     mut get: impl FnMut(PageRequest) -> F,
 ) -> Result<Vec<T>, Error> {

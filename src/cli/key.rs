@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::database::{Database, all, cli_context, warning};
-use super::terminal::{confirm, one_of, print, print_json, print_table};
+use super::terminal::{confirm, one_of, print, print_json, print_list};
 use crate::accounts;
 use crate::config::Config;
 use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp, UserId};
@@ -53,7 +53,6 @@ pub enum KeyCommand {
     },
 }
 
-/// Runs one of the commands.
 pub async fn run(config: &Config, command: KeyCommand) -> Result<(), Error> {
     let database = Database::open(config, IfAbsent::Fail)?;
     match command {
@@ -110,28 +109,13 @@ async fn list(database: &Database<'_>, account: Option<&str>, json: bool) -> Res
         None => None,
     };
     let keys = keys_of(database, owner).await?;
-    if json {
-        return print_json(&keys.iter().map(KeyRow::new).collect::<Vec<_>>());
-    }
-    if keys.is_empty() {
-        eprintln!("There are no such keys.");
-    }
+    let rows = keys.iter().map(KeyRow::new).collect();
     let moment = |at: Option<String>| at.unwrap_or_else(|| "never".to_owned());
-    let rows: Vec<_> = keys
-        .iter()
-        .map(KeyRow::new)
-        .map(|row| {
-            let (expires, used) = (moment(row.expires_at), moment(row.last_used_at));
-            [
-                row.owner.to_owned(),
-                row.name.to_owned(),
-                row.scope.to_owned(),
-                format!("expires {expires}"),
-                format!("used {used}"),
-            ]
-        })
-        .collect();
-    print_table(&rows)
+    print_list(rows, json, "There are no such keys.", |row| {
+        let (expires, used) = (moment(row.expires_at), moment(row.last_used_at));
+        let (expires, used) = (format!("expires {expires}"), format!("used {used}"));
+        [row.owner.to_owned(), row.name.to_owned(), row.scope.to_owned(), expires, used]
+    })
 }
 
 async fn revoke(

@@ -18,7 +18,7 @@ use crate::store::{self, IfAbsent, Retention, Store};
 
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
-/// For how many days an account is known at an address after a login from there.
+/// How long an account knows a network after a login from it.
 const NETWORK_RETENTION_DAYS: u32 = 90;
 
 /// Serves until SIGINT or SIGTERM, then finishes the requests in flight.
@@ -55,7 +55,7 @@ async fn serve(config: &Config) -> Result<(), Error> {
     outcome.inspect(|()| eprintln!("widgetd has stopped."))
 }
 
-/// Adds the administrator that the settings name, if there is none.
+/// Adds the administrator that the settings name, if there is no administrator.
 async fn add_first_administrator(
     config: &Config,
     first: &FirstAdministrator,
@@ -84,7 +84,7 @@ async fn add_first_administrator(
             eprintln!("Added {} as {}, as the settings say.", user.email, user.role.as_str());
             Ok(())
         }
-        // Somebody has registered the address. Whether that was its owner, a person must decide.
+        // The address is registered, maybe not by its owner: a person must decide.
         Err(Error::Conflict(why)) => {
             let user = store
                 .get_user_by_name(&UserRef::LoginName(LoginName::Email(email.clone())))
@@ -132,7 +132,7 @@ async fn purge_hourly(store: Arc<dyn Store>, audit_days: u32) {
 
 fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
     let host = match at.ip() {
-        // It listens at every address, so also at this one.
+        // It listens at every address, also at this one.
         ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), at.port()),
         _ => at,
     };
@@ -183,7 +183,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Rocket's errors in plain words. (An error whose kind was never read panics when dropped.)
+/// Explains Rocket's errors. (One whose kind was never read panics when it is dropped.)
 fn explain(error: &rocket::Error) -> Error {
     match error.kind() {
         ErrorKind::Bind(cause) if cause.kind() == std::io::ErrorKind::AddrInUse => Error::internal(

@@ -1,4 +1,4 @@
-//! What commands read from the command line and the terminal, and print.
+//! Input from the command line and the terminal, and output.
 
 use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 
@@ -32,8 +32,24 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Error> {
     print(&format!("{text}\n"))
 }
 
-/// Writes rows to stdout in aligned columns. Control characters are replaced: clients choose some of
-/// the texts, and must not control the administrator's terminal.
+/// Writes records to stdout, as a JSON array or as a table. `empty` is the message for no records.
+pub fn print_list<R: Serialize, const N: usize>(
+    records: Vec<R>,
+    json: bool,
+    empty: &str,
+    cells: impl Fn(R) -> [String; N],
+) -> Result<(), Error> {
+    if json {
+        return print_json(&records);
+    }
+    if records.is_empty() {
+        eprintln!("{empty}");
+    }
+    print_table(&records.into_iter().map(cells).collect::<Vec<_>>())
+}
+
+/// Writes rows to stdout in aligned columns. Control characters are replaced: clients choose some
+/// of the texts, and must not control the administrator's terminal.
 pub fn print_table<const N: usize>(rows: &[[String; N]]) -> Result<(), Error> {
     let width =
         |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::database::{Database, all, cli_context, warning};
-use super::terminal::{ask_password, confirm, one_of, print, print_json, print_table};
+use super::terminal::{ask_password, confirm, one_of, print, print_json, print_list, print_table};
 use crate::accounts::UserDetails;
 use crate::config::Config;
 use crate::domain::{
@@ -110,7 +110,6 @@ pub struct AccountArg {
     json: bool,
 }
 
-/// Runs one of the commands.
 pub async fn run(config: &Config, command: UserCommand) -> Result<(), Error> {
     match command {
         UserCommand::Add { email, username, admin, role, password_stdin, json } => {
@@ -131,14 +130,8 @@ pub async fn run(config: &Config, command: UserCommand) -> Result<(), Error> {
             set_status(config, arg, Status::Active, &[Status::Disabled], "Enabled").await
         }
         UserCommand::Disable(arg) => {
-            set_status(
-                config,
-                arg,
-                Status::Disabled,
-                &[Status::Pending, Status::Active],
-                "Disabled",
-            )
-            .await
+            let from = [Status::Pending, Status::Active];
+            set_status(config, arg, Status::Disabled, &from, "Disabled").await
         }
         UserCommand::Role { account, role, json } => {
             set_role(config, AccountArg { account, json }, role).await
@@ -162,7 +155,7 @@ async fn add(
         username.map(Username::parse).transpose().map_err(|why| Error::invalid("username", why))?;
     let names = account_names(&email, username.as_ref());
     let password = ask_password(config, password_stdin, &names)?;
-    // The database is created last: a command that is cancelled leaves nothing behind.
+    // Creates the database last: a cancelled command leaves nothing behind.
     let database = Database::open(config, IfAbsent::Create)?;
     let user = database
         .accounts()?
@@ -173,8 +166,7 @@ async fn add(
 }
 
 async fn passwd(config: &Config, arg: &AccountArg, password_stdin: bool) -> Result<(), Error> {
-    let database = Database::open(config, IfAbsent::Fail)?;
-    let user = database.find(&arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account).await?;
     let password = ask_password(config, password_stdin, &user.names())?;
     let user = database.accounts()?.set_password(&user, password, &cli_context()).await?;
     database
@@ -191,26 +183,15 @@ fn print_if(json: bool, user: &User) -> Result<(), Error> {
 async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Error> {
     let store = store::open(&config.database, IfAbsent::Fail)?;
     let users = all(|page| store.list_users(filter.clone(), page)).await?;
-    if json {
-        return print_json(&users.iter().map(UserRow::new).collect::<Vec<_>>());
-    }
-    if users.is_empty() {
-        eprintln!("There are no such accounts.");
-    }
-    let rows: Vec<_> = users
-        .iter()
-        .map(UserRow::new)
-        .map(|row| {
-            [row.email, row.role, row.status, &row.registered_on, row.username.unwrap_or("")]
-                .map(str::to_owned)
-        })
-        .collect();
-    print_table(&rows)
+    let rows = users.iter().map(UserRow::new).collect();
+    print_list(rows, json, "There are no such accounts.", |row| {
+        [row.email, row.role, row.status, &row.registered_on, row.username.unwrap_or("")]
+            .map(str::to_owned)
+    })
 }
 
 async fn show(config: &Config, arg: &AccountArg) -> Result<(), Error> {
-    let database = Database::open(config, IfAbsent::Fail)?;
-    let user = database.find(&arg.account).await?;
+    let (_, user) = Database::open_account(config, &arg.account).await?;
     if arg.json {
         return print_json(&UserRow::new(&user));
     }
@@ -226,7 +207,7 @@ async fn show(config: &Config, arg: &AccountArg) -> Result<(), Error> {
     print_table(&lines.map(|line| line.map(str::to_owned)))
 }
 
-/// Changes the status of an account, if it is one of `from`.
+/// Changes the status of an account from one of `from`.
 async fn set_status(
     config: &Config,
     arg: AccountArg,
@@ -234,8 +215,7 @@ async fn set_status(
     from: &[Status],
     done: &str,
 ) -> Result<(), Error> {
-    let database = Database::open(config, IfAbsent::Fail)?;
-    let user = database.find(&arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account).await?;
     if !from.contains(&user.status) {
         let hint = match user.status {
             Status::Pending => "; `user approve` approves it",
@@ -248,26 +228,19 @@ async fn set_status(
             user.status.as_str()
         )));
     }
-    change(database, &arg, &user, UserChange { status: Some(to), ..UserChange::default() }, done)
-        .await
+    let to = UserChange { status: Some(to), ..UserChange::default() };
+    change(database, &arg, &user, to, done).await
 }
 
 async fn set_role(config: &Config, arg: AccountArg, role: Role) -> Result<(), Error> {
-    let database = Database::open(config, IfAbsent::Fail)?;
-    let user = database.find(&arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account).await?;
     if user.role == role {
         let message =
             format!("{} is of role {} already; nothing was changed", user.email, role.as_str());
         return Err(Error::Conflict(message));
     }
-    change(
-        database,
-        &arg,
-        &user,
-        UserChange { role: Some(role), ..UserChange::default() },
-        "Changed",
-    )
-    .await
+    let to = UserChange { role: Some(role), ..UserChange::default() };
+    change(database, &arg, &user, to, "Changed").await
 }
 
 async fn change(
@@ -289,8 +262,7 @@ async fn change(
 }
 
 async fn create_reset_code(config: &Config, arg: AccountArg) -> Result<(), Error> {
-    let database = Database::open(config, IfAbsent::Fail)?;
-    let user = database.find(&arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account).await?;
     let (code, user, expires_at) =
         database.accounts()?.create_reset_code(user.public_id, &cli_context()).await?;
     let (email, until) = (user.email.as_str(), expires_at.to_iso_8601());
@@ -310,34 +282,18 @@ async fn create_reset_code(config: &Config, arg: AccountArg) -> Result<(), Error
 }
 
 async fn list_sessions(config: &Config, arg: &AccountArg) -> Result<(), Error> {
-    let database = Database::open(config, IfAbsent::Fail)?;
-    let user = database.find(&arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account).await?;
     let sessions =
         all(|page| database.store.list_sessions(user.public_id, page, cli_context().at)).await?;
-    if arg.json {
-        return print_json(&sessions.iter().map(SessionRow::new).collect::<Vec<_>>());
-    }
-    if sessions.is_empty() {
-        eprintln!("{} is not logged in.", user.email);
-    }
-    let rows: Vec<_> = sessions
-        .iter()
-        .map(SessionRow::new)
-        .map(|row| {
-            [
-                row.started_at,
-                row.expires_at,
-                row.address.unwrap_or_default(),
-                row.client.unwrap_or("").to_owned(),
-            ]
-        })
-        .collect();
-    print_table(&rows)
+    let rows = sessions.iter().map(SessionRow::new).collect();
+    print_list(rows, arg.json, &format!("{} is not logged in.", user.email), |row| {
+        let (address, client) = (row.address.unwrap_or_default(), row.client.unwrap_or(""));
+        [row.started_at, row.expires_at, address, client.to_owned()]
+    })
 }
 
 async fn end_sessions(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error> {
-    let database = Database::open(config, IfAbsent::Fail)?;
-    let user = database.find(&arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account).await?;
     confirm(&format!("End all sessions of {}", user.email), yes)?;
     let ended = database.store.end_sessions(user.public_id, &cli_context()).await?;
     database.finish(&format!("Ended the sessions of {}: {ended}.", user.email)).await;
@@ -345,8 +301,7 @@ async fn end_sessions(config: &Config, arg: AccountArg, yes: bool) -> Result<(),
 }
 
 async fn delete(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error> {
-    let database = Database::open(config, IfAbsent::Fail)?;
-    let user = database.find(&arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account).await?;
     confirm(&format!("Delete {} for ever", user.email), yes)?;
     database.store.delete_user(user.public_id, Precondition::default(), &cli_context()).await?;
     database.finish(&format!("Deleted {}.", user.email)).await;

@@ -1,7 +1,7 @@
-//! The settings of the process: where they come from, and what the rest of the program reads.
+//! The settings of the process.
 //!
-//! One flat namespace in one figment: built-in defaults, over them `Rocket.toml`, over it
-//! `WIDGETD_*` from the environment, over them the flags of the command line.
+//! One flat namespace in one figment. Later sources override earlier ones: built-in defaults,
+//! `Rocket.toml`, `WIDGETD_*` from the environment, flags of the command line.
 
 mod settings;
 mod unknown_keys;
@@ -25,7 +25,7 @@ use crate::domain::{
 };
 use crate::error::Error;
 
-/// What the hashing threads may use together, unless one of them needs more.
+/// The memory of all hashing threads together, unless one thread needs more.
 const HASHING_MEMORY_KIB: u32 = 64 * 1024;
 
 /// The flags, which override every other source.
@@ -45,22 +45,22 @@ pub struct Config {
     /// An absolute path. The signing key is in a file beside it.
     pub database: PathBuf,
     pub access_token_seconds: u32,
-    /// What challenges call this service.
+    /// Part of the realm in challenges.
     pub realm: String,
     pub password_policy: PasswordPolicy,
     pub argon2: Argon2Settings,
     pub registration: RegistrationPolicy,
     /// Whether rate limits are on.
     pub throttle: bool,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: TrustedProxies,
-    /// Whose pages may call the API (CORS).
+    /// The origins whose pages may call the API (CORS).
     pub allowed_origins: AllowedOrigins,
-    /// Where browsers reach the service, if that is not where it listens.
+    /// The address for browsers, if it is not the address the service listens on.
     pub public_url: Option<PublicUrl>,
     /// Whether the setup link works from another machine.
     pub remote_setup: bool,
-    /// For how many days audit entries are kept.
+    /// The retention of audit entries.
     pub audit_days: u32,
     pub first_administrator: Option<FirstAdministrator>,
     /// In the syntax of `env_logger`.
@@ -79,7 +79,7 @@ impl Config {
             .merge(Env::prefixed(ENVIRONMENT_PREFIX).ignore(&["profile"]).global())
             .merge(Serialized::globals(overrides));
         let profile = Profile::from_env_or("WIDGETD_PROFILE", rocket::Config::DEFAULT_PROFILE);
-        // The built-in profiles need no table of their own.
+        // The built-in profiles need no table.
         if profile.is_custom()
             && profile != rocket::Config::DEFAULT_PROFILE
             && figment.profiles().all(|known| *known != profile)
@@ -144,7 +144,8 @@ impl Config {
         Figment::from(rocket_defaults()).merge(Serialized::defaults(Settings::default()))
     }
 
-    /// One per core, because hashing takes all that serving leaves; but no more than fit in 64 MiB.
+    /// One per core, because hashing uses all time that serving leaves; at most as many as fit into
+    /// 64 MiB.
     pub fn hashing_threads(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let room = HASHING_MEMORY_KIB / self.argon2.memory_kib.max(1);
@@ -152,14 +153,14 @@ impl Config {
     }
 }
 
-/// Rocket's settings, where its own defaults do not suit a service on the internet.
+/// Rocket's defaults, changed for a service on the internet.
 fn rocket_defaults() -> rocket::Config {
     rocket::Config {
         address: Ipv4Addr::LOCALHOST.into(),
         port: 8_000,
-        // No header that tells what the service is built with.
+        // No header that names the framework.
         ident: Ident::none(),
-        // Rocket believes X-Real-IP from anyone.
+        // Rocket trusts X-Real-IP from every client.
         ip_header: None,
         limits: Limits::new().limit("form", 8.kibibytes()).limit("json", 64.kibibytes()),
         shutdown: Shutdown { grace: 8, mercy: 1, ..Shutdown::default() },
@@ -173,7 +174,7 @@ fn log_filter(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Off => "off",
         LogLevel::Critical => "off,widgetd=error",
-        // Rocket logs each refusal of a guard as a warning of the module that the handler is in.
+        // Rocket logs each failed guard as a warning of the handler's module.
         LogLevel::Normal => "off,widgetd=warn,widgetd::http=error",
         LogLevel::Debug => "info",
     }

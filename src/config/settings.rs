@@ -1,4 +1,4 @@
-//! The settings that are not Rocket's own: their names, defaults, and what each may be.
+//! The settings that are not Rocket's own: names, defaults and allowed values.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 
 pub const ENVIRONMENT_PREFIX: &str = "WIDGETD_";
 
-/// Who becomes the first administrator, if there is none.
+/// The first administrator, added if there is none.
 #[derive(Clone, Debug)]
 pub struct FirstAdministrator {
     pub email: Email,
@@ -18,10 +18,10 @@ pub struct FirstAdministrator {
     pub password_file: PathBuf,
 }
 
-/// The settings that are not Rocket's own, as they are written.
+/// The settings that are not Rocket's own, before they are checked.
 #[derive(Serialize, Deserialize)]
 pub struct Settings {
-    /// The profiles in `Rocket.toml` that other runs choose.
+    /// Profiles in `Rocket.toml` that only other runs select.
     pub profiles: Vec<String>,
     pub database: PathBuf,
     pub access_token_seconds: u32,
@@ -81,48 +81,42 @@ impl Settings {
                 let email = Email::parse(email).map_err(|why| wrong_setting("admin_email", why))?;
                 Ok(Some(FirstAdministrator { email, password_file: password_file.clone() }))
             }
-            (Some(_), None) => Err(wrong_setting(
-                "admin_email",
-                "needs `admin_password_file` beside it".to_owned(),
-            )),
-            (None, Some(_)) => Err(wrong_setting(
-                "admin_password_file",
-                "needs `admin_email` beside it".to_owned(),
-            )),
+            (Some(_), None) => {
+                Err(wrong_setting("admin_email", "needs `admin_password_file` beside it"))
+            }
+            (None, Some(_)) => {
+                Err(wrong_setting("admin_password_file", "needs `admin_email` beside it"))
+            }
         }
     }
 
     pub fn check(&self) -> Result<(), Error> {
-        let wrong = |key: &str, why: String| Err(wrong_setting(key, why));
         if self.database.as_os_str().is_empty() {
-            return wrong("database", "must name a file".to_owned());
+            return Err(wrong_setting("database", "must name a file"));
         }
         if self.access_token_seconds == 0 {
-            return wrong("access_token_seconds", "must be at least 1".to_owned());
+            return Err(wrong_setting("access_token_seconds", "must be at least 1"));
         }
         // It becomes part of a quoted string in a header.
         if self.realm.is_empty()
             || !self.realm.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
         {
-            return wrong(
-                "realm",
-                format!("must be printable ASCII without blanks and quotes, not {:?}", self.realm),
-            );
+            let why = "must be printable ASCII without blanks and quotes";
+            return Err(wrong_setting("realm", format!("{why}, not {:?}", self.realm)));
         }
         if !(1..=MAX_PASSWORD_CHARS).contains(&self.password_min_length) {
-            return wrong("password_min_length", format!("must be 1 to {MAX_PASSWORD_CHARS}"));
+            let why = format!("must be 1 to {MAX_PASSWORD_CHARS}");
+            return Err(wrong_setting("password_min_length", why));
         }
         if self.password_min_score > 4 {
-            return wrong("password_min_score", "must be 0 to 4".to_owned());
+            return Err(wrong_setting("password_min_score", "must be 0 to 4"));
         }
         if let Err(cause) = self.argon2().check() {
-            return wrong(
-                "argon2_memory_kib` or `argon2_passes",
-                format!("is not allowed: {cause}"),
-            );
+            let why = format!("is not allowed: {cause}");
+            return Err(wrong_setting("argon2_memory_kib` or `argon2_passes", why));
         }
         if self.audit_days == 0 {
-            return wrong("audit_days", "must be at least 1".to_owned());
+            return Err(wrong_setting("audit_days", "must be at least 1"));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Refuses what is misspelt in `Rocket.toml` or the environment, which would have no effect.
+//! Refuses misspelt keys and tables, which would have no effect.
 
 use rocket::Config as Rocket;
 use rocket::figment::value::{Dict, Value};
@@ -7,7 +7,7 @@ use rocket::figment::{Figment, Profile, Provider};
 use super::settings::ENVIRONMENT_PREFIX;
 use crate::error::Error;
 
-/// Refuses every key, at any depth and of any profile, that `known` does not have.
+/// Refuses every key, at any depth and in any profile, that is not in `known`.
 pub fn refuse_unknown_keys(figment: &Figment, known: &Dict) -> Result<(), Error> {
     let tables = figment.data().map_err(|error| Error::Conflict(error.to_string()))?;
     let mut unknown = Vec::new();
@@ -17,7 +17,7 @@ pub fn refuse_unknown_keys(figment: &Figment, known: &Dict) -> Result<(), Error>
     if unknown.is_empty() { Ok(()) } else { Err(Error::Conflict(unknown.join("\n"))) }
 }
 
-/// `path` is the profile, and the keys that lead from there to `given`.
+/// `path` is the profile and the keys that lead to `given`.
 fn collect_unknown<'a>(
     figment: &Figment,
     given: &'a Dict,
@@ -51,8 +51,8 @@ fn place_of(figment: &Figment, value: &Value, path: &[&str]) -> String {
     }
 }
 
-/// Refuses a table of `Rocket.toml` that is no profile: neither one of Rocket's, nor the one
-/// chosen, nor one of `others`. Its settings would silently have no effect.
+/// Refuses a table of `Rocket.toml` that is not a profile: neither one of Rocket's, nor the
+/// selected one, nor one of `others`.
 pub fn refuse_unknown_profiles(figment: &Figment, others: &[String]) -> Result<(), Error> {
     let is_known = |profile: &Profile| {
         let of_rocket = [Rocket::DEBUG_PROFILE, Rocket::RELEASE_PROFILE];
@@ -77,7 +77,7 @@ mod tests {
 
     use crate::config::{Config, Overrides};
 
-    /// What is wrong with this `Rocket.toml` and these variables.
+    /// The error for this `Rocket.toml` and these variables.
     // The error is the size that `figment::Jail` has chosen.
     #[allow(clippy::result_large_err)]
     fn error_of(file: &str, variables: &[(&str, &str)]) -> Option<String> {
@@ -103,7 +103,7 @@ mod tests {
                 "[default.limits]\nforn = \"1 KiB\"",
                 "`limits.forn`, which is set by [default.limits] in Rocket.toml",
             ),
-            // Rocket knows it, and nothing here reads it.
+            // Rocket knows it, but this program does not read it.
             (
                 "[default]\nlimits = { file = \"1 KiB\" }",
                 "`limits.file`, which is set by [default.limits] in Rocket.toml",
@@ -112,7 +112,7 @@ mod tests {
                 "[release.shutdown]\ngrac = 3",
                 "`shutdown.grac`, which is set by [release.shutdown] in Rocket.toml",
             ),
-            // A table without its profile, and a profile that this run does not choose.
+            // A table without its profile, and a profile that this run does not select.
             ("[limits]\nform = \"1 KiB\"", "`form`, which is set by [limits] in Rocket.toml"),
             (
                 "[default]\nprofiles = [\"staging\"]\n[staging]\npot = 1",

@@ -1,4 +1,4 @@
-//! API keys: how a script acts for a user without their password.
+//! API keys: they let a script act for a user without the password.
 
 use async_trait::async_trait;
 
@@ -31,12 +31,12 @@ pub struct NewApiKey {
     pub name: KeyName,
     pub scope: KeyScope,
     pub hash: SecretHash,
-    /// The last moment at which it is valid, if it expires.
+    /// The last moment at which it is valid; `None` if it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
 impl NewApiKey {
-    /// Reads the last moment of a key: a time, or a date, whose last moment in UTC counts.
+    /// Parses the last moment of a key: a time, or a date, of which the last moment in UTC counts.
     pub fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         let end = Timestamp::parse_end(text)?;
         if end > now { Ok(end) } else { Err(format!("'{text}' is in the past")) }
@@ -54,26 +54,25 @@ pub struct ApiKey {
     pub created_at: Timestamp,
     /// The last moment at which it is valid, if it expires.
     pub expires_at: Option<Timestamp>,
-    /// To the minute; `None` where it was never used.
+    /// To the minute; `None` if it was never used.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// An API key that a request carries, as the store knows it at this moment.
+/// The current state of the API key of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyAuthority {
     pub id: KeyId,
     pub scope: KeyScope,
     /// The last moment at which it is valid, if it expires.
     pub expires_at: Option<Timestamp>,
-    /// As far as it is recorded.
+    /// The last recorded use.
     pub last_used_at: Option<Timestamp>,
-    /// `None` where the owner is not active.
+    /// `None` if the owner is not active.
     pub owner: Option<Authority>,
 }
 
 impl KeyAuthority {
-    /// How old the recorded use may become: a write for each request would cost more than the
-    /// request.
+    /// How old the recorded use may be. To record each use would cost more than the request.
     const USE_PRECISION_MILLIS: i64 = 60_000;
 
     pub fn has_expired(&self, now: Timestamp) -> bool {
@@ -81,8 +80,8 @@ impl KeyAuthority {
     }
 
     pub fn should_record_use(&self, now: Timestamp) -> bool {
-        self.last_used_at.is_none_or(|noted| {
-            now.as_millis().saturating_sub(noted.as_millis()) >= Self::USE_PRECISION_MILLIS
+        self.last_used_at.is_none_or(|recorded| {
+            now.as_millis().saturating_sub(recorded.as_millis()) >= Self::USE_PRECISION_MILLIS
         })
     }
 }
@@ -90,20 +89,20 @@ impl KeyAuthority {
 /// The API keys that are stored. Only their owner creates and revokes them.
 #[async_trait]
 pub trait ApiKeyStore {
-    /// [`Error::Conflict`] where the owner has a key of that name, or as many as a user may have.
+    /// [`Error::Conflict`] if the owner has a key with that name, or the maximum number of keys.
     async fn create_key(&self, new: NewApiKey, context: &RequestContext) -> Result<ApiKey, Error>;
 
-    /// The authority of the bearer of an API key; `None` where there is no such key.
+    /// The authority of the bearer of an API key; `None` if there is no such key.
     async fn find_key_authority(&self, hash: &SecretHash) -> Result<Option<KeyAuthority>, Error>;
 
-    /// A user's keys, or everybody's, in the order of creation.
+    /// The keys of a user, or of all users, in the order of creation.
     async fn list_keys(
         &self,
         owner: Option<UserId>,
         page: PageRequest,
     ) -> Result<Page<ApiKey>, Error>;
 
-    /// [`Error::NotFound`] where the owner has no such key.
+    /// [`Error::NotFound`] if the owner has no such key.
     async fn revoke_key(
         &self,
         owner: UserId,
@@ -120,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_line_that_somebody_can_read() {
+    fn a_name_is_a_readable_line() {
         for text in ["ci", "Nightly report (prod)", "täglich", &"ä".repeat(100)] {
             assert_eq!(KeyName::parse(text).unwrap().as_str(), text);
         }
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_good_to_its_last_moment_or_for_ever() {
+    fn a_key_is_valid_until_its_last_moment_or_does_not_expire() {
         let at = Timestamp::from_millis;
         assert!(!key(Some(1_000), None).has_expired(at(1_000)));
         assert!(key(Some(1_000), None).has_expired(at(1_001)));
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_use_is_noted_once_a_minute() {
+    fn a_use_is_recorded_once_a_minute() {
         let at = Timestamp::from_millis;
         assert!(key(None, None).should_record_use(at(0)));
         assert!(!key(None, Some(1)).should_record_use(at(60_000)));

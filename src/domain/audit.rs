@@ -1,4 +1,4 @@
-//! The audit: what was done to users, sessions and keys, by whom and from where.
+//! The audit: changes to users, sessions and keys, with the actor and the address.
 
 use async_trait::async_trait;
 
@@ -7,13 +7,13 @@ use super::{
 };
 use crate::error::Error;
 
-/// What is done to a user, a session or a key.
+/// A change to a user, a session or a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// By the user, or for them.
+    /// By the user, or by an administrator for them.
     Register,
     LogIn,
-    /// Ends the session that is used.
+    /// Ends the session in use.
     LogOut,
     /// Ends one session.
     EndSession,
@@ -56,18 +56,18 @@ named!(Action {
     RevokeKey => "key.revoke",
 });
 
-/// The user on whom something was attempted.
+/// The user that an attempt was made on.
 #[derive(Clone, Debug)]
 pub enum Target {
     User(UserId),
-    /// An address that no user has, and that has a domain with a dot.
+    /// An address that no user has, with a dot in its domain.
     UnknownEmail(Email),
-    /// Any other name that no user has. It is not kept: people type passwords there.
+    /// Any other name that no user has. It is not stored: people type passwords there.
     Unknown,
 }
 
 impl Target {
-    /// The target of an attempt that names a user, who may have been found.
+    /// The target of an attempt on the user `named`, whose id is `found` if they exist.
     pub fn of(named: &UserRef, found: Option<UserId>) -> Self {
         match (found, named) {
             (Some(id), _) => Self::User(id),
@@ -88,7 +88,7 @@ pub struct Failure {
     pub reason: &'static str,
 }
 
-/// One event. Names are as they were then.
+/// One event, with the names at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     pub id: u64,
@@ -96,26 +96,26 @@ pub struct AuditEntry {
     /// An e-mail address, or `anonymous`, `command line` or `service`.
     pub actor: String,
     pub actor_id: Option<String>,
-    /// `None` where it did not come over the network.
+    /// `None` without a network.
     pub address: Option<String>,
     /// The name of an [`Action`].
     pub action: String,
-    /// An e-mail address, where it is known.
+    /// An e-mail address, if it is known.
     pub target: Option<String>,
     pub target_id: Option<String>,
-    /// `ok`, or why it was refused.
+    /// `ok`, or the reason of the refusal.
     pub result: String,
-    /// More, such as a role or the name of a key.
+    /// For example a role or the name of a key.
     pub detail: Option<String>,
     /// What the actor authenticated with: `session {id}` or `key {id}`.
     pub credential: Option<String>,
     pub request_id: Option<String>,
 }
 
-/// Which entries a list holds, and in which order.
+/// Filter and sort order of a list of entries.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    /// The actor or the target is this user.
+    /// This user is the actor or the target.
     pub user: Option<UserRef>,
     pub action: Option<Action>,
     /// At this moment or later.
@@ -132,10 +132,10 @@ pub enum AuditSort {
 
 named!(AuditSort { At => "at" });
 
-/// The audit that is stored. Other writes add to it in their own transaction.
+/// The store of the audit. Other writes add entries in their own transaction.
 #[async_trait]
 pub trait AuditStore {
-    /// Records an attempt that was refused, whoever made it.
+    /// Records a refused attempt. Needs no authority.
     async fn record_failure(&self, failure: Failure, context: &RequestContext)
     -> Result<(), Error>;
 

@@ -1,19 +1,19 @@
-//! What a user may do at this moment.
+//! The current authority of a user.
 
 use super::{Role, UserId};
 use crate::error::Error;
 
-/// An active user and their role, as the store knows them at this moment.
+/// An active user and their current role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authority {
     pub user: UserId,
-    /// Read from the store, whatever a token claims.
+    /// Read from the store, never from a token.
     pub role: Role,
 }
 
-// Not beside `Role`: the error names the role that is missing, and so depends on it.
+// Not in `role.rs`: the error names the missing role, and so depends on that file.
 impl Role {
-    /// [`Error::RoleRequired`] where this role is less than `least`.
+    /// [`Error::RoleRequired`] if this role is less than `least`.
     pub fn require(self, least: Self) -> Result<(), Error> {
         if self >= least { Ok(()) } else { Err(Error::RoleRequired(least)) }
     }
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_role_may_what_those_before_it_may() {
+    fn each_role_includes_those_before_it() {
         use Role::{Admin, Employee, Manager};
         assert_eq!([Employee, Manager, Admin].map(Role::is_manager), [false, true, true]);
         assert_eq!([Employee, Manager, Admin].map(Role::is_admin), [false, false, true]);

@@ -1,4 +1,4 @@
-//! The request context: who does something, from where, and when.
+//! The request context: the actor, their address, and the time.
 
 use std::net::IpAddr;
 
@@ -6,16 +6,16 @@ use uuid::Uuid;
 
 use super::{Credential, Timestamp, UserId};
 
-/// Names one request in the log, the audit and the answer.
+/// Identifies a request in the log, the audit and the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(Uuid);
 
 uuid_id!(RequestId);
 
-/// Who makes a write.
+/// The author of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// Somebody who has not authenticated.
+    /// Not authenticated.
     Anonymous,
     User(UserId),
     CommandLine,
@@ -23,14 +23,13 @@ pub enum Actor {
     Service,
 }
 
-/// What a write knows of the request that makes it, and the audit keeps.
+/// The facts about a request that a write checks and the audit stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestContext {
     pub actor: Actor,
-    /// What they authenticated with; `None` for local actors, and for somebody who registers, logs
-    /// in or resets a password.
+    /// `None` for local actors, and for a user who registers, logs in or resets a password.
     pub credential: Option<Credential>,
-    /// `None` where it did not come over the network.
+    /// `None` without a network.
     pub address: Option<IpAddr>,
     /// The `User-Agent`.
     pub client: Option<String>,

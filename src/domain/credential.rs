@@ -1,4 +1,4 @@
-//! What a request is authenticated with: the access token of a session, or an API key.
+//! Credentials of a request: the access token of a session, or an API key.
 
 use uuid::Uuid;
 
@@ -10,13 +10,13 @@ pub struct SessionId(Uuid);
 
 uuid_id!(SessionId);
 
-/// The public id of an API key, which is not the key itself: a random UUID.
+/// The public id of an API key, not the key itself: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyId(Uuid);
 
 uuid_id!(KeyId);
 
-/// What an API key may be used for, and never for more than its owner may.
+/// The methods that an API key allows, within the rights of its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyScope {
     /// GET and HEAD.
@@ -27,7 +27,7 @@ pub enum KeyScope {
 
 named!(KeyScope { Read => "read", Write => "write" });
 
-/// What a user authenticated with.
+/// What a request was authenticated with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// The access token of a session.
@@ -40,13 +40,13 @@ pub enum Credential {
     Key {
         id: KeyId,
         scope: KeyScope,
-        /// The last moment at which it is valid, if it expires.
+        /// The last moment at which it is valid; `None` if it does not expire.
         expires_at: Option<Timestamp>,
     },
 }
 
 impl std::fmt::Display for Credential {
-    /// `session {id}` or `key {id}`, as the audit keeps it.
+    /// `session {id}` or `key {id}`, as the audit stores it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Session { id, .. } => write!(f, "session {id}"),

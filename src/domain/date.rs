@@ -7,8 +7,7 @@ use time::{Date, OffsetDateTime, UtcOffset};
 
 use super::Timestamp;
 
-/// The written forms of a date, in the order in which they are tried. Month names are matched
-/// without regard to case, as people type them.
+/// The formats of a date, in the order in which they are tried. The case of month names is ignored.
 const FORMATS: &[&[BorrowedFormatItem<'_>]] = &[
     format_description!("[year]-[month]-[day]"),
     format_description!("[month padding:none]/[day padding:none]/[year]"),
@@ -20,14 +19,14 @@ const FORMATS: &[&[BorrowedFormatItem<'_>]] = &[
     format_description!("[day padding:none] [month repr:long case_sensitive:false] [year]"),
 ];
 
-/// Reads a date, or the date of an RFC 3339 time as it is written. The error echoes what was given.
+/// Parses a date, or the date of an RFC 3339 time in its own offset. The error echoes the input.
 pub fn parse_date(text: &str) -> Result<Date, String> {
     FORMATS
         .iter()
         .find_map(|format| Date::parse(text, format).ok())
         .or_else(|| parse_short_year(text))
         .or_else(|| OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::date))
-        // Years beyond 9999 have no ISO 8601 form that clients read.
+        // Clients do not read the ISO 8601 form of years above 9999.
         .filter(|date| (0..=9999).contains(&date.year()))
         .ok_or_else(|| {
             format!(
@@ -37,7 +36,7 @@ pub fn parse_date(text: &str) -> Result<Date, String> {
         })
 }
 
-/// `12/31/26`: the year is of this century. (`time` does not parse a year of two digits alone.)
+/// `12/31/26`: a year of this century. (`time` does not parse years of two digits.)
 fn parse_short_year(text: &str) -> Option<Date> {
     let (day_and_month, year) = text.rsplit_once('/')?;
     if year.len() != 2 {
@@ -58,14 +57,12 @@ fn start_of(date: Date) -> Timestamp {
 }
 
 impl Timestamp {
-    /// Reads the moment at which something starts: an RFC 3339 time, or a date, whose first
-    /// moment in UTC counts.
+    /// Parses an RFC 3339 time, or a date, of which the first moment in UTC counts.
     pub fn parse_start(text: &str) -> Result<Self, String> {
         parse_moment(text, start_of)
     }
 
-    /// Reads the moment at which something ends: an RFC 3339 time, or a date, whose last moment in
-    /// UTC counts.
+    /// Parses an RFC 3339 time, or a date, of which the last moment in UTC counts.
     pub fn parse_end(text: &str) -> Result<Self, String> {
         parse_moment(text, end_of)
     }
@@ -75,7 +72,7 @@ fn parse_moment(text: &str, of_day: fn(Date) -> Timestamp) -> Result<Timestamp, 
     let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) else {
         return parse_date(text).map(of_day);
     };
-    // An offset leads out of the years that a time can be written in.
+    // The offset may lead to a year in UTC that cannot be written.
     if time.checked_to_offset(UtcOffset::UTC).is_none_or(|utc| !(0..=9999).contains(&utc.year())) {
         return Err(format!("'{text}' is not in the years 0 to 9999 of UTC"));
     }

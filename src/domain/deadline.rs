@@ -1,28 +1,27 @@
-//! Deadlines.
+//! Deadlines of widgets and tasks.
 
 use super::Timestamp;
 use super::date::{end_of, parse_date};
 
-/// The last moment that is on time: mostly the last millisecond of a day in UTC.
+/// The last moment that is on time, usually the last millisecond of a day in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(Timestamp);
 
 impl Deadline {
-    /// Reads a date, of which the last moment in UTC counts.
-    ///
-    /// Accepted are `2026-12-31`, `12/31/2026`, `12/31/26`, `Dec 31 2026`, `December 31, 2026`,
-    /// `31 Dec 2026`, and an RFC 3339 time, whose date as it is written counts.
+    /// Parses a date, of which the last moment in UTC counts: `2026-12-31`, `12/31/2026`,
+    /// `12/31/26`, `Dec 31 2026`, `December 31, 2026`, `31 Dec 2026`, or an RFC 3339 time, of which
+    /// the date in its own offset counts.
     pub fn parse(text: &str) -> Result<Self, String> {
         parse_date(text).map(|date| Self(end_of(date)))
     }
 
-    /// Reads a date, of which the last moment in UTC counts, or an RFC 3339 time, of which the time
-    /// of day counts as well.
+    /// Parses a date, of which the last moment in UTC counts, or an RFC 3339 time, of which the
+    /// time of day counts too.
     pub fn parse_moment(text: &str) -> Result<Self, String> {
         Timestamp::parse_end(text).map(Self)
     }
 
-    /// Whether the date in UTC is today or later. For a new deadline, or one that changes.
+    /// Fails if the date in UTC is before today. For a new or changed deadline.
     pub fn check_date_not_past(self, now: Timestamp) -> Result<(), String> {
         let (date, today) = (self.0.to_utc().date(), now.to_utc().date());
         if date >= today {
@@ -31,7 +30,7 @@ impl Deadline {
         Err(format!("{date} is in the past; the deadline must be today ({today}, UTC) or later"))
     }
 
-    /// Whether the moment is now or later. For a new deadline, or one that changes.
+    /// Fails if the moment is before now. For a new or changed deadline.
     pub fn check_not_past(self, now: Timestamp) -> Result<(), String> {
         if self.0 >= now {
             return Ok(());

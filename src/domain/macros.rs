@@ -1,20 +1,18 @@
-//! What several types of the domain have in common.
+//! Macros for types of the domain that are alike.
 
-/// What the types have in common that hold a text which was checked when it was read.
+/// Methods of a type that holds a text which its parser checked.
 macro_rules! checked_text {
     ($name:ident) => {
         impl $name {
-            /// A value that was checked before it was stored.
+            /// For a value that was checked before it was stored.
             pub fn from_stored(text: String) -> Self {
                 Self(text)
             }
 
-            /// As it was typed.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// As it was typed, without a copy.
             pub fn into_string(self) -> String {
                 self.0
             }
@@ -22,26 +20,24 @@ macro_rules! checked_text {
     };
 }
 
-/// What the types have in common whose values have names, on the wire and in the store.
+/// Methods of a type whose values have names, on the wire and in the store.
 macro_rules! named {
     ($type:ident { $($variant:ident => $name:literal),+ $(,)? }) => {
         impl $type {
             /// Every value, in the order of declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The value's name on the wire and in the store.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name),+
                 }
             }
 
-            /// The value of that name.
             pub fn from_name(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text)
             }
 
-            /// Reads a name. The error echoes what was given and says what is allowed.
+            /// Parses a name. The error echoes the input and lists the names.
             pub fn parse(text: &str) -> Result<Self, String> {
                 <Self as $crate::domain::macros::Named>::parse_name(text)
             }
@@ -62,10 +58,9 @@ pub trait Named: Copy + 'static {
     /// Every value, in the order of declaration.
     const ALL: &'static [Self];
 
-    /// The value's name.
     fn name(self) -> &'static str;
 
-    /// Parses a name. The error echoes what was given and lists what is allowed.
+    /// Parses a name. The error echoes the input and lists the names.
     fn parse_name(text: &str) -> Result<Self, String> {
         Self::ALL.iter().copied().find(|value| value.name() == text).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|value| value.name()).collect();
@@ -74,16 +69,15 @@ pub trait Named: Copy + 'static {
     }
 }
 
-/// What the types have in common that are random UUIDs (RFC 9562 section 5.4).
+/// Methods of a type that is a random UUID (RFC 9562 section 5.4).
 macro_rules! uuid_id {
     ($type:ident) => {
         impl $type {
-            /// A new one, which nothing else has.
             pub fn generate() -> Self {
                 Self(uuid::Uuid::new_v4())
             }
 
-            /// Reads a UUID in its usual form, with hyphens. (Without them it could be a username.)
+            /// Parses a UUID with hyphens. (Without them it could be a username.)
             pub fn parse(text: &str) -> Option<Self> {
                 uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36).map(Self)
             }

@@ -1,5 +1,5 @@
-//! What things are: types that cannot hold a wrong value, how they are read from text,
-//! and decisions that need nothing but their arguments.
+//! The domain: types that cannot hold a wrong value, their parsers, the traits of the store, and
+//! pure decisions.
 
 #[macro_use]
 mod macros;

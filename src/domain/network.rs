@@ -1,17 +1,17 @@
-//! Addresses of clients: whose word counts about them, and what counts as one.
+//! Addresses of clients, and the proxies that report them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-/// What counts as one address: an IPv4 address, or the /64 of an IPv6 address, which is what a
-/// single customer gets at the least (RFC 6177) and can choose from freely.
+/// What counts as one address: an IPv4 address, or the /64 of an IPv6 address, because every
+/// customer gets at least that much (RFC 6177).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 
 impl Network {
-    /// The network that an address counts by.
+    /// The network of an address.
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => {
@@ -29,12 +29,12 @@ impl fmt::Display for Network {
     }
 }
 
-/// The proxies in front of the service: who of them is believed about where a request is from.
+/// The proxies that are trusted to report the address of a client.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Reads networks in CIDR notation (RFC 4632, RFC 4291 section 2.3), or single addresses.
+    /// Parses networks in CIDR notation (RFC 4632, RFC 4291 section 2.3), or single addresses.
     pub fn parse(networks: &[String]) -> Result<Self, String> {
         let parse = |text: &String| {
             text.parse::<IpNet>()
@@ -47,15 +47,14 @@ impl TrustedProxies {
         networks.iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether an address is a trusted proxy's.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
-    /// Where a request is from that `peer` sent: the peer itself, unless it is a trusted proxy.
-    /// Then its `X-Forwarded-For` headers, in their order, are walked from the right to the first
-    /// hop that is not trusted. What stands left of it, anybody may have written. A hop that is no
-    /// address ends the walk: whoever wrote it is the last one known.
+    /// The client of a request from `peer`: the peer itself, unless it is a trusted proxy. Then it
+    /// is the rightmost hop of the `X-Forwarded-For` headers that is not trusted; the client can
+    /// forge hops to the left of it. A hop that is not an address ends the search: the proxy that
+    /// wrote it counts as the client.
     pub fn client<'a>(
         &self,
         peer: IpAddr,
@@ -71,15 +70,15 @@ impl TrustedProxies {
     }
 }
 
-/// A network of IPv4 that is written as one of IPv6 (RFC 4291 section 2.5.5.2), as what it is:
-/// addresses are compared in that form.
+/// Converts an IPv4 network in IPv6 notation (RFC 4291 section 2.5.5.2) to IPv4, the form in which
+/// addresses are compared.
 fn canonical(network: IpNet) -> IpNet {
     let IpNet::V6(v6) = network else { return network };
     let v4 = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
     v4.and_then(|(address, length)| Ipv4Net::new(address, length).ok()).map_or(network, IpNet::V4)
 }
 
-/// An address, which some proxies write with a port.
+/// Parses an address. Some proxies add a port or brackets.
 fn parse_hop(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip())).or_else(
         || {
@@ -121,7 +120,7 @@ mod tests {
     #[test]
     fn a_trusted_proxy_is_believed_about_the_hop_before_it_and_no_further() {
         let trusted = &["127.0.0.1", "10.0.0.0/8", "::1/128"];
-        // A network of IPv4 is the same one however it is written.
+        // The same IPv4 network in IPv6 notation.
         assert_eq!(client(&["::ffff:127.0.0.0/104"], "127.0.0.1", &["203.0.113.9"]), "203.0.113.9");
         for (peer, headers, expected) in [
             ("127.0.0.1", &["203.0.113.9"][..], "203.0.113.9"),

@@ -1,11 +1,11 @@
-//! Origins: whose pages may call the API from a browser.
+//! The origins whose pages may call the API from a browser.
 
 use url::Url;
 
-/// The origins (RFC 6454) whose pages may read what the API answers.
+/// The origins (RFC 6454) whose pages may read answers of the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AllowedOrigins {
-    /// None but the service's own.
+    /// Only the service's own.
     #[default]
     None,
     /// All of them.
@@ -15,7 +15,7 @@ pub enum AllowedOrigins {
 }
 
 impl AllowedOrigins {
-    /// Reads a list of origins like `https://app.example.org`, or `*` alone.
+    /// Parses a list of origins like `https://app.example.org`, or `*` alone.
     pub fn parse(origins: &[String]) -> Result<Self, String> {
         if origins.is_empty() {
             return Ok(Self::None);
@@ -31,7 +31,7 @@ impl AllowedOrigins {
                 matches!(url.scheme(), "http" | "https")
                     && url.origin().ascii_serialization() == *origin
             });
-            // A URL's host may have a star in it, which would stand for itself.
+            // A URL's host may contain a star, but it is not a wildcard here.
             if !is_origin || origin.contains('*') {
                 return Err(format!(
                     "'{origin}' is not an origin; one looks like https://app.example.org"
@@ -41,7 +41,6 @@ impl AllowedOrigins {
         Ok(Self::These(origins.to_vec()))
     }
 
-    /// Whether pages of this origin may.
     pub fn allow(&self, origin: &str) -> bool {
         match self {
             Self::None => false,

@@ -1,9 +1,8 @@
-//! A part of a list, small enough to send.
+//! Pages of a list.
 
-/// How many items a page may hold.
+/// The allowed numbers of items per page.
 pub const PAGE_SIZES: [u32; 5] = [5, 10, 25, 50, 100];
 
-/// Which part of a list is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest {
     page: u64,
@@ -14,12 +13,11 @@ impl PageRequest {
     /// The first page, of ten items.
     pub const DEFAULT: Self = Self { page: 1, per_page: 10 };
 
-    /// A page counted from 1, and its size.
+    /// `page` counts from 1.
     pub const fn new(page: u64, per_page: u32) -> Self {
         Self { page, per_page }
     }
 
-    /// Reads a page number: a whole number, at least 1.
     pub fn parse_page(text: &str) -> Result<u64, String> {
         match text.parse() {
             Ok(page) if page >= 1 => Ok(page),
@@ -27,47 +25,44 @@ impl PageRequest {
         }
     }
 
-    /// Reads a page size: one of 5, 10, 25, 50, 100.
     pub fn parse_per_page(text: &str) -> Result<u32, String> {
         text.parse().ok().filter(|size| PAGE_SIZES.contains(size)).ok_or_else(|| {
             format!("'{text}' is not a page size; it must be one of 5, 10, 25, 50, 100")
         })
     }
 
-    /// The page's number, counted from 1.
+    /// Counted from 1.
     pub const fn page(self) -> u64 {
         self.page
     }
 
-    /// How many items the page holds at most.
     pub const fn per_page(self) -> u32 {
         self.per_page
     }
 
-    /// How many items come before this page. A page far past any end saturates.
+    /// How many items come before this page. Saturates far past the end.
     pub fn offset(self) -> u64 {
         (self.page - 1).saturating_mul(u64::from(self.per_page))
     }
 }
 
-/// A part of a list, and how long the whole is.
+/// A page of a list, and the total number of items.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// What was asked for.
     pub request: PageRequest,
-    /// The items of this page; none past the end.
+    /// Empty past the end.
     pub items: Vec<T>,
-    /// How many items the whole list has.
+    /// The number of items of the whole list.
     pub total: u64,
 }
 
 impl<T> Page<T> {
-    /// How many pages the whole list fills; an empty list fills none.
+    /// 0 for an empty list.
     pub fn total_pages(&self) -> u64 {
         self.total.div_ceil(u64::from(self.request.per_page))
     }
 
-    /// The number of the last page that can be asked for; the first, where the list is empty.
+    /// The number of the last page; 1 for an empty list.
     pub fn last_page(&self) -> u64 {
         self.total_pages().max(1)
     }

@@ -1,21 +1,20 @@
-//! Passwords: how long, how strong, and never shown.
+//! Passwords, their policy and their hashes. `Debug` shows none of them.
 
 use std::fmt;
 
-/// The most characters a password may have. Longer input is refused, never cut.
+/// Longer passwords are refused, never truncated.
 pub const MAX_PASSWORD_CHARS: usize = 128;
 
-/// How much of a password the estimator looks at. Its work grows steeply with the length (a
-/// second and more for 100 adversarial characters); what makes a password easy to guess shows
-/// well before this, and the rest of a longer one can only make it harder.
+/// How many characters the strength estimator reads. Its work grows steeply with the length (over a
+/// second for 100 adversarial characters), and further characters only make a password stronger.
 const JUDGED_CHARS: usize = 32;
 
-/// A password as somebody typed it, which may be right or wrong for an account.
+/// A password as it was typed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
 
 impl Password {
-    /// Any password that an account could have: not empty, and at most 128 characters.
+    /// Accepts 1 to 128 characters, without NUL.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Err("is required".to_owned());
@@ -29,7 +28,6 @@ impl Password {
         Ok(Self(text.to_owned()))
     }
 
-    /// The bytes that are hashed.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -46,23 +44,22 @@ impl fmt::Debug for Password {
 pub struct StrongPassword(Password);
 
 impl StrongPassword {
-    /// The bytes that are hashed.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 }
 
-/// What a new password must be.
+/// The requirements for a new password.
 #[derive(Clone, Copy, Debug)]
 pub struct PasswordPolicy {
-    /// The fewest characters it may have.
+    /// In characters.
     pub min_length: usize,
-    /// The lowest score of zxcvbn it may have, 0 (too guessable) to 4 (very unguessable).
+    /// A score of zxcvbn, 0 (too guessable) to 4 (very unguessable).
     pub min_score: u8,
 }
 
 impl PasswordPolicy {
-    /// Reads a password of an acceptable length. This is quick; [`Self::judge`] is not.
+    /// Parses a password and checks its length. This is fast; [`Self::judge`] is not.
     pub fn check_length(&self, text: &str) -> Result<Password, String> {
         let password = Password::parse(text)?;
         if text.chars().count() < self.min_length {
@@ -71,16 +68,16 @@ impl PasswordPolicy {
         Ok(password)
     }
 
-    /// Estimates how hard the password is to guess for somebody who knows the account's names.
+    /// Estimates how hard the password is to guess by an attacker who knows the account's names.
     ///
-    /// Takes up to a tenth of a second of computation: not for a thread that serves requests.
+    /// Takes up to 100 ms: do not call it on a thread that serves requests.
     pub fn judge(
         &self,
         password: &Password,
         account_names: &[String],
     ) -> Result<StrongPassword, String> {
         let judged = |text: &str| text.chars().take(JUDGED_CHARS).collect::<String>();
-        // A name is also its parts: somebody's password may be their address without the domain.
+        // Also the parts of an address: a password may be the address without its domain.
         let names: Vec<String> = account_names
             .iter()
             .flat_map(|name| [name.as_str()].into_iter().chain(name.split('@')))
@@ -104,17 +101,15 @@ impl PasswordPolicy {
     }
 }
 
-/// The hash of a password as a PHC string, with its algorithm, parameters and salt.
+/// The hash of a password: a PHC string with algorithm, parameters and salt.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Wraps a PHC string.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The PHC string.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,10 +1,10 @@
-//! Under which address people reach the service, where a proxy stands before it.
+//! The address of the service behind a proxy.
 
 use url::Url;
 
-/// The address of the service's root, as browsers see it: `https://example.org/w/`.
+/// The address of the service's root for browsers, like `https://example.org/w/`.
 ///
-/// A proxy takes its path away before it passes a request on, so that routes know nothing of it.
+/// The proxy removes the path before it forwards a request, so routes do not have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: String,
@@ -13,8 +13,7 @@ pub struct PublicUrl {
 }
 
 impl PublicUrl {
-    /// Reads an `http` or `https` URL that ends with a slash, and has neither user, query nor
-    /// fragment.
+    /// Parses an `http` or `https` URL that ends with a slash, without user, query and fragment.
     pub fn parse(text: &str) -> Result<Self, String> {
         let plain = |url: &Url| {
             matches!(url.scheme(), "http" | "https")
@@ -37,7 +36,7 @@ impl PublicUrl {
         }
     }
 
-    /// The origin (RFC 6454), as a browser writes it in the header `Origin`.
+    /// The origin (RFC 6454), as browsers send it in the header `Origin`.
     pub fn origin(&self) -> &str {
         &self.origin
     }
@@ -47,7 +46,7 @@ impl PublicUrl {
         self.is_https
     }
 
-    /// What stands before every path: empty, or `/w`.
+    /// The prefix of every path: empty, or like `/w`.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_has_an_origin_and_a_path_before_every_path() {
+    fn it_has_an_origin_and_a_path_prefix() {
         let parts = |text| {
             PublicUrl::parse(text)
                 .map(|url| format!("{} {} {}", url.origin(), url.is_https(), url.path()))

@@ -1,13 +1,13 @@
-//! Roles: what a user may do.
+//! Roles of users.
 
-/// Each role may do what those before it may, and more.
+/// Each role includes the rights of those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Reads what is shared, and writes what is their own.
+    /// Reads shared records, and writes their own.
     Employee,
     /// Creates and assigns tasks.
     Manager,
-    /// Writes everything that is shared.
+    /// Writes all shared records.
     Admin,
 }
 
@@ -18,7 +18,7 @@ impl Role {
         self == Self::Admin
     }
 
-    /// Whether it is a manager or an administrator.
+    /// Also true for an administrator.
     pub fn is_manager(self) -> bool {
         self >= Self::Manager
     }

@@ -1,19 +1,18 @@
-//! Secrets that the service makes up itself, and remembers only as hashes.
+//! Secrets that the service generates, and stores only as hashes.
 
 use std::fmt;
 
-/// A random text that opens something: an API key, a reset code or the setup code. Shown once,
-/// stored never.
+/// A random API key, reset code or setup code. It is shown once and never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text that was just made up, or that somebody claims to be a secret of ours.
+    /// Wraps a generated secret, or one that a client sent.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
-    /// The secret itself, for the one answer that shows it.
+    /// The plain text, for the only answer that shows it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -25,18 +24,15 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The SHA-256 (FIPS 180-4) of a secret. A slow hash, as for passwords, would gain nothing: nobody
-/// guesses 80 random bits and more.
+/// The SHA-256 (FIPS 180-4) of a secret. A slow hash is unnecessary for 80 random bits and more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
-    /// Wraps a hash.
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The hash's bytes.
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }

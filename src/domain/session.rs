@@ -23,26 +23,26 @@ pub struct Session {
     pub started_at: Timestamp,
     /// The `exp` of the token.
     pub expires_at: Timestamp,
-    /// Where the login came from, if it came over the network.
+    /// The address of the login; `None` without a network.
     pub address: Option<IpAddr>,
     /// The `User-Agent` of the login.
     pub client: Option<String>,
 }
 
-/// The sessions that are stored.
+/// The store of sessions.
 #[async_trait]
 pub trait SessionStore {
-    /// The authority of the bearer of a session's token; `None` where the session has ended, is
-    /// another user's, or the user is not active. Does not look at when the token expires.
+    /// The authority of the bearer of a session's token; `None` if the session has ended or belongs
+    /// to another user, or the user is not active. Does not check the expiry of the token.
     async fn find_session_authority(
         &self,
         subject: UserId,
         id: SessionId,
     ) -> Result<Option<Authority>, Error>;
 
-    /// Starts a session. Where the user has the most sessions that they may have, the oldest ends.
-    /// [`Error::WrongCredentials`] where the user is not active, or where their sessions were ended
-    /// since `epoch` was read.
+    /// Starts a session. Above the maximum number of sessions, the user's oldest one ends.
+    /// [`Error::WrongCredentials`] if the user is not active, or their sessions were ended since
+    /// `epoch` was read.
     async fn start_session(
         &self,
         new: NewSession,
@@ -58,7 +58,7 @@ pub trait SessionStore {
         now: Timestamp,
     ) -> Result<Page<Session>, Error>;
 
-    /// Ends one of the user's own sessions. `action` is what the audit notes.
+    /// Ends one of the user's own sessions, audited as `action`.
     async fn end_session(
         &self,
         user: UserId,

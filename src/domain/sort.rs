@@ -9,7 +9,7 @@ pub struct Sort<K> {
 }
 
 impl<K: Named> Sort<K> {
-    /// Reads a key, with a `-` before it for descending order.
+    /// Parses a key, with a `-` before it for descending order.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
         let key = K::ALL.iter().copied().find(|key| key.name() == name);
@@ -18,24 +18,23 @@ impl<K: Named> Sort<K> {
         })
     }
 
-    /// Everything that [`Self::parse`] reads.
+    /// All inputs that [`Self::parse`] accepts.
     pub fn names() -> impl Iterator<Item = String> {
         K::ALL.iter().flat_map(|key| [key.name().to_owned(), format!("-{}", key.name())])
     }
 }
 
-/// Words, each of which is found where a word of the text begins with it, in any letter case and
-/// with any diacritics.
+/// Words to search for. Each matches the words that start with it, without regard to letter case
+/// and diacritics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(String);
 
 impl Search {
-    /// Any text is data, and never syntax.
+    /// Accepts any text; none of it is syntax.
     pub fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    /// The words, as they were typed.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.0.split_whitespace()
     }
@@ -47,7 +46,7 @@ mod tests {
     use crate::domain::Role;
 
     #[test]
-    fn an_order_is_a_name_and_a_minus_turns_it_round() {
+    fn a_sort_order_is_a_name_and_a_minus_for_descending() {
         assert_eq!(Sort::parse("admin"), Ok(Sort { key: Role::Admin, descending: false }));
         assert_eq!(Sort::parse("-admin"), Ok(Sort { key: Role::Admin, descending: true }));
         for text in ["", "-", "--admin", "admins", "-root"] {

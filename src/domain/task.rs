@@ -29,7 +29,7 @@ impl Title {
     }
 }
 
-/// Any text of at most 10,000 characters; it may be empty.
+/// A text of at most 10,000 characters; it may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description(String);
 
@@ -55,13 +55,13 @@ pub enum TaskStatus {
 
 named!(TaskStatus { Pending => "pending", InProgress => "in_progress", Done => "done", Cancelled => "cancelled" });
 
-/// The assignee whose tasks alone a reader sees; `None` where they see all, as managers do.
+/// The only assignee whose tasks a reader may see; `None` for managers, who may see all tasks.
 pub fn sees_only(reader: Authority) -> Option<UserId> {
     (!reader.role.is_manager()).then_some(reader.user)
 }
 
-/// Whether somebody of this role who sees a task may move it from one status to another;
-/// [`Error::Conflict`] where not. Managers may always. The same status again is no move.
+/// [`Error::Conflict`] if an assignee of this role may not move a task from one status to another.
+/// Managers may always. The same status again is allowed.
 pub fn check_move(from: TaskStatus, to: TaskStatus, role: Role) -> Result<(), Error> {
     use TaskStatus::{Done, InProgress, Pending};
     let is_allowed = match (from, to) {
@@ -87,21 +87,20 @@ pub struct NewTask {
     pub creator: UserId,
 }
 
-/// What changes about a task; what is `None` stays.
+/// A change of a task. `None` keeps a field.
 #[derive(Clone, Debug, Default)]
 pub struct TaskChange {
     pub title: Option<Title>,
     pub description: Option<Description>,
     pub status: Option<TaskStatus>,
-    /// `Some(None)` removes it.
+    /// `Some(None)` clears it.
     pub deadline: Option<Option<Deadline>>,
-    /// `Some(None)` removes them.
+    /// `Some(None)` clears it.
     pub assignee: Option<Option<UserRef>>,
 }
 
 impl TaskChange {
-    /// [`Error::Forbidden`] where somebody of this role who sees the task may not change these
-    /// fields.
+    /// [`Error::Forbidden`] if an assignee of this role may not change these fields.
     pub fn check_fields(&self, role: Role) -> Result<(), Error> {
         let Self { title, description, status: _, deadline, assignee } = self;
         let is_status_alone =
@@ -128,7 +127,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// Whether it has a deadline, and that has passed.
+    /// `false` without a deadline.
     pub fn has_passed(&self, now: Timestamp) -> bool {
         self.deadline.is_some_and(|deadline| deadline.has_passed(now))
     }
@@ -137,44 +136,44 @@ impl Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskSort {
     CreatedAt,
-    /// Tasks without a deadline come last either way.
+    /// Tasks without a deadline come last in both directions.
     Deadline,
     UpdatedAt,
 }
 
 named!(TaskSort { CreatedAt => "created_at", Deadline => "deadline", UpdatedAt => "updated_at" });
 
-/// Which tasks a list holds, and in which order.
+/// Filter and sort order of a list of tasks.
 #[derive(Clone, Debug, Default)]
 pub struct TaskFilter {
     /// Whether they are assigned to the reader.
     pub mine: Option<bool>,
     pub status: Option<TaskStatus>,
-    /// Assigned to this user. By the id, it may have been deleted since.
+    /// Assigned to this user. By id, also a soft-deleted one.
     pub assignee: Option<UserRef>,
     /// Due before this moment.
     pub deadline_before: Option<Timestamp>,
-    /// Due at this moment or later.
+    /// Due at this moment or after it.
     pub deadline_after: Option<Timestamp>,
-    /// Whether the deadline has passed of a task that is neither done nor cancelled.
+    /// Whether the deadline has passed and the task is neither done nor cancelled.
     pub overdue: Option<bool>,
     pub search: Option<Search>,
     /// In the order of creation by default.
     pub sort: Option<Sort<TaskSort>>,
 }
 
-/// The tasks that are stored. Managers see and write all; the assignee sees a task, and moves it
-/// on. A change that changes nothing keeps the version; a deadline is judged only where it changes.
+/// The store of tasks. Managers read and write all tasks; assignees read theirs and change the
+/// status. A change without effect keeps the version. Only a changed deadline is checked.
 #[async_trait]
 pub trait TaskStore {
-    /// [`Error::Invalid`] where the assignee does not exist, [`Error::NotFound`] where the creator
-    /// does not.
+    /// [`Error::Invalid`] if the assignee does not exist, [`Error::NotFound`] if the creator does
+    /// not.
     async fn create_task(&self, new: NewTask, context: &RequestContext) -> Result<Task, Error>;
 
-    /// [`Error::NotFound`] where there is none that the reader sees.
+    /// [`Error::NotFound`] also if the reader may not see it.
     async fn get_task(&self, id: TaskId, reader: Authority) -> Result<Task, Error>;
 
-    /// The tasks that the reader sees. What is overdue is so at `now`.
+    /// The tasks that the reader may see. `now` decides which are overdue.
     async fn list_tasks(
         &self,
         reader: Authority,
@@ -183,9 +182,9 @@ pub trait TaskStore {
         now: Timestamp,
     ) -> Result<Page<Task>, Error>;
 
-    /// [`Error::NotFound`] where there is none that the user sees, [`Error::Forbidden`] where the
-    /// assignee may not change that, [`Error::Conflict`] where the assignee may not move it to that
-    /// status, [`Error::Invalid`] where the new assignee does not exist.
+    /// [`Error::NotFound`] also if the user may not see it, [`Error::Forbidden`] if the assignee
+    /// may not change these fields, [`Error::Conflict`] if they may not set this status,
+    /// [`Error::Invalid`] if the new assignee does not exist.
     async fn update_task(
         &self,
         id: TaskId,
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_assignee_moves_a_task_on_and_back_and_managers_move_it_anywhere() {
+    fn the_assignee_may_make_some_moves_and_managers_all() {
         use TaskStatus::{Cancelled, Done, InProgress, Pending};
         let allowed = [
             (Pending, InProgress),
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn managers_and_administrators_see_all_and_others_what_is_theirs() {
+    fn managers_see_all_tasks_and_employees_their_own() {
         let user = UserId::generate();
         let only = |role| sees_only(Authority { user, role });
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Templates: only the owner reads and writes them.
+//! Templates: private to their owner.
 
 use async_trait::async_trait;
 
@@ -21,12 +21,11 @@ impl TemplateName {
         if text.trim() != text {
             return Err("must not begin or end with a blank".to_owned());
         }
-        // Clients resolve these in an address, also where they are escaped (WHATWG URL section
-        // 4.1).
+        // Clients resolve these in a URL, also escaped ones (WHATWG URL section 4.1).
         if matches!(text, "." | "..") {
             return Err(format!("must not be '{text}', which means something else in an address"));
         }
-        // It also stands for the bytes of an address that are not UTF-8.
+        // Rocket replaces bytes of a path that are not UTF-8 by it.
         if text.contains(char::REPLACEMENT_CHARACTER) {
             return Err(
                 "must not contain U+FFFD, which stands for what could not be read".to_owned()
@@ -36,7 +35,7 @@ impl TemplateName {
     }
 }
 
-/// Any text of at most 64 KiB in UTF-8, kept to the byte.
+/// A text of 1 byte to 64 KiB in UTF-8, stored unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateBody(String);
 
@@ -60,7 +59,7 @@ impl TemplateBody {
     }
 }
 
-/// What changes about a template; what is `None` stays.
+/// A change of a template. `None` keeps a field.
 #[derive(Clone, Debug, Default)]
 pub struct TemplateChange {
     pub name: Option<TemplateName>,
@@ -89,13 +88,12 @@ pub enum TemplateSort {
     /// By code points.
     Name,
     CreatedAt,
-    /// When they were changed last.
     UpdatedAt,
 }
 
 named!(TemplateSort { Name => "name", CreatedAt => "created_at", UpdatedAt => "updated_at" });
 
-/// Which templates a list holds, and in which order.
+/// Filter and sort order of a list of templates.
 #[derive(Clone, Debug, Default)]
 pub struct TemplateFilter {
     pub search: Option<Search>,
@@ -103,12 +101,12 @@ pub struct TemplateFilter {
     pub sort: Option<Sort<TemplateSort>>,
 }
 
-/// The templates that are stored. Only their owner reads and writes them; for everybody else they
-/// do not exist. A change that changes nothing keeps the version.
+/// The store of templates. For other users than the owner they do not exist. A change without
+/// effect keeps the version.
 #[async_trait]
 pub trait TemplateStore {
-    /// [`Error::Conflict`] where the owner has one of that name, or as many as a user may have,
-    /// [`Error::NotFound`] where the owner does not exist.
+    /// [`Error::Conflict`] if the owner has one with that name, or the maximum number of templates;
+    /// [`Error::NotFound`] if the owner does not exist.
     async fn create_template(
         &self,
         new: NewTemplate,
@@ -124,7 +122,7 @@ pub trait TemplateStore {
         page: PageRequest,
     ) -> Result<Page<Template>, Error>;
 
-    /// [`Error::Conflict`] where the owner has another one of the new name.
+    /// [`Error::Conflict`] if the owner has another one with the new name.
     async fn update_template(
         &self,
         owner: UserId,

@@ -1,7 +1,7 @@
-//! What texts have in common that people see beside each other.
+//! Checks of texts that people read.
 
-/// Whether a text is a line that somebody can read and tell from another: 1 to `most` characters
-/// that are not all blanks, and none that controls how the others are shown.
+/// Fails unless the text is a readable line: 1 to `most` characters, not only blanks, without
+/// control characters and without characters that change the direction.
 pub fn check_line(text: &str, most: usize) -> Result<(), String> {
     if text.trim().is_empty() {
         return Err("is required".to_owned());
@@ -15,8 +15,8 @@ pub fn check_line(text: &str, most: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a character turns the direction of a text (UAX #9), which makes one name look like
-/// another.
+/// Whether a character changes the direction of a text (UAX #9), which can make two names look the
+/// same.
 pub const fn turns_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_one_that_somebody_can_read() {
+    fn a_line_has_readable_characters_only() {
         for text in ["a", "a b", "täglich", "مرحبا", "🎉", &"ä".repeat(100)] {
             assert_eq!(check_line(text, 100), Ok(()), "{text}");
         }

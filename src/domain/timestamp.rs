@@ -1,4 +1,4 @@
-//! Points in time, and how the wire format writes them.
+//! Points in time, and their forms in the wire format.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,6 @@ const DAY: i64 = 24 * HOUR;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// From milliseconds since 1970, UTC.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
@@ -24,7 +23,6 @@ impl Timestamp {
         Self(seconds.saturating_mul(SECOND))
     }
 
-    /// Milliseconds since 1970, UTC.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
@@ -34,19 +32,19 @@ impl Timestamp {
         self.0.div_euclid(SECOND)
     }
 
-    /// This many seconds later, or earlier where they are negative.
+    /// Earlier if `seconds` is negative.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(SECOND)))
     }
 
-    /// The same instant as a date and time in UTC, in whole seconds. Instants outside the years
-    /// that `time` knows, which no clock and no parser here makes, read as 1970.
+    /// In UTC and whole seconds. Instants outside the range of `time` become 1970; no clock and no
+    /// parser here produces one.
     pub fn to_utc(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.as_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// As people in the United States write it: `12/31/26 11:59:59 PM UTC`.
+    /// The form in use in the United States: `12/31/26 11:59:59 PM UTC`.
     pub fn to_clock_text(self) -> String {
         let utc = self.to_utc();
         let (hour, minute, second) = utc.to_hms();
@@ -66,8 +64,7 @@ impl Timestamp {
         text.0
     }
 
-    /// ISO 8601 in whole seconds with a numeric offset, which also old parsers read:
-    /// `2026-12-31T23:59:59+00:00`.
+    /// ISO 8601 in whole seconds with a numeric offset: `2026-12-31T23:59:59+00:00`.
     pub fn to_iso_8601(self) -> String {
         let utc = self.to_utc();
         let mut text = Text::default();
@@ -91,8 +88,8 @@ impl Timestamp {
         text.0
     }
 
-    /// How long until this instant, in words: `2 days 3 hours 1 minutes 5 seconds`.
-    /// Units that are zero at the front are left out; none is left: `No time remaining`.
+    /// The time until this instant: `2 days 3 hours 1 minutes 5 seconds` without leading zero
+    /// units, or `No time remaining`.
     pub fn remaining_in_words(self, now: Self) -> String {
         let seconds = self.seconds_after(now);
         if seconds <= 0 {
@@ -115,7 +112,7 @@ impl Timestamp {
         words
     }
 
-    /// How long until this instant, as a clock reads: `00:59:46`, `1 day, 01:00:00`.
+    /// The time until this instant: `00:59:46`, `1 day, 01:00:00`.
     pub fn remaining_on_clock(self, now: Self) -> String {
         let seconds = self.seconds_after(now).max(0);
         let clock = format!(
@@ -137,9 +134,9 @@ impl Timestamp {
     }
 }
 
-/// A short text out of numbers of two digits. A page of a list has hundreds of them, and the
-/// padding of `std::fmt` and the format descriptions of `time` took as much of a request as its
-/// two reads of the database did.
+/// Builds a short text from two-digit numbers. A page of a list has hundreds of them; with
+/// `std::fmt` or the formats of `time` they took as much of a request as its two reads of the
+/// database.
 struct Text(String);
 
 impl Default for Text {
@@ -170,7 +167,7 @@ impl Text {
     }
 
     fn year_of_century(&mut self, year: i32) -> &mut Self {
-        // Below 100, and so a u8.
+        // Below 100, so it fits.
         self.number(u8::try_from(year.rem_euclid(100)).unwrap_or_default())
     }
 }

@@ -1,4 +1,4 @@
-//! Users: who may log in.
+//! Users.
 
 use async_trait::async_trait;
 
@@ -11,11 +11,11 @@ use crate::error::Error;
 /// Who may register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistrationPolicy {
-    /// Everybody, and the user is active at once.
+    /// Anyone, and the user is active at once.
     Open,
-    /// Everybody, and the user is pending.
+    /// Anyone, and the user is pending.
     Approval,
-    /// Nobody; administrators create users.
+    /// Only administrators create users.
     Closed,
 }
 
@@ -33,7 +33,7 @@ pub enum Status {
 named!(Status { Pending => "pending", Active => "active", Disabled => "disabled" });
 
 impl Status {
-    /// Why a user with the right password may not log in; `None` where they may.
+    /// Why a user with the right password may not log in, if so.
     pub fn obstacle_to_login(self) -> Option<&'static str> {
         match self {
             Self::Active => None,
@@ -49,14 +49,14 @@ pub struct NewUser {
     pub public_id: UserId,
     /// Unique by its folded form.
     pub email: Email,
-    /// Unique by its folded form, where there is one.
+    /// Unique by its folded form.
     pub username: Option<Username>,
     pub role: Role,
     pub status: Status,
     pub password_hash: PasswordHash,
 }
 
-/// A user as they are stored, without the password.
+/// A stored user, without the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub public_id: UserId,
@@ -64,8 +64,8 @@ pub struct User {
     pub username: Option<Username>,
     pub role: Role,
     pub status: Status,
-    /// Counts the events that ended all of the user's sessions. A session starts only if there was
-    /// none between the check of the password and the start.
+    /// Counts the events that ended all sessions of the user. A login compares it, so that no
+    /// session starts if such an event followed the check of the password.
     pub token_epoch: i64,
     pub registered_on: Timestamp,
     pub version: Version,
@@ -83,23 +83,23 @@ pub fn account_names(email: &Email, username: Option<&Username>) -> Vec<String> 
     [email.as_str()].into_iter().chain(username).map(str::to_owned).collect()
 }
 
-/// What is needed to check a password.
+/// The data for the check of a password.
 #[derive(Clone, Debug)]
 pub struct StoredCredentials {
     pub user: User,
     pub password_hash: PasswordHash,
-    /// Whether the user has logged in from the network in question.
+    /// Whether the user has logged in from the network of the request.
     pub knows_network: bool,
 }
 
-/// What changes about a user; what is `None` stays. Users change their own username,
-/// administrators change everything.
+/// A change of a user. `None` keeps a field. Users change their own username, administrators change
+/// everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserChange {
     pub username: Option<Username>,
-    /// Any but active ends the user's sessions.
+    /// Any other than active ends the user's sessions.
     pub status: Option<Status>,
-    /// Holds from the next request.
+    /// Takes effect from the next request.
     pub role: Option<Role>,
 }
 
@@ -110,7 +110,7 @@ pub enum UserSort {
 
 named!(UserSort { RegisteredOn => "registered_on" });
 
-/// Which users a list holds, and in which order.
+/// Filter and sort order of a list of users.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
     pub status: Option<Status>,
@@ -120,19 +120,18 @@ pub struct UserFilter {
     pub sort: Option<Sort<UserSort>>,
 }
 
-/// [`Error::Conflict`] where no active administrator would be left. `after` is `None` where the
-/// user is deleted. The others are counted only where that matters.
-pub fn check_administrator_remains<E: From<Error>>(
+/// [`Error::Conflict`] if no active administrator would remain. `after` is `None` for a deletion.
+/// The others are counted only if necessary.
+pub fn check_administrator_remains(
     before: (Role, Status),
     after: Option<(Role, Status)>,
-    count_others: impl FnOnce() -> Result<u64, E>,
-) -> Result<(), E> {
+    count_others: impl FnOnce() -> Result<u64, Error>,
+) -> Result<(), Error> {
     const ADMINISTRATOR: (Role, Status) = (Role::Admin, Status::Active);
     if before == ADMINISTRATOR && after != Some(ADMINISTRATOR) && count_others()? == 0 {
         return Err(Error::Conflict(
             "The last administrator can be neither demoted, disabled nor deleted.".to_owned(),
-        )
-        .into());
+        ));
     }
     Ok(())
 }
@@ -145,12 +144,11 @@ pub fn check_no_administrator(exists: bool) -> Result<(), Error> {
     }
 }
 
-/// The users that are stored. A deleted one does not exist, except as the owner of what it made.
+/// The store of users. A soft-deleted one does not exist, except as the owner of its records.
 #[async_trait]
 pub trait UserStore {
-    /// Creates a user, and their first session if there is one. Users create themselves,
-    /// administrators others. [`Error::Conflict`] where the e-mail address or the username is
-    /// taken.
+    /// Creates a user, optionally with a session. Users create themselves, administrators create
+    /// others. [`Error::Conflict`] if the e-mail address or the username is taken.
     async fn create_user(
         &self,
         new: NewUser,
@@ -158,7 +156,7 @@ pub trait UserStore {
         context: &RequestContext,
     ) -> Result<User, Error>;
 
-    /// Creates the first administrator with a session. [`Error::Conflict`] where there is an active
+    /// Creates the first administrator with a session. [`Error::Conflict`] if there is an active
     /// administrator, or the e-mail address or the username is taken.
     async fn create_first_administrator(
         &self,
@@ -167,7 +165,6 @@ pub trait UserStore {
         context: &RequestContext,
     ) -> Result<User, Error>;
 
-    /// What is needed to check a password, and whether the user has logged in from that network.
     async fn find_credentials(
         &self,
         user: &UserRef,
@@ -192,7 +189,7 @@ pub trait UserStore {
         context: &RequestContext,
     ) -> Result<User, Error>;
 
-    /// Replaces the hash of an unchanged password. Does nothing where `old` is no longer stored.
+    /// Replaces the hash of an unchanged password. Does nothing if `old` is no longer stored.
     async fn upgrade_password_hash(
         &self,
         id: UserId,
@@ -200,9 +197,9 @@ pub trait UserStore {
         new: PasswordHash,
     ) -> Result<(), Error>;
 
-    /// A status other than active ends the sessions and the reset code. A change that changes
-    /// nothing keeps the version. [`Error::Conflict`] where the username is taken, or no
-    /// administrator would be left.
+    /// A status other than active ends the sessions and the reset code. A change without effect
+    /// keeps the version. [`Error::Conflict`] if the username is taken, or no administrator would
+    /// remain.
     async fn update_user(
         &self,
         id: UserId,
@@ -212,7 +209,7 @@ pub trait UserStore {
     ) -> Result<User, Error>;
 
     /// Deletes a user, by the user or an administrator, with their sessions, keys, templates and
-    /// reset code, and frees their names. [`Error::Conflict`] where no administrator would be left.
+    /// reset code, and frees their names. [`Error::Conflict`] if no administrator would remain.
     async fn delete_user(
         &self,
         id: UserId,
@@ -220,8 +217,7 @@ pub trait UserStore {
         context: &RequestContext,
     ) -> Result<(), Error>;
 
-    /// Stores a code that sets a new password once, in the place of an older one. For
-    /// administrators.
+    /// Stores a code that sets a new password once, and replaces an older code. For administrators.
     async fn create_reset_code(
         &self,
         id: UserId,
@@ -230,15 +226,15 @@ pub trait UserStore {
         context: &RequestContext,
     ) -> Result<User, Error>;
 
-    /// `None` where the code is wrong, used or expired.
+    /// `None` if the code is wrong, used or expired.
     async fn find_user_by_reset_code(
         &self,
         code: &SecretHash,
         now: Timestamp,
     ) -> Result<Option<User>, Error>;
 
-    /// Sets a new password with a code, once, and ends all sessions of the user. `None` where the
-    /// code is wrong, used or expired.
+    /// Sets a new password with a code, once, and ends all sessions of the user. `None` if the code
+    /// is wrong, used or expired.
     async fn redeem_reset_code(
         &self,
         code: SecretHash,
@@ -269,7 +265,7 @@ mod tests {
         use Role::{Admin, Employee, Manager};
         use Status::{Active, Disabled};
         let is_refused = |before, after, others| {
-            check_administrator_remains(before, after, || Ok::<_, Error>(others)).is_err()
+            check_administrator_remains(before, after, || Ok(others)).is_err()
         };
         for after in
             [Some((Manager, Active)), Some((Admin, Disabled)), Some((Employee, Disabled)), None]

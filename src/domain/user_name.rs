@@ -13,15 +13,15 @@ uuid_id!(UserId);
 
 /// An e-mail address as it was typed.
 ///
-/// What is accepted is what browsers accept in `<input type="email">` (WHATWG HTML, "valid e-mail
-/// address"), in ASCII and at most 254 characters (RFC 5321 section 4.5.3.1.3 less the brackets).
+/// It is valid in `<input type="email">` (WHATWG HTML, "valid e-mail address"), in ASCII, with at
+/// most 254 characters (RFC 5321 section 4.5.3.1.3 without the brackets).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
 checked_text!(Email);
 
 impl Email {
-    /// Reads an address. The error echoes what was given.
+    /// The error echoes the input.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_ascii() && text.len() <= 254 && !text.contains('[') && text.validate_email() {
             Ok(Self(text.to_owned()))
@@ -30,13 +30,12 @@ impl Email {
         }
     }
 
-    /// Whether the domain has a dot, as those on the internet have. What has none may be a
-    /// password.
+    /// Whether the domain has a dot, as on the internet. An input without one may be a password.
     pub fn has_dotted_domain(&self) -> bool {
         self.0.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.'))
     }
 
-    /// The form by which two addresses are the same one: letter case does not count.
+    /// The form for comparison: letter case is ignored.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
     }
@@ -56,7 +55,7 @@ pub struct Username(String);
 checked_text!(Username);
 
 impl Username {
-    /// Reads a username. The error echoes what was given.
+    /// The error echoes the input.
     pub fn parse(text: &str) -> Result<Self, String> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
         if !text.bytes().all(allowed) {
@@ -71,7 +70,7 @@ impl Username {
         Ok(Self(text.to_owned()))
     }
 
-    /// The form by which two usernames are the same one: letter case does not count.
+    /// The form for comparison: letter case is ignored.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
     }
@@ -85,7 +84,7 @@ pub enum LoginName {
 }
 
 impl LoginName {
-    /// Reads an e-mail address or a username, which never look like each other.
+    /// Parses an e-mail address or a username. No text is both.
     pub fn parse(text: &str) -> Result<Self, String> {
         let email = || Email::parse(text).ok().map(Self::Email);
         let username = || Username::parse(text).ok().map(Self::Username);
@@ -95,7 +94,7 @@ impl LoginName {
     }
 }
 
-/// What names a user, who may or may not exist.
+/// A reference to a user, who may or may not exist.
 #[derive(Clone, Debug)]
 pub enum UserRef {
     LoginName(LoginName),
@@ -103,7 +102,7 @@ pub enum UserRef {
 }
 
 impl UserRef {
-    /// Reads a public id, an e-mail address or a username, which never look like each other.
+    /// Parses a public id, an e-mail address or a username. No text is more than one of them.
     pub fn parse(text: &str) -> Result<Self, String> {
         let id = UserId::parse(text).map(Self::Id);
         id.or_else(|| LoginName::parse(text).ok().map(Self::LoginName)).ok_or_else(|| {
@@ -111,7 +110,7 @@ impl UserRef {
         })
     }
 
-    /// The form by which two names are the same one.
+    /// The form for comparison.
     pub fn folded(&self) -> String {
         match self {
             Self::Id(id) => id.to_string(),

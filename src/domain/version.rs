@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::Error;
 
-/// A random number that each change of a record replaces.
+/// A random number, replaced by each change of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version(i64);
 
@@ -13,7 +13,7 @@ impl Version {
         Self(number)
     }
 
-    /// Reads what [`fmt::Display`] writes.
+    /// Parses the form of [`fmt::Display`].
     pub fn parse(text: &str) -> Option<Self> {
         let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         u64::from_str_radix(text, 16)
@@ -29,7 +29,6 @@ impl fmt::Display for Version {
     }
 }
 
-/// The versions that a precondition names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Versions {
     /// `*`: any version of a record that exists.
@@ -46,7 +45,7 @@ impl Versions {
     }
 }
 
-/// What must hold for a write (RFC 9110 section 13.1). Nothing by default.
+/// The preconditions of a write (RFC 9110 section 13.1). None by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Precondition {
     /// `If-Match`: the record exists in one of these versions.
@@ -56,8 +55,8 @@ pub struct Precondition {
 }
 
 impl Precondition {
-    /// [`Error::PreconditionFailed`] where it does not hold for this version, `None` where the
-    /// record does not exist.
+    /// [`Error::PreconditionFailed`] if it does not hold. `current` is `None` if the record does
+    /// not exist.
     pub fn check(&self, current: Option<Version>) -> Result<(), Error> {
         let has = |versions: &Versions| current.is_some_and(|current| versions.have(current));
         if self.is.as_ref().is_none_or(has) && !self.is_not.as_ref().is_some_and(has) {

@@ -9,14 +9,14 @@ use super::{
 };
 use crate::error::Error;
 
-/// A widget's name, which is also its address: 1 to 100 of `a-z 0-9 - _`.
+/// A widget's name, which is also a segment of its path: 1 to 100 of `a-z 0-9 - _`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WidgetName(String);
 
 checked_text!(WidgetName);
 
 impl WidgetName {
-    /// Reads a name. The error echoes what was given.
+    /// The error echoes the input.
     pub fn parse(text: &str) -> Result<Self, String> {
         let allowed =
             |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
@@ -38,21 +38,21 @@ impl WidgetName {
         Ok(Self(text.to_owned()))
     }
 
-    /// Reads a name out of a path, where upper case letters stand for lower case ones.
+    /// Parses a name from a path. Upper case is folded to lower case.
     pub fn from_path(text: &str) -> Result<Self, String> {
-        // What is no name in lower case is none as it stands, and is echoed as it stands.
+        // The error echoes the name as it was written.
         Self::parse(&text.to_ascii_lowercase()).or_else(|_| Self::parse(text))
     }
 }
 
-/// An absolute http or https URL (WHATWG URL) of at most 255 characters, kept as it was typed.
+/// An absolute http or https URL (WHATWG URL) of at most 255 characters, stored as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InfoUrl(String);
 
 checked_text!(InfoUrl);
 
 impl InfoUrl {
-    /// Reads a URL. The error echoes what was given.
+    /// The error echoes the input.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > 255 {
             return Err("must have at most 255 characters".to_owned());
@@ -66,8 +66,8 @@ impl InfoUrl {
 }
 
 fn is_web_url(text: &str) -> bool {
-    // The URL standard's parser drops blanks and line breaks and supplies missing slashes; what
-    // it would repair is refused, because it is kept and shown as it was typed.
+    // The URL standard's parser drops blanks and line breaks and adds missing slashes. Input that
+    // it would repair is refused, because the URL is stored and shown as it was typed.
     let has_authority = |scheme: &str| {
         text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
             && !text[scheme.len()..].starts_with('/')
@@ -85,13 +85,13 @@ pub enum WidgetSort {
 
 named!(WidgetSort { CreatedAt => "created_at", Deadline => "deadline" });
 
-/// Which widgets a list holds, and in which order.
+/// Filter and sort order of a list of widgets.
 #[derive(Clone, Debug, Default)]
 pub struct WidgetFilter {
     pub owner: Option<UserRef>,
     /// Due before this moment.
     pub deadline_before: Option<Timestamp>,
-    /// Due at this moment or later.
+    /// Due at this moment or after it.
     pub deadline_after: Option<Timestamp>,
     /// Whether the deadline has passed.
     pub overdue: Option<bool>,
@@ -100,7 +100,7 @@ pub struct WidgetFilter {
     pub sort: Option<Sort<WidgetSort>>,
 }
 
-/// What changes about a widget; what is `None` stays.
+/// A change of a widget. `None` keeps a field.
 #[derive(Clone, Debug, Default)]
 pub struct WidgetChange {
     pub name: Option<WidgetName>,
@@ -126,20 +126,19 @@ pub struct Widget {
     pub owner: UserSummary,
 }
 
-/// What an upsert did.
+/// The effect of an upsert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upsert {
     Created,
-    /// The record existed. It may have been the same already.
+    /// The record existed, maybe with the same content.
     Updated,
 }
 
-/// The widgets that are stored. Administrators write. A change that changes nothing keeps the
-/// version; a deadline is judged only where it changes.
+/// The store of widgets. Administrators write. A change without effect keeps the version. Only a
+/// changed deadline is checked.
 #[async_trait]
 pub trait WidgetStore {
-    /// [`Error::Conflict`] where the name is taken, [`Error::NotFound`] where the owner does not
-    /// exist.
+    /// [`Error::Conflict`] if the name is taken, [`Error::NotFound`] if the owner does not exist.
     async fn create_widget(
         &self,
         new: NewWidget,
@@ -148,7 +147,7 @@ pub trait WidgetStore {
 
     async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error>;
 
-    /// What is overdue is so at `now`.
+    /// `now` decides which are overdue.
     async fn list_widgets(
         &self,
         filter: WidgetFilter,
@@ -156,7 +155,7 @@ pub trait WidgetStore {
         now: Timestamp,
     ) -> Result<Page<Widget>, Error>;
 
-    /// Changes the widget of that name, whose owner stays, or creates it.
+    /// Updates the widget of that name and keeps its owner, or creates it.
     async fn upsert_widget(
         &self,
         new: NewWidget,
@@ -164,7 +163,7 @@ pub trait WidgetStore {
         context: &RequestContext,
     ) -> Result<(Widget, Upsert), Error>;
 
-    /// [`Error::Conflict`] where the new name is taken.
+    /// [`Error::Conflict`] if the new name is taken.
     async fn update_widget(
         &self,
         name: &WidgetName,

@@ -8,7 +8,6 @@ use super::engine::SqliteStore;
 use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
-use super::writer::JobError;
 use crate::domain::{
     Action, ApiKey, ApiKeyStore, Authority, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey,
     Page, PageRequest, RequestContext, SecretHash, Status, Timestamp, UserId,
@@ -104,7 +103,7 @@ fn describe(name: &KeyName, scope: KeyScope) -> String {
     format!("{} ({})", name.as_str(), scope.as_str())
 }
 
-fn insert(transaction: &Transaction<'_>, new: NewApiKey) -> Result<ApiKey, JobError> {
+fn insert(transaction: &Transaction<'_>, new: NewApiKey) -> Result<ApiKey, Error> {
     let NewApiKey { id, owner, name, scope, hash, expires_at } = new;
     let user = user_rows::find_by_id(transaction, owner)?.ok_or_else(user_rows::not_found)?;
     let present: u32 = transaction
@@ -116,8 +115,7 @@ fn insert(transaction: &Transaction<'_>, new: NewApiKey) -> Result<ApiKey, JobEr
     if present >= MAX_KEYS_PER_USER {
         return Err(Error::Conflict(format!(
             "There are {MAX_KEYS_PER_USER} keys already, the most there may be."
-        ))
-        .into());
+        )));
     }
     let now = transaction.context.at;
     let inserted = transaction
@@ -129,7 +127,7 @@ fn insert(transaction: &Transaction<'_>, new: NewApiKey) -> Result<ApiKey, JobEr
         .execute(params![id, owner, name, scope, hash, now, expires_at])?;
     if inserted == 0 {
         let message = format!("There is a key named {} already.", name.as_str());
-        return Err(Error::Conflict(message).into());
+        return Err(Error::Conflict(message));
     }
     audit::done(transaction, Action::CreateKey, owner, Some(&describe(&name, scope)))?;
     let (owner, created_at) = (user.email, now);

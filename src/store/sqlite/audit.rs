@@ -8,7 +8,6 @@ use super::engine::SqliteStore;
 use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::values::Address;
-use super::writer::JobError;
 use crate::domain::{
     Action, Actor, AuditEntry, AuditFilter, AuditSort, AuditStore, Failure, LoginName, Page,
     PageRequest, RequestContext, Sort, Target, Timestamp, UserId, UserRef,
@@ -151,7 +150,7 @@ fn list(
 }
 
 /// Deletes some entries older than `before`, and returns whether there may be more.
-pub fn purge_batch(connection: &Connection, before: Timestamp) -> Result<bool, JobError> {
+pub fn purge_batch(connection: &Connection, before: Timestamp) -> Result<bool, Error> {
     const BATCH: usize = 1_000;
     let deleted = connection
         .prepare_cached(

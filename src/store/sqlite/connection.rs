@@ -23,6 +23,12 @@ pub fn translate(error: &rusqlite::Error) -> Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        translate(&error)
+    }
+}
+
 /// Opens the connection that writes.
 ///
 /// `synchronous = FULL` lets an acknowledged write survive a power cut: in WAL mode, NORMAL syncs

@@ -8,7 +8,7 @@ use super::connection::{connect, use_write_ahead_log};
 use super::migrate::migrate;
 use super::readers::Readers;
 use super::transaction::Transaction;
-use super::writer::{JobError, Writer};
+use super::writer::Writer;
 use crate::domain::RequestContext;
 use crate::error::Error;
 use crate::store::traits::IfAbsent;
@@ -35,7 +35,7 @@ impl SqliteStore {
     pub async fn write<T: Send + 'static>(
         &self,
         context: &RequestContext,
-        job: impl FnOnce(&Transaction<'_>) -> Result<T, JobError> + Send + 'static,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let context = context.clone();
         self.writer.run(move |connection| job(&Transaction::begin(connection, &context)?)).await

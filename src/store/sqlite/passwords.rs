@@ -4,12 +4,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::transaction::Transaction;
 use super::user_rows::{self, USERS, from_row, lookup, user_columns};
-use super::writer::JobError;
 use super::{audit, sessions};
 use crate::domain::{
     Action, Network, PasswordHash, SecretHash, SessionId, StoredCredentials, Timestamp, User,
     UserId, UserRef,
 };
+use crate::error::Error;
 
 pub fn find_credentials(
     connection: &Connection,
@@ -42,7 +42,7 @@ pub fn set(
     hash: &PasswordHash,
     kept: Option<SessionId>,
     action: Action,
-) -> Result<User, JobError> {
+) -> Result<User, Error> {
     let user = transaction
         .prepare_cached(concat!(
             "UPDATE user SET password_hash = ?2, token_epoch = token_epoch + 1, updated_at = ?3

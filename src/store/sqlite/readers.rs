@@ -13,7 +13,7 @@ use r2d2::PooledConnection;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
-use super::connection::{initialise, translate};
+use super::connection::initialise;
 use crate::error::Error;
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
@@ -67,7 +67,7 @@ impl Readers {
                     &mut kept.insert((self.id, get(&self.kept)?)).1
                 }
             };
-            read(connection).map_err(|error| translate(&error))
+            Ok(read(connection)?)
         })
     }
 
@@ -77,7 +77,7 @@ impl Readers {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let pool = self.shared.clone();
-        tokio::task::spawn_blocking(move || read(&*get(&pool)?).map_err(|error| translate(&error)))
+        tokio::task::spawn_blocking(move || Ok(read(&*get(&pool)?)?))
             .await
             .map_err(|cause| Error::internal("a reading thread failed", cause))?
     }

@@ -10,7 +10,6 @@ use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
 use super::values::Address;
-use super::writer::JobError;
 use crate::domain::{
     Action, Authority, Network, NewSession, Page, PageRequest, RequestContext, Role, Session,
     SessionId, SessionStore, Timestamp, UserId,
@@ -91,7 +90,7 @@ impl SessionStore for SqliteStore {
                 )?
                 .execute(params![id, user])?;
             if ended == 0 {
-                return Err(Error::no_such("session").into());
+                return Err(Error::no_such("session"));
             }
             Ok(audit::done(transaction, action, user, None)?)
         })
@@ -109,7 +108,7 @@ impl SessionStore for SqliteStore {
                 )?
                 .execute([user])?;
             if found == 0 {
-                return Err(user_rows::not_found().into());
+                return Err(user_rows::not_found());
             }
             purge_expired(transaction, transaction.context.at)?;
             let ended = end_all_but(transaction, user, None)?;
@@ -121,7 +120,7 @@ impl SessionStore for SqliteStore {
 }
 
 /// Starts a session, unless the user's sessions were ended since `epoch` was read.
-pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Result<(), JobError> {
+pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Result<(), Error> {
     let RequestContext { at, address, client, .. } = transaction.context;
     purge_expired(transaction, *at)?;
     let started = transaction
@@ -140,7 +139,7 @@ pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Res
             epoch
         ])?;
     if started == 0 {
-        return Err(Error::WrongCredentials.into());
+        return Err(Error::WrongCredentials);
     }
     transaction
         .prepare_cached(

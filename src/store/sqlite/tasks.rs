@@ -10,7 +10,6 @@ use super::engine::SqliteStore;
 use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
-use super::writer::JobError;
 use crate::domain::{
     Authority, Deadline, NewTask, Page, PageRequest, Precondition, RequestContext, Role, Sort,
     Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStore, Timestamp, UserRef, UserSummary,
@@ -125,7 +124,7 @@ fn check_deadline(deadline: Deadline, transaction: &Transaction<'_>) -> Result<(
     deadline.check_not_past(transaction.context.at).map_err(|why| Error::invalid("deadline", why))
 }
 
-fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, JobError> {
+fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, Error> {
     let NewTask { id, title, description, status, deadline, assignee, creator } = new;
     let assignee = find_assignee(transaction, assignee.as_ref())?;
     let now = transaction.context.at;
@@ -172,7 +171,7 @@ fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, JobError>
 fn find_assignee(
     connection: &Connection,
     user: Option<&UserRef>,
-) -> Result<Option<UserSummary>, JobError> {
+) -> Result<Option<UserSummary>, Error> {
     let Some(user) = user else { return Ok(None) };
     let why = || Error::invalid("assignee", format!("there is no account {}", user.folded()));
     let found = user_rows::find(connection, user)?.ok_or_else(why)?;
@@ -232,7 +231,7 @@ fn list(
 }
 
 /// The task after a change.
-fn changed(connection: &Connection, mut task: Task, change: TaskChange) -> Result<Task, JobError> {
+fn changed(connection: &Connection, mut task: Task, change: TaskChange) -> Result<Task, Error> {
     let TaskChange { title, description, status, deadline, assignee } = change;
     task.title = title.unwrap_or(task.title);
     task.description = description.unwrap_or(task.description);
@@ -244,7 +243,7 @@ fn changed(connection: &Connection, mut task: Task, change: TaskChange) -> Resul
     Ok(task)
 }
 
-fn update(transaction: &Transaction<'_>, old: Task, new: Task) -> Result<Task, JobError> {
+fn update(transaction: &Transaction<'_>, old: Task, new: Task) -> Result<Task, Error> {
     if new == old {
         return Ok(old);
     }

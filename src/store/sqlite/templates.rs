@@ -9,7 +9,6 @@ use super::engine::SqliteStore;
 use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
-use super::writer::JobError;
 use crate::domain::{
     NewTemplate, Page, PageRequest, Precondition, RequestContext, Sort, Template, TemplateChange,
     TemplateFilter, TemplateName, TemplateSort, TemplateStore, UserId,
@@ -120,7 +119,7 @@ fn is_taken(name: &TemplateName) -> Error {
     Error::Conflict(format!("Template name: {} already exists, must be unique.", name.as_str()))
 }
 
-fn insert(transaction: &Transaction<'_>, new: NewTemplate) -> Result<Template, JobError> {
+fn insert(transaction: &Transaction<'_>, new: NewTemplate) -> Result<Template, Error> {
     let NewTemplate { name, body, owner } = new;
     let present: u32 = transaction
         .prepare_cached(
@@ -131,8 +130,7 @@ fn insert(transaction: &Transaction<'_>, new: NewTemplate) -> Result<Template, J
     if present >= MAX_TEMPLATES_PER_USER {
         return Err(Error::Conflict(format!(
             "There are {MAX_TEMPLATES_PER_USER} templates already, the most there may be."
-        ))
-        .into());
+        )));
     }
     let now = transaction.context.at;
     let version = transaction
@@ -145,7 +143,7 @@ fn insert(transaction: &Transaction<'_>, new: NewTemplate) -> Result<Template, J
         .optional()?;
     let Some(version) = version else {
         let is_there = find(transaction, owner, &name)?.is_some();
-        return Err(if is_there { is_taken(&name) } else { user_rows::not_found() }.into());
+        return Err(if is_there { is_taken(&name) } else { user_rows::not_found() });
     };
     Ok(Template { version, name, body, created_at: now, updated_at: now })
 }
@@ -167,7 +165,7 @@ fn get(
     owner: UserId,
     name: &TemplateName,
     precondition: &Precondition,
-) -> Result<Template, JobError> {
+) -> Result<Template, Error> {
     let template = find(connection, owner, name)?.ok_or_else(|| not_found(name))?;
     precondition.check(Some(template.version))?;
     Ok(template)
@@ -199,7 +197,7 @@ fn update(
     owner: UserId,
     old: Template,
     new: Template,
-) -> Result<Template, JobError> {
+) -> Result<Template, Error> {
     if new == old {
         return Ok(old);
     }

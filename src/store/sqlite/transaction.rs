@@ -6,7 +6,6 @@ use std::ops::Deref;
 use rusqlite::Connection;
 
 use super::authority;
-use super::writer::JobError;
 use crate::domain::{Actor, Authority, RequestContext, Role, UserId};
 use crate::error::{Error, TokenError};
 
@@ -20,13 +19,10 @@ pub struct Transaction<'a> {
 impl<'a> Transaction<'a> {
     /// Confirms the session or key of the context. A user who registers, logs in or resets their
     /// password has neither yet, and gets the lowest role for their own account.
-    pub fn begin(
-        connection: &'a Connection,
-        context: &'a RequestContext,
-    ) -> Result<Self, JobError> {
+    pub fn begin(connection: &'a Connection, context: &'a RequestContext) -> Result<Self, Error> {
         let authority = match (context.actor, context.credential) {
             (Actor::CommandLine | Actor::Service, _) => None,
-            (Actor::Anonymous, _) => return Err(Error::Token(TokenError::Missing).into()),
+            (Actor::Anonymous, _) => return Err(Error::Token(TokenError::Missing)),
             (Actor::User(user), None) => Some(Authority { user, role: Role::Employee }),
             (Actor::User(user), Some(credential)) => Some(
                 authority::find(connection, user, credential)?

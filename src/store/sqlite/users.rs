@@ -8,7 +8,6 @@ use super::engine::SqliteStore;
 use super::lists::{Order, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows::{self, USERS, from_row, user_columns};
-use super::writer::JobError;
 use super::{audit, passwords, sessions};
 use crate::domain::{
     Action, Network, NewSession, NewUser, Page, PageRequest, PasswordHash, Precondition,
@@ -203,7 +202,7 @@ fn insert(
     transaction: &Transaction<'_>,
     new: &NewUser,
     session: Option<&NewSession>,
-) -> Result<User, JobError> {
+) -> Result<User, Error> {
     let user = transaction
         .prepare_cached(concat!(
             "INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status,
@@ -227,7 +226,7 @@ fn insert(
             from_row,
         )
         .optional()?;
-    let Some(user) = user else { return Err(is_taken(taken_name(transaction, new)?).into()) };
+    let Some(user) = user else { return Err(is_taken(taken_name(transaction, new)?)) };
     let detail = format!("{}, {}", new.role.as_str(), new.status.as_str());
     audit::done(transaction, Action::Register, new.public_id, Some(&detail))?;
     if let Some(session) = session {
@@ -248,7 +247,7 @@ fn taken_name<'a>(connection: &Connection, new: &'a NewUser) -> rusqlite::Result
 }
 
 /// The user before a write, if the precondition holds for them.
-fn get(connection: &Connection, id: UserId, precondition: &Precondition) -> Result<User, JobError> {
+fn get(connection: &Connection, id: UserId, precondition: &Precondition) -> Result<User, Error> {
     let user = user_rows::find_by_id(connection, id)?.ok_or_else(user_rows::not_found)?;
     precondition.check(Some(user.version))?;
     Ok(user)
@@ -276,17 +275,13 @@ fn count_administrators_but(connection: &Connection, id: Option<UserId>) -> rusq
         .query_row(params![Role::Admin, Status::Active, id], |row| row.get(0))
 }
 
-fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, JobError> {
+fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, Error> {
     if new == old {
         return Ok(old);
     }
     let id = new.public_id;
     let others = || Ok(count_administrators_but(transaction, Some(id))?);
-    check_administrator_remains::<JobError>(
-        (old.role, old.status),
-        Some((new.role, new.status)),
-        others,
-    )?;
+    check_administrator_remains((old.role, old.status), Some((new.role, new.status)), others)?;
     let ends_sessions = new.status != Status::Active && new.status != old.status;
     let updated = transaction
         .prepare_cached(concat!(
@@ -311,7 +306,7 @@ fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, J
         )
         .optional()?;
     let Some(updated) = updated else {
-        return Err(is_taken(new.username.as_ref().map_or("", Username::as_str)).into());
+        return Err(is_taken(new.username.as_ref().map_or("", Username::as_str)));
     };
     if ends_sessions {
         sessions::end_all_but(transaction, id, None)?;
@@ -346,10 +341,10 @@ fn audit_changes(transaction: &Transaction<'_>, old: &User, new: &User) -> rusql
 
 /// Deletes a user with their sessions, keys and templates. Shared records keep the row as their
 /// owner.
-fn delete(transaction: &Transaction<'_>, user: &User) -> Result<(), JobError> {
+fn delete(transaction: &Transaction<'_>, user: &User) -> Result<(), Error> {
     let id = user.public_id;
     let others = || Ok(count_administrators_but(transaction, Some(id))?);
-    check_administrator_remains::<JobError>((user.role, user.status), None, others)?;
+    check_administrator_remains((user.role, user.status), None, others)?;
     audit::done(transaction, Action::Delete, id, None)?;
     for (table, owner) in [
         ("session", "user_id"),

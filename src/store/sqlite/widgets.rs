@@ -10,7 +10,6 @@ use super::engine::SqliteStore;
 use super::lists::{Order, Select, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows;
-use super::writer::JobError;
 use crate::domain::{
     Deadline, NewWidget, Page, PageRequest, Precondition, RequestContext, Role, Sort, Timestamp,
     Upsert, UserSummary, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort, WidgetStore,
@@ -140,7 +139,7 @@ fn check_deadline(deadline: Deadline, transaction: &Transaction<'_>) -> Result<(
         .map_err(|why| Error::invalid("deadline", why))
 }
 
-fn insert(transaction: &Transaction<'_>, new: NewWidget) -> Result<Widget, JobError> {
+fn insert(transaction: &Transaction<'_>, new: NewWidget) -> Result<Widget, Error> {
     let now = transaction.context.at;
     let inserted = transaction
         .prepare_cached(
@@ -156,7 +155,7 @@ fn insert(transaction: &Transaction<'_>, new: NewWidget) -> Result<Widget, JobEr
     let NewWidget { name, info_url, deadline, owner } = new;
     let Some((version, email)) = inserted else {
         let is_there = find(transaction, &name)?.is_some();
-        return Err(if is_there { is_taken(&name) } else { user_rows::not_found() }.into());
+        return Err(if is_there { is_taken(&name) } else { user_rows::not_found() });
     };
     let owner = UserSummary { email, public_id: owner, is_deleted: false };
     Ok(Widget { version, name, info_url, deadline, created_at: now, owner })
@@ -172,7 +171,7 @@ fn get(
     connection: &Connection,
     name: &WidgetName,
     precondition: &Precondition,
-) -> Result<Widget, JobError> {
+) -> Result<Widget, Error> {
     let widget = find(connection, name)?.ok_or_else(|| not_found(name))?;
     precondition.check(Some(widget.version))?;
     Ok(widget)
@@ -204,7 +203,7 @@ fn list(
     WIDGETS.page(connection, &conditions, order, descending, page)
 }
 
-fn update(transaction: &Transaction<'_>, old: Widget, new: Widget) -> Result<Widget, JobError> {
+fn update(transaction: &Transaction<'_>, old: Widget, new: Widget) -> Result<Widget, Error> {
     if new == old {
         return Ok(old);
     }

@@ -48,7 +48,7 @@ impl Writer {
     /// Queues a job and waits until it is on disk or has failed.
     pub async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, JobError> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Box::new(Pending { work: Some(work), result: None, reply }))?;
@@ -101,25 +101,6 @@ fn dead() -> Error {
     Error::internal("the writing thread", "it has ended")
 }
 
-/// Why a job failed.
-pub enum JobError {
-    Sqlite(rusqlite::Error),
-    /// The job refused, by its own checks.
-    Refused(Error),
-}
-
-impl From<rusqlite::Error> for JobError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<Error> for JobError {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
-    }
-}
-
 /// A queued job with any type of result.
 trait Job: Send {
     /// Does the work and keeps its result. `false`: roll its changes back.
@@ -135,22 +116,18 @@ struct Pending<T, F> {
     reply: oneshot::Sender<Result<T, Error>>,
 }
 
-impl<T: Send, F: FnOnce(&Connection) -> Result<T, JobError> + Send> Job for Pending<T, F> {
+impl<T: Send, F: FnOnce(&Connection) -> Result<T, Error> + Send> Job for Pending<T, F> {
     fn work(&mut self, connection: &Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
         // Unwind safe: after a panic the savepoint is rolled back.
-        let result = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(JobError::Refused(error))) => Err(error),
-            Ok(Err(JobError::Sqlite(error))) => {
-                // The batch fails with it, and its error would hide this cause.
-                if connection.is_autocommit() {
-                    log::error!("a write ended the transaction: {error}");
-                }
-                Err(translate(&error))
-            }
-            Err(_) => Err(Error::internal("a write", "it panicked")),
-        };
+        let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
+            .unwrap_or_else(|_| Err(Error::internal("a write", "it panicked")));
+        if let Err(error) = &result
+            && connection.is_autocommit()
+        {
+            // The batch fails with it, and its error would hide this cause.
+            log::error!("a write ended the transaction: {error}");
+        }
         let keep = result.is_ok();
         self.result = Some(result);
         keep
@@ -258,7 +235,7 @@ mod tests {
 
         fn queue<T: Send + 'static>(
             &self,
-            work: impl FnOnce(&Connection) -> Result<T, JobError> + Send + 'static,
+            work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
         ) -> oneshot::Receiver<Result<T, Error>> {
             let (reply, answer) = oneshot::channel();
             self.writer
@@ -268,7 +245,7 @@ mod tests {
         }
     }
 
-    fn insert(x: i64) -> impl FnOnce(&Connection) -> Result<(), JobError> {
+    fn insert(x: i64) -> impl FnOnce(&Connection) -> Result<(), Error> {
         move |connection| Ok(connection.execute("INSERT INTO t VALUES (?1)", [x]).map(drop)?)
     }
 
@@ -290,9 +267,9 @@ mod tests {
         let first = subject.queue(insert(1));
         let refused = subject.queue(|connection| {
             insert(2)(connection)?;
-            Err::<(), _>(JobError::Refused(Error::NotFound("on purpose".to_owned())))
+            Err::<(), _>(Error::NotFound("on purpose".to_owned()))
         });
-        let panicked = subject.queue(|connection| -> Result<(), JobError> {
+        let panicked = subject.queue(|connection| -> Result<(), Error> {
             insert(3)(connection)?;
             panic!("on purpose")
         });
