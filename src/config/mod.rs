@@ -21,7 +21,7 @@ use self::settings::{ENVIRONMENT_PREFIX, Settings, wrong_setting};
 use self::unknown_keys::{refuse_unknown_keys, refuse_unknown_profiles};
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    AllowedOrigins, PasswordPolicy, PublicUrl, RegistrationPolicy, TrustedProxies,
+    AllowedOrigins, Named, PasswordPolicy, PublicUrl, RegistrationPolicy, TrustedProxies,
 };
 use crate::error::Error;
 
@@ -99,7 +99,7 @@ impl Config {
         refuse_unknown_profiles(&figment, &settings.profiles)?;
         let rocket: rocket::Config = figment.extract().map_err(|error| bad_settings(&error))?;
         settings.check()?;
-        let registration = RegistrationPolicy::parse(&settings.registration)
+        let registration = RegistrationPolicy::parse_name(&settings.registration)
             .map_err(|why| wrong_setting("registration", why))?;
         let trusted_proxies = TrustedProxies::parse(&settings.trusted_proxies)
             .map_err(|why| wrong_setting("trusted_proxies", why))?;

@@ -36,11 +36,6 @@ macro_rules! named {
             pub fn from_name(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text)
             }
-
-            /// Parses a name. The error echoes the input and lists the names.
-            pub fn parse(text: &str) -> Result<Self, String> {
-                <Self as $crate::domain::macros::Named>::parse_name(text)
-            }
         }
 
         impl $crate::domain::macros::Named for $type {

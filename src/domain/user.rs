@@ -246,6 +246,7 @@ pub trait UserStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Named;
 
     #[test]
     fn names_of_roles_and_statuses_read_back() {
@@ -255,7 +256,7 @@ mod tests {
         );
         assert_eq!(Role::from_name("root"), None);
         assert_eq!(
-            Role::parse("root"),
+            Role::parse_name("root"),
             Err("'root' must be one of employee, manager, admin".to_owned())
         );
     }

@@ -1,9 +1,9 @@
 //! The current authority of a session or an API key. The guards read it before a request, and each
 //! transaction that writes reads it again.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, ToSql};
 
-use crate::domain::{Authority, Credential, KeyId, SessionId, UserId};
+use crate::domain::{Authority, Credential, SessionId, UserId};
 
 /// The authority of a user by a session or key; `None` if it has ended or the user is not active.
 pub fn find(
@@ -13,7 +13,11 @@ pub fn find(
 ) -> rusqlite::Result<Option<Authority>> {
     match credential {
         Credential::Session { id, .. } => find_by_session(connection, user, id),
-        Credential::Key { id, .. } => find_by_key(connection, user, id),
+        Credential::Key { id, .. } => {
+            let sql = "SELECT u.role FROM api_key AS k JOIN user AS u ON u.id = k.user_id
+                       WHERE k.public_id = ?1 AND u.public_id = ?2 AND u.status = 'active'";
+            find_role(connection, sql, id, user)
+        }
     }
 }
 
@@ -22,25 +26,19 @@ pub fn find_by_session(
     user: UserId,
     session: SessionId,
 ) -> rusqlite::Result<Option<Authority>> {
-    connection
-        .prepare_cached(
-            "SELECT u.role FROM session AS s JOIN user AS u ON u.id = s.user_id
-             WHERE s.id = ?1 AND u.public_id = ?2 AND u.status = 'active'",
-        )?
-        .query_row((session, user), |row| Ok(Authority { user, role: row.get(0)? }))
-        .optional()
+    let sql = "SELECT u.role FROM session AS s JOIN user AS u ON u.id = s.user_id
+               WHERE s.id = ?1 AND u.public_id = ?2 AND u.status = 'active'";
+    find_role(connection, sql, session, user)
 }
 
-fn find_by_key(
+fn find_role(
     connection: &Connection,
+    sql: &str,
+    credential: impl ToSql,
     user: UserId,
-    key: KeyId,
 ) -> rusqlite::Result<Option<Authority>> {
     connection
-        .prepare_cached(
-            "SELECT u.role FROM api_key AS k JOIN user AS u ON u.id = k.user_id
-             WHERE k.public_id = ?1 AND u.public_id = ?2 AND u.status = 'active'",
-        )?
-        .query_row((key, user), |row| Ok(Authority { user, role: row.get(0)? }))
+        .prepare_cached(sql)?
+        .query_row((credential, user), |row| Ok(Authority { user, role: row.get(0)? }))
         .optional()
 }
