@@ -99,23 +99,22 @@ impl Config {
         refuse_unknown_profiles(&figment, &settings.profiles)?;
         let rocket: rocket::Config = figment.extract().map_err(|error| bad_settings(&error))?;
         settings.check()?;
+        let wrong = |key| move |why: String| wrong_setting(key, why);
         let registration = RegistrationPolicy::parse_name(&settings.registration)
-            .map_err(|why| wrong_setting("registration", why))?;
-        let trusted_proxies = TrustedProxies::parse(&settings.trusted_proxies)
-            .map_err(|why| wrong_setting("trusted_proxies", why))?;
-        let allowed_origins = AllowedOrigins::parse(&settings.cors_origins)
-            .map_err(|why| wrong_setting("cors_origins", why))?;
+            .map_err(wrong("registration"))?;
+        let trusted_proxies =
+            TrustedProxies::parse(&settings.trusted_proxies).map_err(wrong("trusted_proxies"))?;
+        let allowed_origins =
+            AllowedOrigins::parse(&settings.cors_origins).map_err(wrong("cors_origins"))?;
         // An empty variable counts as not set.
         let public_url = settings.public_url.as_deref().filter(|url| !url.is_empty());
-        let public_url = public_url
-            .map(PublicUrl::parse)
-            .transpose()
-            .map_err(|why| wrong_setting("public_url", why))?;
+        let public_url =
+            public_url.map(PublicUrl::parse).transpose().map_err(wrong("public_url"))?;
         let first_administrator = settings.first_administrator()?;
         let database = std::path::absolute(&settings.database)
             .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
-        let argon2 = settings.argon2();
         Ok(Self {
+            argon2: settings.argon2(),
             database,
             access_token_seconds: settings.access_token_seconds,
             realm: settings.realm,
@@ -123,7 +122,6 @@ impl Config {
                 min_length: settings.password_min_length,
                 min_score: settings.password_min_score,
             },
-            argon2,
             registration,
             throttle: settings.throttle,
             trusted_proxies,

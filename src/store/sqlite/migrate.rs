@@ -24,53 +24,52 @@ const MIGRATIONS: &[&str] = &[
 /// `user_version` counts the applied migrations. A database with more than this program has belongs
 /// to a newer one, and is not changed.
 pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
-    let step = |cause: rusqlite::Error| match translate(&cause) {
+    apply(connection, path).unwrap_or_else(|cause| match translate(&cause) {
         Error::Internal(_) => {
-            Error::internal(&format!("cannot read the database {}", path.display()), cause)
+            Err(Error::internal(&format!("cannot read the database {}", path.display()), cause))
         }
-        other => other,
-    };
+        other => Err(other),
+    })
+}
+
+/// The inner error refuses the database.
+fn apply(connection: &mut Connection, path: &Path) -> rusqlite::Result<Result<(), Error>> {
     // Locks before it reads the version, in case two programs start at once.
-    let transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(step)?;
-    let version: usize =
-        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(step)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 =
-        transaction.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(step)?;
-    let tables: i64 = transaction
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(step)?;
+        transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
 
     if application != APPLICATION_ID && (tables > 0 || version > 0 || application != 0) {
-        return Err(Error::Conflict(format!(
+        return Ok(Err(Error::Conflict(format!(
             "{} is an SQLite database of another program",
             path.display()
-        )));
+        ))));
     }
     if version > MIGRATIONS.len() {
-        return Err(Error::Conflict(format!(
+        return Ok(Err(Error::Conflict(format!(
             "the database {} has schema version {version}, and this widgetd {} knows versions up to {}; \
              use the newer widgetd that wrote it",
             path.display(),
             env!("CARGO_PKG_VERSION"),
             MIGRATIONS.len()
-        )));
+        ))));
     }
     if version == MIGRATIONS.len() {
-        return Ok(());
+        return Ok(Ok(()));
     }
     for migration in &MIGRATIONS[version..] {
-        transaction.execute_batch(migration).map_err(step)?;
+        transaction.execute_batch(migration)?;
     }
     if version == 0 {
-        transaction
-            .execute(
-                "INSERT INTO installation (id, public_id) VALUES (1, ?1)",
-                [Uuid::new_v4().to_string()],
-            )
-            .map_err(step)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(step)?;
+        transaction.execute(
+            "INSERT INTO installation (id, public_id) VALUES (1, ?1)",
+            [Uuid::new_v4().to_string()],
+        )?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len()).map_err(step)?;
-    transaction.commit().map_err(step)
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    transaction.commit().map(Ok)
 }
