@@ -9,7 +9,8 @@ use crate::error::Error;
 
 impl RateLimits {
     /// Acquires an attempt on an account: its id, or a name that no account has. If the account
-    /// knows the network, failures from other networks do not count. Fails as [`Self::acquire`].
+    /// knows the network, failures from other networks do not count. [`Error::RateLimited`] after
+    /// too many failures; [`Error::Busy`] if the attempts in flight are not settled in time.
     pub async fn acquire_attempt(
         &self,
         account: impl Hash,
@@ -25,12 +26,12 @@ impl RateLimits {
         self.acquire(limits).await
     }
 
-    /// Acquires an attempt with a code, which names no account. Fails as [`Self::acquire`].
+    /// Acquires an attempt with a code, which names no account. Fails as [`Self::acquire_attempt`].
     pub async fn acquire_code_attempt(&self, network: Network) -> Result<Attempt<'_>, Error> {
         self.acquire(vec![Limit::AttemptsFrom(network)]).await
     }
 
-    /// Acquires a registration, which counts also if it succeeds. Fails as [`Self::acquire`].
+    /// Acquires a registration, which counts also if it succeeds. Fails as [`Self::acquire_attempt`].
     pub async fn acquire_registration(&self, network: Network) -> Result<Attempt<'_>, Error> {
         self.acquire(vec![Limit::RegistrationsFrom(network)]).await
     }
