@@ -13,7 +13,11 @@ use crate::error::Error;
 use crate::http::{self, Services};
 use crate::store::Store;
 
-pub use crate::http::{API_PAGES, SETUP_PAGE};
+/// The path of the API's documentation for people.
+pub const API_PAGES: &str = http::API_PAGES;
+
+/// The path of the page that creates the first administrator, without the setup code.
+pub const SETUP_PAGE: &str = http::SETUP_PAGE;
 
 /// Everything that serves, on top of an open store; it does not listen yet. The bearer of the setup
 /// code can create the first administrator.
