@@ -1,4 +1,4 @@
-//! An app to test: a temporary folder, a clock that stands still, a cheap Argon2, and actors.
+//! An app to test, with a temporary folder, a fixed clock, a cheap Argon2, and actors.
 //!
 //! Each answer that an actor gets is compared with the OpenAPI document on its way: a status that
 //! the document does not name, or an error in another shape than the one, fails the test.
@@ -6,8 +6,9 @@
 mod page;
 mod visitor;
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use rocket::Route;
@@ -29,7 +30,7 @@ pub use self::visitor::{FORM, PAGE, Visitor, resolve};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// From where actors send their requests, where nothing else is said.
+/// The address of actors, unless they have another one.
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// 2026-11-21T12:00:00.500Z, a Saturday.
@@ -41,9 +42,22 @@ pub struct TestApp {
     pub clock: Clock,
     pub folder: Arc<TempDir>,
     pub setup_code: SetupCode,
-    /// Of the cookie that browsers keep their session in, where they come without TLS.
+    /// The name of the session cookie without TLS.
     pub cookie_name: String,
-    document: Value,
+    document: Arc<Value>,
+}
+
+/// The OpenAPI document for these settings. It is parsed once: that takes as long as a start.
+async fn document(client: &Client, settings: &[(&str, &str)]) -> Arc<Value> {
+    static DOCUMENTS: LazyLock<Mutex<HashMap<String, Arc<Value>>>> = LazyLock::new(Mutex::default);
+    let key = format!("{settings:?}");
+    if let Some(document) = DOCUMENTS.lock().unwrap().get(&key) {
+        return Arc::clone(document);
+    }
+    let answer = client.get("/api/v1/openapi.json").dispatch().await;
+    let document: Arc<Value> = Arc::new(answer.into_json().await.unwrap());
+    DOCUMENTS.lock().unwrap().insert(key, Arc::clone(&document));
+    document
 }
 
 impl TestApp {
@@ -97,14 +111,13 @@ impl TestApp {
             .await
             .unwrap();
         let client = Client::untracked(rocket).await.unwrap();
-        let document =
-            client.get("/api/v1/openapi.json").dispatch().await.into_json().await.unwrap();
+        let document = document(&client, settings).await;
         let cookie_name = format!("widgetd-{}", &store.get_installation_id().await.unwrap()[..8]);
         Self { client, store, clock, folder, setup_code, cookie_name, document }
     }
 
-    pub fn advance(&self, context: Duration) {
-        self.clock.advance(context);
+    pub fn advance(&self, duration: Duration) {
+        self.clock.advance(duration);
     }
 
     pub fn anon(&self) -> Actor<'_> {
@@ -120,14 +133,14 @@ impl TestApp {
         Actor { token: Some(answer.token()), email, ..self.anon() }
     }
 
-    /// Registers an account that was made an administrator's.
+    /// Registers an account, and makes it an administrator.
     pub async fn admin(&self) -> Actor<'_> {
         let admin = self.user("admin").await;
         self.set_role(&admin, Role::Admin).await;
         admin
     }
 
-    /// Makes an active account of that role, whoever may register, and logs it in.
+    /// Registers an active account of that role with any registration setting, and logs it in.
     pub async fn user_of(&self, name: &str, role: Role) -> Actor<'_> {
         let email = format!("{name}@example.com");
         let register =
@@ -183,7 +196,7 @@ impl TestApp {
         rows
     }
 
-    /// On behalf of somebody at the command line.
+    /// The request context of the command line.
     pub fn cli_context(&self) -> RequestContext {
         RequestContext::local(Doer::CommandLine, self.clock.now())
     }
@@ -209,7 +222,7 @@ impl TestApp {
         self.client.rocket().routes().filter(|route| route.name.as_deref() != Some("fallback"))
     }
 
-    /// The path of every page. That of the one which makes the first administrator has the right code.
+    /// The path of every page. That of the setup page has the right code.
     pub fn pages(&self) -> Vec<String> {
         let pages = self
             .routes()
@@ -331,13 +344,9 @@ impl<'a> Actor<'a> {
         content_type: Option<ContentType>,
         body: impl AsRef<[u8]>,
     ) -> Answer {
-        let headers: Vec<_> =
-            self.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))).collect();
-        let mut all: Vec<(&str, &str)> =
-            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let content_type = content_type.map(|content_type| content_type.to_string());
-        all.extend(content_type.iter().map(|value| ("Content-Type", value.as_str())));
-        self.send_with(method, path, &all, body).await
+        let header = content_type.as_deref().map(|value| ("Content-Type", value));
+        self.send_with(method, path, header.as_slice(), body).await
     }
 
     /// With a condition, `If-Match` or `If-None-Match`.
@@ -348,17 +357,12 @@ impl<'a> Actor<'a> {
         condition: (&str, &str),
         fields: &[(&str, &str)],
     ) -> Answer {
-        let authorization =
-            self.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))).next();
-        let mut headers: Vec<(&str, &str)> =
-            authorization.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        headers.push(condition);
-        if !fields.is_empty() {
-            headers.push(("Content-Type", "application/x-www-form-urlencoded"));
-        }
+        let form_type = (!fields.is_empty()).then_some(("Content-Type", FORM));
+        let headers: Vec<_> = [condition].into_iter().chain(form_type).collect();
         self.send_with(method, path, &headers, form(fields)).await
     }
 
+    /// With headers beside the token.
     pub async fn send_with(
         &self,
         method: Method,
@@ -369,6 +373,9 @@ impl<'a> Actor<'a> {
         let mut request =
             self.app.client.req(method, format!("/api/v1{path}")).header(Accept::JSON).body(body);
         request.set_remote((self.address, 50_000).into());
+        if let Some(token) = &self.token {
+            request.add_header(Header::new("Authorization", format!("Bearer {token}")));
+        }
         for (name, value) in headers {
             request.add_header(Header::new((*name).to_owned(), (*value).to_owned()));
         }
@@ -486,6 +493,13 @@ impl Answer {
 
     pub fn token(&self) -> String {
         self.body["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// A field of each item of a list.
+    #[track_caller]
+    pub fn each(&self, field: &str) -> Vec<&str> {
+        let items = self.assert(Status::Ok).body["items"].as_array().expect("a list");
+        items.iter().map(|item| item[field].as_str().expect("a text")).collect()
     }
 
     pub fn error_of(&self, field: &str) -> &str {

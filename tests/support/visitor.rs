@@ -1,4 +1,4 @@
-//! Somebody with a browser that runs no scripts: it navigates, keeps a cookie, and says from where it sends.
+//! A browser without scripts: it navigates, keeps a cookie, and sends `Sec-Fetch-Site`.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ pub const PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/
 /// The type of what a form sends.
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Somebody with a browser, on a page of the service. Paths are those of the service, from its root.
+/// Somebody with a browser. Paths are those of the service, from its root.
 #[derive(Clone)]
 pub struct Visitor<'a> {
     pub app: &'a TestApp,
@@ -164,14 +164,15 @@ impl Answer {
         element
     }
 
-    /// Where a redirect leads that a request to `path` was answered: a path of the service, with its query.
+    /// The target of a redirect from `path`, as a path of the service with its query.
     #[track_caller]
     pub fn leads_to(&self, path: &str) -> String {
         resolve(path, self.header("Location").expect("a place to go"))
     }
 }
 
-/// What a relative address means on the page at `path`. It is the same below any path that a proxy takes away.
+/// Resolves a relative address on the page at `path`, and checks that the result does not depend on
+/// the path of `public_url`.
 #[track_caller]
 pub fn resolve(path: &str, address: &str) -> String {
     let resolve = |root: &str| {
