@@ -24,7 +24,6 @@ mod forms;
 mod headers;
 mod limits;
 mod lists;
-mod model;
 mod openapi;
 mod public_url;
 mod routing;
