@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Actor, PASSWORD, TestApp, resolve_schema, widget};
 
-/// A tag of no record.
+/// An `ETag` of nothing.
 const STALE: (&str, &str) = ("If-Match", "\"0000000000000000\"");
+
+const FAILED: &str =
+    "It has changed meanwhile, or is not in the state that was asked for. Please read it again.";
 
 struct Scene<'a> {
     admin: Actor<'a>,
@@ -17,7 +20,7 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     async fn new(app: &'a TestApp) -> Self {
-        // On this machine, where the first administrator is created.
+        // On the machine itself, as setup requires.
         let admin = app.admin().await.from("127.0.0.1");
         let user = app.user("ann").await.public_id().await.to_string();
         admin.add_widget("one").await.assert(Status::Created);
@@ -51,13 +54,13 @@ impl<'a> Scene<'a> {
 /// Where a GET of a record sends an `ETag`, each of its writes honours `If-Match`, and a PATCH
 /// answers the new `ETag`; one that changes nothing keeps it.
 #[rocket::async_test]
-async fn if_match_holds_for_every_write_of_a_record_with_an_etag() {
+async fn if_match_holds_for_every_write_of_a_resource_with_an_etag() {
     let app = TestApp::new().await;
     let scene = Scene::new(&app).await;
     let mut seen = Vec::new();
     for (template, item) in app.document()["paths"].as_object().unwrap() {
         let headers = &item["get"]["responses"]["200"]["headers"];
-        // A list's tag is nobody's precondition.
+        // Lists have no writes with preconditions.
         if headers["ETag"].is_null() || !headers["Link"].is_null() {
             continue;
         }
@@ -68,8 +71,20 @@ async fn if_match_holds_for_every_write_of_a_record_with_an_etag() {
                 continue;
             }
             let fields = Scene::fields(method, template);
-            let stale = scene.admin.send_if(method, &path, STALE, &fields).await;
-            stale.assert(Status::PreconditionFailed);
+            let etag = scene.admin.get(&path).await.etag();
+            for condition in [
+                STALE,
+                ("If-Match", "\"nonsense\""),
+                ("If-Match", &format!("W/{etag}")),
+                ("If-None-Match", "*"),
+                ("If-None-Match", &etag),
+            ] {
+                let refused = scene.admin.send_if(method, &path, condition, &fields).await;
+                refused.assert_message(Status::PreconditionFailed, FAILED);
+            }
+            let malformed = scene.admin.send_if(method, &path, ("If-Match", "not a tag"), &fields);
+            malformed.await.assert_invalid(&["If-Match"]);
+            assert_eq!(scene.admin.get(&path).await.etag(), etag, "{method} {template}");
             assert!(!operation["responses"]["412"].is_null(), "{method} {template}");
             seen.push(format!("{method} {template}"));
         }
@@ -102,7 +117,7 @@ async fn json_null_is_never_dropped() {
             let schema = resolve_schema(app.document(), schema);
             let method: Method = method.parse().unwrap_or(Get);
             for (field, property) in schema["properties"].as_object().into_iter().flatten() {
-                // `null` for one name of the login is no name.
+                // Each name of the login is optional.
                 if property["nullable"] == true || template == "/auth/login" {
                     continue;
                 }
@@ -125,4 +140,38 @@ async fn json_null_is_never_dropped() {
     let task = &cleared.assert(Status::Ok).body;
     let fields = (&task["assignee"], &task["deadline"], &task["description"]);
     assert_eq!(fields, (&Value::Null, &Value::Null, &json!("")));
+}
+
+/// What is deleted is 404 for every method, also with `If-Match`.
+#[rocket::async_test]
+async fn delete_is_204_without_a_body_and_then_every_method_is_404() {
+    let app = TestApp::new().await;
+    let scene = Scene::new(&app).await;
+    let mut count = 0;
+    for (template, item) in app.document()["paths"].as_object().unwrap() {
+        let is_record = !item["get"]["responses"]["404"].is_null() && !item["delete"].is_null();
+        if !is_record {
+            continue;
+        }
+        let path = scene.path(template);
+        let deleted = scene.admin.delete(&path).await;
+        assert_eq!(deleted.assert(Status::NoContent).text, "", "{template}");
+        assert_eq!(deleted.header("Content-Type"), None, "{template}");
+        let message = match template.as_str() {
+            "/users/{public_id}" => "There is no such account.",
+            "/tasks/{id}" => "There is no such task.",
+            _ => "one not found in database.",
+        };
+        let fields = Scene::fields(Patch, template);
+        for answer in [
+            scene.admin.get(&path).await,
+            scene.admin.patch(&path, &fields).await,
+            scene.admin.delete(&path).await,
+            scene.admin.send_if(Delete, &path, ("If-Match", "*"), &[]).await,
+        ] {
+            answer.assert_message(Status::NotFound, message);
+        }
+        count += 1;
+    }
+    assert_eq!(count, 4);
 }

@@ -1,9 +1,8 @@
-//! `/tasks`: managers hand them out, the assignee moves them on.
+//! `/tasks`: managers create them, the assignee changes their status.
 
 use std::time::Duration;
 
-use rocket::futures::future::join_all;
-use rocket::http::Method::{Delete, Get, Patch, Post};
+use rocket::http::Method::{Delete, Patch, Post};
 use rocket::http::{ContentType, Status};
 use serde_json::{Value, json};
 use widgetd::domain::{Precondition, Role};
@@ -12,7 +11,7 @@ use crate::support::{Actor, Answer, PASSWORD, TestApp};
 
 const ABSENT: &str = "/tasks/00000000-0000-4000-8000-000000000000";
 
-/// Hands out a task, and answers its address below the API.
+/// Creates a task, and returns its path below the API.
 async fn add(manager: &Actor<'_>, title: &str, fields: &[(&str, &str)]) -> String {
     let answer = manager.post("/tasks", &[&[("title", title)], fields].concat()).await;
     path_of(answer.assert(Status::Created))
@@ -22,18 +21,13 @@ fn path_of(answer: &Answer) -> String {
     answer.body["link"].as_str().unwrap().strip_prefix("/api/v1").unwrap().to_owned()
 }
 
-fn titles(answer: &Answer) -> Vec<&str> {
-    let items = answer.assert(Status::Ok).body["items"].as_array().unwrap();
-    items.iter().map(|item| item["title"].as_str().unwrap()).collect()
-}
-
 /// A manager and an employee.
 async fn two(app: &TestApp) -> (Actor<'_>, Actor<'_>) {
     (app.user_of("boss", Role::Manager).await, app.user("ann").await)
 }
 
 #[rocket::async_test]
-async fn a_task_is_handed_out_and_read() {
+async fn create_answers_201_with_location_and_the_assignee_reads_the_task() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
     let fields = json!({
@@ -72,7 +66,7 @@ async fn a_task_is_handed_out_and_read() {
 }
 
 #[rocket::async_test]
-async fn a_title_is_enough() {
+async fn only_the_title_is_required() {
     let app = TestApp::new().await;
     let (boss, _) = two(&app).await;
     for fields in [
@@ -96,7 +90,7 @@ async fn a_title_is_enough() {
 }
 
 #[rocket::async_test]
-async fn every_field_at_fault_is_named_at_once() {
+async fn validation_names_every_field_at_fault_in_one_answer() {
     let app = TestApp::new().await;
     let (boss, _) = two(&app).await;
     let path = add(&boss, "one", &[]).await;
@@ -111,7 +105,7 @@ async fn every_field_at_fault_is_named_at_once() {
     let made = boss.post_json("/tasks", &bad).await;
     let changed = boss.send(Patch, &path, Some(ContentType::JSON), bad.to_string()).await;
     assert!(made.error_of("deadline").starts_with("2026-11-20T23:59:59+00:00 is in the past; "));
-    // Whether a deadline that changes is in the past is decided where it is stored.
+    // The store judges the deadline of a PATCH, because an unchanged one is accepted.
     for (answer, names) in [(made, &names[..]), (changed, &names[..4])] {
         answer.assert_invalid(names);
         assert_eq!(answer.error_of("title"), "must have at most 255 characters");
@@ -136,7 +130,7 @@ async fn every_field_at_fault_is_named_at_once() {
 }
 
 #[rocket::async_test]
-async fn a_description_has_ten_thousand_characters_in_either_format() {
+async fn description_limit_is_10_000_characters_in_either_format() {
     let app = TestApp::new().await;
     let (boss, _) = two(&app).await;
     let long = "🎉".repeat(10_000);
@@ -158,7 +152,7 @@ async fn a_description_has_ten_thousand_characters_in_either_format() {
 }
 
 #[rocket::async_test]
-async fn an_assignee_is_somebody_by_any_name() {
+async fn assignee_is_a_user_by_any_name_and_an_unknown_one_is_400() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
     ann.patch("/auth/user", &[("username", "Ann.O")]).await.assert(Status::Ok);
@@ -208,7 +202,7 @@ async fn a_deadline_is_the_end_of_a_day_or_a_time_of_day() {
 }
 
 #[rocket::async_test]
-async fn a_deadline_passes_whatever_becomes_of_the_task() {
+async fn overdue_and_time_remaining_follow_the_clock_and_the_status() {
     let app = TestApp::new().await;
     let (boss, _) = two(&app).await;
     let path = add(&boss, "one", &[("deadline", "2026-11-21T12:00:10Z")]).await;
@@ -217,21 +211,21 @@ async fn a_deadline_passes_whatever_becomes_of_the_task() {
     app.advance(Duration::from_secs(10));
     let after = boss.get(&path).await;
     assert_ne!(after.etag(), before.etag());
-    assert_eq!(titles(&boss.get("/tasks?overdue=true").await), ["one"]);
+    assert_eq!(boss.get("/tasks?overdue=true").await.each("title"), ["one"]);
     for status in ["pending", "done", "cancelled"] {
         let task = boss.patch(&path, &[("status", status)]).await.body;
         let told = (&task["deadline_passed"], &task["time_remaining"]);
         assert_eq!(told, (&json!(true), &json!("No time remaining")), "{status}");
     }
-    assert_eq!(titles(&boss.get("/tasks?overdue=true").await), [""; 0]);
-    assert_eq!(titles(&boss.get("/tasks?overdue=false").await), ["one"]);
-    // It may stay, and may not become another one in the past.
+    assert_eq!(boss.get("/tasks?overdue=true").await.each("title"), [""; 0]);
+    assert_eq!(boss.get("/tasks?overdue=false").await.each("title"), ["one"]);
+    // A past deadline may stay, but not change to another one in the past.
     boss.patch(&path, &[("deadline", "2026-11-21T12:00:10Z")]).await.assert(Status::Ok);
     boss.patch(&path, &[("deadline", "2026-11-21T12:00:09Z")]).await.assert_invalid(&["deadline"]);
 }
 
 #[rocket::async_test]
-async fn a_change_changes_what_is_given_and_answers_what_it_is_now() {
+async fn patch_changes_what_is_given_and_answers_the_task_with_its_etag() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
     let path =
@@ -255,11 +249,11 @@ async fn a_change_changes_what_is_given_and_answers_what_it_is_now() {
     assert_eq!(after.header("Location"), None);
     let read = boss.get(&path).await;
     assert_eq!((&read.body, read.etag()), (&expected, after.etag()));
-    // The same again is no change.
+    // A PATCH that changes nothing keeps the ETag.
     app.advance(Duration::from_secs(1));
     let same = boss.patch(&path, &[("title", "two")]).await;
     assert_eq!((same.etag(), &same.body["updated_at"]), (after.etag(), &expected["updated_at"]));
-    // An empty text of JSON is one, and `none` or null removes.
+    // In JSON an empty text is a value; `none` or null clears a field.
     let fields = r#"{"description": "", "deadline": "none", "assignee": null}"#;
     let cleared = boss.send(Patch, &path, Some(ContentType::JSON), fields).await.body;
     assert_eq!((&cleared["title"], &cleared["description"]), (&json!("two"), &json!("")));
@@ -268,10 +262,12 @@ async fn a_change_changes_what_is_given_and_answers_what_it_is_now() {
 }
 
 #[rocket::async_test]
-async fn the_assignee_moves_a_task_on_and_changes_nothing_else() {
+async fn the_assignee_may_patch_the_status_alone() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
     let path = add(&boss, "one", &[("assignee", "ann@example.com")]).await;
+    let stale = ann.send_if(Patch, &path, ("If-Match", "\"stale\""), &[("status", "done")]).await;
+    stale.assert(Status::PreconditionFailed);
     for status in ["in_progress", "pending", "done", "done", "in_progress", "done"] {
         let task = ann.patch(&path, &[("status", status)]).await;
         assert_eq!(task.assert(Status::Ok).body["status"], status);
@@ -290,7 +286,7 @@ async fn the_assignee_moves_a_task_on_and_changes_nothing_else() {
             answer.assert_message(Status::Forbidden, "The assignee may change the status alone");
         }
     }
-    // What is left empty is not given.
+    // An empty input of a form is absent.
     ann.patch(&path, &[("status", "in_progress"), ("title", "")]).await.assert(Status::Ok);
     boss.patch(&path, &[("status", "cancelled")]).await.assert(Status::Ok);
     let answer = ann.patch(&path, &[("status", "pending")]).await;
@@ -307,7 +303,7 @@ async fn the_assignee_moves_a_task_on_and_changes_nothing_else() {
 }
 
 #[rocket::async_test]
-async fn a_manager_whom_a_task_is_assigned_to_stays_a_manager() {
+async fn a_manager_who_is_the_assignee_keeps_the_permissions_of_a_manager() {
     let app = TestApp::new().await;
     let (boss, _) = two(&app).await;
     let path =
@@ -321,7 +317,7 @@ async fn a_manager_whom_a_task_is_assigned_to_stays_a_manager() {
 }
 
 #[rocket::async_test]
-async fn what_is_not_theirs_is_not_there_for_others() {
+async fn tasks_of_others_are_404_before_validation_and_preconditions() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
     app.user("bob").await;
@@ -352,7 +348,7 @@ async fn what_is_not_theirs_is_not_there_for_others() {
 }
 
 #[rocket::async_test]
-async fn who_is_no_manager_is_told_so_and_how_to_come_back() {
+async fn a_missing_role_is_403_with_a_challenge_of_manager_users() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
     let path = add(&boss, "one", &[("assignee", "ann@example.com")]).await;
@@ -380,99 +376,7 @@ async fn who_is_no_manager_is_told_so_and_how_to_come_back() {
 }
 
 #[rocket::async_test]
-async fn deleting_answers_nothing_and_leaves_nothing() {
-    let app = TestApp::new().await;
-    let (boss, _) = two(&app).await;
-    let path = add(&boss, "one", &[]).await;
-    let answer = boss.delete(&path).await;
-    answer.assert(Status::NoContent);
-    assert_eq!((answer.text.as_str(), answer.header("Content-Type")), ("", None));
-    boss.get(&path).await.assert(Status::NotFound);
-    boss.delete(&path).await.assert(Status::NotFound);
-}
-
-#[rocket::async_test]
-async fn only_what_was_seen_is_changed() {
-    let app = TestApp::new().await;
-    let (boss, ann) = two(&app).await;
-    let path = add(&boss, "one", &[("assignee", "ann@example.com")]).await;
-    let old = boss.get(&path).await.etag();
-    let new = boss.patch(&path, &[("title", "two")]).await.etag();
-    let done: &[(&str, &str)] = &[("status", "done")];
-    for (who, method, fields) in [(&boss, Patch, done), (&ann, Patch, done), (&boss, Delete, &[])] {
-        for stale in [old.as_str(), "\"nonsense\"", &format!("W/{new}")] {
-            let answer = who.send_if(method, &path, ("If-Match", stale), fields).await;
-            answer.assert(Status::PreconditionFailed);
-        }
-        who.send_if(method, &path, ("If-Match", "not a tag"), fields)
-            .await
-            .assert_invalid(&["If-Match"]);
-        who.send_if(method, &path, ("If-None-Match", "*"), fields)
-            .await
-            .assert(Status::PreconditionFailed);
-    }
-    let seen = ann.send_if(Get, &path, ("If-None-Match", &new), &[]).await;
-    assert_eq!((seen.assert(Status::NotModified).text.as_str(), seen.etag()), ("", new.clone()));
-    let done = ann.send_if(Patch, &path, ("If-Match", &new), done).await.etag();
-    boss.send_if(Delete, &path, ("If-Match", &done), &[]).await.assert(Status::NoContent);
-}
-
-#[rocket::async_test]
-async fn of_two_managers_who_edit_at_once_one_is_told_to_look_again() {
-    let app = TestApp::new().await;
-    let (boss, other) =
-        (app.user_of("boss", Role::Manager).await, app.user_of("other", Role::Manager).await);
-    for round in 0..16 {
-        let path = add(&boss, "one", &[]).await;
-        let seen = boss.get(&path).await.etag();
-        let seen = ("If-Match", seen.as_str());
-        let fields = [[("title", "of boss")], [("description", "of other")]];
-        let (one, two) = rocket::futures::future::join(
-            boss.send_if(Patch, &path, seen, &fields[0]),
-            other.send_if(Patch, &path, seen, &fields[1]),
-        )
-        .await;
-        let (winner, loser) = if one.status == Status::Ok { (&one, &two) } else { (&two, &one) };
-        winner.assert(Status::Ok);
-        loser.assert(Status::PreconditionFailed);
-        assert_eq!(boss.get(&path).await.body, winner.body, "{round}");
-        // Who looks again loses nothing, of the other one's either.
-        let (again, fields) =
-            if one.status == Status::Ok { (&other, &fields[1]) } else { (&boss, &fields[0]) };
-        let seen = again.get(&path).await.etag();
-        let both = again.send_if(Patch, &path, ("If-Match", &seen), fields).await.body;
-        assert_eq!((&both["title"], &both["description"]), (&json!("of boss"), &json!("of other")));
-    }
-}
-
-#[rocket::async_test]
-async fn of_64_changes_of_what_was_seen_one_is_made() {
-    let app = TestApp::new().await;
-    let (boss, _) = two(&app).await;
-    let path = add(&boss, "one", &[]).await;
-    let seen = boss.get(&path).await.etag();
-    let names: Vec<_> = (0..64).map(|n| format!("t{n}")).collect();
-    let change = async |name: &String| {
-        boss.send_if(Patch, &path, ("If-Match", &seen), &[("title", name)]).await
-    };
-    let answers = join_all(names.iter().map(change)).await;
-    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
-    assert_eq!((count(Status::Ok), count(Status::PreconditionFailed)), (1, 63));
-    let made = answers.iter().find(|answer| answer.status == Status::Ok).unwrap();
-    assert_eq!(boss.get(&path).await.body, made.body);
-}
-
-#[rocket::async_test]
-async fn of_64_tasks_at_once_each_is_handed_out() {
-    let app = TestApp::new().await;
-    let (boss, _) = two(&app).await;
-    let answers = join_all((0..64).map(|_| boss.post("/tasks", &[("title", "one")]))).await;
-    assert!(answers.iter().all(|answer| answer.status == Status::Created));
-    assert_eq!(boss.get("/tasks").await.body["total_items"], 64);
-}
-
-#[rocket::async_test]
-async fn a_list_is_what_is_asked_for() {
+async fn list_filters_search_and_sort_follow_the_query() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
     for (title, fields) in [
@@ -511,15 +415,21 @@ async fn a_list_is_what_is_asked_for() {
         ("sort=-deadline", &["Plan", "Report écrit", "Lunch"]),
         ("sort=-updated_at&mine=false", &["Lunch", "Plan"]),
     ] {
-        assert_eq!(titles(&boss.get(&format!("/tasks?{query}")).await), expected, "{query}");
+        assert_eq!(boss.get(&format!("/tasks?{query}")).await.each("title"), expected, "{query}");
     }
-    assert_eq!(titles(&ann.get("/tasks").await), ["Plan"]);
-    assert_eq!(titles(&ann.get("/tasks?mine=false").await), [""; 0]);
-    assert_eq!(titles(&ann.get("/tasks?assignee=boss@example.com").await), [""; 0]);
+    let page = boss.get("/tasks?sort=-created_at&mine=false&per_page=5").await;
+    let link = "/api/v1/tasks?sort=-created_at&mine=false&page=1&per_page=5";
+    assert_eq!(
+        (page.body["links"]["self"].as_str(), page.header("Total-Count")),
+        (Some(link), Some("2"))
+    );
+    assert_eq!(ann.get("/tasks").await.each("title"), ["Plan"]);
+    assert_eq!(ann.get("/tasks?mine=false").await.each("title"), [""; 0]);
+    assert_eq!(ann.get("/tasks?assignee=boss@example.com").await.each("title"), [""; 0]);
 }
 
 #[rocket::async_test]
-async fn a_question_that_is_not_understood_is_bad_input() {
+async fn an_invalid_filter_is_400_and_names_what_is_allowed() {
     let app = TestApp::new().await;
     let (_, ann) = two(&app).await;
     for (query, field, why) in [
@@ -556,24 +466,7 @@ async fn a_question_that_is_not_understood_is_bad_input() {
 }
 
 #[rocket::async_test]
-async fn a_list_comes_in_pages_whose_links_ask_the_same() {
-    let app = TestApp::new().await;
-    let (boss, _) = two(&app).await;
-    for n in 0..7 {
-        add(&boss, &format!("t{n}"), &[]).await;
-    }
-    let page = boss.get("/tasks?sort=-created_at&status=pending&per_page=5").await;
-    assert_eq!(titles(&page), ["t6", "t5", "t4", "t3", "t2"]);
-    let next = page.body["links"]["next"].as_str().unwrap();
-    assert_eq!(next, "/api/v1/tasks?sort=-created_at&status=pending&page=2&per_page=5");
-    assert_eq!(titles(&boss.get(next.strip_prefix("/api/v1").unwrap()).await), ["t1", "t0"]);
-    assert_eq!(page.header("Total-Count"), Some("7"));
-    let seen = boss.send_if(Get, "/tasks?per_page=5", ("If-None-Match", "*"), &[]).await;
-    seen.assert(Status::NotModified);
-}
-
-#[rocket::async_test]
-async fn who_has_left_is_told_as_former() {
+async fn a_deleted_user_is_shown_as_former_and_changes_the_etag() {
     let app = TestApp::new().await;
     let (boss, ann) = two(&app).await;
     let other = app.user_of("other", Role::Manager).await;
@@ -600,7 +493,7 @@ async fn who_has_left_is_told_as_former() {
         assert_eq!(list.body["items"], json!([task.body]));
         assert_ne!(list.etag(), before);
     }
-    // Such a tag is good for a change.
+    // `If-Match` takes that ETag.
     other
         .send_if(Patch, &path, ("If-Match", &tags[2]), &[("title", "two")])
         .await

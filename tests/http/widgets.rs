@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{TestApp, widget};
 
 #[rocket::async_test]
-async fn a_widget_is_added_from_a_form_or_json() {
+async fn create_takes_a_form_or_json_and_answers_201_with_location() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let json = json!({ "name": "two", "info_url": "https://example.com", "deadline": "12/31/26" });
@@ -25,7 +25,7 @@ async fn a_widget_is_added_from_a_form_or_json() {
 }
 
 #[rocket::async_test]
-async fn a_widget_is_read_by_every_account() {
+async fn get_answers_every_user_and_a_name_in_a_path_is_case_insensitive() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
@@ -48,10 +48,11 @@ async fn a_widget_is_read_by_every_account() {
         });
         assert_eq!(answer.body, expected);
     }
+    admin.delete("/widgets/ONE").await.assert(Status::NoContent);
 }
 
 #[rocket::async_test]
-async fn a_deadline_passes_with_the_day() {
+async fn deadline_passes_with_the_end_of_its_day() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let fields =
@@ -73,7 +74,7 @@ async fn a_deadline_passes_with_the_day() {
 }
 
 #[rocket::async_test]
-async fn a_taken_name_is_a_conflict_and_changes_nothing() {
+async fn a_taken_name_is_409_and_changes_nothing() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
@@ -85,7 +86,7 @@ async fn a_taken_name_is_a_conflict_and_changes_nothing() {
 }
 
 #[rocket::async_test]
-async fn every_field_at_fault_is_named_at_once() {
+async fn validation_names_every_field_at_fault_in_one_answer() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let answer = admin
@@ -103,12 +104,13 @@ async fn every_field_at_fault_is_named_at_once() {
         .put("/widgets/one", &[("info_url", ""), ("deadline", "soon")])
         .await
         .assert_invalid(&["info_url", "deadline"]);
+    admin.put("/widgets/one", &[("deadline", "2026-12-30")]).await.assert_invalid(&["info_url"]);
     admin.put("/widgets/one", &widget("one")).await.assert_invalid(&["name"]);
     assert_eq!(admin.get("/widgets").await.body["total_items"], 0);
 }
 
 #[rocket::async_test]
-async fn a_name_in_a_path_that_no_widget_can_have_is_bad_input() {
+async fn an_invalid_name_in_a_path_is_400() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let long = "x".repeat(101);
@@ -121,16 +123,7 @@ async fn a_name_in_a_path_that_no_widget_can_have_is_bad_input() {
 }
 
 #[rocket::async_test]
-async fn what_is_absent_is_not_found_by_its_name() {
-    let app = TestApp::new().await;
-    let admin = app.admin().await;
-    for answer in [admin.get("/widgets/none").await, admin.delete("/widgets/none").await] {
-        answer.assert_message(Status::NotFound, "none not found in database.");
-    }
-}
-
-#[rocket::async_test]
-async fn putting_changes_what_exists_and_keeps_its_owner() {
+async fn put_updates_an_existing_widget_and_keeps_its_owner() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
@@ -153,7 +146,7 @@ async fn putting_changes_what_exists_and_keeps_its_owner() {
 }
 
 #[rocket::async_test]
-async fn putting_under_a_new_name_adds_a_widget() {
+async fn put_creates_a_new_widget_with_201_and_location() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let answer = admin.put("/widgets/one", &widget("x")[1..]).await;
@@ -163,35 +156,14 @@ async fn putting_under_a_new_name_adds_a_widget() {
 }
 
 #[rocket::async_test]
-async fn deleting_answers_nothing_and_leaves_nothing() {
-    let app = TestApp::new().await;
-    let admin = app.admin().await;
-    admin.add_widget("one").await.assert(Status::Created);
-    let answer = admin.delete("/widgets/ONE").await;
-    answer.assert(Status::NoContent);
-    assert_eq!((answer.text.as_str(), answer.header("Content-Type")), ("", None));
-    admin.get("/widgets/one").await.assert(Status::NotFound);
-}
-
-#[rocket::async_test]
-async fn a_list_comes_in_pages_in_the_order_of_creation() {
+async fn pagination_is_in_the_order_of_creation_with_links_and_total_count() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     for n in (0..12).rev() {
         admin.add_widget(&format!("w{n:02}")).await.assert(Status::Created);
     }
-    let names = |answer: &crate::support::Answer| -> Vec<String> {
-        answer.body["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|item| item["name"].as_str().unwrap().to_owned())
-            .collect()
-    };
-
     let first = admin.get("/widgets").await;
-    first.assert(Status::Ok);
-    assert_eq!(names(&first), (2..12).rev().map(|n| format!("w{n:02}")).collect::<Vec<_>>());
+    assert_eq!(first.each("name"), (2..12).rev().map(|n| format!("w{n:02}")).collect::<Vec<_>>());
     assert_eq!(first.body["items"][0], admin.get("/widgets/w11").await.body);
     let mut first = first;
     first.body["items"] = Value::Null;
@@ -216,16 +188,19 @@ async fn a_list_comes_in_pages_in_the_order_of_creation() {
     );
 
     let last = admin.get("/widgets?page=3&per_page=5").await;
-    assert_eq!(names(&last), ["w01", "w00"]);
+    assert_eq!(last.each("name"), ["w01", "w00"]);
     assert_eq!((&last.body["has_prev"], &last.body["has_next"]), (&json!(true), &json!(false)));
     assert_eq!(last.body["links"]["prev"], "/api/v1/widgets?page=2&per_page=5");
     assert_eq!(last.body["links"]["next"], Value::Null);
 }
 
 #[rocket::async_test]
-async fn past_the_end_is_an_empty_page() {
+async fn pagination_past_the_end_or_of_nothing_is_an_empty_page() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
+    let empty = admin.get("/widgets").await;
+    assert_eq!((&empty.body["total_pages"], &empty.body["items"]), (&json!(0), &json!([])));
+    assert_eq!(empty.assert(Status::Ok).header("Total-Count"), Some("0"));
     admin.add_widget("one").await.assert(Status::Created);
     for page in ["2", "9223372036854775807", "18446744073709551615"] {
         let answer = admin.get(&format!("/widgets?page={page}")).await;
@@ -240,16 +215,7 @@ async fn past_the_end_is_an_empty_page() {
 }
 
 #[rocket::async_test]
-async fn an_empty_list_is_one_empty_page() {
-    let app = TestApp::new().await;
-    let answer = app.user("ann").await.get("/widgets").await;
-    answer.assert(Status::Ok);
-    assert_eq!((&answer.body["total_pages"], &answer.body["items"]), (&json!(0), &json!([])));
-    assert_eq!(answer.header("Total-Count"), Some("0"));
-}
-
-#[rocket::async_test]
-async fn a_page_that_cannot_be_is_bad_input() {
+async fn pagination_parameters_that_are_invalid_are_400() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     for (query, field) in [
@@ -271,16 +237,7 @@ async fn a_page_that_cannot_be_is_bad_input() {
 }
 
 #[rocket::async_test]
-async fn of_64_widgets_of_one_name_at_once_one_is_added() {
-    let app = TestApp::new().await;
-    let admin = app.admin().await;
-    let answers = rocket::futures::future::join_all((0..64).map(|_| admin.add_widget("one"))).await;
-    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
-    assert_eq!((count(Status::Created), count(Status::Conflict)), (1, 63));
-}
-
-#[rocket::async_test]
-async fn patching_changes_only_what_is_given() {
+async fn patch_changes_what_is_given_and_answers_the_widget_with_its_etag() {
     let app = TestApp::new().await;
     let (admin, bob) = (app.admin().await, app.user("bob").await);
     app.set_role(&bob, widgetd::domain::Role::Admin).await;
@@ -298,7 +255,7 @@ async fn patching_changes_only_what_is_given() {
 }
 
 #[rocket::async_test]
-async fn renaming_leaves_no_trace_but_the_new_address() {
+async fn patch_of_the_name_answers_the_new_location_and_409_if_it_is_taken() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     for name in ["one", "two"] {
@@ -312,7 +269,7 @@ async fn renaming_leaves_no_trace_but_the_new_address() {
         (&json!("first"), &json!("/api/v1/widgets/first"))
     );
     admin.get("/widgets/one").await.assert(Status::NotFound);
-    // It keeps its place in the list.
+    // A rename keeps the order of creation.
     let list = admin.get("/widgets").await;
     assert_eq!(
         (&list.body["items"][0]["name"], &list.body["total_items"]),
@@ -323,13 +280,13 @@ async fn renaming_leaves_no_trace_but_the_new_address() {
     let taken = admin.patch("/widgets/first", &[("name", "two"), ("deadline", "2027-01-31")]).await;
     taken.assert_message(Status::Conflict, "Widget name: two already exists, must be unique.");
     assert_eq!(admin.get("/widgets/first").await.etag(), answer.etag());
-    // Its own name is no other one.
+    // A PATCH to the same name is no rename.
     let same = admin.patch("/widgets/first", &[("name", "first")]).await;
     assert_eq!(same.assert(Status::Ok).header("Location"), None);
 }
 
 #[rocket::async_test]
-async fn a_patch_that_cannot_be_is_named() {
+async fn patch_validation_names_every_field_at_fault() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
