@@ -7,7 +7,7 @@ use widgetd::domain::Role;
 use crate::support::{Actor, Answer, PASSWORD, TestApp, form, user_count};
 
 #[rocket::async_test]
-async fn a_username_is_chosen_and_good_to_log_in_with() {
+async fn patch_of_the_username_answers_the_user_and_login_takes_it() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     let answer = ann.patch("/auth/user", &[("username", "Ann.O")]).await;
@@ -24,7 +24,7 @@ async fn a_username_is_chosen_and_good_to_log_in_with() {
 }
 
 #[rocket::async_test]
-async fn a_taken_username_is_a_conflict_and_one_s_own_in_other_letters_is_none() {
+async fn patch_to_a_taken_username_is_409_and_to_another_letter_case_is_not() {
     let app = TestApp::new().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     ann.patch("/auth/user", &[("username", "ann")]).await.assert(Status::Ok);
@@ -35,13 +35,13 @@ async fn a_taken_username_is_a_conflict_and_one_s_own_in_other_letters_is_none()
 }
 
 #[rocket::async_test]
-async fn a_username_that_cannot_be_is_named() {
+async fn an_invalid_username_is_400_and_other_fields_are_unknown() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     for username in ["", "ab", "a b c", "ann@example.com", &"x".repeat(33)] {
         ann.patch("/auth/user", &[("username", username)]).await.assert_invalid(&["username"]);
     }
-    // What is not one's own to change is not known here.
+    // A field that users cannot change themselves is unknown here.
     ann.patch("/auth/user", &[("username", "ann"), ("role", "admin")])
         .await
         .assert_invalid(&["role"]);
@@ -60,7 +60,7 @@ async fn delete(actor: &Actor<'_>, password: &str) -> Answer {
 }
 
 #[rocket::async_test]
-async fn an_account_is_deleted_with_its_password_and_its_names_are_free() {
+async fn delete_needs_the_password_ends_sessions_and_keys_and_frees_the_names() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     ann.patch("/auth/user", &[("username", "ann")]).await.assert(Status::Ok);
@@ -92,7 +92,7 @@ async fn an_account_is_deleted_with_its_password_and_its_names_are_free() {
 }
 
 #[rocket::async_test]
-async fn what_a_deleted_account_added_keeps_a_readable_owner() {
+async fn a_deleted_owner_is_shown_as_former() {
     let app = TestApp::new().await;
     let (admin, root) = (app.admin().await, app.user("root").await);
     app.set_role(&root, Role::Admin).await;
@@ -104,13 +104,4 @@ async fn what_a_deleted_account_added_keeps_a_readable_owner() {
     let owner = json!({ "email": "admin@example.com", "public_id": id, "former": true });
     assert_eq!(root.get("/widgets/one").await.body["owner"], owner);
     assert_eq!(root.get("/widgets").await.body["items"][0]["owner"], owner);
-}
-
-#[rocket::async_test]
-async fn the_last_administrator_cannot_leave() {
-    let app = TestApp::new().await;
-    let admin = app.admin().await;
-    let message = "The last administrator can be neither demoted, disabled nor deleted.";
-    delete(&admin, PASSWORD).await.assert_message(Status::Conflict, message);
-    admin.get("/auth/user").await.assert(Status::Ok);
 }

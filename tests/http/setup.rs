@@ -1,8 +1,7 @@
-//! `/auth/setup`: the first administrator, made with the code that a start prints.
+//! `/auth/setup`: the setup code that a start prints makes the first administrator.
 
 use std::time::Duration;
 
-use rocket::futures::future::join_all;
 use rocket::http::{Method, Status};
 use widgetd::domain::{NewUser, PasswordHash, Role, Status as AccountStatus, UserId};
 
@@ -28,20 +27,20 @@ async fn is_good(app: &TestApp) -> bool {
 }
 
 /// An administrator whom the command line has made.
-async fn add_administrator(app: &TestApp, status: AccountStatus) {
+async fn add_administrator(app: &TestApp) {
     let new = NewUser {
         public_id: UserId::generate(),
         email: widgetd::domain::Email::parse("root@example.com").unwrap(),
         username: None,
         role: Role::Admin,
-        status,
+        status: AccountStatus::Active,
         password_hash: PasswordHash::from_stored("any".to_owned()),
     };
     app.store.create_user(new, None, &app.cli_context()).await.unwrap();
 }
 
 #[rocket::async_test]
-async fn whoever_has_the_code_becomes_an_administrator_who_is_logged_in() {
+async fn setup_code_makes_the_first_administrator_with_a_session() {
     let app = TestApp::new().await;
     let here = app.anon().from(HERE);
     let code = app.setup_code.reveal().to_uppercase().replace('-', " ");
@@ -76,7 +75,7 @@ async fn whoever_has_the_code_becomes_an_administrator_who_is_logged_in() {
 }
 
 #[rocket::async_test]
-async fn the_code_dies_with_its_use() {
+async fn a_used_setup_code_is_400() {
     let app = TestApp::new().await;
     let here = app.anon().from(HERE);
     assert!(is_good(&app).await);
@@ -91,7 +90,7 @@ async fn the_code_dies_with_its_use() {
 }
 
 #[rocket::async_test]
-async fn a_code_of_an_earlier_start_is_wrong() {
+async fn a_setup_code_of_an_earlier_start_is_400() {
     let app = TestApp::new().await;
     let old = app.setup_code.reveal().to_owned();
     let app = app.restart().await;
@@ -101,10 +100,10 @@ async fn a_code_of_an_earlier_start_is_wrong() {
 }
 
 #[rocket::async_test]
-async fn a_wrong_code_is_told_alone_and_noted_without_what_was_typed() {
+async fn a_wrong_setup_code_is_400_and_audited_without_what_was_typed() {
     let app = TestApp::new().await;
     let here = app.anon().from(HERE);
-    // Nothing that takes time is done for who has not got it.
+    // The strength of the password is not judged without the right code.
     set_up_with(&here, WRONG, "ann@example.com", "ann@example.com").await.assert_invalid(&["code"]);
     let seen = set_up_with(&here, "no code", "first last", "short").await;
     seen.assert_invalid(&["code", "email", "password"]);
@@ -130,7 +129,7 @@ async fn a_wrong_code_is_told_alone_and_noted_without_what_was_typed() {
 }
 
 #[rocket::async_test]
-async fn wrong_codes_are_counted_and_right_ones_are_not() {
+async fn rate_limit_counts_wrong_setup_codes_alone() {
     let app = TestApp::with(&[("throttle", "true")]).await;
     let here = app.anon().from(HERE);
     for _ in 0..100 {
@@ -147,11 +146,11 @@ async fn wrong_codes_are_counted_and_right_ones_are_not() {
 }
 
 #[rocket::async_test]
-async fn a_weak_password_and_a_taken_name_leave_the_code_good() {
+async fn a_weak_password_or_a_taken_name_does_not_use_the_setup_code() {
     let app = TestApp::new().await;
     let here = app.anon().from(HERE);
     app.user("ann").await;
-    // As weak as the account's own name is.
+    // The password equals the e-mail address.
     let weak = set_up_with(
         &here,
         app.setup_code.reveal(),
@@ -172,40 +171,19 @@ async fn a_weak_password_and_a_taken_name_leave_the_code_good() {
 }
 
 #[rocket::async_test]
-async fn where_an_administrator_was_made_meanwhile_the_code_is_good_no_more() {
+async fn setup_is_409_once_there_is_an_administrator() {
     let app = TestApp::new().await;
     let here = app.anon().from(HERE);
-    add_administrator(&app, AccountStatus::Active).await;
+    add_administrator(&app).await;
     assert!(!is_good(&app).await);
     set_up(&here, "ann@example.com").await.assert_message(Status::Conflict, IS_ONE);
-    // Also for who would take the same name.
+    // Also with the name of the administrator.
     set_up(&here, "root@example.com").await.assert_message(Status::Conflict, IS_ONE);
     assert_eq!(user_count(&app).await, 1);
 }
 
 #[rocket::async_test]
-async fn an_administrator_who_may_not_log_in_is_none() {
-    let app = TestApp::new().await;
-    add_administrator(&app, AccountStatus::Disabled).await;
-    assert!(is_good(&app).await);
-    set_up(&app.anon().from(HERE), "ann@example.com").await.assert(Status::Created);
-}
-
-#[rocket::async_test]
-async fn of_64_uses_of_the_code_at_once_one_succeeds() {
-    let app = TestApp::new().await;
-    let here = app.anon().from(HERE);
-    let answers = join_all(
-        (0..64).map(async |n| set_up(&here, &format!("u{n}@example.com")).await.status.code),
-    )
-    .await;
-    assert_eq!(answers.iter().filter(|status| **status == 201).count(), 1, "{answers:?}");
-    assert!(answers.iter().all(|status| [201, 400, 409].contains(status)), "{answers:?}");
-    assert_eq!(user_count(&app).await, 1);
-}
-
-#[rocket::async_test]
-async fn who_may_register_does_not_matter() {
+async fn setup_works_with_any_registration_setting() {
     for registration in ["closed", "approval"] {
         let app = TestApp::with(&[("registration", registration)]).await;
         let admin = set_up(&app.anon().from(HERE), "ann@example.com").await;
@@ -218,7 +196,7 @@ async fn who_may_register_does_not_matter() {
 }
 
 #[rocket::async_test]
-async fn it_is_refused_from_other_machines_before_the_code_is_looked_at() {
+async fn setup_from_another_machine_is_403_before_the_code_is_checked() {
     let app = TestApp::new().await;
     for address in ["192.0.2.1", "10.0.0.7", "2001:db8::1", "::ffff:192.0.2.1", "0.0.0.0", "::"] {
         let there = app.anon().from(address);
@@ -232,19 +210,19 @@ async fn it_is_refused_from_other_machines_before_the_code_is_looked_at() {
 }
 
 #[rocket::async_test]
-async fn every_address_of_the_machine_itself_is_here() {
+async fn setup_is_allowed_from_every_loopback_or_own_address() {
     for address in [HERE, "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
         let app = TestApp::new().await;
         set_up(&app.anon().from(address), "ann@example.com").await.assert(Status::Created);
     }
-    // Where it listens at one address alone, a browser on the machine calls from that.
+    // With an `address` of its own, local clients come from that address.
     let app = TestApp::with(&[("address", "192.0.2.7")]).await;
     set_up(&app.anon().from("192.0.2.8"), "ann@example.com").await.assert(Status::Forbidden);
     set_up(&app.anon().from("192.0.2.7"), "ann@example.com").await.assert(Status::Created);
 }
 
 #[rocket::async_test]
-async fn a_setting_allows_it_from_everywhere() {
+async fn setup_with_remote_setup_is_allowed_from_everywhere() {
     for (address, header) in [("192.0.2.1", None), (HERE, Some(("X-Forwarded-For", "203.0.113.9")))]
     {
         let app = TestApp::with(&[("remote_setup", "true")]).await;
@@ -262,7 +240,7 @@ async fn passed_on(actor: &Actor<'_>, headers: &[(&str, &str)]) -> Answer {
 }
 
 #[rocket::async_test]
-async fn what_a_proxy_on_the_machine_passes_on_is_not_from_here() {
+async fn setup_through_a_local_proxy_is_403() {
     let app = TestApp::new().await;
     for (name, value) in [
         ("X-Forwarded-For", "203.0.113.9"),
@@ -281,7 +259,7 @@ async fn what_a_proxy_on_the_machine_passes_on_is_not_from_here() {
 }
 
 #[rocket::async_test]
-async fn a_trusted_proxy_is_not_here_either_and_the_way_past_it_is() {
+async fn setup_through_a_trusted_proxy_is_403_and_past_it_allowed() {
     let app = TestApp::with(&[("trusted_proxies", "[\"127.0.0.1\", \"10.0.0.1\"]")]).await;
     for (peer, headers) in [
         (HERE, &[("X-Forwarded-For", "203.0.113.9")][..]),
@@ -297,7 +275,7 @@ async fn a_trusted_proxy_is_not_here_either_and_the_way_past_it_is() {
 }
 
 #[rocket::async_test]
-async fn a_name_that_is_not_the_machine_s_own_has_come_through_a_proxy_or_was_given_our_address() {
+async fn setup_with_the_host_name_of_another_machine_is_403() {
     for (host, is_here) in [
         ("widgets.example.org", false),
         ("127.0.0.1.example.org:8000", false),

@@ -1,11 +1,10 @@
 //! `/users`: all accounts, for administrators.
 
-use rocket::futures::future::join_all;
-use rocket::http::{Method, Status};
+use rocket::http::{ContentType, Method, Status};
 use serde_json::{Value, json};
-use widgetd::domain::{PageRequest, Role, Status as AccountStatus, UserFilter};
+use widgetd::domain::{Role, Status as AccountStatus};
 
-use crate::support::{Actor, Answer, PASSWORD, TestApp};
+use crate::support::{Actor, PASSWORD, TestApp, form};
 
 const LAST: &str = "The last administrator can be neither demoted, disabled nor deleted.";
 
@@ -14,7 +13,7 @@ async fn path_of(app: &TestApp, actor: &Actor<'_>) -> String {
 }
 
 #[rocket::async_test]
-async fn an_account_is_shown_with_its_status() {
+async fn get_answers_the_user_with_its_status_or_404() {
     let app = TestApp::new().await;
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     let id = ann.public_id().await.to_string();
@@ -37,7 +36,7 @@ async fn an_account_is_shown_with_its_status() {
 }
 
 #[rocket::async_test]
-async fn accounts_are_listed_by_page_status_role_and_name() {
+async fn list_filters_search_sort_and_pagination_follow_the_query() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     for name in ["ann", "bob", "cid", "dee", "eve", "fay"] {
@@ -54,11 +53,7 @@ async fn accounts_are_listed_by_page_status_role_and_name() {
     }
     let names = async |query: &str| -> Vec<String> {
         let list = admin.get(&format!("/users{query}")).await;
-        let items = list.assert(Status::Ok).body["items"].as_array().unwrap().clone();
-        items
-            .iter()
-            .map(|user| user["email"].as_str().unwrap().split('@').next().unwrap().to_owned())
-            .collect()
+        list.each("email").iter().map(|email| email.split('@').next().unwrap().to_owned()).collect()
     };
     assert_eq!(names("").await, ["admin", "ann", "bob", "cid", "dee", "eve", "fay"]);
     assert_eq!(names("?per_page=5&page=2").await, ["eve", "fay"]);
@@ -67,7 +62,7 @@ async fn accounts_are_listed_by_page_status_role_and_name() {
     assert_eq!(names("?status=active&role=employee&q=SMI").await, ["ann", "dee", "eve", "fay"]);
     assert_eq!(names("?sort=-registered_on&per_page=5").await, ["fay", "eve", "dee", "cid", "bob"]);
     assert_eq!(names("?q=EVE@").await, ["eve"]);
-    // What has a meaning in SQL has none here.
+    // SQL syntax has no meaning in a search.
     assert!(names("?q=%25").await.is_empty());
     assert!(names("?q='%20OR%20'1'%3D'1").await.is_empty());
 
@@ -82,7 +77,7 @@ async fn accounts_are_listed_by_page_status_role_and_name() {
 }
 
 #[rocket::async_test]
-async fn a_filter_that_cannot_be_is_named_with_what_is_allowed() {
+async fn an_invalid_filter_is_400_and_names_what_is_allowed() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let answer = admin.get("/users?status=gone&role=root&sort=x&color=red").await;
@@ -96,7 +91,7 @@ async fn a_filter_that_cannot_be_is_named_with_what_is_allowed() {
 }
 
 #[rocket::async_test]
-async fn an_administrator_approves_disables_enables_and_gives_roles() {
+async fn patch_approves_disables_enables_and_changes_the_role_at_once() {
     let app = TestApp::with(&[("registration", "approval")]).await;
     let admin = app.user_of("admin", Role::Admin).await;
     let ann = [("email", "ann@example.com"), ("password", PASSWORD)];
@@ -112,16 +107,17 @@ async fn an_administrator_approves_disables_enables_and_gives_roles() {
     assert_eq!((&changed.body["role"], &changed.body["admin"]), (&json!("admin"), &json!(true)));
     ann.get("/users").await.assert(Status::Ok);
     admin.patch(&path, &[("role", "employee"), ("status", "disabled")]).await.assert(Status::Ok);
-    ann.get("/auth/user").await.assert(Status::Unauthorized);
+    let message = "Token blacklisted. Please log in again.";
+    ann.get("/auth/user").await.assert_message(Status::Unauthorized, message);
     ann.log_in(PASSWORD).await.assert_message(Status::Forbidden, "Your account is disabled");
     admin.patch(&path, &[("status", "active")]).await.assert(Status::Ok);
     ann.log_in(PASSWORD).await.assert(Status::Ok);
-    // The session from before stays ended.
+    // The session from before the status changed stays ended.
     ann.get("/auth/user").await.assert(Status::Unauthorized);
 }
 
 #[rocket::async_test]
-async fn a_change_that_cannot_be_is_named() {
+async fn patch_validation_names_every_field_at_fault() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let path = path_of(&app, &app.user("ann").await).await;
@@ -134,7 +130,7 @@ async fn a_change_that_cannot_be_is_named() {
 }
 
 #[rocket::async_test]
-async fn the_last_administrator_stays_whatever_is_tried() {
+async fn the_last_administrator_is_409_to_demote_disable_or_delete() {
     let app = TestApp::new().await;
     let (admin, bob) = (app.admin().await, app.user("bob").await);
     app.set_role(&bob, Role::Admin).await;
@@ -149,81 +145,23 @@ async fn the_last_administrator_stays_whatever_is_tried() {
         admin.patch(&path, fields).await.assert_message(Status::Conflict, LAST);
     }
     admin.delete(&path).await.assert_message(Status::Conflict, LAST);
+    let password = Some(("password", PASSWORD));
+    let own = admin.send(
+        Method::Delete,
+        "/auth/user",
+        Some(ContentType::Form),
+        form(password.as_slice()),
+    );
+    own.await.assert_message(Status::Conflict, LAST);
     assert_eq!(admin.get("/auth/user").await.body["role"], "admin");
-    // An administrator who is shut out is none.
+    // A disabled administrator did not count.
     admin.patch(&path_of(&app, &bob).await, &[("status", "active")]).await.assert(Status::Ok);
     admin.delete(&path).await.assert(Status::NoContent);
     bob.again().await.get("/users").await.assert(Status::Ok);
 }
 
-async fn at_once(
-    requests: impl IntoIterator<Item = (Actor<'_>, Method, String, &'static str)>,
-) -> Vec<Answer> {
-    let send = async |(actor, method, path, body): (Actor<'_>, Method, String, &'static str)| {
-        let form = (!body.is_empty()).then_some(rocket::http::ContentType::Form);
-        actor.send(method, &path, form, body).await
-    };
-    join_all(requests.into_iter().map(send)).await
-}
-
 #[rocket::async_test]
-async fn of_two_last_administrators_who_demote_each_other_at_once_one_remains() {
-    for (method, body) in
-        [(Method::Patch, "role=employee"), (Method::Patch, "status=disabled"), (Method::Delete, "")]
-    {
-        let app = TestApp::new().await;
-        let (ann, bob) =
-            (app.user_of("ann", Role::Admin).await, app.user_of("bob", Role::Admin).await);
-        let (anns, bobs) = (path_of(&app, &ann).await, path_of(&app, &bob).await);
-        let requests = (0..32).flat_map(|_| {
-            [(ann.clone(), method, bobs.clone(), body), (bob.clone(), method, anns.clone(), body)]
-        });
-        let answers = at_once(requests).await;
-        assert!(answers.iter().any(|answer| answer.status.class().is_success()));
-        let filter = UserFilter {
-            role: Some(Role::Admin),
-            status: Some(AccountStatus::Active),
-            ..UserFilter::default()
-        };
-        assert_eq!(
-            app.store.list_users(filter, PageRequest::DEFAULT).await.unwrap().total,
-            1,
-            "{method} {body}"
-        );
-    }
-}
-
-#[rocket::async_test]
-async fn of_64_approvals_at_once_all_agree_and_one_is_told() {
-    let app = TestApp::new().await;
-    let (admin, ann) = (app.admin().await, app.user("ann").await);
-    app.set_status(&ann, AccountStatus::Pending).await;
-    let path = path_of(&app, &ann).await;
-    let answers =
-        at_once((0..64).map(|_| (admin.clone(), Method::Patch, path.clone(), "status=active")))
-            .await;
-    assert!(
-        answers
-            .iter()
-            .all(|answer| answer.status == Status::Ok && answer.body["status"] == "active")
-    );
-    assert_eq!(admin.get("/audit?action=account.approve").await.body["total_items"], 1);
-}
-
-#[rocket::async_test]
-async fn an_account_is_deleted_and_gone() {
-    let app = TestApp::new().await;
-    let (admin, ann) = (app.admin().await, app.user("ann").await);
-    let path = path_of(&app, &ann).await;
-    admin.delete(&path).await.assert(Status::NoContent);
-    admin.delete(&path).await.assert(Status::NotFound);
-    admin.get(&path).await.assert(Status::NotFound);
-    ann.get("/auth/user").await.assert(Status::Unauthorized);
-    assert_eq!(admin.get("/users").await.body["total_items"], 1);
-}
-
-#[rocket::async_test]
-async fn a_reset_code_is_shown_once_and_for_nobody_to_keep() {
+async fn reset_code_is_201_with_no_store_and_its_expiry() {
     let app = TestApp::new().await;
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     let made = admin.post(&format!("{}/reset-code", path_of(&app, &ann).await), &[]).await;
@@ -238,12 +176,12 @@ async fn a_reset_code_is_shown_once_and_for_nobody_to_keep() {
     });
     assert_eq!(made.body, expected);
     assert_eq!(code.len(), 19);
-    // It is a way in, and not yet a change: the sessions live.
+    // Creating a code ends no session.
     ann.get("/auth/user").await.assert(Status::Ok);
 }
 
 #[rocket::async_test]
-async fn an_administrator_logs_somebody_out_everywhere() {
+async fn delete_of_the_sessions_of_a_user_ends_them_all() {
     let app = TestApp::new().await;
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     let other = ann.again().await;
