@@ -1,4 +1,4 @@
-//! Who may do what: one table, and one for the pages. A mounted route without a row fails.
+//! Access control: one table for the API, one for the pages. A mounted route without a row fails.
 
 use rocket::http::Method::{self, Delete, Get, Patch, Post, Put};
 use rocket::http::{ContentType, Status};
@@ -6,8 +6,8 @@ use widgetd::domain::{Precondition, Role, Status as AccountStatus};
 
 use crate::support::{Actor, FORM, PASSWORD, TestApp, form, is_for_people};
 
-/// Whoever sends a request. What a column expects of `Pending` and `Disabled` is what an API key and
-/// a token answer that were made before the account became so.
+/// Who sends a request. `Pending` shows an API key and `Disabled` a token from before the account
+/// got that status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     Anonymous,
@@ -51,19 +51,19 @@ enum Event {
     LogoutEverywhere,
 }
 
-/// What somebody shows a token or an API key in.
+/// What carries a token or an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Carrier {
     Header,
     Cookie,
 }
 
-/// As whom somebody is answered to whom this has happened.
+/// The column that holds for somebody after an event.
 fn answered_as(who: Who, event: Event, carrier: Carrier) -> Who {
     let is_key =
         matches!(who, EmployeesReadKey | EmployeesWriteKey | AdminsReadKey | AdminsWriteKey);
     match (event, who) {
-        // A browser keeps sessions.
+        // A cookie holds sessions alone.
         _ if is_key && carrier == Carrier::Cookie => Anonymous,
         (Event::Nothing, _)
         | (_, Anonymous | Pending | Disabled)
@@ -71,7 +71,7 @@ fn answered_as(who: Who, event: Event, carrier: Carrier) -> Who {
         (Event::Demotion, Manager | Admin) => Employee,
         (Event::Demotion, AdminsReadKey) => EmployeesReadKey,
         (Event::Demotion, AdminsWriteKey) => EmployeesWriteKey,
-        // A key is no session, and outlives a password.
+        // API keys stay valid when the password changes or sessions end.
         (Event::NewPassword | Event::LogoutEverywhere, _) if is_key => who,
         (Event::Disabling | Event::Deletion | Event::NewPassword | Event::LogoutEverywhere, _) => {
             Disabled
@@ -79,8 +79,8 @@ fn answered_as(who: Who, event: Event, carrier: Carrier) -> Who {
     }
 }
 
-/// A route below the API, or at the root; the fields of a request to it; and what it answers to each
-/// of [`EVERYBODY`].
+/// A route below the API or at the root, the fields of a request to it, and the status that each of
+/// [`EVERYBODY`] gets.
 struct Row {
     method: Method,
     route: &'static str,
@@ -92,13 +92,30 @@ const fn row(method: Method, route: &'static str, fields: Fields, expected: [u16
     Row { method, route, fields, expected }
 }
 
+/// In a value, `<who>` stands for who sends it, so that nobody takes the name of somebody else.
 type Fields = &'static [(&'static str, &'static str)];
+
+impl Row {
+    fn body(&self, who: Who) -> String {
+        let who = (who as usize).to_string();
+        let values: Vec<_> =
+            self.fields.iter().map(|(_, value)| value.replace("<who>", &who)).collect();
+        let fields =
+            self.fields.iter().zip(&values).map(|((name, _), value)| (*name, value.as_str()));
+        form(&fields.collect::<Vec<_>>())
+    }
+
+    /// Whether a request ends a session or deletes what a later request needs.
+    fn is_destructive(&self) -> bool {
+        self.method == Delete || ["/auth/logout", "/auth/password"].contains(&self.route)
+    }
+}
 
 const NONE: Fields = &[];
 const WIDGET: Fields = &[("info_url", "https://example.com"), ("deadline", "2026-12-31")];
 const NEW_WIDGET: Fields =
-    &[("name", "new"), ("info_url", "https://example.com"), ("deadline", "2026-12-31")];
-const STRANGER: Fields = &[("email", "stranger@example.com"), ("password", PASSWORD)];
+    &[("name", "new-<who>"), ("info_url", "https://example.com"), ("deadline", "2026-12-31")];
+const STRANGER: Fields = &[("email", "stranger-<who>@example.com"), ("password", PASSWORD)];
 const LOGIN: Fields = &[("email", "target@example.com"), ("password", PASSWORD)];
 const NEW_PASSWORD: Fields =
     &[("current_password", PASSWORD), ("new_password", "tinker tailor soldier spy")];
@@ -107,10 +124,10 @@ const RESET: Fields =
 const SETUP: Fields =
     &[("code", "abcd-efgh-ijkl-mnop"), ("email", "stranger@example.com"), ("password", PASSWORD)];
 const TEMPLATE: Fields = &[("body", "Another text.")];
-const NEW_TEMPLATE: Fields = &[("name", "new"), ("body", "A text.")];
+const NEW_TEMPLATE: Fields = &[("name", "new-<who>"), ("body", "A text.")];
 const NEW_TASK: Fields = &[("title", "new")];
 const DONE: Fields = &[("status", "done")];
-const KEY: Fields = &[("name", "new"), ("scope", "write")];
+const KEY: Fields = &[("name", "new-<who>"), ("scope", "write")];
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
@@ -129,7 +146,7 @@ const TABLE: &[Row] = &[
     row(Post,   "/auth/logout",             NONE,      [401, 401, 401, 200, 200, 200,       403, 403,    403, 403]),
     row(Post,   "/auth/password",           NEW_PASSWORD, [401, 401, 401, 200, 200, 200,    403, 403,    403, 403]),
     row(Get,    "/auth/user",               NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
-    row(Patch,  "/auth/user",               &[("username", "me.too")], [401, 401, 401, 200, 200, 200, 403, 200, 403, 200]),
+    row(Patch,  "/auth/user",               &[("username", "user-<who>")], [401, 401, 401, 200, 200, 200, 403, 200, 403, 200]),
     row(Delete, "/auth/user",               &[("password", PASSWORD)], [401, 401, 401, 204, 204, 204, 403, 403, 403, 403]),
     row(Get,    "/auth/sessions",           NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
     row(Delete, "/auth/sessions",           NONE,      [401, 401, 401, 204, 204, 204,       403, 403,    403, 403]),
@@ -173,8 +190,7 @@ const TABLE: &[Row] = &[
     row(Delete, "/tasks/<own>",             NONE,      [401, 401, 401, 403, 204, 204,       403, 403,    403, 204]),
 ];
 
-/// What a browser is answered that navigates. Who is not logged in is led to where they can, and who is, away
-/// from there.
+/// What the pages answer a browser. 303 leads to `/login`, or away from it with a session.
 #[rustfmt::skip]
 const PAGES: &[Row] = &[
     //                                                                             keys of  an employee    an admin
@@ -194,10 +210,10 @@ const PAGES: &[Row] = &[
     row(Get,    "/assets/<version>/<name..>", NONE,    [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
 ];
 
-/// What the routes at the root have in common: they are no part of the API.
+/// The routes at the root that are not part of the API.
 const ROOT: [&str; 2] = ["/", "/healthz"];
 
-/// What somebody bears, and what is theirs to name in a path.
+/// The token of somebody, and what is theirs to name in a path.
 #[derive(Default)]
 struct Bearer {
     token: Option<String>,
@@ -240,7 +256,7 @@ impl Bearer {
     }
 }
 
-/// An app with everybody in it, to be copied for each request that changes something.
+/// An app with everybody in it, which is copied for each request that ends something.
 struct Scene {
     app: TestApp,
     bearers: Vec<Bearer>,
@@ -347,7 +363,7 @@ async fn send(
     app: &TestApp,
     row: &Row,
     path: &str,
-    token: Option<String>,
+    (who, token): (Who, Option<String>),
     carrier: Carrier,
 ) -> u16 {
     let actor = Actor { token, ..app.anon() };
@@ -358,7 +374,7 @@ async fn send(
         }
         Carrier::Header => {
             actor
-                .send(row.method, path, content_type.map(|_| ContentType::Form), form(row.fields))
+                .send(row.method, path, content_type.map(|_| ContentType::Form), row.body(who))
                 .await
                 .status
                 .code
@@ -367,26 +383,27 @@ async fn send(
             let path =
                 if ROOT.contains(&row.route) { path.to_owned() } else { format!("/api/v1{path}") };
             let script = actor.in_a_browser().script();
-            script.send(row.method, &path, content_type, &form(row.fields)).await.status.code
+            script.send(row.method, &path, content_type, &row.body(who)).await.status.code
         }
     }
 }
 
-async fn each_cell_is_as_the_tables_say(event: Event, carrier: Carrier) {
+async fn assert_access(event: Event, carrier: Carrier) {
     let scene = Scene::new(event).await;
     let mut app = scene.app.copy(&[]).await;
     for row in TABLE {
         for (who, bearer) in EVERYBODY.into_iter().zip(&scene.bearers) {
             let expected = row.expected[answered_as(who, event, carrier) as usize];
             let status =
-                send(&app, row, &scene.path(row, bearer), bearer.token.clone(), carrier).await;
+                send(&app, row, &scene.path(row, bearer), (who, bearer.token.clone()), carrier)
+                    .await;
             assert_eq!(
                 status, expected,
                 "{} {} as {who:?} after {event:?}, {carrier:?}",
                 row.method, row.route
             );
-            if row.method != Get && status < 400 {
-                // What one request changes, the next one does not see.
+            if row.is_destructive() && status < 400 {
+                // The next request does not see what this one has ended.
                 app = scene.app.copy(&[]).await;
             }
         }
@@ -403,47 +420,47 @@ async fn each_cell_is_as_the_tables_say(event: Event, carrier: Carrier) {
 }
 
 #[rocket::async_test]
-async fn each_route_answers_fresh_credentials_as_the_tables_say() {
-    each_cell_is_as_the_tables_say(Event::Nothing, Carrier::Header).await;
+async fn access_of_fresh_tokens_and_keys() {
+    assert_access(Event::Nothing, Carrier::Header).await;
 }
 
 #[rocket::async_test]
-async fn who_was_demoted_is_answered_as_an_employee() {
-    each_cell_is_as_the_tables_say(Event::Demotion, Carrier::Header).await;
+async fn access_after_a_demotion_is_that_of_an_employee() {
+    assert_access(Event::Demotion, Carrier::Header).await;
 }
 
 #[rocket::async_test]
-async fn who_was_disabled_is_shut_out() {
-    each_cell_is_as_the_tables_say(Event::Disabling, Carrier::Header).await;
+async fn access_of_a_disabled_account_is_401() {
+    assert_access(Event::Disabling, Carrier::Header).await;
 }
 
 #[rocket::async_test]
-async fn who_was_deleted_is_shut_out() {
-    each_cell_is_as_the_tables_say(Event::Deletion, Carrier::Header).await;
+async fn access_of_a_deleted_account_is_401() {
+    assert_access(Event::Deletion, Carrier::Header).await;
 }
 
 #[rocket::async_test]
-async fn sessions_of_before_a_new_password_are_shut_out_and_keys_are_not() {
-    each_cell_is_as_the_tables_say(Event::NewPassword, Carrier::Header).await;
+async fn access_after_a_new_password_is_401_but_for_keys() {
+    assert_access(Event::NewPassword, Carrier::Header).await;
 }
 
 #[rocket::async_test]
-async fn sessions_of_before_a_logout_everywhere_are_shut_out_and_keys_are_not() {
-    each_cell_is_as_the_tables_say(Event::LogoutEverywhere, Carrier::Header).await;
+async fn access_of_ended_sessions_is_401_but_for_keys() {
+    assert_access(Event::LogoutEverywhere, Carrier::Header).await;
 }
 
 #[rocket::async_test]
-async fn a_session_in_a_cookie_is_answered_as_its_token_is() {
-    each_cell_is_as_the_tables_say(Event::Nothing, Carrier::Cookie).await;
+async fn access_by_cookie_is_that_of_its_token() {
+    assert_access(Event::Nothing, Carrier::Cookie).await;
 }
 
 #[rocket::async_test]
-async fn whose_session_is_over_is_shut_out_with_its_cookie_too() {
-    each_cell_is_as_the_tables_say(Event::LogoutEverywhere, Carrier::Cookie).await;
+async fn access_of_an_ended_session_is_401_also_by_cookie() {
+    assert_access(Event::LogoutEverywhere, Carrier::Cookie).await;
 }
 
 #[rocket::async_test]
-async fn each_mounted_route_has_a_row() {
+async fn access_tables_have_every_mounted_route() {
     let app = TestApp::new().await;
     for route in app.routes() {
         let path = route.uri.path();
@@ -458,7 +475,7 @@ async fn each_mounted_route_has_a_row() {
 }
 
 #[rocket::async_test]
-async fn who_may_not_write_is_told_so_before_the_body_is_looked_at() {
+async fn access_is_checked_before_the_body() {
     let app = TestApp::new().await;
     let employee = app.user("ann").await;
     for (method, path) in
