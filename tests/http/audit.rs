@@ -1,4 +1,4 @@
-//! `/audit`: what happened, by whom, from where, to whom.
+//! `/audit`: the audit events of requests.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ async fn story(admin: &Actor<'_>, query: &str) -> Vec<String> {
 }
 
 #[rocket::async_test]
-async fn every_change_leaves_one_entry_and_every_refused_password_too() {
+async fn audit_has_one_event_for_each_change_and_each_wrong_password() {
     let app = TestApp::new().await;
     let admin = app.user_of("admin", Role::Admin).await;
     let ann = app.user("ann").await.from("203.0.113.5");
@@ -47,7 +47,7 @@ async fn every_change_leaves_one_entry_and_every_refused_password_too() {
     admin.patch(&path, &[("role", "manager"), ("status", "disabled")]).await.assert(Status::Ok);
     ann.log_in(NEW_PASSWORD).await.assert(Status::Forbidden);
     admin.patch(&path, &[("status", "active")]).await.assert(Status::Ok);
-    // What is the same already is no change.
+    // A PATCH that changes nothing leaves no event.
     admin.patch(&path, &[("status", "active"), ("role", "manager")]).await.assert(Status::Ok);
     let code = admin.post(&format!("{path}/reset-code"), &[]).await;
     let code = code.body["code"].as_str().unwrap().to_owned();
@@ -107,7 +107,7 @@ async fn every_change_leaves_one_entry_and_every_refused_password_too() {
 }
 
 #[rocket::async_test]
-async fn an_entry_says_when_and_in_which_request() {
+async fn audit_events_have_time_address_session_and_request_id() {
     let app = TestApp::new().await;
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     let answer = ann.patch("/auth/user", &[("username", "ann")]).await;
@@ -136,7 +136,7 @@ async fn an_entry_says_when_and_in_which_request() {
 }
 
 #[rocket::async_test]
-async fn an_entry_says_with_which_key_something_was_done() {
+async fn audit_events_name_the_api_key_as_credential() {
     let app = TestApp::new().await;
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     let key = admin.key("script", "write").await;
@@ -155,7 +155,7 @@ async fn an_entry_says_with_which_key_something_was_done() {
 }
 
 #[rocket::async_test]
-async fn entries_are_found_by_account_action_and_time_the_latest_first() {
+async fn audit_list_filters_by_account_action_and_time_latest_first() {
     let app = TestApp::new().await;
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     ann.patch("/auth/user", &[("username", "ann")]).await.assert(Status::Ok);
@@ -163,7 +163,7 @@ async fn entries_are_found_by_account_action_and_time_the_latest_first() {
     let ann = ann.again().await;
     let count = async |query: &str| entries(&admin.again().await, query).await.len();
     let id = ann.public_id().await;
-    // Registered, logged in by that, named, logged in.
+    // Register, its session, the username, a login.
     for account in [&id.to_string(), "ann@example.com", "ANN@example.com", "ann"] {
         assert_eq!(count(&format!("&account={account}")).await, 4, "{account}");
     }
@@ -181,7 +181,7 @@ async fn entries_are_found_by_account_action_and_time_the_latest_first() {
 }
 
 #[rocket::async_test]
-async fn no_secret_is_ever_in_it() {
+async fn audit_events_contain_no_secret() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let ann = app.user("ann").await;
@@ -193,9 +193,9 @@ async fn no_secret_is_ever_in_it() {
         .to_owned();
     let mistake = "my-Secret.phrase";
     ann.log_in(mistake).await.assert(Status::Unauthorized);
-    // Somebody typed the password where the name belongs.
+    // A password typed into the field of the login name.
     app.anon().post("/auth/login", &[("username", mistake), ("password", PASSWORD)]).await;
-    // Or where the address belongs, and it looked like one.
+    // A password that looks like an e-mail address.
     let like_an_address = "P@ssw0rd";
     app.anon().post("/auth/login", &[("email", like_an_address), ("password", PASSWORD)]).await;
     app.anon()
@@ -211,7 +211,7 @@ async fn no_secret_is_ever_in_it() {
 }
 
 #[rocket::async_test]
-async fn what_is_refused_for_another_reason_is_no_entry() {
+async fn audit_has_no_event_for_400_403_and_409() {
     let app = TestApp::new().await;
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     let before = entries(&admin, "").await.len();

@@ -1,4 +1,4 @@
-//! The session of a browser: in a cookie that no script reads, and nowhere else.
+//! The session of a browser is in an `HttpOnly` cookie alone.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ const USER: &str = "/api/v1/auth/user";
 const ANN: [(&str, &str); 2] = [("email", "ann@example.com"), ("password", PASSWORD)];
 const LOGIN_OF_ANN: [(&str, &str); 2] = [("login", "ann@example.com"), ("password", PASSWORD)];
 
-/// The scripts of our pages, where somebody comes in.
-fn entrance<'a>(visitor: &Visitor<'a>) -> Visitor<'a> {
+/// A script of our pages that asks for the session in a cookie.
+fn cookie_script<'a>(visitor: &Visitor<'a>) -> Visitor<'a> {
     visitor.script().saying("Widgetd-Session", "cookie")
 }
 
@@ -26,13 +26,13 @@ fn keys(body: &Value) -> Vec<&str> {
     body.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// Whether the cookie that a browser keeps is one of a session that lives.
-async fn is_in(visitor: &Visitor<'_>) -> bool {
+/// Whether the cookie of a browser is that of a live session.
+async fn is_signed_in(visitor: &Visitor<'_>) -> bool {
     visitor.script().open(USER).await.status == Status::Ok
 }
 
 #[track_caller]
-fn assert_kept(app: &TestApp, answer: &Answer, seconds: u32) {
+fn assert_cookie(app: &TestApp, answer: &Answer, seconds: u32) {
     let cookie = answer.set_cookie().expect("a cookie");
     assert_eq!(cookie.name, app.cookie_name);
     assert_eq!(
@@ -44,7 +44,7 @@ fn assert_kept(app: &TestApp, answer: &Answer, seconds: u32) {
 }
 
 #[rocket::async_test]
-async fn who_comes_in_by_a_form_is_led_home_with_a_cookie_for_the_life_of_the_token() {
+async fn a_form_starts_a_cookie_session_with_the_max_age_of_the_token() {
     for seconds in [3_600, 120] {
         let app = TestApp::with(&[("access_token_seconds", &seconds.to_string())]).await;
         let visitor = app.visitor().from("127.0.0.1");
@@ -57,23 +57,23 @@ async fn who_comes_in_by_a_form_is_led_home_with_a_cookie_for_the_life_of_the_to
             let answer = visitor.submit(path, fields).await;
             assert_eq!((answer.status, answer.text.as_str()), (Status::SeeOther, ""), "{path}");
             assert_eq!(answer.leads_to(path), "/");
-            assert_kept(&app, &answer, seconds);
+            assert_cookie(&app, &answer, seconds);
             let home = visitor.keeping(&answer).follow(path, &answer).await;
             let name = fields.iter().find(|(_, value)| value.contains('@')).unwrap().1;
             assert!(home.assert(Status::Ok).text.contains(name), "{}", home.text);
         }
         let visitor = visitor.keeping(&visitor.submit(LOGIN, &LOGIN_OF_ANN).await);
         app.advance(Duration::from_secs(u64::from(seconds) - 1));
-        assert!(is_in(&visitor).await);
+        assert!(is_signed_in(&visitor).await);
         app.advance(Duration::from_secs(1));
-        assert!(!is_in(&visitor).await);
+        assert!(!is_signed_in(&visitor).await);
     }
 }
 
 #[rocket::async_test]
-async fn who_comes_in_by_a_script_of_ours_is_told_the_page_and_no_token() {
+async fn a_script_that_asks_for_a_cookie_gets_no_token_in_the_body() {
     let app = TestApp::new().await;
-    let script = entrance(&app.visitor().from("127.0.0.1"));
+    let script = cookie_script(&app.visitor().from("127.0.0.1"));
     let setup =
         [("code", app.setup_code.reveal()), ("email", "root@example.com"), ("password", PASSWORD)];
     for (path, fields, status) in [
@@ -84,32 +84,32 @@ async fn who_comes_in_by_a_script_of_ours_is_told_the_page_and_no_token() {
         let answer = script.submit(path, fields).await;
         assert_eq!(keys(&answer.assert(status).body), ["message", "next", "status"]);
         assert_eq!(resolve(path, answer.body["next"].as_str().unwrap()), "/");
-        assert_kept(&app, &answer, 3_600);
-        assert!(is_in(&script.keeping(&answer)).await, "{path}");
+        assert_cookie(&app, &answer, 3_600);
+        assert!(is_signed_in(&script.keeping(&answer)).await, "{path}");
     }
 }
 
 #[rocket::async_test]
-async fn who_does_not_get_in_yet_is_told_the_page_and_gets_no_cookie() {
+async fn registration_with_approval_and_password_reset_set_no_cookie() {
     let app = TestApp::with(&[("registration", "approval")]).await;
     let admin = app.user_of("admin", widgetd::domain::Role::Admin).await;
     for (visitor, email) in
-        [(app.visitor(), "ann@example.com"), (entrance(&app.visitor()), "bob@example.com")]
+        [(app.visitor(), "ann@example.com"), (cookie_script(&app.visitor()), "bob@example.com")]
     {
         let answer = visitor.submit(REGISTER, &[("email", email), ("password", PASSWORD)]).await;
-        assert_led(&answer, REGISTER, Status::Created, "/login?notice=waiting");
+        assert_next_without_cookie(&answer, REGISTER, Status::Created, "/login?notice=waiting");
         let id = app.find(email).await.public_id;
         let code = admin.post(&format!("/users/{id}/reset-code"), &[]).await.body["code"].take();
         let answer = visitor
             .submit(RESET, &[("code", code.as_str().unwrap()), ("new_password", PASSWORD)])
             .await;
-        assert_led(&answer, RESET, Status::Ok, "/login?notice=reset");
+        assert_next_without_cookie(&answer, RESET, Status::Ok, "/login?notice=reset");
     }
 }
 
-/// Without a cookie, to a page, by a redirect or in JSON.
+/// The answer sets no cookie and leads to a page, by a redirect or in JSON.
 #[track_caller]
-fn assert_led(answer: &Answer, path: &str, status: Status, page: &str) {
+fn assert_next_without_cookie(answer: &Answer, path: &str, status: Status, page: &str) {
     assert_eq!(answer.set_cookie(), None);
     assert_next(answer, path, status, page);
 }
@@ -125,7 +125,7 @@ fn assert_next(answer: &Answer, path: &str, status: Status, page: &str) {
 }
 
 #[rocket::async_test]
-async fn everybody_else_gets_what_they_always_got() {
+async fn api_clients_get_a_token_and_no_cookie() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     let quiet = app.visitor().silent_on("Accept").silent_on("Sec-Fetch-Site");
@@ -136,7 +136,7 @@ async fn everybody_else_gets_what_they_always_got() {
         quiet.saying("Accept", "application/json, text/html;q=0.9"),
         quiet.saying("Accept", "text/plain"),
         quiet.saying("Accept", "nonsense"),
-        // Pages: of other origins, that the settings may allow; and ours, that do not ask for a cookie.
+        // Scripts of other origins, and scripts of ours that do not ask for a cookie.
         quiet
             .saying("Accept", "*/*")
             .saying("Sec-Fetch-Site", "cross-site")
@@ -186,7 +186,7 @@ async fn everybody_else_gets_what_they_always_got() {
 }
 
 #[rocket::async_test]
-async fn over_tls_the_cookie_is_this_host_s_alone_and_no_other_name_counts() {
+async fn cookie_over_tls_is_secure_with_the_host_prefix() {
     let proxy: (&str, &str) = ("trusted_proxies", "[\"192.0.2.1\", \"2001:db8::/32\"]");
     let url = |text: &'static str| ("public_url", text);
     for (settings, scheme, address, is_https) in [
@@ -195,14 +195,14 @@ async fn over_tls_the_cookie_is_this_host_s_alone_and_no_other_name_counts() {
         (&[url("\"https://example.org/w/\"")], None, "192.0.2.1", true),
         (&[url("\"https://example.org/\"")], Some("http"), "192.0.2.1", true),
         (&[url("\"http://example.org/\"")], None, "192.0.2.1", false),
-        // What is set counts more than what is said.
+        // `public_url` takes precedence over the header.
         (&[url("\"http://example.org/\""), proxy], Some("https"), "192.0.2.1", false),
         (&[proxy], Some("https"), "192.0.2.1", true),
         (&[proxy], Some("HTTPS"), "2001:db8::7", true),
         (&[proxy], Some("http"), "192.0.2.1", false),
         (&[proxy], Some("nonsense"), "192.0.2.1", false),
         (&[proxy], None, "192.0.2.1", false),
-        // From anybody else it counts for nothing.
+        // The header counts from trusted proxies alone.
         (&[proxy], Some("https"), "192.0.2.2", false),
         (&[], Some("https"), "192.0.2.1", false),
         (&[], Some("https"), "127.0.0.1", false),
@@ -226,9 +226,9 @@ async fn over_tls_the_cookie_is_this_host_s_alone_and_no_other_name_counts() {
         let expected = [&["HttpOnly", "Max-Age=3600", "Path=/", "SameSite=Lax"], secure].concat();
         assert_eq!(cookie.attributes, expected, "{what}");
         assert_eq!(answer.header("Strict-Transport-Security").is_some(), is_https, "{what}");
-        assert!(is_in(&visitor.keeping(&answer)).await, "{what}");
-        assert!(!is_in(&visitor.carrying(other, &cookie.value)).await, "{what}");
-        // What a browser forgets has to have the name of what it keeps, and would else be refused itself.
+        assert!(is_signed_in(&visitor.keeping(&answer)).await, "{what}");
+        assert!(!is_signed_in(&visitor.carrying(other, &cookie.value)).await, "{what}");
+        // A browser removes a cookie only by the same name and attributes.
         let gone = visitor.keeping(&answer).submit(LOGOUT, &[]).await.set_cookie().unwrap();
         let expected = [&["HttpOnly", "Max-Age=0", "Path=/", "SameSite=Lax"], secure].concat();
         assert_eq!(
@@ -243,12 +243,12 @@ fn to_owned(texts: &[&str]) -> Vec<String> {
 }
 
 #[rocket::async_test]
-async fn a_cookie_of_another_name_or_another_installation_is_none() {
+async fn a_cookie_of_another_name_or_installation_is_401() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     let token = ann.token.clone().unwrap();
     let visitor = app.visitor();
-    assert!(is_in(&visitor.carrying(&app.cookie_name, &token)).await);
+    assert!(is_signed_in(&visitor.carrying(&app.cookie_name, &token)).await);
     let other = TestApp::new().await;
     assert_ne!(other.cookie_name, app.cookie_name);
     let upper = app.cookie_name.to_uppercase();
@@ -256,7 +256,7 @@ async fn a_cookie_of_another_name_or_another_installation_is_none() {
         let answer = visitor.carrying(name, &token).script().open(USER).await;
         answer.assert_message(Status::Unauthorized, "Unauthorized");
     }
-    // Also one that another installation has signed, whatever its name.
+    // A token of another installation, in a cookie of the right name.
     let stranger = other.user("ann").await.token.unwrap();
     for value in
         [stranger.as_str(), "", "x", "a.b.c", &format!("{token}x"), &format!("Bearer {token}")]
@@ -267,7 +267,7 @@ async fn a_cookie_of_another_name_or_another_installation_is_none() {
 }
 
 #[rocket::async_test]
-async fn no_other_name_reads_as_the_cookie_s_and_of_two_none_counts() {
+async fn an_encoded_or_duplicate_cookie_name_is_401() {
     let app = TestApp::with(&[("public_url", "\"https://example.org/\"")]).await;
     let token = app.user("ann").await.token.unwrap();
     let other = app.user("bob").await.token.unwrap();
@@ -290,7 +290,7 @@ async fn no_other_name_reads_as_the_cookie_s_and_of_two_none_counts() {
 }
 
 #[rocket::async_test]
-async fn an_api_key_is_no_session_of_a_browser() {
+async fn an_api_key_in_a_cookie_is_401() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     for scope in ["read", "write"] {
@@ -307,14 +307,14 @@ async fn an_api_key_is_no_session_of_a_browser() {
 }
 
 #[rocket::async_test]
-async fn what_stands_in_the_header_counts_before_the_cookie() {
+async fn the_authorization_header_takes_precedence_over_the_cookie() {
     let app = TestApp::new().await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let browser = ann.in_a_browser().script();
     let token_of = |actor: &Actor<'_>| format!("Bearer {}", actor.token.as_ref().unwrap());
     let user = browser.saying("Authorization", &token_of(&bob)).open(USER).await;
     assert_eq!(user.assert(Status::Ok).body["email"], "bob@example.com");
-    // What is refused there is refused, whatever the cookie says.
+    // A refused header is not replaced by a valid cookie.
     let dead = bob.again().await;
     dead.post("/auth/logout", &[]).await.assert(Status::Ok);
     for header in
@@ -328,39 +328,39 @@ async fn what_stands_in_the_header_counts_before_the_cookie() {
         .send(Method::Post, "/api/v1/templates", Some(FORM), &template)
         .await
         .assert(Status::Forbidden);
-    // Another scheme is a matter of some proxy's.
+    // Another scheme, perhaps of a proxy, is ignored.
     let user = browser.saying("Authorization", "Basic YW5uOng=").open(USER).await;
     assert_eq!(user.assert(Status::Ok).body["email"], "ann@example.com");
 }
 
 #[rocket::async_test]
-async fn logging_out_ends_the_session_and_takes_the_cookie() {
+async fn logout_ends_the_session_and_clears_the_cookie() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     for script in [false, true] {
         let (leaving, other) = (ann.again().await, ann.again().await);
         let browser = leaving.in_a_browser();
-        let browser = if script { entrance(&browser) } else { browser };
-        assert!(is_in(&browser).await);
+        let browser = if script { cookie_script(&browser) } else { browser };
+        assert!(is_signed_in(&browser).await);
         let answer = browser.submit(LOGOUT, &[]).await;
         assert_next(&answer, LOGOUT, Status::Ok, "/login?notice=logged-out");
         let cookie = answer.set_cookie().unwrap();
         assert_eq!((cookie.name.as_str(), cookie.value.as_str()), (app.cookie_name.as_str(), ""));
         assert_eq!(cookie.attributes, ["HttpOnly", "Max-Age=0", "Path=/", "SameSite=Lax"]);
-        // It is over for whoever has kept it, too.
-        assert!(!is_in(&browser).await);
+        // The old cookie is refused.
+        assert!(!is_signed_in(&browser).await);
         leaving
             .get("/auth/user")
             .await
             .assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
-        assert!(is_in(&other.in_a_browser()).await);
-        let login = app.visitor().follow(LOGOUT, &browser_answer(&answer)).await;
+        assert!(is_signed_in(&other.in_a_browser()).await);
+        let login = app.visitor().follow(LOGOUT, &with_location(&answer)).await;
         assert!(login.assert(Status::Ok).text.contains("You are signed out."), "{}", login.text);
     }
 }
 
-/// What a browser makes of the answer that a script got: it goes to the page that is named.
-fn browser_answer(answer: &Answer) -> Answer {
+/// A JSON answer with its `next` as `Location`, as the script follows it.
+fn with_location(answer: &Answer) -> Answer {
     let mut answer = answer.clone();
     if let Some(next) = answer.body["next"].as_str() {
         answer.headers.push(("Location".to_owned(), next.to_owned()));
@@ -369,7 +369,7 @@ fn browser_answer(answer: &Answer) -> Answer {
 }
 
 #[rocket::async_test]
-async fn who_had_to_log_in_comes_to_the_page_that_they_wanted() {
+async fn redirect_after_login_or_registration_leads_to_the_next_page() {
     let app = TestApp::new().await;
     app.user("ann").await;
     for wanted in [
@@ -389,17 +389,17 @@ async fn who_had_to_log_in_comes_to_the_page_that_they_wanted() {
             .filter_map(|e| e.get("action").map(str::to_owned))
             .collect();
         let [target] = forms.as_slice() else { panic!("{}", page.text) };
-        // A mistake on the way does not lose it.
+        // A failed login keeps `next`.
         let target = resolve(&login, target);
         let wrong = app.visitor().submit(&target, &[("login", "ann"), ("password", "wrong")]).await;
         let again = wrong.assert(Status::Unauthorized).elements();
         let again = again.iter().find_map(|element| element.get("action")).unwrap();
         let target = resolve(&target, again);
-        for visitor in [app.visitor(), entrance(&app.visitor())] {
+        for visitor in [app.visitor(), cookie_script(&app.visitor())] {
             let answer = visitor.submit(&target, &LOGIN_OF_ANN).await;
             assert_next(&answer, &target, Status::Ok, wanted);
         }
-        // Who has to register first gets there as well.
+        // So does a registration.
         let link = page
             .elements()
             .into_iter()
@@ -417,7 +417,7 @@ async fn who_had_to_log_in_comes_to_the_page_that_they_wanted() {
 }
 
 #[rocket::async_test]
-async fn nobody_is_led_to_an_address_that_is_none_of_our_pages() {
+async fn open_redirect_is_refused() {
     let app = TestApp::new().await;
     app.user("ann").await;
     for next in [
@@ -469,12 +469,12 @@ async fn nobody_is_led_to_an_address_that_is_none_of_our_pages() {
             percent_encoding::utf8_percent_encode(next, percent_encoding::NON_ALPHANUMERIC)
                 .collect();
         let target = format!("{LOGIN}?next={next}");
-        for visitor in [app.visitor(), entrance(&app.visitor())] {
+        for visitor in [app.visitor(), cookie_script(&app.visitor())] {
             let answer = visitor.submit(&target, &LOGIN_OF_ANN).await;
             assert_next(&answer, &target, Status::Ok, "/");
             assert_eq!(answer.set_cookie().unwrap().name, app.cookie_name);
         }
-        // Nor does a page take it further.
+        // The page does not keep it either.
         let page = app.visitor().open(&format!("/login?next={next}")).await;
         assert!(
             page.elements()
@@ -483,7 +483,7 @@ async fn nobody_is_led_to_an_address_that_is_none_of_our_pages() {
             "{next}"
         );
     }
-    // What follows the question mark stays behind it.
+    // A query stays a query, whatever it contains.
     for next in [
         "tasks?//evil.example",
         "tasks?q=https://evil.example",
@@ -497,7 +497,7 @@ async fn nobody_is_led_to_an_address_that_is_none_of_our_pages() {
         let led = app.visitor().submit(&target, &LOGIN_OF_ANN).await.leads_to(&target);
         assert_eq!(led, format!("/{next}"));
     }
-    // The first one counts.
+    // The first `next` counts.
     let target = format!("{LOGIN}?a=b&next=tasks&next=widgets");
     assert_eq!(app.visitor().submit(&target, &LOGIN_OF_ANN).await.leads_to(&target), "/tasks");
 }

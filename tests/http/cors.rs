@@ -1,4 +1,4 @@
-//! Which pages of other origins may call the API (CORS).
+//! CORS: which origins may call the API.
 
 use rocket::http::{Method, Status};
 
@@ -25,7 +25,7 @@ fn cors_headers(answer: &Answer) -> Vec<(&str, &str)> {
 }
 
 #[rocket::async_test]
-async fn off_by_default_there_is_no_such_header_at_all() {
+async fn cors_is_off_by_default() {
     let app = TestApp::new().await;
     let answer = app.anon().send_with(Method::Get, "/widgets", &[("Origin", APP)], "").await;
     assert!(cors_headers(&answer).is_empty(), "{:?}", answer.headers);
@@ -35,7 +35,7 @@ async fn off_by_default_there_is_no_such_header_at_all() {
 }
 
 #[rocket::async_test]
-async fn a_listed_origin_may_read_answers_and_refusals() {
+async fn cors_allows_a_listed_origin_to_read_answers_and_problems() {
     let app = TestApp::with(ORIGINS).await;
     let ann = app.user("ann").await;
     let authorization = format!("Bearer {}", ann.token.as_ref().unwrap());
@@ -56,7 +56,7 @@ async fn a_listed_origin_may_read_answers_and_refusals() {
 }
 
 #[rocket::async_test]
-async fn another_origin_may_not_however_much_it_looks_like_one_that_may() {
+async fn cors_allows_no_other_origin() {
     let app = TestApp::with(ORIGINS).await;
     for origin in [
         "https://evil.example.org",
@@ -75,13 +75,13 @@ async fn another_origin_may_not_however_much_it_looks_like_one_that_may() {
         answer.assert(Status::MethodNotAllowed);
         assert_eq!(cors_headers(&answer), [("Vary", "Origin")], "{origin}");
     }
-    // Who says nothing of an origin is no page.
+    // A request without `Origin` gets no CORS header.
     let answer = app.anon().get("/widgets").await;
     assert_eq!(cors_headers(&answer), [("Vary", "Origin")]);
 }
 
 #[rocket::async_test]
-async fn a_preflight_says_what_may_be_sent_where() {
+async fn cors_preflight_names_methods_and_headers() {
     let app = TestApp::with(ORIGINS).await;
     let answer = preflight(&app, "http://localhost:3000", "/widgets/one").await;
     answer.assert(Status::NoContent);
@@ -97,7 +97,7 @@ async fn a_preflight_says_what_may_be_sent_where() {
     }
     assert!(answer.header("Access-Control-Max-Age").is_some());
     preflight(&app, APP, "/nowhere").await.assert(Status::NotFound);
-    // OPTIONS alone is no question of a browser's.
+    // OPTIONS without the headers of a preflight is 405.
     app.anon()
         .send_with(Method::Options, "/widgets", &[("Origin", APP)], "")
         .await
@@ -105,7 +105,7 @@ async fn a_preflight_says_what_may_be_sent_where() {
 }
 
 #[rocket::async_test]
-async fn a_star_is_for_everybody_and_without_credentials() {
+async fn cors_star_allows_every_origin_without_credentials() {
     let app = TestApp::with(&[("cors_origins", "[\"*\"]")]).await;
     for origin in ["https://anybody.example", "null"] {
         let answer = app.anon().send_with(Method::Get, "/widgets", &[("Origin", origin)], "").await;

@@ -1,5 +1,4 @@
-//! What pages of other sites make a browser send has no effect: neither with the cookie that it keeps for us,
-//! nor to get it one.
+//! CSRF: cross-site requests have no effect, neither with a cookie nor to start a session.
 
 use rocket::Route;
 use rocket::http::{Method, Status};
@@ -8,17 +7,17 @@ use widgetd::domain::Role;
 
 use crate::support::{Answer, FORM, PAGE, PASSWORD, TestApp, Visitor, form, user_count};
 
-/// The name that the browser has reached the service by.
+/// The host that the browser sends.
 const HOST: (&str, &str) = ("Host", "here.example:8000");
 
-/// What a browser says of where a request is from that no page of ours has sent.
+/// Headers of requests that no page of ours has sent.
 const ELSEWHERE: [&[(&str, &str)]; 12] = [
     &[("Sec-Fetch-Site", "cross-site")],
     &[("Sec-Fetch-Site", "same-site")],
-    // Typed, or out of a mail.
+    // A typed address, or a link in a mail.
     &[("Sec-Fetch-Site", "none")],
     &[("Sec-Fetch-Site", "")],
-    // What a browser has looked at counts more than what it has only passed on.
+    // `Sec-Fetch-Site` takes precedence over `Origin`.
     &[("Sec-Fetch-Site", "cross-site"), ("Origin", "http://here.example:8000")],
     &[("Origin", "https://evil.example")],
     &[("Origin", "null")],
@@ -29,21 +28,21 @@ const ELSEWHERE: [&[(&str, &str)]; 12] = [
     &[("Origin", "http://here.example:8000.evil.example")],
 ];
 
-/// What somebody says who says nothing of that: no browser of our time.
+/// Headers of clients that send neither `Sec-Fetch-Site` nor `Origin`.
 const SILENT: [&[(&str, &str)]; 2] = [&[], &[("Referer", "http://here.example:8000/widgets")]];
 
-/// What a browser says of where a request is from that a page of ours has sent.
+/// Headers of requests that a page of ours has sent.
 const FROM_HERE: [&[(&str, &str)]; 3] = [
     &[("Sec-Fetch-Site", "same-origin")],
     &[("Sec-Fetch-Site", "same-origin"), ("Origin", "http://here.example:8000")],
-    // Browsers of before 2023.
+    // Browsers from before 2023 do not send `Sec-Fetch-Site`.
     &[("Origin", "http://here.example:8000")],
 ];
 
-/// How requests are answered: those of forms and links, and those of scripts.
+/// `Accept` of navigation and of scripts.
 const ACCEPT: [&str; 2] = [PAGE, "*/*"];
 
-/// What scripts can send to everywhere without being asked whether they may, and JSON.
+/// Content types that need no preflight, and JSON.
 const CONTENT_TYPES: [&str; 3] = [FORM, "text/plain", "application/json"];
 
 fn said<'a>(visitor: &Visitor<'a>, headers: &[(&str, &str)]) -> Visitor<'a> {
@@ -52,13 +51,13 @@ fn said<'a>(visitor: &Visitor<'a>, headers: &[(&str, &str)]) -> Visitor<'a> {
 }
 
 /// A request that has an effect: its method and path, and the fields of its body.
-struct Deed {
+struct Effect {
     method: Method,
     path: String,
     fields: Vec<(&'static str, String)>,
 }
 
-impl Deed {
+impl Effect {
     async fn send(&self, visitor: &Visitor<'_>, content_type: &str) -> Answer {
         let fields = self.fields.iter().map(|(name, value)| (*name, value.as_str()));
         let body = match content_type {
@@ -72,7 +71,7 @@ impl Deed {
     }
 }
 
-/// An administrator in a browser, and everything that they could be made to change.
+/// An administrator in a browser, and records of every kind.
 struct Scene {
     app: TestApp,
     token: String,
@@ -116,8 +115,8 @@ impl Scene {
         Self { app, token, target, task, session, key, code }
     }
 
-    /// What has an effect at a route. A route that is not here fails.
-    fn deed(&self, route: &Route) -> Deed {
+    /// A request with an effect for a route. A route that is missing here fails.
+    fn effect(&self, route: &Route) -> Effect {
         let widget =
             [("name", "new"), ("info_url", "https://example.org"), ("deadline", "2027-01-01")];
         let account = [("email", "new@example.com"), ("password", PASSWORD)];
@@ -156,7 +155,7 @@ impl Scene {
             _ if path.contains("/keys/") => &self.key,
             _ => &self.session,
         };
-        Deed {
+        Effect {
             method: route.method,
             path: path
                 .replace("<public_id>", &self.target)
@@ -172,83 +171,90 @@ impl Scene {
     }
 }
 
-/// Every route that writes, but the one that has no effect where there is an administrator: see below.
+/// Every write but setup, which has no effect once there is an administrator; see `session_starts`.
 fn routes_that_write(app: &TestApp) -> impl Iterator<Item = &Route> {
     app.routes()
         .filter(|route| route.method != Method::Get && route.name.as_deref() != Some("set_up"))
 }
 
-/// Sends what has an effect in every way that no page of ours does, and checks that it has none.
-async fn nothing_comes_of(deed: &Deed, browser: &Visitor<'_>) {
+/// Sends the request in every cross-site way, and checks that it has no effect.
+async fn assert_no_effect(effect: &Effect, browser: &Visitor<'_>) {
     let before = browser.app.dump();
     for headers in ELSEWHERE.into_iter().chain(SILENT) {
         for accept in ACCEPT {
             for content_type in CONTENT_TYPES {
                 let visitor = said(browser, headers).saying("Accept", accept);
-                let answer = deed.send(&visitor, content_type).await;
-                let what =
-                    format!("{} {} {headers:?} {accept} {content_type}", deed.method, deed.path);
+                let answer = effect.send(&visitor, content_type).await;
+                let what = format!(
+                    "{} {} {headers:?} {accept} {content_type}",
+                    effect.method, effect.path
+                );
                 assert_eq!(answer.status, Status::Forbidden, "{what}: {}", answer.text);
                 assert_eq!(answer.set_cookie(), None, "{what}");
                 assert_eq!(answer.header("Access-Control-Allow-Credentials"), None, "{what}");
             }
         }
     }
-    assert!(browser.app.dump() == before, "{} {} has changed something", deed.method, deed.path);
+    assert!(
+        browser.app.dump() == before,
+        "{} {} has changed something",
+        effect.method,
+        effect.path
+    );
 }
 
 #[rocket::async_test]
-async fn what_another_site_sends_with_an_administrator_s_cookie_has_no_effect_on_any_route() {
-    // That a page may call the API with tokens of its own does not give it the cookie.
+async fn csrf_with_the_cookie_of_an_administrator_has_no_effect_on_any_route() {
+    // CORS does not let other origins use the cookie.
     for settings in
         [&[][..], &[("cors_origins", "[\"https://evil.example\"]")], &[("cors_origins", "[\"*\"]")]]
     {
         let scene = Scene::new(settings).await;
         let app = scene.app.copy(settings).await;
         for route in routes_that_write(&app) {
-            nothing_comes_of(&scene.deed(route), &scene.browser(&app)).await;
+            assert_no_effect(&scene.effect(route), &scene.browser(&app)).await;
         }
     }
 }
 
-/// Sends what has an effect, and checks that it has one.
-async fn something_comes_of(deed: &Deed, visitor: &Visitor<'_>) {
+/// Sends the request, and checks that it has an effect.
+async fn assert_effect(effect: &Effect, visitor: &Visitor<'_>) {
     let before = visitor.app.dump();
-    let answer = deed.send(visitor, FORM).await;
-    assert!(answer.status.code < 400, "{} {}: {}", deed.method, deed.path, answer.text);
-    assert!(visitor.app.dump() != before, "{} {} has changed nothing", deed.method, deed.path);
+    let answer = effect.send(visitor, FORM).await;
+    assert!(answer.status.code < 400, "{} {}: {}", effect.method, effect.path, answer.text);
+    assert!(visitor.app.dump() != before, "{} {} has changed nothing", effect.method, effect.path);
 }
 
 #[rocket::async_test]
-async fn the_same_requests_have_an_effect_from_here_and_with_a_token_from_everywhere() {
+async fn same_origin_requests_and_tokens_of_any_origin_have_an_effect_on_every_route() {
     let scene = Scene::new(&[]).await;
     for route in routes_that_write(&scene.app) {
         let app = scene.app.copy(&[]).await;
-        something_comes_of(&scene.deed(route), &said(&scene.browser(&app).script(), FROM_HERE[0]))
+        assert_effect(&scene.effect(route), &said(&scene.browser(&app).script(), FROM_HERE[0]))
             .await;
-        // A page that has a token knows what it does; also where the browser sends our cookie with it.
+        // A token is accepted from any origin, also beside our cookie.
         let app = scene.app.copy(&[]).await;
         let bearer = scene
             .browser(&app)
             .script()
             .saying("Authorization", &format!("Bearer {}", scene.token));
-        something_comes_of(&scene.deed(route), &said(&bearer, ELSEWHERE[1])).await;
+        assert_effect(&scene.effect(route), &said(&bearer, ELSEWHERE[1])).await;
     }
-    // Browsers of all times, one after the other.
+    // Each form of same-origin headers.
     let app = scene.app.copy(&[]).await;
     for (n, headers) in FROM_HERE.into_iter().enumerate() {
-        let deed = Deed {
+        let effect = Effect {
             method: Method::Post,
             path: "/api/v1/tasks".to_owned(),
             fields: vec![("title", n.to_string())],
         };
-        something_comes_of(&deed, &said(&scene.browser(&app).script(), headers)).await;
+        assert_effect(&effect, &said(&scene.browser(&app).script(), headers)).await;
     }
 }
 
-/// What makes a browser come in, and a service where it has an effect.
-async fn ways_in() -> [(TestApp, Deed); 3] {
-    let deed = |path: &str, fields: &[(&'static str, &str)]| Deed {
+/// Requests that start a session or reset a password, each with an app where it has an effect.
+async fn session_starts() -> [(TestApp, Effect); 3] {
+    let effect = |path: &str, fields: &[(&'static str, &str)]| Effect {
         method: Method::Post,
         path: format!("/api/v1/auth/{path}"),
         fields: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
@@ -256,20 +262,20 @@ async fn ways_in() -> [(TestApp, Deed); 3] {
     let new = TestApp::with(&[("remote_setup", "true")]).await;
     let fields =
         [("code", new.setup_code.reveal()), ("email", "new@example.com"), ("password", PASSWORD)];
-    let set_up = deed("setup", &fields);
+    let set_up = effect("setup", &fields);
     let used = TestApp::new().await;
     used.user("ann").await;
-    let log_in = deed("login", &[("login", "ann@example.com"), ("password", PASSWORD)]);
+    let log_in = effect("login", &[("login", "ann@example.com"), ("password", PASSWORD)]);
     let forgotten = TestApp::new().await;
     let path = format!("/users/{}/reset-code", forgotten.user("ann").await.public_id().await);
     let code = forgotten.admin().await.post(&path, &[]).await.body["code"].take();
-    let reset = deed("reset", &[("code", code.as_str().unwrap()), ("new_password", PASSWORD)]);
+    let reset = effect("reset", &[("code", code.as_str().unwrap()), ("new_password", PASSWORD)]);
     [(new, set_up), (used, log_in), (forgotten, reset)]
 }
 
 #[rocket::async_test]
-async fn another_site_logs_nobody_in_and_makes_no_administrator() {
-    for (app, deed) in ways_in().await {
+async fn csrf_of_login_reset_and_setup_has_no_effect() {
+    for (app, effect) in session_starts().await {
         let navigates = app.visitor();
         let script = app.visitor().script().saying("Widgetd-Session", "cookie");
         let with_cookie = app.visitor().script().carrying(&app.cookie_name, "any");
@@ -279,32 +285,32 @@ async fn another_site_logs_nobody_in_and_makes_no_administrator() {
             .flat_map(|headers| [&navigates, &script].map(|visitor| (visitor, *headers)));
         let with_cookie = ELSEWHERE.iter().chain(&SILENT).map(|headers| (&with_cookie, *headers));
         for (visitor, headers) in from_elsewhere.chain(with_cookie) {
-            let answer = deed.send(&said(visitor, headers), FORM).await;
-            assert_eq!(answer.status, Status::Forbidden, "{} {headers:?}", deed.path);
+            let answer = effect.send(&said(visitor, headers), FORM).await;
+            assert_eq!(answer.status, Status::Forbidden, "{} {headers:?}", effect.path);
             assert!(answer.text.contains("from a page of another site"), "{}", answer.text);
             assert_eq!(answer.set_cookie(), None);
         }
-        assert!(app.dump() == before, "{} has changed something", deed.path);
-        let answer = deed.send(&said(&navigates, FROM_HERE[0]), FORM).await;
+        assert!(app.dump() == before, "{} has changed something", effect.path);
+        let answer = effect.send(&said(&navigates, FROM_HERE[0]), FORM).await;
         assert_eq!(answer.status, Status::SeeOther, "{}", answer.text);
-        assert_eq!(answer.set_cookie().is_some(), !deed.path.ends_with("reset"));
-        assert!(app.dump() != before, "{} has changed nothing", deed.path);
+        assert_eq!(answer.set_cookie().is_some(), !effect.path.ends_with("reset"));
+        assert!(app.dump() != before, "{} has changed nothing", effect.path);
     }
 }
 
 #[rocket::async_test]
-async fn who_does_not_say_from_where_and_has_no_cookie_is_no_browser_of_our_time_and_comes_in() {
+async fn login_without_origin_headers_and_cookie_is_accepted() {
     for headers in SILENT {
-        for (app, deed) in ways_in().await {
-            let answer = deed.send(&said(&app.visitor(), headers), FORM).await;
+        for (app, effect) in session_starts().await {
+            let answer = effect.send(&said(&app.visitor(), headers), FORM).await;
             assert_eq!(answer.status, Status::SeeOther, "{}", answer.text);
-            assert_eq!(answer.set_cookie().is_some(), !deed.path.ends_with("reset"));
+            assert_eq!(answer.set_cookie().is_some(), !effect.path.ends_with("reset"));
         }
     }
 }
 
 #[rocket::async_test]
-async fn nothing_that_another_site_has_made_up_is_shown_as_if_it_were_ours() {
+async fn cross_site_input_is_not_reflected_in_pages() {
     let app = TestApp::with(&[("remote_setup", "true")]).await;
     let elsewhere = said(
         &app.visitor(),
@@ -315,7 +321,7 @@ async fn nothing_that_another_site_has_made_up_is_shown_as_if_it_were_ours() {
             let page =
                 elsewhere.submit(&format!("/api/v1/auth/{path}"), &[(name, "Call 555 now")]).await;
             let shows = page.text.contains("555");
-            // The one field of a registration that is at fault says so itself.
+            // The message of a field of the registration contains its value.
             let says_why = path == "register" && ["email", "username"].contains(&name);
             assert!(page.is_page() && (!shows || says_why), "{path} {name}: {}", page.text);
             assert!(
@@ -328,7 +334,7 @@ async fn nothing_that_another_site_has_made_up_is_shown_as_if_it_were_ours() {
 }
 
 #[rocket::async_test]
-async fn a_form_on_another_site_registers_who_has_no_cookie_and_gives_them_none() {
+async fn cross_site_registration_starts_no_session() {
     for (registration, notice) in [("open", "registered"), ("approval", "waiting")] {
         let app = TestApp::with(&[("registration", registration)]).await;
         for (n, headers) in ELSEWHERE.iter().enumerate() {
@@ -359,7 +365,7 @@ async fn a_form_on_another_site_registers_who_has_no_cookie_and_gives_them_none(
 }
 
 #[rocket::async_test]
-async fn what_only_reads_changes_nothing_and_no_other_origin_can_read_it() {
+async fn cross_site_reads_change_nothing_and_are_not_readable() {
     let settings = [("cors_origins", "[\"https://ours.example\"]"), ("remote_setup", "true")];
     let scene = Scene::new(&settings).await;
     let app = scene.app.copy(&settings).await;
@@ -376,7 +382,7 @@ async fn what_only_reads_changes_nothing_and_no_other_origin_can_read_it() {
             for method in [Method::Get, Method::Head] {
                 let answer =
                     said(&scene.browser(&app), headers).send(method, &path, None, "").await;
-                // There is an administrator.
+                // Setup is over: there is an administrator.
                 let expected: &[u16] =
                     if path.starts_with("/setup/") { &[404] } else { &[200, 303] };
                 assert!(
@@ -396,7 +402,7 @@ async fn what_only_reads_changes_nothing_and_no_other_origin_can_read_it() {
     }
     assert!(count > 20);
     assert!(app.dump() == before);
-    // Who may read answers may do so with a token, not with the cookie.
+    // CORS never allows credentials.
     for origin in ["https://ours.example", "https://evil.example"] {
         let answer = said(&scene.browser(&app), &[("Origin", origin)])
             .script()
@@ -407,7 +413,7 @@ async fn what_only_reads_changes_nothing_and_no_other_origin_can_read_it() {
 }
 
 #[rocket::async_test]
-async fn no_other_origin_may_send_what_asks_for_a_cookie() {
+async fn cors_preflight_never_allows_the_header_that_asks_for_a_cookie() {
     for origins in ["[\"https://evil.example\"]", "[\"*\"]"] {
         let app = TestApp::with(&[("cors_origins", origins)]).await;
         let preflight = said(
@@ -426,7 +432,7 @@ async fn no_other_origin_may_send_what_asks_for_a_cookie() {
 }
 
 #[rocket::async_test]
-async fn where_a_proxy_stands_before_it_the_origin_is_the_one_that_browsers_see() {
+async fn origin_check_behind_a_proxy_uses_the_public_origin() {
     let proxy = ("trusted_proxies", "[\"192.0.2.1\"]");
     for (settings, scheme, host, origin, is_ours) in [
         (
@@ -482,7 +488,7 @@ async fn where_a_proxy_stands_before_it_the_origin_is_the_one_that_browsers_see(
         (&[proxy], Some("https"), "example.org", "http://example.org", false),
         (&[proxy], None, "example.org", "https://example.org", false),
         (&[proxy], None, "example.org", "http://example.org", true),
-        // Not from a proxy that is trusted.
+        // The header is not from a trusted proxy.
         (&[], Some("https"), "example.org", "https://example.org", false),
     ] {
         let app = TestApp::with(settings).await;

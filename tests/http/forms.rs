@@ -1,4 +1,4 @@
-//! The forms that somebody comes in through, and the pages that tell what went wrong, without any script.
+//! The forms of login, registration, reset and setup without scripts, and the pages of problems.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const LOGOUT: &str = "/api/v1/auth/logout";
 const RESET: &str = "/api/v1/auth/reset";
 const SETUP: &str = "/api/v1/auth/setup";
 
-/// The pages for whoever is logged in, but for the first one.
+/// The pages that need a session, except `/`.
 const PAGES: [&str; 6] = ["/widgets", "/tasks", "/templates", "/people", "/audit", "/account"];
 
 const CODE: &str = "abcd-efgh-ijkl-mnop";
@@ -23,7 +23,7 @@ fn here(app: &TestApp) -> Visitor<'_> {
     app.visitor().from("127.0.0.1")
 }
 
-/// What is said of all of a form.
+/// The message above a form.
 #[track_caller]
 fn summary(page: &Answer) -> String {
     let alerts: Vec<_> =
@@ -42,7 +42,7 @@ fn fields_of(page: &Answer) -> Vec<String> {
 }
 
 #[rocket::async_test]
-async fn a_form_that_is_refused_comes_back_with_each_error_beside_its_field() {
+async fn form_errors_stand_beside_their_fields_and_values_are_kept() {
     let app = TestApp::new().await;
     let visitor = here(&app);
     for (path, fields, first) in [
@@ -122,7 +122,7 @@ async fn a_form_that_is_refused_comes_back_with_each_error_beside_its_field() {
 }
 
 #[rocket::async_test]
-async fn a_link_that_is_wrong_is_told_above_the_form_that_it_leads_to() {
+async fn a_wrong_setup_code_is_told_above_the_form() {
     let app = TestApp::new().await;
     let fields =
         [("code", CODE), ("email", "ann@example.com"), ("username", ""), ("password", PASSWORD)];
@@ -133,7 +133,7 @@ async fn a_link_that_is_wrong_is_told_above_the_form_that_it_leads_to() {
 }
 
 #[rocket::async_test]
-async fn no_error_is_kept_silent_whatever_field_it_is_of() {
+async fn form_errors_of_every_field_are_shown() {
     let app = TestApp::new().await;
     let all = ["code", "login", "email", "username", "password", "new_password", "nobody_asked"];
     for path in [LOGIN, REGISTER, RESET, SETUP] {
@@ -159,7 +159,7 @@ async fn no_error_is_kept_silent_whatever_field_it_is_of() {
 }
 
 #[rocket::async_test]
-async fn what_was_typed_stays_text_however_it_looks() {
+async fn xss_in_form_values_and_names_is_escaped() {
     let app = TestApp::new().await;
     let visitor = here(&app);
     for hostile in [
@@ -197,13 +197,13 @@ async fn what_was_typed_stays_text_however_it_looks() {
                 tags(&harmless),
                 "{next}"
             );
-            // Nor does a field's own name become anything else.
+            // The name of a field is escaped as well.
             let page = visitor.submit(path, &[(hostile, hostile)]).await;
             let harmless = visitor.submit(path, &[("nobody_asked", "?")]).await;
             assert_eq!(tags(&page), tags(&harmless), "{path} {hostile}");
         }
     }
-    // An address may have some of these signs, and its owner sees it.
+    // An e-mail address may contain some of these characters.
     let fields = [("email", "o'hara&lt'<@example.com"), ("password", PASSWORD)];
     visitor.submit(REGISTER, &fields).await.assert(Status::BadRequest);
     let fields = [("email", "o'hara&lt#{}@example.com"), ("password", PASSWORD)];
@@ -214,7 +214,7 @@ async fn what_was_typed_stays_text_however_it_looks() {
 }
 
 #[rocket::async_test]
-async fn a_wrong_password_and_a_taken_name_are_told_above_the_form_that_keeps_what_was_typed() {
+async fn form_problems_401_and_409_are_told_above_the_form_without_passwords() {
     let app = TestApp::new().await;
     let register = [("email", "ann@example.com"), ("username", "ann"), ("password", PASSWORD)];
     app.visitor().submit(REGISTER, &register).await.assert(Status::SeeOther);
@@ -240,7 +240,7 @@ async fn a_wrong_password_and_a_taken_name_are_told_above_the_form_that_keeps_wh
 }
 
 #[rocket::async_test]
-async fn who_may_not_log_in_is_told_why_on_the_form() {
+async fn form_problem_403_of_a_disabled_account_is_told_above_the_form() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     app.set_status(&ann, widgetd::domain::Status::Disabled).await;
@@ -251,7 +251,7 @@ async fn who_may_not_log_in_is_told_why_on_the_form() {
 }
 
 #[rocket::async_test]
-async fn too_many_attempts_are_told_on_the_form_with_the_time_to_come_back() {
+async fn form_problem_429_is_told_above_the_form_with_retry_after() {
     let app = TestApp::with(&[("throttle", "true")]).await;
     app.user("ann").await;
     let email = ("email", "bob@example.com");
@@ -280,7 +280,7 @@ async fn too_many_attempts_are_told_on_the_form_with_the_time_to_come_back() {
 }
 
 #[rocket::async_test]
-async fn where_registration_is_closed_there_is_no_form_for_it() {
+async fn registration_closed_shows_no_form() {
     let app = TestApp::with(&[("registration", "closed")]).await;
     let links_to = |page: &Answer| {
         page.elements().iter().any(|e| e.get("href").is_some_and(|h| h.ends_with("register")))
@@ -311,7 +311,7 @@ async fn where_registration_is_closed_there_is_no_form_for_it() {
 }
 
 #[rocket::async_test]
-async fn the_page_to_log_in_tells_what_went_before_in_words_of_ours() {
+async fn login_page_shows_known_notices_alone() {
     let app = TestApp::with(&[("registration", "approval")]).await;
     let notice = async |query: &str| {
         let page = app.visitor().open(&format!("/login{query}")).await;
@@ -335,7 +335,7 @@ async fn the_page_to_log_in_tells_what_went_before_in_words_of_ours() {
     {
         assert_eq!(notice(query).await, None, "{query}");
     }
-    // Approved or not, who has registered is led there.
+    // A registration that waits for approval leads there.
     let answer = app
         .visitor()
         .submit(REGISTER, &[("email", "ann@example.com"), ("password", PASSWORD)])
@@ -345,7 +345,7 @@ async fn the_page_to_log_in_tells_what_went_before_in_words_of_ours() {
 }
 
 #[rocket::async_test]
-async fn the_page_for_the_first_administrator_has_a_form_where_the_link_is_good() {
+async fn setup_page_shows_the_form_for_the_right_code_alone() {
     let app = TestApp::new().await;
     let path = format!("/setup/{}", app.setup_code.reveal());
     let page = here(&app).open(&path).await;
@@ -373,7 +373,7 @@ async fn the_page_for_the_first_administrator_has_a_form_where_the_link_is_good(
 }
 
 #[rocket::async_test]
-async fn who_reloads_what_a_form_was_sent_to_is_led_to_log_in() {
+async fn redirect_of_a_reloaded_form_target_leads_to_login() {
     let app = TestApp::new().await;
     for path in [LOGIN, REGISTER, LOGOUT, RESET, SETUP, "/api/v1/auth/login/?next=tasks"] {
         let answer = app.visitor().open(path).await;
@@ -385,19 +385,19 @@ async fn who_reloads_what_a_form_was_sent_to_is_led_to_log_in() {
 }
 
 #[rocket::async_test]
-async fn who_logs_out_and_is_not_logged_in_any_more_is_led_to_log_in() {
+async fn redirect_of_logout_without_a_session_leads_to_login() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     ann.post("/auth/logout", &[]).await.assert(Status::Ok);
     for visitor in [app.visitor(), ann.in_a_browser()] {
         let answer = visitor.submit(LOGOUT, &[]).await;
         assert_eq!(answer.assert(Status::SeeOther).leads_to(LOGOUT), "/login");
-        assert_eq!(is_forgotten(&answer), visitor.cookie.is_some());
+        assert_eq!(clears_the_cookie(&answer), visitor.cookie.is_some());
     }
 }
 
 #[rocket::async_test]
-async fn a_path_that_nobody_knows_is_a_page_for_browsers_and_json_for_others() {
+async fn content_negotiation_of_404_is_a_page_for_browsers_and_json_for_others() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await.in_a_browser();
     for path in [
@@ -430,7 +430,7 @@ async fn a_path_that_nobody_knows_is_a_page_for_browsers_and_json_for_others() {
 }
 
 #[rocket::async_test]
-async fn below_the_api_a_browser_gets_json_wherever_there_is_no_form() {
+async fn content_negotiation_below_the_api_is_json_without_a_form() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     admin.add_widget("one").await;
@@ -471,15 +471,15 @@ async fn below_the_api_a_browser_gets_json_wherever_there_is_no_form() {
     assert!(!app.visitor().open("/api/v1").await.assert(Status::NotFound).is_page());
 }
 
-/// Whether an answer takes the cookie.
-fn is_forgotten(answer: &Answer) -> bool {
+/// Whether an answer clears the cookie.
+fn clears_the_cookie(answer: &Answer) -> bool {
     answer
         .set_cookie()
         .is_some_and(|cookie| cookie.value.is_empty() && cookie.attributes[1] == "Max-Age=0")
 }
 
 #[rocket::async_test]
-async fn who_is_not_logged_in_is_led_to_log_in_and_a_dead_cookie_is_taken() {
+async fn redirect_to_login_keeps_the_address_and_clears_a_dead_cookie() {
     let app = TestApp::new().await;
     let expiring = app.user("expiring").await.in_a_browser();
     app.advance(Duration::from_hours(1));
@@ -503,20 +503,20 @@ async fn who_is_not_logged_in_is_led_to_log_in_and_a_dead_cookie_is_taken() {
                     answer.assert(Status::SeeOther).leads_to(&path),
                     format!("/login?next={next}")
                 );
-                assert_eq!(is_forgotten(&answer), is_ours, "{path}");
+                assert_eq!(clears_the_cookie(&answer), is_ours, "{path}");
             }
-            // Scripts are told so in JSON.
+            // Scripts get 401 in JSON.
             visitor.script().open(path).await.assert(Status::Unauthorized);
         }
         let answer = visitor.open("/").await;
         assert_eq!(answer.assert(Status::SeeOther).leads_to("/"), "/login");
-        assert_eq!(is_forgotten(&answer), is_ours);
+        assert_eq!(clears_the_cookie(&answer), is_ours);
         assert!(!fields_of(visitor.open("/login").await.assert(Status::Ok)).is_empty());
     }
 }
 
 #[rocket::async_test]
-async fn who_is_logged_in_is_led_away_from_where_they_would_log_in() {
+async fn redirect_from_login_and_register_with_a_session_leads_home() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await.in_a_browser();
     for path in ["/login", "/login?notice=reset", "/register", "/login/"] {
@@ -525,7 +525,7 @@ async fn who_is_logged_in_is_led_away_from_where_they_would_log_in() {
 }
 
 #[rocket::async_test]
-async fn whose_role_is_not_enough_is_told_so_on_a_page_and_stays_logged_in() {
+async fn pages_of_administrators_are_403_and_not_linked_for_others() {
     let app = TestApp::new().await;
     for role in [Role::Employee, Role::Manager] {
         let actor = app.user_of(role.as_str(), role).await.in_a_browser();
@@ -535,7 +535,7 @@ async fn whose_role_is_not_enough_is_told_so_on_a_page_and_stays_logged_in() {
             assert_eq!(page.set_cookie(), None);
             actor.script().open(path).await.assert(Status::Forbidden);
         }
-        // Nor do they see where it is.
+        // The menu does not link them.
         let home = actor.open("/").await;
         let links: Vec<_> =
             home.elements().into_iter().filter_map(|e| e.get("href").map(str::to_owned)).collect();
@@ -548,7 +548,7 @@ async fn whose_role_is_not_enough_is_told_so_on_a_page_and_stays_logged_in() {
 }
 
 #[rocket::async_test]
-async fn what_breaks_is_a_page_with_a_number_and_nothing_else() {
+async fn page_of_500_shows_the_request_id_alone() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     let other_program = rusqlite::Connection::open(app.folder.path().join("widgetd.db")).unwrap();
@@ -574,7 +574,7 @@ async fn what_breaks_is_a_page_with_a_number_and_nothing_else() {
 }
 
 #[rocket::async_test]
-async fn a_body_that_is_no_form_of_ours_is_refused_with_the_form() {
+async fn form_errors_of_a_malformed_body_are_shown_on_the_form() {
     let app = TestApp::new().await;
     for (path, field) in [(LOGIN, "login"), (REGISTER, "email"), (RESET, "code")] {
         for (content_type, body, status) in [
@@ -599,7 +599,7 @@ async fn a_body_that_is_no_form_of_ours_is_refused_with_the_form() {
     }
 }
 
-/// Every page that there is, and pages that tell of every kind of problem, at every depth.
+/// Every page, and pages of every kind of problem, at every depth of the path.
 async fn each_page(app: &TestApp) -> Vec<(String, Answer)> {
     let admin = app.admin().await.in_a_browser();
     let employee = app.user("employee").await.in_a_browser();
@@ -628,16 +628,21 @@ async fn each_page(app: &TestApp) -> Vec<(String, Answer)> {
 }
 
 #[rocket::async_test]
-async fn each_link_of_each_page_leads_somewhere_at_any_depth() {
+async fn every_page_has_working_links_no_inline_code_and_labelled_fields() {
     let app = TestApp::new().await;
+    let pages = each_page(&app).await;
+    for (path, page) in &pages {
+        assert_obeys_the_content_security_policy(path, page);
+        assert_labels_and_ids(path, page);
+    }
     let mut seen = std::collections::BTreeSet::new();
     let visitor = app.user_of("root", Role::Admin).await.in_a_browser();
-    for (path, page) in each_page(&app).await {
+    for (path, page) in &pages {
         for element in page.elements() {
             for attribute in ["href", "src", "action", "data-document"] {
                 match element.get(attribute) {
                     Some(address) if address.starts_with('#') => drop(page.element(&address[1..])),
-                    Some(address) => drop(seen.insert(resolve(&path, address))),
+                    Some(address) => drop(seen.insert(resolve(path, address))),
                     None => {}
                 }
             }
@@ -654,51 +659,44 @@ async fn each_link_of_each_page_leads_somewhere_at_any_depth() {
     }
 }
 
-#[rocket::async_test]
-async fn no_page_has_anything_in_it_that_its_policy_forbids() {
-    let app = TestApp::new().await;
-    for (path, page) in each_page(&app).await {
-        for element in page.elements() {
-            for (name, value) in &element.attributes {
-                assert!(name != "style" && !name.starts_with("on"), "{path}: {name} {value}");
-                assert!(
-                    !value.trim_start().to_lowercase().starts_with("javascript:"),
-                    "{path}: {value}"
-                );
-            }
-            assert_ne!(element.tag, "style", "{path}");
-            assert_ne!(element.tag, "base", "{path}");
-            if element.tag == "script" {
-                assert!(element.has("src") && element.text.is_empty(), "{path}: {element:?}");
-            }
+#[track_caller]
+fn assert_obeys_the_content_security_policy(path: &str, page: &Answer) {
+    for element in page.elements() {
+        for (name, value) in &element.attributes {
+            assert!(name != "style" && !name.starts_with("on"), "{path}: {name} {value}");
+            assert!(
+                !value.trim_start().to_lowercase().starts_with("javascript:"),
+                "{path}: {value}"
+            );
+        }
+        assert_ne!(element.tag, "style", "{path}");
+        assert_ne!(element.tag, "base", "{path}");
+        if element.tag == "script" {
+            assert!(element.has("src") && element.text.is_empty(), "{path}: {element:?}");
         }
     }
 }
 
-#[rocket::async_test]
-async fn each_field_of_each_page_has_a_label_and_each_id_stands_once() {
-    let app = TestApp::new().await;
-    for (path, page) in each_page(&app).await {
-        let elements = page.elements();
-        let mut ids = std::collections::BTreeSet::new();
-        for id in elements.iter().filter_map(|element| element.get("id")) {
-            assert!(ids.insert(id), "{path}: {id} stands twice");
-        }
-        let labels: Vec<_> =
-            elements.iter().filter(|e| e.tag == "label").filter_map(|e| e.get("for")).collect();
-        for field in
-            elements.iter().filter(|e| ["input", "select", "textarea"].contains(&e.tag.as_str()))
-        {
-            let is_named = field.get("type") == Some("hidden")
-                || field.has("aria-label")
-                || field.get("id").is_some_and(|id| labels.contains(&id));
-            assert!(is_named, "{path}: {field:?}");
-        }
-        for name in ["aria-describedby", "aria-labelledby", "for"] {
-            for id in elements.iter().filter_map(|e| e.get(name)).flat_map(|value| value.split(' '))
-            {
-                assert!(ids.contains(id), "{path}: {name} names {id}");
-            }
+#[track_caller]
+fn assert_labels_and_ids(path: &str, page: &Answer) {
+    let elements = page.elements();
+    let mut ids = std::collections::BTreeSet::new();
+    for id in elements.iter().filter_map(|element| element.get("id")) {
+        assert!(ids.insert(id), "{path}: {id} stands twice");
+    }
+    let labels: Vec<_> =
+        elements.iter().filter(|e| e.tag == "label").filter_map(|e| e.get("for")).collect();
+    for field in
+        elements.iter().filter(|e| ["input", "select", "textarea"].contains(&e.tag.as_str()))
+    {
+        let is_named = field.get("type") == Some("hidden")
+            || field.has("aria-label")
+            || field.get("id").is_some_and(|id| labels.contains(&id));
+        assert!(is_named, "{path}: {field:?}");
+    }
+    for name in ["aria-describedby", "aria-labelledby", "for"] {
+        for id in elements.iter().filter_map(|e| e.get(name)).flat_map(|value| value.split(' ')) {
+            assert!(ids.contains(id), "{path}: {name} names {id}");
         }
     }
 }

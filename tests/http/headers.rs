@@ -1,4 +1,4 @@
-//! What stands on every answer, and the files that pages load.
+//! Headers of every answer, and the files that pages load.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ const CORS: (&str, &str) = ("cors_origins", "[\"https://ours.example\"]");
 /// A year, in seconds.
 const YEAR: &str = "31536000";
 
-/// An answer of every kind, by what it is of.
+/// An answer of every kind, each with a description.
 async fn answers(settings: &[(&str, &str)]) -> Vec<(&'static str, Answer)> {
     let app = TestApp::with(settings).await;
     let (admin, ann) = (app.user_of("root", Role::Admin).await, app.user("ann").await);
@@ -125,7 +125,7 @@ async fn answers(settings: &[(&str, &str)]) -> Vec<(&'static str, Answer)> {
     answers
 }
 
-/// Where a page has a file that it loads.
+/// The address of an asset, as pages load it.
 async fn asset_address(visitor: &Visitor<'_>, name: &str) -> String {
     let page = visitor.open("/login").await;
     let style = page.elements().into_iter().find(|e| e.get("rel") == Some("stylesheet")).unwrap();
@@ -147,7 +147,7 @@ fn policy(answer: &Answer) -> Vec<(String, Vec<String>)> {
 }
 
 #[rocket::async_test]
-async fn every_answer_says_what_a_browser_may_do_with_it_and_each_header_stands_once() {
+async fn security_headers_and_csp_stand_once_on_every_answer() {
     for settings in [
         &[("throttle", "true")][..],
         &[("throttle", "true"), ("public_url", "\"https://example.org/\"")],
@@ -170,6 +170,7 @@ async fn every_answer_says_what_a_browser_may_do_with_it_and_each_header_stands_
             ] {
                 assert_eq!(answer.header(name), value, "{kind}: {name}");
             }
+            assert_policy(kind, &answer);
             let has_type = answer.header("Content-Type").is_some();
             assert!(has_type || answer.text.is_empty(), "{kind}: {:?}", answer.headers);
             let cache = answer.header("Cache-Control").unwrap();
@@ -185,8 +186,8 @@ async fn every_answer_says_what_a_browser_may_do_with_it_and_each_header_stands_
 }
 
 #[rocket::async_test]
-async fn what_the_settings_allow_other_origins_stands_once_as_well() {
-    // What cannot be read has no origin either.
+async fn cors_headers_stand_once_on_every_answer() {
+    // A request that cannot be parsed has no origin.
     for (kind, answer) in answers(&[("throttle", "true"), CORS])
         .await
         .into_iter()
@@ -194,7 +195,7 @@ async fn what_the_settings_allow_other_origins_stands_once_as_well() {
     {
         let mut names: Vec<_> =
             answer.headers.iter().map(|(name, _)| name.to_lowercase()).collect();
-        // It may, by its definition (RFC 9110 section 5.3).
+        // A list may stand in several lines (RFC 9110 section 5.3).
         names.retain(|name| name != "vary");
         names.sort_unstable();
         let count = names.len();
@@ -212,43 +213,41 @@ async fn what_the_settings_allow_other_origins_stands_once_as_well() {
     }
 }
 
-#[rocket::async_test]
-async fn no_policy_lets_anything_in_that_is_not_ours() {
-    for (kind, answer) in answers(&[("throttle", "true")]).await {
-        let policy = policy(&answer);
-        let sources = |name: &str| {
-            policy.iter().find(|(given, _)| given == name).map(|(_, sources)| sources.join(" "))
-        };
-        let is_swagger = kind == "200, the API's page";
-        for (name, expected) in [
-            ("default-src", "'none'"),
-            ("script-src", "'self'"),
-            ("connect-src", "'self'"),
-            ("base-uri", "'none'"),
-            ("frame-ancestors", "'none'"),
-            ("form-action", if is_swagger { "'none'" } else { "'self'" }),
-            // It styles its elements one by one, and has pictures in its style sheet.
-            ("style-src", if is_swagger { "'self' 'unsafe-inline'" } else { "'self'" }),
-            ("img-src", if is_swagger { "'self' data:" } else { "'self'" }),
-        ] {
-            assert_eq!(sources(name).as_deref(), Some(expected), "{kind}: {name}");
-        }
-        if !is_swagger {
-            assert_eq!(sources("require-trusted-types-for").as_deref(), Some("'script'"), "{kind}");
-            assert_eq!(sources("trusted-types").as_deref(), Some("'none'"), "{kind}");
-        }
-        // Nothing that is not named here loosens what is.
-        let known = [
-            "default", "script", "connect", "base", "frame", "form", "style", "img", "require",
-            "trusted",
-        ];
-        for (name, _) in &policy {
-            assert!(known.iter().any(|start| name.starts_with(start)), "{kind}: {name}");
-        }
+#[track_caller]
+fn assert_policy(kind: &str, answer: &Answer) {
+    let policy = policy(answer);
+    let sources = |name: &str| {
+        policy.iter().find(|(given, _)| given == name).map(|(_, sources)| sources.join(" "))
+    };
+    let is_swagger = kind == "200, the API's page";
+    for (name, expected) in [
+        ("default-src", "'none'"),
+        ("script-src", "'self'"),
+        ("connect-src", "'self'"),
+        ("base-uri", "'none'"),
+        ("frame-ancestors", "'none'"),
+        ("form-action", if is_swagger { "'none'" } else { "'self'" }),
+        // Swagger UI sets inline styles and has images in its style sheet.
+        ("style-src", if is_swagger { "'self' 'unsafe-inline'" } else { "'self'" }),
+        ("img-src", if is_swagger { "'self' data:" } else { "'self'" }),
+    ] {
+        assert_eq!(sources(name).as_deref(), Some(expected), "{kind}: {name}");
+    }
+    if !is_swagger {
+        assert_eq!(sources("require-trusted-types-for").as_deref(), Some("'script'"), "{kind}");
+        assert_eq!(sources("trusted-types").as_deref(), Some("'none'"), "{kind}");
+    }
+    // There is no other directive.
+    let known = [
+        "default", "script", "connect", "base", "frame", "form", "style", "img", "require",
+        "trusted",
+    ];
+    for (name, _) in &policy {
+        assert!(known.iter().any(|start| name.starts_with(start)), "{kind}: {name}");
     }
 }
 
-/// Every file that is served as part of the pages, by its name.
+/// Every file that pages load, by its name.
 fn files() -> Vec<(String, Vec<u8>)> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -266,7 +265,7 @@ fn files() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// What a browser gets at an address: its headers, and its bytes.
+/// The answer of an address without its body, and the bytes of the body.
 async fn get(app: &TestApp, path: &str, accept_encoding: &str) -> (Answer, Vec<u8>) {
     let request = app
         .client
@@ -283,7 +282,7 @@ async fn get(app: &TestApp, path: &str, accept_encoding: &str) -> (Answer, Vec<u
 }
 
 #[rocket::async_test]
-async fn each_file_is_what_is_in_static_compressed_or_not() {
+async fn assets_are_the_files_of_static_compressed_or_not() {
     let app = TestApp::new().await;
     let files = files();
     assert!(files.len() > 10);
@@ -317,7 +316,7 @@ async fn each_file_is_what_is_in_static_compressed_or_not() {
 }
 
 #[rocket::async_test]
-async fn a_file_is_compressed_for_whoever_takes_that() {
+async fn accept_encoding_decides_on_gzip() {
     let app = TestApp::new().await;
     let path = asset_address(&app.visitor(), "style.css").await;
     for (accept, is_compressed) in [
@@ -341,7 +340,7 @@ async fn a_file_is_compressed_for_whoever_takes_that() {
 }
 
 #[rocket::async_test]
-async fn a_page_from_before_an_upgrade_gets_what_there_is_and_asks_again() {
+async fn assets_of_another_version_are_no_cache() {
     let app = TestApp::new().await;
     let path = asset_address(&app.visitor(), "style.css").await;
     let (_, expected) = get(&app, &path, "").await;

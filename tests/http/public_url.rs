@@ -1,4 +1,4 @@
-//! Below a path that a proxy takes away: addresses in answers have it, routes do not.
+//! `public_url` with a path that a proxy removes: addresses in answers have it, routes do not.
 
 use rocket::http::Status;
 use serde_json::Value;
@@ -66,19 +66,19 @@ async fn assert_each_address_begins_with(start: &str, settings: &[(&str, &str)])
 }
 
 #[rocket::async_test]
-async fn below_a_path_every_address_has_it() {
+async fn public_url_path_stands_before_every_address() {
     assert_each_address_begins_with("/w/api/v1/", BELOW_A_PATH).await;
 }
 
 #[rocket::async_test]
-async fn without_a_path_no_address_has_one() {
+async fn public_url_without_a_path_changes_no_address() {
     for settings in [&[][..], &[("public_url", "\"https://example.org/\"")]] {
         assert_each_address_begins_with("/api/v1/", settings).await;
     }
 }
 
 #[rocket::async_test]
-async fn the_servers_of_the_document_are_below_the_path() {
+async fn public_url_path_stands_in_the_servers_of_openapi() {
     for (settings, path) in [(&[][..], ""), (BELOW_A_PATH, "/w")] {
         let app = TestApp::with(settings).await;
         let document = app.document();
@@ -90,7 +90,7 @@ async fn the_servers_of_the_document_are_below_the_path() {
 }
 
 #[rocket::async_test]
-async fn the_path_is_not_part_of_any_route() {
+async fn public_url_path_is_not_part_of_any_route() {
     let app = TestApp::with(BELOW_A_PATH).await;
     for path in ["/w/", "/w/healthz", "/w/api/v1/ui"] {
         assert_eq!(app.client.get(path).dispatch().await.status(), Status::NotFound, "{path}");
@@ -98,7 +98,7 @@ async fn the_path_is_not_part_of_any_route() {
 }
 
 #[rocket::async_test]
-async fn the_api_s_pages_name_no_path_from_the_root() {
+async fn swagger_ui_has_relative_addresses_alone() {
     let app = TestApp::new().await;
     for (path, marks) in
         [("/api/v1/ui", ["=\"/", "='/"]), ("/assets/any/swagger-ui/start.js", ["\"/", "'/"])]
@@ -109,7 +109,7 @@ async fn the_api_s_pages_name_no_path_from_the_root() {
 }
 
 #[rocket::async_test]
-async fn what_the_api_s_pages_name_is_below_any_path_and_with_any_number_of_slashes() {
+async fn swagger_ui_loads_its_files_below_any_path() {
     let app = TestApp::with(BELOW_A_PATH).await;
     let visitor = app.visitor();
     for path in [
@@ -124,10 +124,14 @@ async fn what_the_api_s_pages_name_is_below_any_path_and_with_any_number_of_slas
         page.assert(Status::Ok);
         let document = resolve(path, page.element("swagger-ui").get("data-document").unwrap());
         assert_eq!(document, "/api/v1/openapi.json", "{path}");
-        for element in page.elements() {
-            if let Some(address) = element.get("src").or(element.get("href")) {
-                visitor.open(&resolve(path, address)).await.assert(Status::Ok);
-            }
+        let elements = page.elements();
+        let files: Vec<_> = elements
+            .iter()
+            .filter_map(|element| element.get("src").or(element.get("href")))
+            .collect();
+        assert_eq!(files.len(), 5, "{path}: {files:?}");
+        for address in files {
+            visitor.open(&resolve(path, address)).await.assert(Status::Ok);
         }
     }
 }

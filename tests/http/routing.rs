@@ -1,4 +1,4 @@
-//! Paths and methods: what no route answers, and what stands beside the API.
+//! 404, 405, 500 and 503, HEAD, and the routes beside the API.
 
 use rocket::http::{ContentType, Header, Method, Status};
 use serde_json::Value;
@@ -10,7 +10,7 @@ async fn request(app: &TestApp, method: Method, path: &str) -> Answer {
 }
 
 #[rocket::async_test]
-async fn a_path_that_no_route_has_is_404_in_the_one_shape() {
+async fn an_unknown_path_is_404() {
     let app = TestApp::new().await;
     for path in [
         "/nope",
@@ -33,7 +33,7 @@ async fn a_path_that_no_route_has_is_404_in_the_one_shape() {
 }
 
 #[rocket::async_test]
-async fn a_name_that_no_asset_has_is_404_however_it_looks() {
+async fn an_unknown_asset_or_path_traversal_is_404() {
     let app = TestApp::new().await;
     for name in [
         "none.js",
@@ -59,7 +59,7 @@ async fn a_name_that_no_asset_has_is_404_however_it_looks() {
 }
 
 #[rocket::async_test]
-async fn a_wrong_method_is_405_and_told_the_right_ones() {
+async fn a_wrong_method_is_405_with_allow() {
     let app = TestApp::new().await;
     for (path, allow) in [
         ("/", "GET, HEAD"),
@@ -104,7 +104,7 @@ async fn a_wrong_method_is_405_and_told_the_right_ones() {
 }
 
 #[rocket::async_test]
-async fn head_answers_as_get_does_without_the_body() {
+async fn head_answers_like_get_without_a_body() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     let get = ann.get("/widgets").await;
@@ -117,7 +117,7 @@ async fn head_answers_as_get_does_without_the_body() {
 }
 
 #[rocket::async_test]
-async fn the_greeting_points_to_the_documentation() {
+async fn the_root_links_the_documentation() {
     let app = TestApp::new().await;
     let greeting = request(&app, Method::Get, "/").await;
     assert_eq!(greeting.status, Status::Ok);
@@ -128,7 +128,7 @@ async fn the_greeting_points_to_the_documentation() {
 }
 
 #[rocket::async_test]
-async fn health_is_that_of_the_store() {
+async fn healthz_is_503_with_retry_after_without_a_store() {
     let app = TestApp::new().await;
     assert_eq!(request(&app, Method::Get, "/healthz").await.status, Status::Ok);
     app.store.close().await;
@@ -139,7 +139,7 @@ async fn health_is_that_of_the_store() {
 }
 
 #[rocket::async_test]
-async fn a_store_that_takes_no_writes_is_503_with_a_time_to_come_back() {
+async fn a_busy_store_is_503_with_retry_after() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     app.store.close().await;
@@ -153,7 +153,7 @@ async fn a_store_that_takes_no_writes_is_503_with_a_time_to_come_back() {
 }
 
 #[rocket::async_test]
-async fn a_broken_database_is_500_with_a_number_and_nothing_else() {
+async fn a_broken_database_is_500_with_a_request_id_alone() {
     let app = TestApp::new().await;
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
@@ -177,13 +177,13 @@ async fn a_broken_database_is_500_with_a_number_and_nothing_else() {
 }
 
 #[rocket::async_test]
-async fn no_header_names_the_client_s_address() {
+async fn rocket_reads_the_client_s_address_from_no_header() {
     let app = TestApp::new().await;
     assert_eq!(app.client.rocket().config().ip_header, None);
 }
 
 #[rocket::async_test]
-async fn a_body_that_nobody_wants_does_not_change_the_answer() {
+async fn an_unread_large_body_does_not_change_401_and_404() {
     let app = TestApp::new().await;
     let body = "x".repeat(1024 * 1024);
     let answer =

@@ -1,4 +1,4 @@
-//! What a page weighs: few have a fast line, and nobody waits for what is not sent.
+//! The size of each page with everything that it loads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use widgetd::domain::Role;
 use crate::support::{Answer, TestApp, Visitor, resolve};
 
 /// How much a page and all that it loads may be, in bytes and not compressed.
-const MOST: usize = 60_000;
+const MAX_BYTES: usize = 60_000;
 
 /// What a page loads.
 fn loads(page: &Answer) -> Vec<String> {
@@ -48,11 +48,11 @@ async fn sizes(visitor: &Visitor<'_>, path: &str) -> BTreeMap<String, usize> {
 }
 
 #[rocket::async_test]
-async fn no_page_weighs_more_than_60_kb_with_all_that_it_loads() {
+async fn page_weight_is_at_most_60_kb_with_everything_loaded() {
     let app = TestApp::new().await;
     let nobody = app.visitor().from("127.0.0.1");
     let mut all = BTreeMap::new();
-    // Before there is an administrator, who then sees the most of every page.
+    // The pages without a session first, while setup is possible.
     for path in app.pages() {
         if nobody.open(&path).await.status == Status::Ok {
             all.insert(path.clone(), sizes(&nobody, &path).await);
@@ -72,7 +72,7 @@ async fn no_page_weighs_more_than_60_kb_with_all_that_it_loads() {
             .map(|(name, size)| format!("{} {size}", name.rsplit('/').next().unwrap()))
             .collect();
         println!("{path}: {sum} bytes ({})", parts.join(", "));
-        assert!(sum < MOST, "{path} weighs {sum} bytes: {parts:?}");
+        assert!(sum < MAX_BYTES, "{path} weighs {sum} bytes: {parts:?}");
         loaded.extend(
             sizes
                 .keys()
@@ -80,7 +80,7 @@ async fn no_page_weighs_more_than_60_kb_with_all_that_it_loads() {
                 .map(|(_, name)| name.to_owned()),
         );
     }
-    // Nothing is left out because of how it is loaded.
+    // Every module was found.
     let modules = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/static/js")).unwrap();
     let modules: BTreeSet<_> =
         modules.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
