@@ -213,6 +213,21 @@ async fn login_validation_names_each_field_at_fault() {
 }
 
 #[rocket::async_test]
+async fn login_with_an_empty_name_is_told_which_field_is_empty() {
+    let app = TestApp::new().await;
+    for name in ["email", "username", "login"] {
+        let form = app.anon().post("/auth/login", &[(name, ""), ("password", "x")]).await;
+        assert_eq!(form.assert_invalid(&[name]).error_of(name), "is required");
+        let json = serde_json::json!({ name: "", "password": "x" });
+        let json = app.anon().post_json("/auth/login", &json).await;
+        assert_eq!(json.assert_invalid(&[name]).error_of(name), "is required");
+    }
+    let nothing = app.anon().post("/auth/login", &[("password", "x")]).await;
+    let why = "is required, unless there is a username";
+    assert_eq!(nothing.assert_invalid(&["email"]).error_of("email"), why);
+}
+
+#[rocket::async_test]
 async fn login_of_an_inactive_account_is_403_only_with_the_right_password() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;

@@ -24,6 +24,7 @@ mod forms;
 mod headers;
 mod limits;
 mod lists;
+mod model;
 mod openapi;
 mod public_url;
 mod routing;
