@@ -46,8 +46,8 @@ pub use secret::{Secret, SecretHash};
 pub use session::{NewSession, Session, SessionStore};
 pub use sort::{Search, Sort};
 pub use task::{
-    Description, NewTask, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, TaskStore,
-    Title, check_move, sees_only,
+    NewTask, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskSort, TaskStatus,
+    TaskStore, TaskTitle, check_move, sees_only,
 };
 pub use template::{
     NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName,

@@ -18,11 +18,11 @@ uuid_id!(TaskId);
 
 /// One line of 1 to 255 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Title(String);
+pub struct TaskTitle(String);
 
-checked_text!(Title);
+checked_text!(TaskTitle);
 
-impl Title {
+impl TaskTitle {
     pub fn parse(text: &str) -> Result<Self, String> {
         check_line(text, 255)?;
         Ok(Self(text.to_owned()))
@@ -31,11 +31,11 @@ impl Title {
 
 /// A text of at most 10,000 characters; it may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Description(String);
+pub struct TaskDescription(String);
 
-checked_text!(Description);
+checked_text!(TaskDescription);
 
-impl Description {
+impl TaskDescription {
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.chars().count() > 10_000 {
             return Err("must have at most 10000 characters".to_owned());
@@ -79,8 +79,8 @@ pub fn check_move(from: TaskStatus, to: TaskStatus, role: Role) -> Result<(), Er
 #[derive(Clone, Debug)]
 pub struct NewTask {
     pub id: TaskId,
-    pub title: Title,
-    pub description: Description,
+    pub title: TaskTitle,
+    pub description: TaskDescription,
     pub status: TaskStatus,
     pub deadline: Option<Deadline>,
     pub assignee: Option<UserRef>,
@@ -90,8 +90,8 @@ pub struct NewTask {
 /// A change of a task. `None` keeps a field.
 #[derive(Clone, Debug, Default)]
 pub struct TaskChange {
-    pub title: Option<Title>,
-    pub description: Option<Description>,
+    pub title: Option<TaskTitle>,
+    pub description: Option<TaskDescription>,
     pub status: Option<TaskStatus>,
     /// `Some(None)` clears it.
     pub deadline: Option<Option<Deadline>>,
@@ -116,8 +116,8 @@ impl TaskChange {
 pub struct Task {
     pub id: TaskId,
     pub version: Version,
-    pub title: Title,
-    pub description: Description,
+    pub title: TaskTitle,
+    pub description: TaskDescription,
     pub status: TaskStatus,
     pub deadline: Option<Deadline>,
     pub assignee: Option<UserSummary>,
@@ -208,16 +208,16 @@ mod tests {
     #[test]
     fn a_title_is_a_line_and_a_description_is_a_text() {
         for text in ["a", " a b ", "Täglich 🎉", &"ä".repeat(255)] {
-            assert_eq!(Title::parse(text).unwrap().as_str(), text);
+            assert_eq!(TaskTitle::parse(text).unwrap().as_str(), text);
         }
         for text in ["", " ", "a\nb", "a\u{202e}b", &"ä".repeat(256)] {
-            assert!(Title::parse(text).is_err(), "{text:?}");
+            assert!(TaskTitle::parse(text).is_err(), "{text:?}");
         }
         for text in ["", " ", "a\nb", &"ä".repeat(10_000)] {
-            assert_eq!(Description::parse(text).unwrap().as_str(), text);
+            assert_eq!(TaskDescription::parse(text).unwrap().as_str(), text);
         }
         assert_eq!(
-            Description::parse(&"ä".repeat(10_001)),
+            TaskDescription::parse(&"ä".repeat(10_001)),
             Err("must have at most 10000 characters".to_owned())
         );
     }
@@ -251,8 +251,8 @@ mod tests {
     fn the_assignee_changes_nothing_but_the_status() {
         let status = || TaskChange { status: Some(TaskStatus::Done), ..TaskChange::default() };
         let more = [
-            TaskChange { title: Some(Title::parse("a").unwrap()), ..status() },
-            TaskChange { description: Some(Description::default()), ..status() },
+            TaskChange { title: Some(TaskTitle::parse("a").unwrap()), ..status() },
+            TaskChange { description: Some(TaskDescription::default()), ..status() },
             TaskChange { deadline: Some(None), ..status() },
             TaskChange { assignee: Some(None), ..status() },
         ];

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::text::check_line;
+use super::text::{check_bytes, check_path_segment};
 use super::{
     Page, PageRequest, Precondition, RequestContext, Search, Sort, Timestamp, UserId, Version,
 };
@@ -17,20 +17,7 @@ checked_text!(TemplateName);
 
 impl TemplateName {
     pub fn parse(text: &str) -> Result<Self, String> {
-        check_line(text, 100)?;
-        if text.trim() != text {
-            return Err("must not begin or end with a blank".to_owned());
-        }
-        // Clients resolve these in a URL, also escaped ones (WHATWG URL section 4.1).
-        if matches!(text, "." | "..") {
-            return Err(format!("must not be '{text}', which means something else in an address"));
-        }
-        // Rocket replaces bytes of a path that are not UTF-8 by it.
-        if text.contains(char::REPLACEMENT_CHARACTER) {
-            return Err(
-                "must not contain U+FFFD, which stands for what could not be read".to_owned()
-            );
-        }
+        check_path_segment(text, 100)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -45,16 +32,7 @@ impl TemplateBody {
     pub const MAX_BYTES: usize = 64 * 1024;
 
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            return Err("is required".to_owned());
-        }
-        if text.len() > Self::MAX_BYTES {
-            return Err(format!(
-                "has {} bytes in UTF-8; it may have at most {}",
-                text.len(),
-                Self::MAX_BYTES
-            ));
-        }
+        check_bytes(text, Self::MAX_BYTES)?;
         Ok(Self(text.to_owned()))
     }
 }

@@ -15,6 +15,34 @@ pub fn check_line(text: &str, most: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// Fails unless the text is a line that can be one segment of an address.
+pub fn check_path_segment(text: &str, most: usize) -> Result<(), String> {
+    check_line(text, most)?;
+    if text.trim() != text {
+        return Err("must not begin or end with a blank".to_owned());
+    }
+    // Clients resolve these in an address, even where they are escaped (WHATWG URL section 4.1).
+    if matches!(text, "." | "..") {
+        return Err(format!("must not be '{text}', which means something else in an address"));
+    }
+    // Rocket replaces bytes of a path that are not UTF-8 by it.
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err("must not contain U+FFFD, which stands for what could not be read".to_owned());
+    }
+    Ok(())
+}
+
+/// Fails unless the text has 1 to `most` bytes in UTF-8.
+pub fn check_bytes(text: &str, most: usize) -> Result<(), String> {
+    match text.len() {
+        0 => Err("is required".to_owned()),
+        bytes if bytes > most => {
+            Err(format!("has {bytes} bytes in UTF-8; it may have at most {most}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether a character changes the direction of a text (UAX #9), which can make two names look the
 /// same.
 pub const fn turns_direction(c: char) -> bool {

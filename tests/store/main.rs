@@ -29,11 +29,11 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use widgetd::domain::{
-    Actor, AuditEntry, AuditFilter, Credential, Deadline, Description, Email, InfoUrl, KeyId,
-    KeyName, KeyScope, NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page,
-    PageRequest, PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash,
-    SessionId, Status, StoredCredentials, TaskId, TaskStatus, TemplateBody, TemplateName,
-    Timestamp, Title, User, UserChange, UserFilter, UserId, UserRef, Username, Version, Versions,
+    Actor, AuditEntry, AuditFilter, Credential, Deadline, Email, InfoUrl, KeyId, KeyName, KeyScope,
+    NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
+    PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash, SessionId, Status,
+    StoredCredentials, TaskDescription, TaskId, TaskStatus, TaskTitle, TemplateBody, TemplateName,
+    Timestamp, User, UserChange, UserFilter, UserId, UserRef, Username, Version, Versions,
     WidgetFilter, WidgetName,
 };
 use widgetd::error::Error;
@@ -230,8 +230,8 @@ fn new_widget(name: &str, owner: &User) -> NewWidget {
 fn new_task(title: &str, creator: &User) -> NewTask {
     NewTask {
         id: TaskId::generate(),
-        title: Title::parse(title).unwrap(),
-        description: Description::default(),
+        title: TaskTitle::parse(title).unwrap(),
+        description: TaskDescription::default(),
         status: TaskStatus::Pending,
         deadline: None,
         assignee: None,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Authority, InfoUrl, Precondition, Role, TaskChange, TaskId, TemplateBody, TemplateChange,
-    Title, UserId, Version, Versions, WidgetChange,
+    Authority, InfoUrl, Precondition, Role, TaskChange, TaskId, TaskTitle, TemplateBody,
+    TemplateChange, UserId, Version, Versions, WidgetChange,
 };
 use widgetd::error::Error;
 use widgetd::store::Store;
@@ -56,7 +56,7 @@ impl Record {
         let text = format!("text{n}");
         Ok(match self {
             Self::Task(id) => {
-                let title = Title::parse(&text).ok();
+                let title = TaskTitle::parse(&text).ok();
                 let change = TaskChange { title, ..TaskChange::default() };
                 store.update_task(id, change, precondition, CLI).await?.version
             }

@@ -1,9 +1,9 @@
 //! Tasks.
 
 use widgetd::domain::{
-    Authority, Deadline, Description, NewTask, Page, PageRequest, RequestContext, Role, Search,
-    Sort, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStatus, Timestamp, Title, User,
-    UserId, UserSummary,
+    Authority, Deadline, NewTask, Page, PageRequest, RequestContext, Role, Search, Sort, Task,
+    TaskChange, TaskDescription, TaskFilter, TaskId, TaskSort, TaskStatus, TaskTitle, Timestamp,
+    User, UserId, UserSummary,
 };
 use widgetd::error::Error;
 
@@ -22,7 +22,7 @@ fn assigned(title: &str, creator: &User, assignee: &User) -> NewTask {
 }
 
 fn title(text: &str) -> TaskChange {
-    TaskChange { title: Some(Title::parse(text).unwrap()), ..TaskChange::default() }
+    TaskChange { title: Some(TaskTitle::parse(text).unwrap()), ..TaskChange::default() }
 }
 
 fn status(status: TaskStatus) -> TaskChange {
@@ -96,7 +96,7 @@ fn authority(user: &User) -> Authority {
 async fn a_task_is_read_back_as_created_after_reopening() {
     let scene = Scene::new().await;
     let new = NewTask {
-        description: Description::parse("Line one\nline two").unwrap(),
+        description: TaskDescription::parse("Line one\nline two").unwrap(),
         status: TaskStatus::InProgress,
         deadline: Some(due(1_000)),
         ..assigned("one", &scene.boss, &scene.ann)
@@ -172,16 +172,16 @@ async fn an_update_changes_the_given_fields_and_the_version() {
         .add(NewTask { deadline: Some(due(5)), ..assigned("one", &scene.boss, &scene.ann) })
         .await;
     let change = TaskChange {
-        title: Some(Title::parse("two").unwrap()),
-        description: Some(Description::parse("more").unwrap()),
+        title: Some(TaskTitle::parse("two").unwrap()),
+        description: Some(TaskDescription::parse("more").unwrap()),
         status: Some(TaskStatus::Cancelled),
         deadline: Some(None),
         assignee: Some(Some(account("bob@example.com"))),
     };
     let new = scene.update(old.id, change.clone(), scene.manager()).await.unwrap();
     let expected = Task {
-        title: Title::parse("two").unwrap(),
-        description: Description::parse("more").unwrap(),
+        title: TaskTitle::parse("two").unwrap(),
+        description: TaskDescription::parse("more").unwrap(),
         status: TaskStatus::Cancelled,
         deadline: None,
         assignee: Some(owner(&scene.bob)),
@@ -341,7 +341,7 @@ async fn each_field_of_the_filter_selects_tasks() {
 async fn search_matches_word_prefixes_of_the_current_title_and_description() {
     let scene = Scene::new().await;
     let report = NewTask {
-        description: Description::parse("Two pages for Zoë, \"soon\"").unwrap(),
+        description: TaskDescription::parse("Two pages for Zoë, \"soon\"").unwrap(),
         ..assigned("Write the report", &scene.boss, &scene.ann)
     };
     let id = scene.add(report).await.id;
@@ -380,8 +380,10 @@ async fn sort_works_in_both_directions_and_puts_no_deadline_last() {
         let new = NewTask { deadline, ..new_task(name, &scene.boss) };
         ids.push(store.create_task(new, &cli_at(later(made))).await.unwrap().id);
     }
-    let touch =
-        TaskChange { description: Some(Description::parse("x").unwrap()), ..TaskChange::default() };
+    let touch = TaskChange {
+        description: Some(TaskDescription::parse("x").unwrap()),
+        ..TaskChange::default()
+    };
     store.update_task(ids[1], touch, ANY_STATE, &cli_at(later(9))).await.unwrap();
     for (order, expected) in [
         // The order of creation holds also where a clock was set back.

@@ -103,8 +103,8 @@ async fn update_current_user(
 
 /// # Delete your account
 ///
-/// Requires the password. Sessions, API keys and templates are deleted with it. Widgets and tasks
-/// that it owns, created or is assigned to keep it, marked as `former`.
+/// Requires the password. Everything private is deleted with the account. Shared records that it
+/// owns, created or is assigned to keep it, marked as `former`.
 #[openapi(tag = "Your account")]
 #[delete("/auth/user", data = "<body>")]
 async fn delete_current_user(

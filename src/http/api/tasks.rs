@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::deadline::{FutureMoment, Moment};
 use super::users::UserSummaryView;
 use crate::domain::{
-    Deadline, Description, NewTask, Search, Sort, Task, TaskChange, TaskFilter, TaskId, TaskSort,
-    TaskStatus, Timestamp, Title, UserRef,
+    Deadline, NewTask, Search, Sort, Task, TaskChange, TaskDescription, TaskFilter, TaskId,
+    TaskSort, TaskStatus, TaskTitle, Timestamp, UserRef,
 };
 use crate::http::auth::{AnyUser, Manager};
 use crate::http::wire::{
@@ -35,21 +35,21 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
     (routes, spec)
 }
 
-field!(Title, {
+field!(TaskTitle, {
     "type": "string", "minLength": 1, "maxLength": 255,
     "description": "One line.",
 });
-field!(Description, {
+field!(TaskDescription, {
     "type": "string", "maxLength": 10000,
     "description": "Any text. In JSON, an empty one removes it.",
-}, null = Description::default());
+}, null = TaskDescription::default());
 id_in_path!(TaskId, "task");
 
 input! {
     /// A new task.
     struct CreateTask {
-        title: Title,
-        description: Option<Description>,
+        title: TaskTitle,
+        description: Option<TaskDescription>,
         /// `pending` if it is not sent.
         status: Option<TaskStatus>,
         deadline: Option<OrNone<FutureMoment>>,
@@ -68,8 +68,8 @@ input! {
 input! {
     /// Changes of a task: at least one. The assignee may send only the status.
     struct UpdateTask {
-        title: Option<Title>,
-        description: Option<Description>,
+        title: Option<TaskTitle>,
+        description: Option<TaskDescription>,
         /// The assignee may move a task between `pending` and `in_progress`, from either to `done`,
         /// and from `done` back to `in_progress`.
         status: Option<TaskStatus>,

@@ -221,8 +221,8 @@ async fn update_user(
 
 /// # Delete an account
 ///
-/// Its sessions, API keys and templates are deleted with it. Widgets and tasks that it owns,
-/// created or is assigned to keep it, marked as `former`. The last administrator cannot be deleted.
+/// Everything private is deleted with it, such as its sessions and API keys. Shared records that it
+/// owns, created or is assigned to keep it, marked as `former`. The last administrator stays.
 #[openapi(tag = "Administration")]
 #[delete("/users/<public_id>", data = "<_body>")]
 async fn delete_user(

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::domain::{
-    Action, Deadline, Description, Email, InfoUrl, KeyId, KeyName, KeyScope, Network, PasswordHash,
-    RequestId, Role, SecretHash, SessionId, Status, TaskId, TaskStatus, TemplateBody, TemplateName,
-    Timestamp, Title, UserId, Username, Version, WidgetName,
+    Action, Deadline, Email, InfoUrl, KeyId, KeyName, KeyScope, Network, PasswordHash, RequestId,
+    Role, SecretHash, SessionId, Status, TaskDescription, TaskId, TaskStatus, TaskTitle,
+    TemplateBody, TemplateName, Timestamp, UserId, Username, Version, WidgetName,
 };
 
 /// The error for a value that this program does not write.
@@ -58,14 +58,14 @@ macro_rules! ids {
 }
 
 texts!(
-    Description,
+    TaskDescription,
     Email,
     InfoUrl,
     KeyName,
     PasswordHash,
     TemplateBody,
     TemplateName,
-    Title,
+    TaskTitle,
     Username,
     WidgetName
 );
