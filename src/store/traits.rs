@@ -2,10 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::{
-    ApiKeyStore, AuditStore, SessionStore, TaskStore, TemplateStore, Timestamp, UserStore,
-    WidgetStore,
-};
+use crate::domain::{self, Timestamp};
 use crate::error::Error;
 
 /// Whether opening a store may create it.
@@ -39,13 +36,13 @@ pub struct Retention {
 /// [`Error::Busy`] or [`Error::Internal`].
 #[async_trait]
 pub trait Store:
-    ApiKeyStore
-    + AuditStore
-    + SessionStore
-    + TaskStore
-    + TemplateStore
-    + UserStore
-    + WidgetStore
+    domain::ApiKeyStore
+    + domain::AuditStore
+    + domain::SessionStore
+    + domain::TaskStore
+    + domain::TemplateStore
+    + domain::UserStore
+    + domain::WidgetStore
     + Send
     + Sync
 {

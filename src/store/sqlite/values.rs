@@ -4,11 +4,7 @@ use std::net::IpAddr;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::domain::{
-    Action, Deadline, Email, InfoUrl, KeyId, KeyName, KeyScope, Network, PasswordHash, RequestId,
-    Role, SecretHash, SessionId, Status, TaskDescription, TaskId, TaskStatus, TaskTitle,
-    TemplateBody, TemplateName, Timestamp, UserId, Username, Version, WidgetName,
-};
+use crate::domain::{self, Deadline, Network, SecretHash, Timestamp, Version};
 
 /// The error for a value that this program does not write.
 fn unknown(text: &str) -> FromSqlError {
@@ -37,40 +33,52 @@ macro_rules! from_sql {
 }
 
 macro_rules! texts {
-    ($($type:ident),+) => {$(
+    ($($type:ty,)+) => {$(
         to_sql!($type, |text| text.as_str());
         from_sql!($type, |value| String::column_result(value).map(Self::from_stored));
     )+};
 }
 
 macro_rules! names {
-    ($($type:ident),+) => {$(
+    ($($type:ty,)+) => {$(
         to_sql!($type, |value| value.as_str());
         from_sql!($type, |value| value.as_str().and_then(|text| Self::from_name(text).ok_or_else(|| unknown(text))));
     )+};
 }
 
 macro_rules! ids {
-    ($($type:ident),+) => {$(
+    ($($type:ty,)+) => {$(
         to_sql!($type, |id| id.to_string());
         from_sql!($type, |value| value.as_str().and_then(|text| Self::parse(text).ok_or_else(|| unknown(text))));
     )+};
 }
 
-texts!(
-    TaskDescription,
-    Email,
-    InfoUrl,
-    KeyName,
-    PasswordHash,
-    TemplateBody,
-    TemplateName,
-    TaskTitle,
-    Username,
-    WidgetName
-);
-names!(Action, KeyScope, Role, Status, TaskStatus);
-ids!(KeyId, RequestId, SessionId, TaskId, UserId);
+texts! {
+    domain::Email,
+    domain::InfoUrl,
+    domain::KeyName,
+    domain::PasswordHash,
+    domain::TaskDescription,
+    domain::TaskTitle,
+    domain::TemplateBody,
+    domain::TemplateName,
+    domain::Username,
+    domain::WidgetName,
+}
+names! {
+    domain::Action,
+    domain::KeyScope,
+    domain::Role,
+    domain::Status,
+    domain::TaskStatus,
+}
+ids! {
+    domain::KeyId,
+    domain::RequestId,
+    domain::SessionId,
+    domain::TaskId,
+    domain::UserId,
+}
 
 to_sql!(Timestamp, |at| at.as_millis());
 from_sql!(Timestamp, |value| i64::column_result(value).map(Self::from_millis));
