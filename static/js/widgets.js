@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { fill } from "./fill.js";
-import { changes, fieldsOf, setFields } from "./forms.js";
+import { changedFields, fieldsOf, setFields } from "./forms.js";
 import { List } from "./list.js";
 import { confirm, openDialog, runAction, showToast } from "./page.js";
 import { showDeadline } from "./time.js";
@@ -51,7 +51,7 @@ async function edit(name) {
       before = fieldsOf(form);
     },
     async send(typed) {
-      const fields = changes(typed, before);
+      const fields = changedFields(typed, before);
       if (Object.keys(fields).length === 0) return;
       const changed = await call("PATCH", widgetPath(name), { fields, etag: widget.etag });
       showToast(`${changed.name} is changed.`);
