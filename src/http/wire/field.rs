@@ -4,6 +4,7 @@ use schemars::Map;
 use serde_json::{Value, json};
 
 use super::fields::{Fields, Given};
+use super::openapi::one_line;
 use crate::domain::{Named, PasswordPolicy, Search, Sort, Timestamp};
 
 /// What the meaning of a text depends on.
@@ -210,7 +211,7 @@ fn parse_optional<T: Field>(text: &str, context: &FieldContext) -> Result<T, Str
 /// A field's schema with the description of the input, which takes precedence.
 pub fn describe_field(mut schema: Value, description: &str) -> Value {
     if !description.is_empty() {
-        schema["description"] = description.trim().into();
+        schema["description"] = one_line(description).into();
     }
     schema
 }
@@ -226,7 +227,7 @@ pub fn object_schema(
         fields.iter().map(|(name, _, schema)| ((*name).to_owned(), schema.clone())).collect();
     let mut schema = json!({
         "type": "object",
-        "description": description.trim(),
+        "description": one_line(description),
         "properties": properties,
     });
     if !required.is_empty() {

@@ -289,13 +289,18 @@ fn parameter(location: &str, name: &str, description: &str, schema: Value) -> Pa
     Parameter {
         name: name.to_owned(),
         location: location.to_owned(),
-        description: Some(description.trim().to_owned()),
+        description: Some(one_line(description)),
         required: false,
         deprecated: false,
         allow_empty_value: false,
         value: value_of(serde_json::from_value(schema).unwrap_or_default()),
         extensions: Object::default(),
     }
+}
+
+/// The text of a doc comment without its line breaks.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The extension that carries [`parameters`] to [`expand`].
@@ -318,7 +323,9 @@ fn expand(given: Vec<RefOr<Parameter>>) -> Vec<RefOr<Parameter>> {
         match carried {
             Some(all) => {
                 let all: Vec<Parameter> = serde_json::from_value(all).unwrap_or_default();
-                expanded.extend(all.into_iter().map(RefOr::Object));
+                // Okapi reads the schema a second time as an extension.
+                let own = |parameter| Parameter { extensions: Object::default(), ..parameter };
+                expanded.extend(all.into_iter().map(own).map(RefOr::Object));
             }
             None => expanded.push(parameter),
         }
