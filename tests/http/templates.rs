@@ -3,15 +3,14 @@
 use rocket::http::{ContentType, Method, Status};
 use serde_json::json;
 
-use crate::support::{Actor, Answer, TestApp, form};
+use crate::support::{Actor, Answer, TestApp, form, percent_encode};
 
 /// The most bytes of a body.
 const MAX: usize = 64 * 1024;
 
 /// The path of a template, below the API.
 fn path(name: &str) -> String {
-    let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-    format!("/templates/{name}")
+    format!("/templates/{}", percent_encode(name))
 }
 
 impl Actor<'_> {

@@ -123,7 +123,7 @@ impl Fields {
     }
 
     fn add(&mut self, name: String, value: RawValue) {
-        if self.given.iter().any(|(given, _)| *given == name) {
+        if self.has(&name) {
             self.errors.add(&name, "is given more than once");
         } else {
             self.given.push((name, value));
