@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rocket::{Build, Rocket};
+use tokio::net::TcpListener;
 
 use crate::accounts::{
     Accounts, Hasher, HashingMode, RateLimits, Sessions, SetupCode, SigningKey, Tokens,
@@ -10,7 +11,7 @@ use crate::accounts::{
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{self, Services};
+use crate::http::{self, ServerSettings, Services};
 use crate::store::Store;
 
 /// The path of the API's documentation for people.
@@ -48,6 +49,22 @@ pub async fn build(
         remote_setup: config.remote_setup,
     };
     Ok(http::mount(rocket::custom(&config.figment), services))
+}
+
+/// Serves until `stop` resolves. Returns whether every request was finished in the grace period.
+pub async fn serve(
+    config: &Config,
+    rocket: Rocket<Build>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> Result<bool, Error> {
+    let settings = ServerSettings {
+        max_connections: config.max_connections,
+        keep_alive: config.keep_alive,
+        grace: config.grace,
+        trusted_proxies: config.trusted_proxies.clone(),
+    };
+    http::serve(rocket, listener, settings, stop).await
 }
 
 /// The part of the service that the command line uses as well.

@@ -1,11 +1,16 @@
 //! `widgetd serve`
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rocket::error::ErrorKind;
-use rocket::fairing::AdHoc;
+use tokio::net::{TcpListener, TcpSocket};
+#[cfg(unix)]
+use tokio::signal::unix::{self, SignalKind};
+#[cfg(windows)]
+use tokio::signal::windows;
+use tokio::sync::oneshot;
 
 use super::terminal::judge;
 use crate::accounts::{HashingMode, SetupCode, UserDetails};
@@ -15,6 +20,9 @@ use crate::config::{Config, FirstAdministrator};
 use crate::domain::{Actor, LoginName, RequestContext, Role, Status, User, UserRef};
 use crate::error::Error;
 use crate::store::{self, IfAbsent, Retention, Store};
+
+/// How many connections may wait until they are accepted.
+const BACKLOG: u32 = 1_024;
 
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
@@ -35,6 +43,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
 }
 
 async fn serve(config: &Config) -> Result<(), Error> {
+    // First, so that a port that is taken changes nothing.
+    let listener = listen(config.address)?;
+    let at = listener.local_addr().unwrap_or(config.address);
+    let stop = stop_signal()?;
     let store = store::open(&config.database, IfAbsent::Create)?;
     let clock = Clock::System;
     if let Some(first) = &config.first_administrator {
@@ -44,15 +56,64 @@ async fn serve(config: &Config) -> Result<(), Error> {
     let setup_code =
         if store.has_administrator().await? { None } else { Some(SetupCode::generate()?) };
     let rocket = app::build(config, Arc::clone(&store), clock, setup_code.as_ref()).await?;
-    let settings = config.clone();
-    let rocket = rocket.attach(AdHoc::on_liftoff("announce", move |rocket| {
-        let at = SocketAddr::new(rocket.config().address, rocket.config().port);
-        Box::pin(async move { announce(&settings, at, setup_code.as_ref()) })
-    }));
-    let outcome = rocket.launch().await.map(drop).map_err(|error| explain(&error));
+    announce(config, at, setup_code.as_ref());
+    let outcome = app::serve(config, rocket, listener, stop).await;
     purging.abort();
     store.close().await;
-    outcome.inspect(|()| eprintln!("widgetd has stopped."))
+    if !outcome? {
+        return Err(Error::Internal(
+            "some requests were still running when the grace period ended".to_owned(),
+        ));
+    }
+    eprintln!("widgetd has stopped.");
+    Ok(())
+}
+
+/// Listens at an address. Port 0 is any free one.
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let listening = socket.and_then(|socket| {
+        // Otherwise, after a restart, old connections would keep the port for a minute.
+        if cfg!(unix) {
+            socket.set_reuseaddr(true)?;
+        }
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    });
+    listening.map_err(|cause| {
+        let hint = match cause.kind() {
+            ErrorKind::AddrInUse => {
+                " (is another widgetd running? `--port` or WIDGETD_PORT chooses another port)"
+            }
+            _ => "",
+        };
+        Error::internal(&format!("cannot listen at {address}{hint}"), cause)
+    })
+}
+
+/// Resolves at SIGINT or SIGTERM. After it, SIGINT ends the process at once.
+fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
+    let cannot = |cause| Error::internal("cannot wait for signals", cause);
+    #[cfg(unix)]
+    let mut terminate = unix::signal(SignalKind::terminate()).map_err(cannot)?;
+    #[cfg(unix)]
+    let mut interrupt = unix::signal(SignalKind::interrupt()).map_err(cannot)?;
+    #[cfg(windows)]
+    let (mut terminate, mut interrupt) =
+        (windows::ctrl_shutdown().map_err(cannot)?, windows::ctrl_c().map_err(cannot)?);
+    let (sender, first) = oneshot::channel();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        // Fails if nothing serves any more.
+        let _ = sender.send(());
+        interrupt.recv().await;
+        eprintln!("widgetd has stopped without waiting for its requests.");
+        std::process::exit(1);
+    });
+    Ok(async { first.await.unwrap_or_default() })
 }
 
 /// Adds the administrator that the settings name, if there is no administrator.
@@ -180,20 +241,5 @@ fn quoted(word: &str) -> String {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-/// Explains Rocket's errors. (One whose kind was never read panics when it is dropped.)
-fn explain(error: &rocket::Error) -> Error {
-    match error.kind() {
-        ErrorKind::Bind(cause) if cause.kind() == std::io::ErrorKind::AddrInUse => Error::internal(
-            "cannot listen (is another widgetd running? `--port` or WIDGETD_PORT chooses another port)",
-            cause,
-        ),
-        ErrorKind::Bind(cause) => Error::internal("cannot listen at this address", cause),
-        ErrorKind::Shutdown(..) => Error::Internal(
-            "some requests were still running when the grace period ended".to_owned(),
-        ),
-        kind => Error::internal("cannot serve", kind),
     }
 }

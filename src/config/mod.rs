@@ -6,8 +6,9 @@
 mod settings;
 mod unknown_keys;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rocket::config::{Ident, LogLevel, Shutdown};
 use rocket::data::{Limits, ToByteUnit};
@@ -67,6 +68,14 @@ pub struct Config {
     pub log_filter: &'static str,
     pub workers: usize,
     pub max_blocking: usize,
+    /// Where to listen; port 0 is any free one.
+    pub address: SocketAddr,
+    /// How many connections may be open. `None`: as many as memory and descriptors allow.
+    pub max_connections: Option<u32>,
+    /// How long a connection stays open between two requests.
+    pub keep_alive: Duration,
+    /// How long requests may go on after the signal to stop.
+    pub grace: Duration,
     /// All settings, for Rocket to read its own from.
     pub figment: Figment,
 }
@@ -133,6 +142,10 @@ impl Config {
             log_filter: log_filter(rocket.log_level),
             workers: rocket.workers.max(1),
             max_blocking: rocket.max_blocking.max(1),
+            address: SocketAddr::new(rocket.address, rocket.port),
+            max_connections: settings.max_connections,
+            keep_alive: Duration::from_secs(rocket.keep_alive.into()),
+            grace: Duration::from_secs(rocket.shutdown.grace.into()),
             figment,
         })
     }
@@ -173,7 +186,7 @@ fn log_filter(level: LogLevel) -> &'static str {
         LogLevel::Off => "off",
         LogLevel::Critical => "off,widgetd=error",
         // Rocket logs each failed guard as a warning of the handler's module.
-        LogLevel::Normal => "off,widgetd=warn,widgetd::http=error",
+        LogLevel::Normal => "off,widgetd=warn,widgetd::http=error,widgetd::http::server=warn",
         LogLevel::Debug => "info",
     }
 }
@@ -301,6 +314,7 @@ mod tests {
             ("WIDGETD_REMOTE_SETUP", "perhaps"),
             ("WIDGETD_REGISTRATION", "never"),
             ("WIDGETD_AUDIT_DAYS", "0"),
+            ("WIDGETD_MAX_CONNECTIONS", "0"),
             ("WIDGETD_ADMIN_EMAIL", "ann@example.com"),
             ("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password"),
             ("WIDGETD_DATABASE", ""),

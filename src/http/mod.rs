@@ -1,17 +1,20 @@
 //! HTTP. `wire` reads requests and writes answers; `auth` knows who asks; `api` has a file per
-//! resource, `pages` one per page. Each imports only those before it.
+//! resource, `pages` one per page. Each imports only those before it. `server` listens.
 
 mod api;
 mod auth;
 mod pages;
+mod server;
 mod wire;
 
 use rocket::shield::Shield;
 use rocket::{Build, Rocket};
 
+pub use self::server::{ServerSettings, serve};
+pub use self::wire::attach_body;
 use self::wire::cors::Cors;
 use self::wire::delay::DelayRefusals;
-use self::wire::fallback::{self, RejectAmbiguousBodies};
+use self::wire::fallback::{self, RejectEmptySegments};
 use self::wire::headers::CommonHeaders;
 use self::wire::openapi::Document;
 use self::wire::services::API;
@@ -33,7 +36,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         .attach(Shield::new())
         .manage(services)
         .manage(document)
-        .attach(RejectAmbiguousBodies)
+        .attach(RejectEmptySegments)
         // Response fairings run in this order: the page of a problem comes before its headers.
         .attach(pages::ProblemPages)
         .attach(CommonHeaders)

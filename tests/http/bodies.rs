@@ -182,19 +182,19 @@ async fn method_override_is_400() {
     let admin = app.admin().await;
     admin.add_widget("one").await.assert(Status::Created);
     for (method, path, body) in [
-        (Method::Post, "/widgets/one", "_method=delete"),
-        (
-            Method::Post,
-            "/widgets/one",
-            "_method=put&info_url=https%3A%2F%2Fexample.org&deadline=2027-01-01",
-        ),
         (Method::Post, "/widgets", "_method=get&name=two"),
         (Method::Post, "/widgets", "&_method=get&name=two"),
-        (Method::Post, "/widgets/one", "&_method=put&x"),
         (Method::Put, "/widgets/one", "_method=put"),
         (Method::Post, "/auth/logout", "_method=post"),
     ] {
-        admin.send(method, path, Some(ContentType::Form), body).await.assert_invalid(&["_method"]);
+        let answer = admin.send(method, path, Some(ContentType::Form), body).await;
+        let why = answer.assert(Status::BadRequest).body["errors"]["_method"].to_string();
+        assert!(why.contains("is not known here"), "{path} {body}: {}", answer.text);
+    }
+    let put = "_method=put&info_url=https%3A%2F%2Fexample.org&deadline=2027-01-01";
+    for body in ["_method=delete", put, "&_method=put&x"] {
+        let answer = admin.send(Method::Post, "/widgets/one", Some(ContentType::Form), body).await;
+        answer.assert(Status::MethodNotAllowed);
     }
     assert_eq!(admin.get("/widgets/one").await.body["info_url"], "https://example.com");
 }

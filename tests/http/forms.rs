@@ -375,7 +375,7 @@ async fn setup_page_shows_the_form_for_the_right_code_alone() {
 #[rocket::async_test]
 async fn redirect_of_a_reloaded_form_target_leads_to_login() {
     let app = TestApp::new().await;
-    for path in [LOGIN, REGISTER, LOGOUT, RESET, SETUP, "/api/v1/auth/login/?next=tasks"] {
+    for path in [LOGIN, REGISTER, LOGOUT, RESET, SETUP, "/api/v1/auth/login?next=tasks"] {
         let answer = app.visitor().open(path).await;
         assert_eq!(answer.assert(Status::SeeOther).leads_to(path), "/login");
         let answer = app.visitor().script().open(path).await;
@@ -400,17 +400,9 @@ async fn redirect_of_logout_without_a_session_leads_to_login() {
 async fn content_negotiation_of_404_is_a_page_for_browsers_and_json_for_others() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await.in_a_browser();
-    for path in [
-        "/nope",
-        "/nope/",
-        "/a/b/c",
-        "//nope",
-        "/login/x",
-        "/widgets/one",
-        "/setup",
-        "/assets",
-        "/assets/any/x.js",
-    ] {
+    for path in
+        ["/nope", "/a/b/c", "/login/x", "/widgets/one", "/setup", "/assets", "/assets/any/x.js"]
+    {
         for visitor in [&app.visitor(), &ann] {
             let page = visitor.open(path).await;
             assert!(page.assert(Status::NotFound).is_page(), "{path}: {}", page.text);
@@ -519,7 +511,7 @@ async fn redirect_to_login_keeps_the_address_and_clears_a_dead_cookie() {
 async fn redirect_from_login_and_register_with_a_session_leads_home() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await.in_a_browser();
-    for path in ["/login", "/login?notice=reset", "/register", "/login/"] {
+    for path in ["/login", "/login?notice=reset", "/register"] {
         assert_eq!(ann.open(path).await.assert(Status::SeeOther).leads_to(path), "/");
     }
 }
@@ -607,23 +599,19 @@ async fn each_page(app: &TestApp) -> Vec<(String, Answer)> {
     for visitor in [&app.visitor(), &admin, &employee] {
         let visitor = visitor.from("127.0.0.1");
         for path in app.pages() {
-            for path in
-                [path.clone(), format!("{path}/"), format!("/{path}"), format!("{path}?a=/b/c#d")]
-            {
+            for path in [path.clone(), format!("{path}?a=/b/c#d")] {
                 pages.push((path.clone(), visitor.open(path.split('#').next().unwrap()).await));
             }
         }
-        for path in ["/nope", "/a/b/c/d", "/a//b///", "/api/v1/ui", "/api/v1/ui/"] {
+        for path in ["/nope", "/a/b/c/d", "/api/v1/ui"] {
             pages.push((path.to_owned(), visitor.open(path).await));
         }
     }
-    for path in
-        [LOGIN, REGISTER, RESET, SETUP, "/api/v1/auth//login/", "/api/v1/auth/register?next=tasks"]
-    {
+    for path in [LOGIN, REGISTER, RESET, SETUP, "/api/v1/auth/register?next=tasks"] {
         pages.push((path.to_owned(), app.visitor().submit(path, &[("x", "y")]).await));
     }
     pages.retain(|(_, page)| page.is_page());
-    assert!(pages.len() > 100);
+    assert!(pages.len() > 50);
     pages
 }
 

@@ -112,14 +112,12 @@ async fn swagger_ui_has_relative_addresses_alone() {
 async fn swagger_ui_loads_its_files_below_any_path() {
     let app = TestApp::with(BELOW_A_PATH).await;
     let visitor = app.visitor();
-    for path in [
-        "/api/v1/ui",
-        "/api/v1/ui/",
-        "/api/v1/ui//",
-        "/api/v1/%75i/",
-        "/api/v1//ui",
-        "//api///v1/ui",
-    ] {
+    let path = "/api/v1/ui";
+    for spelt in ["/api/v1/ui/", "/api/v1/ui//", "/api/v1//ui", "//api///v1/ui"] {
+        let redirect = visitor.open(spelt).await;
+        assert_eq!(redirect.assert(Status::SeeOther).leads_to(spelt), path);
+    }
+    for path in [path, "/api/v1/%75i"] {
         let page = visitor.open(path).await;
         page.assert(Status::Ok);
         let document = resolve(path, page.element("swagger-ui").get("data-document").unwrap());

@@ -1,9 +1,9 @@
 //! 404, 405, 500 and 503, HEAD, and the routes beside the API.
 
-use rocket::http::{ContentType, Header, Method, Status};
+use rocket::http::{ContentType, Method, Status};
 use serde_json::Value;
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, TestApp, with_body};
 
 async fn request(app: &TestApp, method: Method, path: &str) -> Answer {
     Answer::read(app.client.req(method, path.to_owned()).dispatch().await).await
@@ -59,12 +59,51 @@ async fn an_unknown_asset_or_path_traversal_is_404() {
 }
 
 #[rocket::async_test]
+async fn a_path_with_empty_segments_is_404_and_redirects_for_pages() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    for path in ["/api/v1/users", "/healthz", "/api/v1/openapi.json", "/login", "/widgets"] {
+        for spelt in [
+            format!("{path}/"),
+            format!("/{path}"),
+            format!("{path}//"),
+            path.replace("v1/", "v1//"),
+        ] {
+            if spelt == path {
+                continue;
+            }
+            for method in [Method::Get, Method::Post, Method::Options, Method::Trace] {
+                let answer = request(&app, method, &spelt).await;
+                assert_eq!(answer.status.code, 404, "{method} {spelt}: {}", answer.text);
+                answer.assert_error_shape();
+            }
+        }
+    }
+    admin.get("/users/").await.assert(Status::NotFound);
+    admin.get("/users").await.assert(Status::Ok);
+    let visitor = app.visitor();
+    for (spelt, path) in [
+        ("/login/", "/login"),
+        ("//login", "/login"),
+        ("/login//?next=%2Ftasks", "/login?next=%2Ftasks"),
+        ("//", "/"),
+    ] {
+        let redirect = visitor.open(spelt).await;
+        assert_eq!(redirect.assert(Status::SeeOther).leads_to(spelt), path);
+    }
+    // Another site is no page of ours.
+    for spelt in ["//example.org/", "/login//example.org/"] {
+        let redirect = visitor.open(spelt).await;
+        assert!(redirect.assert(Status::SeeOther).leads_to(spelt).starts_with('/'));
+    }
+}
+
+#[rocket::async_test]
 async fn a_wrong_method_is_405_with_allow() {
     let app = TestApp::new().await;
     for (path, allow) in [
         ("/", "GET, HEAD"),
         ("/healthz", "GET, HEAD"),
-        ("/healthz/", "GET, HEAD"),
         ("/api/v1/auth/register", "POST"),
         ("/api/v1/auth/setup", "POST"),
         ("/api/v1/auth/login", "POST"),
@@ -189,13 +228,7 @@ async fn an_unread_large_body_does_not_change_401_and_404() {
     let answer =
         app.anon().send(Method::Post, "/widgets", Some(ContentType::Form), body.clone()).await;
     answer.assert(Status::Unauthorized);
-    let response = app
-        .client
-        .post("/nope")
-        .header(Header::new("Expect", "100-continue"))
-        .body(body)
-        .dispatch()
-        .await;
+    let response = with_body(app.client.post("/nope"), body).dispatch().await;
     assert_eq!(response.status(), Status::NotFound);
     let body: Value = response.into_json().await.unwrap();
     assert_eq!(body["status"], "fail");

@@ -196,6 +196,7 @@ fn each_layer_imports_only_those_below_it() {
         ("app.rs", &[BASE, &["config", "http/"]]),
         ("config", &[&["config", "accounts/", "domain/", "error.rs"]]),
         ("http/mod.rs", &[&["http/"]]),
+        ("http/server/", &[BASE, &["http/server/", "http/wire/"]]),
         ("http/pages/", &[BASE, &["http/pages/", "http/api/", "http/auth/", "http/wire/"]]),
         ("http/api/", &[BASE, &["http/api/", "http/auth/", "http/wire/"]]),
         ("http/auth/", &[BASE, &["http/auth/", "http/wire/"]]),

@@ -15,6 +15,7 @@ mod program;
 
 mod browser;
 mod cli;
+mod connections;
 mod crash;
 mod house;
 mod keys;

@@ -141,8 +141,11 @@ fn a_failed_start_says_why_and_exits_with_1() {
     };
     let place = Place::new();
     let server = place.serve();
-    let said = start(&Place::new(), server.url.rsplit(':').next().unwrap());
-    assert!(said.starts_with("widgetd: cannot listen (is another widgetd running?"), "{said}");
+    let other = Place::new();
+    let said = start(&other, server.url.rsplit(':').next().unwrap());
+    assert!(said.starts_with("widgetd: cannot listen at 127.0.0.1:"), "{said}");
+    assert!(said.contains("is another widgetd running?"), "{said}");
+    assert!(!other.database().exists());
     assert!(!said.contains("panicked"), "{said}");
     server.terminate();
 
@@ -177,6 +180,22 @@ fn shutdown_by_sigterm_or_sigint_leaves_the_database_and_its_key_alone() {
         .collect();
     files.sort();
     assert_eq!(files, ["widgetd.db", "widgetd.db.key"]);
+}
+
+#[test]
+fn shutdown_by_a_second_ctrl_c_does_not_wait_for_requests() {
+    let place = Place::new();
+    let server = place.serve();
+    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    assert_eq!(server.client().get("/openapi.json").status, 200);
+    signal(server.id(), "INT");
+    std::thread::sleep(Duration::from_millis(200));
+    signal(server.id(), "INT");
+    let (code, said) = server.terminate();
+    assert_eq!(code, Some(1), "{said:?}");
+    assert!(said.last().unwrap().contains("without waiting"), "{said:?}");
 }
 
 #[test]

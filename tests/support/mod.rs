@@ -7,13 +7,14 @@ mod page;
 mod visitor;
 
 use std::collections::HashMap;
+use std::io::Cursor;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use rocket::Route;
 use rocket::http::{Accept, ContentType, Header, Method, Status};
-use rocket::local::asynchronous::{Client, LocalResponse};
+use rocket::local::asynchronous::{Client, LocalRequest, LocalResponse};
 use serde_json::Value;
 use tempfile::TempDir;
 use widgetd::accounts::SetupCode;
@@ -24,6 +25,7 @@ use widgetd::domain::{
     Actor as Doer, PageRequest, Precondition, RequestContext, Role, Status as AccountStatus,
     Timestamp, User, UserChange, UserFilter, UserId, UserRef,
 };
+use widgetd::http::attach_body;
 use widgetd::store::{self, IfAbsent, Store};
 
 pub use self::visitor::{FORM, PAGE, Visitor, resolve};
@@ -58,6 +60,15 @@ async fn document(client: &Client, settings: &[(&str, &str)]) -> Arc<Value> {
     let document: Arc<Value> = Arc::new(answer.into_json().await.unwrap());
     DOCUMENTS.lock().unwrap().insert(key, Arc::clone(&document));
     document
+}
+
+/// A request with a body, given to it as the server does.
+pub fn with_body(mut request: LocalRequest<'_>, body: impl AsRef<[u8]>) -> LocalRequest<'_> {
+    let body = body.as_ref().to_owned();
+    if !body.is_empty() {
+        attach_body(request.inner_mut(), Cursor::new(body));
+    }
+    request
 }
 
 impl TestApp {
@@ -370,8 +381,8 @@ impl<'a> Actor<'a> {
         headers: &[(&str, &str)],
         body: impl AsRef<[u8]>,
     ) -> Answer {
-        let mut request =
-            self.app.client.req(method, format!("/api/v1{path}")).header(Accept::JSON).body(body);
+        let request = self.app.client.req(method, format!("/api/v1{path}"));
+        let mut request = with_body(request, body).header(Accept::JSON);
         request.set_remote((self.address, 50_000).into());
         if let Some(token) = &self.token {
             request.add_header(Header::new("Authorization", format!("Bearer {token}")));

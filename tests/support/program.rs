@@ -93,7 +93,29 @@ impl Place {
     }
 
     pub fn serve_with(&self, arguments: &[&str]) -> Server {
-        let mut child = self.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start(self.command(arguments))
+    }
+
+    /// The same as [`Self::serve`], with the limit of open descriptors.
+    pub fn serve_with_descriptors(&self, limit: u32) -> Server {
+        let serve = self.command(&["serve", "--port", "0"]);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")])
+            .arg(serve.get_program())
+            .args(serve.get_args())
+            .current_dir(self.path());
+        for (name, value) in serve.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Self::start(shell)
+    }
+
+    fn start(mut command: Command) -> Server {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {

@@ -6,7 +6,7 @@ use rocket::http::{Header, Method};
 use url::Url;
 
 use super::page::{Element, elements};
-use super::{Actor, Answer, TestApp, form};
+use super::{Actor, Answer, TestApp, form, with_body};
 
 /// What browsers accept when they navigate.
 pub const PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -102,7 +102,7 @@ impl<'a> Visitor<'a> {
         content_type: Option<&str>,
         body: &str,
     ) -> Answer {
-        let mut request = self.app.client.req(method, path.to_owned()).body(body);
+        let mut request = with_body(self.app.client.req(method, path.to_owned()), body);
         request.set_remote((self.address, 50_000).into());
         for (name, value) in &self.headers {
             request.add_header(Header::new(name.clone(), value.clone()));

@@ -16,8 +16,8 @@ use crate::http::auth::{
     Destination, clear_session_cookie, is_cross_site, login_address, root, session_cookie,
 };
 use crate::http::wire::{
-    Problem, Services, SubmittedForm, WHOLE_BODY, add_common_headers, remember_or, remembered,
-    see_other, wants_page,
+    Problem, Services, SubmittedForm, WHOLE_BODY, add_common_headers, has_empty_segments,
+    remember_or, remembered, see_other, wants_page,
 };
 
 /// The fields that are shown again as they were typed. Passwords are not.
@@ -121,7 +121,11 @@ fn segments<'r>(request: &'r Request<'_>) -> Vec<&'r str> {
 /// The page of a problem. `None` below the API, except for the forms' own routes.
 fn answer(request: &Request<'_>, problem: &Problem) -> Option<Response<'static>> {
     let target = FormTarget::of(request);
-    let is_api = segments(request).first() == Some(&"api");
+    let segments = segments(request);
+    let is_api = segments.first() == Some(&"api");
+    if has_empty_segments(request) && (!is_api || segments == ["api", "v1", "ui"]) {
+        return Some(to_path(request, &segments));
+    }
     match (target, problem.status().code) {
         (None, _) if is_api => None,
         // A reload of the address that a form was sent to.
@@ -141,6 +145,13 @@ fn answer(request: &Request<'_>, problem: &Problem) -> Option<Response<'static>>
             page.inspect_err(|error| log::error!("{error}")).ok().map(Html::into_response)
         }
     }
+}
+
+/// The redirect to a page whose path was spelt in another way.
+fn to_path(request: &Request<'_>, segments: &[&str]) -> Response<'static> {
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = segments.join("/");
+    see_other(format!("{}{path}{query}", root(request)))
 }
 
 fn render(

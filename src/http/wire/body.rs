@@ -1,8 +1,11 @@
 //! Bodies of writes: a browser's form or JSON, with the same fields and the same strictness.
 
-use rocket::data::{ByteUnit, FromData, Outcome, ToByteUnit};
-use rocket::http::ContentType;
-use rocket::tokio::io::{AsyncRead, AsyncReadExt, copy, sink};
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use rocket::data::{ByteUnit, FromData, Outcome};
+use rocket::http::{ContentType, Method};
+use rocket::tokio::io::{AsyncRead, AsyncReadExt, copy, empty, sink};
 use rocket::tokio::time::{Duration, timeout};
 use rocket::{Data, Request};
 use rocket_okapi::r#gen::OpenApiGenerator;
@@ -15,23 +18,76 @@ use super::input::{Empty, Input};
 use super::problem::{Problem, remember};
 use super::request::wants_page;
 use super::services::Services;
+use crate::clock::Clock;
 use crate::error::Error;
 
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a body may take to arrive, beside the time for its bytes.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time that each byte may take: 1 KB/s.
+const TIME_PER_BYTE: Duration = Duration::from_millis(1);
 
 /// How many bytes of an unwanted body are read before the answer.
-pub const MAX_DISCARDED_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_DISCARDED_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How long an unwanted body is read.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads a body to nowhere, within bounds. If the connection closes while a client still sends, it
-/// never sees the answer that says why.
-pub async fn discard(mut body: impl AsyncRead + Unpin) {
+/// A body that arrives.
+type Arriving = Box<dyn AsyncRead + Send + Unpin>;
+
+/// The body of a request, until it is read. It is not in Rocket's `Data`, of which Rocket reads the
+/// first bytes before any guard, without a time limit, and takes the method of a form from them.
+#[derive(Default)]
+struct Unread(Mutex<Option<Arriving>>);
+
+/// Gives a request its body. A GET with one is answered with a problem: it has no meaning (RFC 9110
+/// section 9.3.1), and would be ignored silently.
+pub fn attach_body(request: &mut Request<'_>, body: impl AsyncRead + Send + Unpin + 'static) {
+    request.local_cache(|| Unread(Mutex::new(Some(Box::new(body)))));
+    if matches!(request.method(), Method::Get | Method::Head) {
+        let problem = Error::invalid(WHOLE_BODY, "is not expected: GET takes none");
+        reject_unrouted(request, problem);
+    }
+}
+
+/// Answers a request with a problem, whatever its path and method: only the fallback has TRACE.
+pub fn reject_unrouted(request: &mut Request<'_>, problem: impl Into<Problem>) {
+    remember(request, problem.into());
+    request.set_method(Method::Trace);
+}
+
+fn take_body(request: &Request<'_>) -> Arriving {
+    let Unread(body) = request.local_cache(Unread::default);
+    let body = body.lock().unwrap_or_else(PoisonError::into_inner).take();
+    body.unwrap_or_else(|| Box::new(empty()))
+}
+
+/// Reads a body that nobody wants to nowhere, within bounds. If the connection closes while a client
+/// still sends, it never sees the answer that says why.
+pub async fn discard_body(request: &Request<'_>) {
+    discard(take_body(request)).await;
+}
+
+async fn discard(body: Arriving) {
     // An error means that the client is gone; running out of time, that it is too slow.
-    let mut bounded = (&mut body).take(MAX_DISCARDED_BYTES);
+    let mut bounded = body.take(MAX_DISCARDED_BYTES);
     let _ = timeout(DISCARD_TIMEOUT, copy(&mut bounded, &mut sink())).await;
+}
+
+/// Reads until the end, or until more than `limit` bytes have arrived. The error of a client that
+/// is too slow has the kind `TimedOut`.
+async fn read_bytes(body: &mut Arriving, limit: u64) -> io::Result<Vec<u8>> {
+    let (clock, mut bytes) = (Clock::System, Vec::new());
+    let start = clock.elapsed();
+    loop {
+        let received = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let allowed = start + BODY_TIMEOUT + TIME_PER_BYTE * received;
+        let left = allowed.saturating_sub(clock.elapsed());
+        if timeout(left, body.read_buf(&mut bytes)).await?? == 0 || bytes.len() as u64 > limit {
+            return Ok(bytes);
+        }
+    }
 }
 
 /// A data guard: the body as a valid `T`.
@@ -68,8 +124,8 @@ pub struct SubmittedForm(pub Vec<(String, String)>);
 impl<'r, T: Input> FromData<'r> for Draft<T> {
     type Error = ();
 
-    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        match read(request, data).await {
+    async fn from_data(request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r, Self> {
+        match read(request).await {
             Ok(draft) => Outcome::Success(draft),
             Err(problem) => Outcome::Error((remember(request, problem), ())),
         }
@@ -80,8 +136,8 @@ impl<'r, T: Input> FromData<'r> for Draft<T> {
 impl<'r, T: Input> FromData<'r> for Body<T> {
     type Error = ();
 
-    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        let input = match read(request, data).await {
+    async fn from_data(request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r, Self> {
+        let input = match read(request).await {
             Ok(draft) => draft.finish().map_err(Problem::from),
             Err(problem) => Err(problem),
         };
@@ -92,9 +148,9 @@ impl<'r, T: Input> FromData<'r> for Body<T> {
     }
 }
 
-async fn read<T: Input>(request: &Request<'_>, data: Data<'_>) -> Result<Draft<T>, Problem> {
+async fn read<T: Input>(request: &Request<'_>) -> Result<Draft<T>, Problem> {
     let services = Services::of(request)?;
-    let mut fields = read_fields(request, data, T::MAX_BODY).await?;
+    let mut fields = read_fields(request, T::MAX_BODY).await?;
     if wants_page(request) {
         let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         request.local_cache(|| SubmittedForm(fields.texts().map(owned).collect()));
@@ -115,38 +171,31 @@ enum Format {
     Absent,
 }
 
-async fn read_fields(
-    request: &Request<'_>,
-    data: Data<'_>,
-    at_least: Option<u64>,
-) -> Result<Fields, Problem> {
+async fn read_fields(request: &Request<'_>, at_least: Option<u64>) -> Result<Fields, Problem> {
     let limits = request.limits();
     let (format, limit) = match request.content_type() {
         Some(content_type) if content_type.is_form() => (Some(Format::Form), limits.get("form")),
         Some(content_type) if content_type.is_json() => (Some(Format::Json), limits.get("json")),
-        None if !request.headers().contains("Content-Type") => {
-            (Some(Format::Absent), Some(0.bytes()))
-        }
+        None if !request.headers().contains("Content-Type") => (Some(Format::Absent), None),
         _ => (None, None),
     };
-    let mut limit = limit.unwrap_or_else(|| 0.bytes()).as_u64();
+    let mut limit = limit.map_or(0, ByteUnit::as_u64);
     if format != Some(Format::Absent) {
         limit = limit.max(at_least.unwrap_or(0));
     }
-    let mut stream = data.open(ByteUnit::max_value());
+    let mut body = take_body(request);
     let Some(format) = format else {
-        discard(stream).await;
+        discard(body).await;
         return Err(Problem::unsupported_media_type());
     };
-    let mut bytes = Vec::new();
-    let mut bounded = (&mut stream).take(limit.saturating_add(1));
-    match timeout(BODY_TIMEOUT, bounded.read_to_end(&mut bytes)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(_)) => return Err(incomplete()),
-        Err(_) => return Err(Error::invalid(WHOLE_BODY, "took too long to arrive").into()),
-    }
+    let bytes = read_bytes(&mut body, limit).await.map_err(|error| {
+        let is_late = error.kind() == io::ErrorKind::TimedOut;
+        let why =
+            if is_late { "took too long to arrive" } else { "ended before all of it had arrived" };
+        Error::invalid(WHOLE_BODY, why)
+    })?;
     if bytes.len() as u64 > limit {
-        discard(stream).await;
+        discard(body).await;
         return Err(match format {
             Format::Absent => Problem::unsupported_media_type(),
             Format::Form | Format::Json => Problem::too_large(limit),
@@ -157,11 +206,6 @@ async fn read_fields(
         Format::Json => Fields::from_json(&bytes),
     };
     Ok(fields?)
-}
-
-/// The problem of a body whose connection closed before its end.
-pub fn incomplete() -> Problem {
-    Error::invalid(WHOLE_BODY, "ended before all of it had arrived").into()
 }
 
 /// Documents both formats. [`super::openapi`] removes a body without fields.

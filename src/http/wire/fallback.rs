@@ -1,19 +1,15 @@
 //! Answers every request that no other route does: rejected by a guard, a wrong method, or an
 //! unknown path.
 
-use rocket::data::ToByteUnit;
 use rocket::fairing::{Fairing, Info, Kind};
-use rocket::form::Form;
 use rocket::http::{Method, Status};
 use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Response, Route};
 
-use super::body::{MAX_DISCARDED_BYTES, discard, incomplete};
+use super::body::{discard_body, reject_unrouted};
 use super::cors::is_allowed_preflight;
-use super::fields::WHOLE_BODY;
-use super::problem::{Problem, remember, remember_or};
+use super::problem::{Problem, remember_or};
 use super::routes::{FALLBACK_RANK, allowed_methods};
-use crate::error::Error;
 
 /// A route for each method and every path. Rocket answers HEAD as GET.
 pub fn routes() -> Vec<Route> {
@@ -33,9 +29,8 @@ struct Fallback;
 
 #[rocket::async_trait]
 impl Handler for Fallback {
-    async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
-        // A client that is still sending never sees an answer that comes with a closed connection.
-        discard(data.open(MAX_DISCARDED_BYTES.bytes())).await;
+    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
+        discard_body(request).await;
         if is_allowed_preflight(request) {
             return Outcome::Success(Response::build().status(Status::NoContent).finalize());
         }
@@ -51,47 +46,25 @@ impl Handler for Fallback {
     }
 }
 
-/// The first bytes of a body that Rocket peeks at, to look for `_method` in a form.
-const PEEKED_BYTES: usize = "_method=delete".len();
-
-/// Rejects three kinds of requests before routing.
-///
-/// A form that starts with `_method=`: Rocket would take its value as the request's method, so
-/// that a form of another site could delete something. A GET with a body, which has no meaning
-/// (RFC 9110 section 9.3.1) and would be ignored silently. And a body whose connection closed within
-/// its first bytes: Rocket drops that error, and the body would be taken as whole.
-pub struct RejectAmbiguousBodies;
+/// Rejects paths with empty segments or a slash at the end. Rocket takes them for the path without,
+/// but the rules of a proxy do not.
+pub struct RejectEmptySegments;
 
 #[rocket::async_trait]
-impl Fairing for RejectAmbiguousBodies {
+impl Fairing for RejectEmptySegments {
     fn info(&self) -> Info {
-        Info { name: "ambiguous bodies", kind: Kind::Request }
+        Info { name: "empty segments", kind: Kind::Request }
     }
 
-    async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
-        let has_ended = data.peek_complete();
-        // Rocket has peeked at as much already.
-        let start = data.peek(PEEKED_BYTES).await;
-        let problem = if start.len() < PEEKED_BYTES && !has_ended {
-            incomplete()
-        } else if start.is_empty() {
-            return;
-        } else if overrides_method(request, start) {
-            Error::invalid("_method", "is not known here").into()
-        } else if matches!(request.method(), Method::Get | Method::Head) {
-            Error::invalid(WHOLE_BODY, "is not expected: GET takes none").into()
-        } else {
-            return;
-        };
-        remember(request, problem);
-        // Only the fallback has this method; the original one of a form is lost by now.
-        request.set_method(Method::Trace);
+    async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        if has_empty_segments(request) {
+            reject_unrouted(request, Problem::of_status(Status::NotFound));
+        }
     }
 }
 
-/// Whether Rocket takes the request's method from its form, parsed as Rocket does.
-fn overrides_method(request: &Request<'_>, start: &[u8]) -> bool {
-    let is_form = request.content_type().is_some_and(|content_type| content_type.is_form());
-    let first_field = std::str::from_utf8(start).ok().and_then(|text| Form::values(text).next());
-    is_form && first_field.is_some_and(|field| field.name == "_method")
+/// Whether a path is not spelt as a route is.
+pub fn has_empty_segments(request: &Request<'_>) -> bool {
+    let path = request.uri().path().as_str();
+    path.contains("//") || (path.ends_with('/') && path != "/")
 }

@@ -19,8 +19,9 @@ pub mod responses;
 pub mod routes;
 pub mod services;
 
-pub use self::body::{Body, Draft, SubmittedForm};
+pub use self::body::{Body, Draft, SubmittedForm, attach_body, reject_unrouted};
 pub use self::conditions::Conditions;
+pub use self::fallback::has_empty_segments;
 pub use self::field::{Field, FieldContext, InputField, OrNone, describe_field, object_schema};
 pub use self::fields::{Fields, Given, WHOLE_BODY};
 pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};

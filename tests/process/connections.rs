@@ -1,0 +1,248 @@
+//! Connections that wait for their clients, and more of them than there is room for.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, TcpStream};
+use std::time::Duration;
+
+use crate::program::{Place, Server, TEST_TIMEOUT, text};
+
+const GET: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// Connects from an address of this machine: on Linux, all of 127.0.0.0/8 are.
+fn connect_from(server: &Server, address: [u8; 4]) -> TcpStream {
+    let runtime =
+        rocket::tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let target = server.url.trim_start_matches("http://").parse().unwrap();
+    let connect = async {
+        let socket = rocket::tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((IpAddr::from(address), 0).into()).unwrap();
+        socket.connect(target).await.unwrap().into_std().unwrap()
+    };
+    let stream = runtime.block_on(connect);
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
+    stream
+}
+
+fn connect(server: &Server) -> TcpStream {
+    connect_from(server, [127, 0, 0, 1])
+}
+
+/// What arrives until the server closes the connection. Fails if it does not.
+fn rest(mut stream: TcpStream) -> String {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+    }
+    text(&bytes)
+}
+
+/// One answer with a short body.
+fn answer(stream: &mut TcpStream) -> String {
+    let mut bytes = [0; 4_096];
+    let count = stream.read(&mut bytes).unwrap();
+    text(&bytes[..count])
+}
+
+/// Sends bytes as they are, and reads until the server closes the connection.
+fn exchange(server: &Server, request: &str) -> String {
+    let mut stream = connect(server);
+    stream.write_all(request.as_bytes()).unwrap();
+    rest(stream)
+}
+
+#[test]
+fn a_timeout_closes_each_connection_whose_client_sends_too_little() {
+    let mut place = Place::new();
+    place.set("WIDGETD_KEEP_ALIVE", "1");
+    let server = place.serve();
+    let post = "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\
+        Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+
+    // A slow client is served: the head takes two seconds.
+    let mut slow = connect(&server);
+    for part in [&GET[..7], &GET[7..20], &GET[20..]] {
+        slow.write_all(part.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    assert!(answer(&mut slow).starts_with("HTTP/1.1 200 "));
+    // And then the connection idles.
+    assert_eq!(rest(slow), "");
+
+    let nothing = connect(&server);
+    let mut half_head = connect(&server);
+    half_head.write_all(&GET.as_bytes()[..20]).unwrap();
+    let mut dripping = connect(&server);
+    let mut drip = dripping.try_clone().unwrap();
+    std::thread::spawn(move || {
+        // Ends when the connection does.
+        while drip.write_all(b"X").is_ok() {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    });
+    dripping.write_all(b"GET /healthz HTTP/1.1\r\nX-").unwrap();
+    let bodies = ["", "email=ann%40e", "email=ann%40example.com&password="].map(|body| {
+        let mut stream = connect(&server);
+        stream.write_all(format!("{post}{body}").as_bytes()).unwrap();
+        stream
+    });
+    for stream in [nothing, half_head, dripping] {
+        assert_eq!(rest(stream), "");
+    }
+    for stream in bodies {
+        let answer = rest(stream);
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("took too long to arrive"), "{answer}");
+    }
+}
+
+#[test]
+fn a_timeout_closes_a_connection_whose_client_does_not_read() {
+    let place = Place::new();
+    let server = place.serve();
+    let page = server.client().get("/ui").text;
+    let script = page.split(['"', '\'']).find(|text| text.ends_with("swagger-ui-bundle.js"));
+    let path = script.unwrap().trim_start_matches("../");
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut stream = connect(&server);
+    stream.write_all(request.repeat(300).as_bytes()).unwrap();
+    // The server closes it with requests unread, which resets it.
+    let started = std::time::Instant::now();
+    while stream.write_all(b"G").is_ok() {
+        assert!(started.elapsed() < 2 * TEST_TIMEOUT, "the connection is still open");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(server.client().get("/openapi.json").status, 200);
+}
+
+#[test]
+fn an_address_has_256_connections_and_other_addresses_have_their_own() {
+    let place = Place::new();
+    let server = place.serve();
+    let held: Vec<_> = (0..256).map(|_| connect(&server)).collect();
+    let refused = exchange(&server, GET);
+    assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    let mut other = connect_from(&server, [127, 0, 0, 2]);
+    other.write_all(GET.as_bytes()).unwrap();
+    assert!(answer(&mut other).starts_with("HTTP/1.1 200 "));
+    drop(held);
+    // The server notices soon that they are closed.
+    while !exchange(&server, &GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"))
+        .starts_with("HTTP/1.1 200 ")
+    {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (_, said) = server.terminate();
+    let lines = said.iter().filter(|line| line.contains("127.0.0.1 has too many connections"));
+    assert_eq!(lines.count(), 1, "{said:?}");
+}
+
+#[test]
+fn a_trusted_proxy_has_more_connections_than_other_addresses() {
+    let mut place = Place::new();
+    place.set("WIDGETD_TRUSTED_PROXIES", "[\"127.0.0.1\"]");
+    let server = place.serve();
+    let mut held: Vec<_> = (0..300).map(|_| connect(&server)).collect();
+    for stream in &mut held {
+        stream.write_all(GET.as_bytes()).unwrap();
+        assert!(answer(stream).starts_with("HTTP/1.1 200 "));
+    }
+}
+
+#[test]
+fn where_connections_run_out_those_that_wait_longest_close() {
+    let mut place = Place::new();
+    place.set("WIDGETD_MAX_CONNECTIONS", "16");
+    let server = place.serve();
+    let mut waiting: Vec<_> = (0..16).map(|_| connect(&server)).collect();
+    for _ in 0..4 {
+        assert_eq!(server.client().get("/openapi.json").status, 200);
+    }
+    let newest = waiting.split_off(12);
+    // Each client above took the place of the one that had waited longest.
+    assert_eq!(rest(waiting.remove(0)), "");
+    for mut stream in newest {
+        stream.write_all(GET.as_bytes()).unwrap();
+        assert!(answer(&mut stream).starts_with("HTTP/1.1 200 "));
+    }
+}
+
+#[test]
+fn where_descriptors_run_out_a_new_client_is_served() {
+    let place = Place::new();
+    let server = place.serve_with_descriptors(128);
+    let held: Vec<_> = (0..200_u8).map(|n| connect_from(&server, [127, 0, 1, n])).collect();
+    for _ in 0..10 {
+        assert_eq!(server.client().get("/openapi.json").status, 200);
+    }
+    drop(held);
+    assert_eq!(server.client().get("/openapi.json").status, 200);
+}
+
+#[test]
+fn framing_that_a_proxy_may_read_otherwise_is_400_and_closes_the_connection() {
+    let place = Place::new();
+    let server = place.serve();
+    for (head, why) in [
+        ("GET /healthz HTTP/1.1\r\n", "lack Host"),
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\nHost: x\r\n", "have more than one Host"),
+        (
+            "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "have both Content-Length and Transfer-Encoding",
+        ),
+        (
+            "GET /healthz HTTP/1.1\r\nHost: x\r\nTRANSFER-ENCODING: chunked\r\ncontent-length: 0\r\n",
+            "have both Content-Length and Transfer-Encoding",
+        ),
+    ] {
+        let answer = exchange(&server, &format!("{head}\r\n0\r\n\r\n{GET}"));
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{head}: {answer}");
+        assert!(answer.contains(&format!("{{\"headers\":\"{why}\"}}")), "{head}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head}: {answer}");
+    }
+    // What is not ambiguous is served.
+    let close = "Connection: close\r\n\r\n";
+    for request in [
+        format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{close}"),
+        "GET /healthz HTTP/1.0\r\n\r\n".to_owned(),
+        format!("HEAD /healthz HTTP/1.1\r\nHost: x\r\n{close}"),
+    ] {
+        let answer = exchange(&server, &request);
+        assert!(answer.contains(" 200 OK\r\n"), "{request}: {answer}");
+    }
+    let chunked = format!(
+        "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\n{close}2\r\n{{}}\r\n0\r\n\r\n"
+    );
+    assert!(exchange(&server, &chunked).contains("\"password\":\"is required\""));
+}
+
+#[test]
+fn a_head_over_16_kib_is_refused() {
+    let place = Place::new();
+    let server = place.serve();
+    let head = |bytes: usize| {
+        format!(
+            "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {}\r\n\r\n",
+            "x".repeat(bytes)
+        )
+    };
+    assert!(exchange(&server, &head(15_000)).starts_with("HTTP/1.1 200 "));
+    let refused = exchange(&server, &head(20_000));
+    assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 431 "), "{refused}");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_their_order() {
+    let place = Place::new();
+    let server = place.serve();
+    let mut stream = connect(&server);
+    let paths = ["/healthz", "/nope", "/healthz"];
+    let requests = paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).concat();
+    let last = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(format!("{requests}{last}").as_bytes()).unwrap();
+    let all = rest(stream);
+    let statuses: Vec<_> = all.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["200", "404", "200", "200"], "{all} {:?}", server.terminate());
+}
