@@ -15,8 +15,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use widgetd::domain::{
-    Actor, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, RequestContext,
-    Role, Sort, Status, Timestamp, UserId, WidgetFilter, WidgetName, WidgetSort,
+    Actor, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, Quota,
+    RequestContext, Role, Sort, Status, StorageLimits, Timestamp, UserId, WidgetFilter, WidgetName,
+    WidgetSort,
 };
 use widgetd::store::{self, IfAbsent, Store};
 
@@ -71,7 +72,9 @@ async fn cost(store: &Arc<dyn Store>, filter: &WidgetFilter, request: PageReques
 }
 
 async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
-    let store = store::open(path, IfAbsent::Create).expect("a store");
+    let store =
+        store::open(path, IfAbsent::Create, StorageLimits { quota: Quota::from_mib(u32::MAX) })
+            .expect("a store");
     let context = RequestContext::local(Actor::CommandLine, NOW);
     let owner = UserId::generate();
     let new = NewUser {

@@ -81,6 +81,8 @@ pub enum Error {
     PreconditionFailed,
     /// The request contradicts what is stored. The text says with what.
     Conflict(String),
+    /// There is no room for what the request would store. The text says whose.
+    InsufficientStorage(String),
     /// A bounded queue is full or the database is locked; the same request may succeed in a moment.
     Busy,
     /// A fault of the program or the machine. The text is for the log, never for the client.
@@ -122,7 +124,7 @@ impl fmt::Display for Error {
             Self::Token(TokenError::UnknownKey) => f.write_str("Unknown API key. It may have been revoked."),
             Self::Token(TokenError::ExpiredKey) => f.write_str("API key expired."),
             Self::Token(TokenError::StoppedKey) => f.write_str("The account of this API key is not active."),
-            Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) | Self::Internal(text) => {
+            Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) | Self::InsufficientStorage(text) | Self::Internal(text) => {
                 f.write_str(text)
             }
             Self::RoleRequired(Role::Admin) => f.write_str("You are not an administrator"),

@@ -40,7 +40,7 @@ pub async fn run(config: &Config, arguments: AuditArgs) -> Result<(), Error> {
         .map(UserRef::parse)
         .transpose()
         .map_err(|why| Error::invalid("account", why))?;
-    let store = store::open(&config.database, IfAbsent::Fail)?;
+    let store = store::open(&config.database, IfAbsent::Fail, config.storage)?;
     let filter = AuditFilter {
         user: account,
         action,

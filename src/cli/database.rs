@@ -17,7 +17,7 @@ pub struct Database<'a> {
 
 impl<'a> Database<'a> {
     pub fn open(config: &'a Config, if_absent: IfAbsent) -> Result<Self, Error> {
-        let store = store::open(&config.database, if_absent)?;
+        let store = store::open(&config.database, if_absent, config.storage)?;
         Ok(Self { config, store })
     }
 

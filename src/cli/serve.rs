@@ -47,7 +47,7 @@ async fn serve(config: &Config) -> Result<(), Error> {
     let listener = listen(config.address)?;
     let at = listener.local_addr().unwrap_or(config.address);
     let stop = stop_signal()?;
-    let store = store::open(&config.database, IfAbsent::Create)?;
+    let store = store::open(&config.database, IfAbsent::Create, config.storage)?;
     let clock = Clock::System;
     if let Some(first) = &config.first_administrator {
         add_first_administrator(config, first, &store).await?;

@@ -8,8 +8,8 @@ use super::terminal::{ask_password, confirm, one_of, print, print_json, print_li
 use crate::accounts::UserDetails;
 use crate::config::Config;
 use crate::domain::{
-    Email, Precondition, Role, Search, Session, Status, User, UserChange, UserFilter, Username,
-    account_names,
+    Email, Precondition, Role, Search, Session, Size, Status, User, UserChange, UserFilter,
+    Username, account_names,
 };
 use crate::error::Error;
 use crate::store::{self, IfAbsent};
@@ -162,7 +162,7 @@ async fn add(
         .add(UserDetails { email, username, password }, role, &cli_context())
         .await?;
     database.finish(&format!("Added {} as {}.", user.email, user.role.as_str())).await;
-    print_if(json, &user)
+    print_if(config, json, &user)
 }
 
 async fn passwd(config: &Config, arg: &AccountArg, password_stdin: bool) -> Result<(), Error> {
@@ -172,20 +172,21 @@ async fn passwd(config: &Config, arg: &AccountArg, password_stdin: bool) -> Resu
     database
         .finish(&format!("Changed the password of {}; all its sessions have ended.", user.email))
         .await;
-    print_if(arg.json, &user)
+    print_if(config, arg.json, &user)
 }
 
 /// Prints an account, if `--json` was given.
-fn print_if(json: bool, user: &User) -> Result<(), Error> {
-    if json { print_json(&UserRow::new(user)) } else { Ok(()) }
+fn print_if(config: &Config, json: bool, user: &User) -> Result<(), Error> {
+    if json { print_json(&UserRow::new(config, user)) } else { Ok(()) }
 }
 
 async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Error> {
-    let store = store::open(&config.database, IfAbsent::Fail)?;
+    let store = store::open(&config.database, IfAbsent::Fail, config.storage)?;
     let users = all(|page| store.list_users(filter.clone(), page)).await?;
-    let rows = users.iter().map(UserRow::new).collect();
+    let rows = users.iter().map(|user| UserRow::new(config, user)).collect();
     print_list(rows, json, "There are no such accounts.", |row| {
-        [row.email, row.role, row.status, &row.registered_on, row.username.unwrap_or("")]
+        let used = Size(row.used_bytes).to_string();
+        [row.email, row.role, row.status, &row.registered_on, &used, row.username.unwrap_or("")]
             .map(str::to_owned)
     })
 }
@@ -193,9 +194,10 @@ async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Er
 async fn show(config: &Config, arg: &AccountArg) -> Result<(), Error> {
     let (_, user) = Database::open_account(config, &arg.account).await?;
     if arg.json {
-        return print_json(&UserRow::new(&user));
+        return print_json(&UserRow::new(config, &user));
     }
-    let row = UserRow::new(&user);
+    let row = UserRow::new(config, &user);
+    let storage = format!("{} of {}", Size(row.used_bytes), Size(row.quota_bytes));
     let lines = [
         ["E-mail", row.email],
         ["Username", row.username.unwrap_or("-")],
@@ -203,6 +205,7 @@ async fn show(config: &Config, arg: &AccountArg) -> Result<(), Error> {
         ["Role", row.role],
         ["Status", row.status],
         ["Registered", &row.registered_on],
+        ["Storage", &storage],
     ];
     print_table(&lines.map(|line| line.map(str::to_owned)))
 }
@@ -250,6 +253,7 @@ async fn change(
     change: UserChange,
     done: &str,
 ) -> Result<(), Error> {
+    let config = database.config;
     let user = database
         .store
         .update_user(user.public_id, change, Precondition::default(), &cli_context())
@@ -258,7 +262,7 @@ async fn change(
     database
         .finish(&format!("{done} {}: it is an account of role {role}, and {status}.", user.email))
         .await;
-    print_if(arg.json, &user)
+    print_if(config, arg.json, &user)
 }
 
 async fn create_reset_code(config: &Config, arg: AccountArg) -> Result<(), Error> {
@@ -305,7 +309,7 @@ async fn delete(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error
     confirm(&format!("Delete {} for ever", user.email), yes)?;
     database.store.delete_user(user.public_id, Precondition::default(), &cli_context()).await?;
     database.finish(&format!("Deleted {}.", user.email)).await;
-    print_if(arg.json, &user)
+    print_if(config, arg.json, &user)
 }
 
 /// An account as `--json` prints it.
@@ -317,10 +321,12 @@ struct UserRow<'a> {
     role: &'static str,
     status: &'static str,
     registered_on: String,
+    used_bytes: u64,
+    quota_bytes: u64,
 }
 
 impl<'a> UserRow<'a> {
-    fn new(user: &'a User) -> Self {
+    fn new(config: &Config, user: &'a User) -> Self {
         Self {
             public_id: user.public_id.to_string(),
             email: user.email.as_str(),
@@ -328,6 +334,8 @@ impl<'a> UserRow<'a> {
             role: user.role.as_str(),
             status: user.status.as_str(),
             registered_on: user.registered_on.to_iso_8601(),
+            used_bytes: user.used_bytes,
+            quota_bytes: config.storage.quota.of(user, cli_context().at),
         }
     }
 }

@@ -22,7 +22,8 @@ use self::settings::{ENVIRONMENT_PREFIX, Settings, wrong_setting};
 use self::unknown_keys::{refuse_unknown_keys, refuse_unknown_profiles};
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    AllowedOrigins, Named, PasswordPolicy, PublicUrl, RegistrationPolicy, TrustedProxies,
+    AllowedOrigins, Named, PasswordPolicy, PublicUrl, RegistrationPolicy, StorageLimits,
+    TrustedProxies,
 };
 use crate::error::Error;
 
@@ -63,6 +64,8 @@ pub struct Config {
     pub remote_setup: bool,
     /// The retention of audit entries.
     pub audit_days: u32,
+    /// How much may be stored.
+    pub storage: StorageLimits,
     pub first_administrator: Option<FirstAdministrator>,
     /// In the syntax of `env_logger`.
     pub log_filter: &'static str,
@@ -124,6 +127,7 @@ impl Config {
             .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
         Ok(Self {
             argon2: settings.argon2(),
+            storage: settings.storage(),
             database,
             access_token_seconds: settings.access_token_seconds,
             realm: settings.realm,
@@ -315,6 +319,7 @@ mod tests {
             ("WIDGETD_REGISTRATION", "never"),
             ("WIDGETD_AUDIT_DAYS", "0"),
             ("WIDGETD_MAX_CONNECTIONS", "0"),
+            ("WIDGETD_QUOTA_MIB", "0"),
             ("WIDGETD_ADMIN_EMAIL", "ann@example.com"),
             ("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password"),
             ("WIDGETD_DATABASE", ""),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
-use crate::domain::{Email, MAX_PASSWORD_CHARS, RegistrationPolicy};
+use crate::domain::{Email, MAX_PASSWORD_CHARS, Quota, RegistrationPolicy, StorageLimits};
 use crate::error::Error;
 
 pub const ENVIRONMENT_PREFIX: &str = "WIDGETD_";
@@ -38,6 +38,7 @@ pub struct Settings {
     pub remote_setup: bool,
     pub audit_days: u32,
     pub max_connections: Option<u32>,
+    pub quota_mib: u32,
     pub admin_email: Option<String>,
     pub admin_password_file: Option<PathBuf>,
 }
@@ -61,6 +62,7 @@ impl Default for Settings {
             remote_setup: false,
             audit_days: 365,
             max_connections: None,
+            quota_mib: Quota::DEFAULT_MIB,
             admin_email: None,
             admin_password_file: None,
         }
@@ -70,6 +72,10 @@ impl Default for Settings {
 impl Settings {
     pub fn argon2(&self) -> Argon2Settings {
         Argon2Settings { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes }
+    }
+
+    pub fn storage(&self) -> StorageLimits {
+        StorageLimits { quota: Quota::from_mib(self.quota_mib) }
     }
 
     pub fn first_administrator(&self) -> Result<Option<FirstAdministrator>, Error> {
@@ -122,6 +128,9 @@ impl Settings {
         }
         if self.max_connections == Some(0) {
             return Err(wrong_setting("max_connections", "must be at least 1"));
+        }
+        if self.quota_mib == 0 {
+            return Err(wrong_setting("quota_mib", "must be at least 1"));
         }
         Ok(())
     }

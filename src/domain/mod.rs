@@ -16,6 +16,7 @@ mod origin;
 mod page;
 mod password;
 mod public_url;
+mod quota;
 mod role;
 mod secret;
 mod session;
@@ -41,6 +42,7 @@ pub use origin::AllowedOrigins;
 pub use page::{PAGE_SIZES, Page, PageRequest};
 pub use password::{MAX_PASSWORD_CHARS, Password, PasswordHash, PasswordPolicy, StrongPassword};
 pub use public_url::PublicUrl;
+pub use quota::{Quota, Size, StorageLimits};
 pub use role::Role;
 pub use secret::{Secret, SecretHash};
 pub use session::{NewSession, Session, SessionStore};
@@ -57,7 +59,8 @@ pub use text::turns_direction;
 pub use timestamp::Timestamp;
 pub use user::{
     NewUser, RegistrationPolicy, Status, StoredCredentials, User, UserChange, UserFilter, UserSort,
-    UserStore, account_names, check_administrator_remains, check_no_administrator,
+    UserStore, account_names, check_administrator_remains, check_no_administrator, full_quota_from,
+    is_approval,
 };
 pub use user_name::{Email, LoginName, UserId, UserRef, UserSummary, Username};
 pub use version::{Precondition, Version, Versions};

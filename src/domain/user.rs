@@ -69,9 +69,18 @@ pub struct User {
     pub token_epoch: i64,
     pub registered_on: Timestamp,
     pub version: Version,
+    /// The size of what the user stores, in bytes.
+    pub used_bytes: u64,
+    /// Until then, the user has a small part of the quota.
+    pub full_quota_from: Timestamp,
 }
 
 impl User {
+    /// Whether the user has a part of the quota only.
+    pub fn is_new(&self, now: Timestamp) -> bool {
+        now < self.full_quota_from
+    }
+
     pub fn names(&self) -> Vec<String> {
         account_names(&self.email, self.username.as_ref())
     }
@@ -118,6 +127,19 @@ pub struct UserFilter {
     pub search: Option<Search>,
     /// In the order of registration by default.
     pub sort: Option<Sort<UserSort>>,
+}
+
+/// From when a new user has the whole quota: at once if somebody else created them, or if they are the
+/// first administrator.
+pub fn full_quota_from(role: Role, by_themselves: bool, now: Timestamp) -> Timestamp {
+    const DAY: i64 = 86_400;
+    if by_themselves && role == Role::Employee { now.plus_seconds(DAY) } else { now }
+}
+
+/// Whether an administrator vouches for a user with this change: of the role or status of a user who
+/// is active then.
+pub fn is_approval(old: &User, new: &User) -> bool {
+    (old.role, old.status) != (new.role, new.status) && new.status == Status::Active
 }
 
 /// [`Error::Conflict`] if no active administrator would remain. `after` is `None` for a deletion.

@@ -34,6 +34,7 @@ const list = new List(document.getElementById("people"), {
       isPending: record.status === "pending",
       isDisabled: record.status === "disabled",
       roleName: filters.querySelector(`#role [value=${record.role}]`).text,
+      storage: `${formatSize(record.used_bytes)} of ${formatSize(record.quota_bytes)}`,
     };
     const element = fill(template, user);
     const audit = new URL("audit", root);
@@ -46,6 +47,13 @@ const list = new List(document.getElementById("people"), {
     return element;
   },
 });
+
+/** A number of bytes for people, rounded down: "1.5 MiB". */
+function formatSize(bytes) {
+  const units = [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 1024], ["bytes", 1]];
+  const [name, size] = units.find(([, size]) => bytes >= size) ?? units.at(-1);
+  return `${Math.floor((bytes / size) * 10) / 10} ${name}`;
+}
 
 function userPath({ public_id }) {
   return `users/${public_id}`;

@@ -54,6 +54,8 @@ async fn register_takes_a_form_or_json_and_answers_201_with_an_access_token() {
         "active": true,
         "registered_on": "11/21/26 12:00:00 PM UTC",
         "registered_on_iso8601": "2026-11-21T12:00:00+00:00",
+        "used_bytes": 0,
+        "quota_bytes": 4_194_304,
         "token_expires_in": "00:59:59",
     });
     assert_eq!(user.body, expected);

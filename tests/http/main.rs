@@ -27,6 +27,7 @@ mod lists;
 mod model;
 mod openapi;
 mod public_url;
+mod quotas;
 mod routing;
 mod rules;
 mod sessions;

@@ -26,6 +26,8 @@ async fn get_answers_the_user_with_its_status_or_404() {
         "active": true,
         "registered_on": "11/21/26 12:00:00 PM UTC",
         "registered_on_iso8601": "2026-11-21T12:00:00+00:00",
+        "used_bytes": 0,
+        "quota_bytes": 4_194_304,
         "status": "active",
     });
     assert_eq!(admin.get(&format!("/users/{id}")).await.body, expected);

@@ -71,6 +71,8 @@ fn user_show_prints_text_and_json() {
         "role": "manager",
         "status": "active",
         "registered_on": registered_on,
+        "used_bytes": 0,
+        "quota_bytes": 67_108_864,
     });
     assert_eq!(ann, expected);
     let lines = format!(
@@ -79,7 +81,8 @@ fn user_show_prints_text_and_json() {
          Public id   {id}\n\
          Role        manager\n\
          Status      active\n\
-         Registered  {registered_on}\n"
+         Registered  {registered_on}\n\
+         Storage     0 bytes of 64 MiB\n"
     );
     assert_eq!(look(&place, &["user", "show", ANN]), lines);
     assert_eq!(shown(&place, "bob@example.com")["username"], Value::Null);
@@ -113,9 +116,9 @@ fn user_list_filters_and_prints_oldest_first() {
     let registered_on =
         |account| shown(&place, account)["registered_on"].as_str().unwrap().to_owned();
     let expected = format!(
-        "admin@example.com  admin     active    {}\n\
-         bob@example.com    employee  active    {}  Zoe\n\
-         ann@example.com    manager   disabled  {}\n",
+        "admin@example.com  admin     active    {}  0 bytes\n\
+         bob@example.com    employee  active    {}  0 bytes  Zoe\n\
+         ann@example.com    manager   disabled  {}  0 bytes\n",
         registered_on(ADMIN),
         registered_on("bob@example.com"),
         registered_on(ANN)

@@ -337,6 +337,7 @@ async fn soft_delete_of_a_user_frees_its_names_and_keeps_it_as_owner_of_its_widg
     store.delete_user(former.public_id, ANY_STATE, CLI).await.unwrap();
     let namesake = subject.add(NewUser { public_id: UserId::generate(), ..new }).await;
     store.create_widget(new_widget("two", &namesake), CLI).await.unwrap();
+    let namesake = store.get_user(namesake.public_id).await.unwrap();
 
     for name in ["ann@example.com", "ann.o"] {
         assert_eq!(store.get_user_by_name(&account(name)).await.unwrap(), namesake);

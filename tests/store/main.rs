@@ -13,6 +13,7 @@ mod audit;
 mod authority;
 mod passwords;
 mod preconditions;
+mod quotas;
 mod retention;
 mod sessions;
 mod sqlite;
@@ -32,9 +33,9 @@ use widgetd::domain::{
     Actor, AuditEntry, AuditFilter, Credential, Deadline, Email, InfoUrl, KeyId, KeyName, KeyScope,
     NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
     PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash, SessionId, Status,
-    StoredCredentials, TaskDescription, TaskId, TaskStatus, TaskTitle, TemplateBody, TemplateName,
-    Timestamp, User, UserChange, UserFilter, UserId, UserRef, Username, Version, Versions,
-    WidgetFilter, WidgetName,
+    StorageLimits, StoredCredentials, TaskDescription, TaskId, TaskStatus, TaskTitle, TemplateBody,
+    TemplateName, Timestamp, User, UserChange, UserFilter, UserId, UserRef, Username, Version,
+    Versions, WidgetFilter, WidgetName,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Retention, Store};
@@ -67,7 +68,11 @@ impl Subject {
     }
 
     fn open(folder: TempDir, if_absent: IfAbsent) -> Self {
-        Self { store: store::open(&database(&folder), if_absent).unwrap(), folder }
+        Self::limited(folder, if_absent, StorageLimits::default())
+    }
+
+    fn limited(folder: TempDir, if_absent: IfAbsent, limits: StorageLimits) -> Self {
+        Self { store: store::open(&database(&folder), if_absent, limits).unwrap(), folder }
     }
 
     async fn reopen(self) -> Self {

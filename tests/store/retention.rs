@@ -69,6 +69,7 @@ async fn retention_never_purges_users_api_keys_or_widgets() {
     let expired = NewApiKey { expires_at: Some(later(1)), ..new_key(ann.public_id, "ci", 1) };
     store.create_key(expired, CLI).await.unwrap();
     store.create_widget(new_widget("one", &ann), CLI).await.unwrap();
+    let ann = store.get_user(ann.public_id).await.unwrap();
     let far = later(100_000_000_000_000);
     store.purge(Retention { now: far, networks_since: far, audit_since: far }).await.unwrap();
     assert_eq!(store.get_user(ann.public_id).await.unwrap(), ann);

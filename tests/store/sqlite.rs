@@ -6,8 +6,8 @@ use std::path::Path;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use widgetd::domain::{
-    Deadline, Email, InfoUrl, NewTask, PageRequest, PasswordHash, Role, Status, Timestamp, User,
-    UserFilter, UserId, UserSummary, Username, Version, Widget, WidgetFilter,
+    Deadline, Email, InfoUrl, NewTask, PageRequest, PasswordHash, Role, Status, StorageLimits,
+    Timestamp, User, UserFilter, UserId, UserSummary, Username, Version, Widget, WidgetFilter,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent};
@@ -23,7 +23,7 @@ fn other(subject: &Subject) -> Connection {
 }
 
 fn refusal(path: &Path, if_absent: IfAbsent) -> String {
-    match store::open(path, if_absent) {
+    match store::open(path, if_absent, StorageLimits::default()) {
         Ok(_) => panic!("{} was opened", path.display()),
         Err(error) => error.to_string(),
     }
@@ -41,8 +41,8 @@ fn an_absent_database_is_created_only_where_allowed() {
     let absent = folder.path().join("none");
     let expected = format!("(there is no folder {})", absent.display());
     assert!(refusal(&absent.join("widgetd.db"), IfAbsent::Create).contains(&expected));
-    assert!(store::open(&path, IfAbsent::Create).is_ok());
-    assert!(store::open(&path, IfAbsent::Fail).is_ok());
+    assert!(store::open(&path, IfAbsent::Create, StorageLimits::default()).is_ok());
+    assert!(store::open(&path, IfAbsent::Fail, StorageLimits::default()).is_ok());
 }
 
 #[cfg(unix)]
@@ -63,7 +63,7 @@ async fn file_permissions_of_the_database_and_its_side_files_are_the_owner_s_alo
 fn a_newer_schema_version_is_refused_and_left_unchanged() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
-    drop(store::open(&path, IfAbsent::Create).unwrap());
+    drop(store::open(&path, IfAbsent::Create, StorageLimits::default()).unwrap());
     let connection = Connection::open(&path).unwrap();
     let version: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
@@ -96,7 +96,7 @@ async fn four_concurrent_openings_of_a_new_database_agree() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
     let stores = std::thread::scope(|scope| {
-        let open = || store::open(&path, IfAbsent::Create).unwrap();
+        let open = || store::open(&path, IfAbsent::Create, StorageLimits::default()).unwrap();
         [(); 4].map(|()| scope.spawn(open)).map(|thread| thread.join().unwrap())
     });
     let id = stores[0].get_installation_id().await.unwrap();
@@ -199,7 +199,7 @@ const ANY_VERSION: Version = Version::from_stored(0);
 
 /// Its users, with their password hashes.
 fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
-    let user = |id, email: &str, username: Option<&str>, role, registered_on| User {
+    let user = |id, email: &str, username: Option<&str>, role, registered_on: i64| User {
         public_id: UserId::parse(id).unwrap(),
         email: Email::parse(email).unwrap(),
         username: username.map(|text| Username::parse(text).unwrap()),
@@ -208,6 +208,12 @@ fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
         token_epoch: 0,
         registered_on: Timestamp::from_millis(registered_on),
         version: ANY_VERSION,
+        // The administrator has the two widgets.
+        used_bytes: if role == Role::Admin { 2 * (512 + 3 + 23) } else { 0 },
+        full_quota_from: Timestamp::from_millis(match role {
+            Role::Employee => registered_on + 86_400_000,
+            Role::Manager | Role::Admin => registered_on,
+        }),
     };
     [
         (

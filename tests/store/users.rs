@@ -31,6 +31,8 @@ async fn a_user_is_read_back_as_created_after_reopening() {
         token_epoch: 0,
         registered_on: NOW,
         version: created.version,
+        used_bytes: 0,
+        full_quota_from: NOW,
     };
     assert_eq!(created, expected);
 

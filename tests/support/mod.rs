@@ -116,7 +116,7 @@ impl TestApp {
             figment = figment.merge((key, value));
         }
         let config = Config::from_figment(figment).unwrap();
-        let store = store::open(&database, IfAbsent::Create).unwrap();
+        let store = store::open(&database, IfAbsent::Create, config.storage).unwrap();
         let setup_code = SetupCode::generate().unwrap();
         let rocket = app::build(&config, Arc::clone(&store), clock.clone(), Some(&setup_code))
             .await

@@ -65,7 +65,7 @@ impl Record for CurrentUser {
 
     fn view(self, context: &ViewContext<'_>) -> CurrentUserView {
         let token_expires_in = self.expires_at.map(|end| end.remaining_on_clock(context.now));
-        CurrentUserView { fields: UserFieldsView::new(self.user), token_expires_in }
+        CurrentUserView { fields: UserFieldsView::new(self.user, context), token_expires_in }
     }
 }
 

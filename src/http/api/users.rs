@@ -101,10 +101,16 @@ pub struct UserFieldsView {
     /// `12/31/26 11:59:59 PM UTC`
     registered_on: String,
     registered_on_iso8601: String,
+    /// What the account stores: the text of its templates, the tasks that it created and the widgets
+    /// that it owns, and 512 bytes for each.
+    used_bytes: u64,
+    /// What it may store.
+    quota_bytes: u64,
 }
 
 impl UserFieldsView {
-    pub fn new(user: User) -> Self {
+    pub fn new(user: User, context: &ViewContext<'_>) -> Self {
+        let quota_bytes = context.quota.of(&user, context.now);
         Self {
             email: user.email.into_string(),
             public_id: user.public_id.to_string(),
@@ -114,6 +120,8 @@ impl UserFieldsView {
             active: user.status == Status::Active,
             registered_on: user.registered_on.to_clock_text(),
             registered_on_iso8601: user.registered_on.to_iso_8601(),
+            used_bytes: user.used_bytes,
+            quota_bytes,
         }
     }
 }
@@ -151,12 +159,13 @@ pub struct AdminUserView {
 impl Record for User {
     type View = AdminUserView;
 
-    fn etag(&self, _: Timestamp) -> String {
-        self.version.to_string()
+    fn etag(&self, now: Timestamp) -> String {
+        let new = if self.is_new(now) { "-n" } else { "" };
+        format!("{}-{:x}{new}", self.version, self.used_bytes)
     }
 
-    fn view(self, _: &ViewContext<'_>) -> AdminUserView {
-        AdminUserView { status: self.status.as_str(), fields: UserFieldsView::new(self) }
+    fn view(self, context: &ViewContext<'_>) -> AdminUserView {
+        AdminUserView { status: self.status.as_str(), fields: UserFieldsView::new(self, context) }
     }
 }
 

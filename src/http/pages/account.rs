@@ -5,7 +5,7 @@ use rocket::{State, get};
 
 use super::forms::password_hint;
 use super::frame::{Frame, Html};
-use crate::domain::Username;
+use crate::domain::{Size, Username};
 use crate::http::auth::AnyUser;
 use crate::http::wire::{Problem, Services};
 
@@ -16,6 +16,8 @@ struct AccountPage {
     email: String,
     username: String,
     registered_on: String,
+    used: Size,
+    quota: Size,
     password_hint: String,
 }
 
@@ -26,10 +28,13 @@ pub async fn show_account(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
+    let now = user.context.at;
     let frame = frame.shown_to(user.authority, services).await?;
     let user = services.store.get_user(user.id()).await?;
     Html::of(&AccountPage {
         frame,
+        used: Size(user.used_bytes),
+        quota: Size(services.quota.of(&user, now)),
         email: user.email.into_string(),
         username: user.username.map_or_else(String::new, Username::into_string),
         registered_on: user.registered_on.to_iso_8601(),

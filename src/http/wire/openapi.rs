@@ -147,6 +147,9 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
     if names_a_record && can_fail && kind != Kind::Upsert {
         rule(404, "There is no such record, or you may not see it.");
     }
+    if can_fail && kind != Kind::Read {
+        rule(507, "The quota of the account that this counts for is used up, or the disk is full.");
+    }
     if can_fail {
         rule(500, "The service failed. The message has the request id to find it in the log.");
         rule(503, "The service is busy.");

@@ -216,6 +216,7 @@ impl From<Error> for Problem {
                 problem.0.retry_after = Some(retry_after);
                 problem
             }
+            Error::InsufficientStorage(_) => Self::new(Status::InsufficientStorage, message),
             Error::Busy => {
                 let mut problem = Self::new(Status::ServiceUnavailable, message);
                 problem.0.retry_after = Some(1);

@@ -7,7 +7,7 @@ use rocket::Request;
 
 use crate::accounts::{Accounts, Sessions};
 use crate::clock::Clock;
-use crate::domain::{AllowedOrigins, PublicUrl, Timestamp, TrustedProxies};
+use crate::domain::{AllowedOrigins, PublicUrl, Quota, Timestamp, TrustedProxies};
 use crate::error::Error;
 use crate::store::Store;
 
@@ -33,6 +33,8 @@ pub struct Services {
     pub public_url: Option<PublicUrl>,
     /// Whether the first administrator may be created from another machine.
     pub remote_setup: bool,
+    /// What a user may store.
+    pub quota: Quota,
 }
 
 /// The path prefix of every address in an answer: empty, or `/w` if a proxy strips that prefix.
@@ -50,6 +52,7 @@ impl fmt::Display for BasePath<'_> {
 pub struct ViewContext<'a> {
     pub base: BasePath<'a>,
     pub now: Timestamp,
+    pub quota: Quota,
 }
 
 impl Services {
@@ -66,6 +69,6 @@ impl Services {
 
     /// The context of views as they are at `now`.
     pub fn view_at(&self, now: Timestamp) -> ViewContext<'_> {
-        ViewContext { base: self.base_path(), now }
+        ViewContext { base: self.base_path(), now, quota: self.quota }
     }
 }

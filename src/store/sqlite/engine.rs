@@ -6,21 +6,23 @@ use rusqlite::Connection;
 
 use super::connection::{connect, use_write_ahead_log};
 use super::migrate::migrate;
+use super::quotas;
 use super::readers::Readers;
 use super::transaction::Transaction;
 use super::writer::Writer;
-use crate::domain::RequestContext;
+use crate::domain::{Quota, RequestContext, StorageLimits};
 use crate::error::Error;
 use crate::store::traits::IfAbsent;
 
 pub struct SqliteStore {
     pub writer: Writer,
     pub readers: Readers,
+    quota: Quota,
 }
 
 impl SqliteStore {
     /// Opens the database, and brings it to this version's schema.
-    pub fn open(path: &Path, if_absent: IfAbsent) -> Result<Self, Error> {
+    pub fn open(path: &Path, if_absent: IfAbsent, limits: StorageLimits) -> Result<Self, Error> {
         prepare_file(path, if_absent)?;
         let mut connection = connect(path).map_err(|cause| {
             Error::internal(&format!("cannot open the database {}", path.display()), cause)
@@ -28,17 +30,27 @@ impl SqliteStore {
         // Changes nothing about a file of another program.
         migrate(&mut connection, path)?;
         use_write_ahead_log(&connection)?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path)? })
+        quotas::note_growth(&connection)?;
+        let (writer, readers) = (Writer::start(connection)?, Readers::new(path)?);
+        Ok(Self { writer, readers, quota: limits.quota })
     }
 
     /// Runs a job in a transaction, with the authority that the actor has at that moment.
+    /// [`Error::InsufficientStorage`] if a user stores more than before and more than their quota.
     pub async fn write<T: Send + 'static>(
         &self,
         context: &RequestContext,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let context = context.clone();
-        self.writer.run(move |connection| job(&Transaction::begin(connection, &context)?)).await
+        let (context, quota) = (context.clone(), self.quota);
+        self.writer
+            .run(move |connection| {
+                let transaction = Transaction::begin(connection, &context)?;
+                let done = job(&transaction)?;
+                quotas::check(&transaction, quota)?;
+                Ok(done)
+            })
+            .await
     }
 
     /// Reads by key, on this thread.

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_work.sql"),
     include_str!("migrations/0004_buckets.sql"),
+    include_str!("migrations/0006_quota.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.
@@ -72,4 +73,37 @@ fn apply(connection: &mut Connection, path: &Path) -> rusqlite::Result<Result<()
     }
     transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
     transaction.commit().map(Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migration_counts_what_users_store_already() {
+        let quota = include_str!("migrations/0006_quota.sql");
+        let before = MIGRATIONS.iter().take_while(|migration| **migration != quota);
+        let connection = Connection::open_in_memory().unwrap();
+        before.for_each(|migration| connection.execute_batch(migration).unwrap());
+        connection
+            .execute_batch(
+                "INSERT INTO user (id, public_id, email, email_folded, role, status, password_hash, created_at, updated_at)
+                 VALUES (1, 'a', 'a', 'a', 'admin', 'active', '', 7, 9), (2, 'b', 'b', 'b', 'employee', 'active', '', 7, 9);
+                 INSERT INTO widget (name, info_url, deadline, owner_id, created_at, updated_at) VALUES ('w', 'é', 0, 1, 0, 0);
+                 INSERT INTO task (public_id, title, description, status, assignee_id, creator_id, created_at, updated_at, version)
+                 VALUES ('t', '1234', '123456', 'done', 2, 1, 0, 0, 0);
+                 INSERT INTO template (owner_id, name, body, created_at, updated_at, version)
+                 VALUES (1, 'n', '1234567', 0, 0, 0), (2, 'n', 'b', 0, 0, 0);",
+            )
+            .unwrap();
+        connection.execute_batch(quota).unwrap();
+        let mut statement =
+            connection.prepare("SELECT used_bytes, full_quota_from FROM user ORDER BY id").unwrap();
+        let users: Vec<(u64, u64)> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(users, [(3 * 512 + 3 + 10 + 8, 7), (512 + 2, 7 + 86_400_000)]);
+    }
 }

@@ -9,6 +9,7 @@ mod engine;
 mod lists;
 mod migrate;
 mod passwords;
+mod quotas;
 mod readers;
 mod search;
 mod sessions;

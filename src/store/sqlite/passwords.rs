@@ -28,8 +28,8 @@ pub fn find_credentials(
         .query_row(params![user.folded(), network], |row| {
             Ok(StoredCredentials {
                 user: from_row(row)?,
-                password_hash: row.get(8)?,
-                knows_network: row.get(9)?,
+                password_hash: row.get(10)?,
+                knows_network: row.get(11)?,
             })
         })
         .optional()

@@ -13,7 +13,8 @@ use crate::error::Error;
 /// What [`from_row`] reads, in its order.
 macro_rules! user_columns {
     () => {
-        "public_id, email, username, role, status, token_epoch, created_at, version"
+        "public_id, email, username, role, status, token_epoch, created_at, version, used_bytes,
+         full_quota_from"
     };
 }
 pub(super) use user_columns;
@@ -31,6 +32,8 @@ pub fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
         token_epoch: row.get(5)?,
         registered_on: row.get(6)?,
         version: row.get(7)?,
+        used_bytes: row.get(8)?,
+        full_quota_from: row.get(9)?,
     })
 }
 

@@ -10,10 +10,10 @@ use super::transaction::Transaction;
 use super::user_rows::{self, USERS, from_row, user_columns};
 use super::{audit, passwords, sessions};
 use crate::domain::{
-    Action, Network, NewSession, NewUser, Page, PageRequest, PasswordHash, Precondition,
+    Action, Actor, Network, NewSession, NewUser, Page, PageRequest, PasswordHash, Precondition,
     RequestContext, Role, SecretHash, SessionId, Sort, Status, StoredCredentials, Timestamp, User,
     UserChange, UserFilter, UserId, UserRef, UserSort, UserStore, Username,
-    check_administrator_remains, check_no_administrator,
+    check_administrator_remains, check_no_administrator, full_quota_from, is_approval,
 };
 use crate::error::Error;
 
@@ -127,6 +127,9 @@ impl UserStore for SqliteStore {
             new.username = username.or(new.username);
             new.status = status.unwrap_or(new.status);
             new.role = role.unwrap_or(new.role);
+            if is_approval(&old, &new) {
+                new.full_quota_from = old.full_quota_from.min(transaction.context.at);
+            }
             update(transaction, old, new)
         })
         .await
@@ -203,11 +206,12 @@ fn insert(
     new: &NewUser,
     session: Option<&NewSession>,
 ) -> Result<User, Error> {
+    let by_themselves = transaction.context.actor == Actor::User(new.public_id);
     let user = transaction
         .prepare_cached(concat!(
             "INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status,
-                               password_hash, created_at, updated_at, version)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, random())
+                               password_hash, created_at, updated_at, full_quota_from, version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, random())
              ON CONFLICT DO NOTHING RETURNING ",
             user_columns!()
         ))?
@@ -222,6 +226,7 @@ fn insert(
                 new.status,
                 new.password_hash,
                 transaction.context.at,
+                full_quota_from(new.role, by_themselves, transaction.context.at),
             ],
             from_row,
         )
@@ -286,7 +291,8 @@ fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, E
     let updated = transaction
         .prepare_cached(concat!(
             "UPDATE user SET username = ?2, username_folded = ?3, role = ?4, status = ?5,
-                             token_epoch = token_epoch + ?6, updated_at = ?7, version = random()
+                             token_epoch = token_epoch + ?6, updated_at = ?7, full_quota_from = ?8,
+                             version = random()
              WHERE public_id = ?1 AND NOT EXISTS (
                  SELECT 1 FROM user AS other WHERE other.username_folded = ?3 AND other.id <> user.id)
              RETURNING ",
@@ -301,6 +307,7 @@ fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, E
                 new.status,
                 ends_sessions,
                 transaction.context.at,
+                new.full_quota_from,
             ],
             from_row,
         )

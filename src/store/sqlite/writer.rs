@@ -168,8 +168,9 @@ fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>) {
             job.answer(outcome.as_ref().err().map(translate));
         }
     }
-    // Moves the log into the database file, as far as readers allow.
-    if let Err(error) = connection.pragma_query(None, "wal_checkpoint", |_| Ok(())) {
+    // Moves the log into the database file, as far as readers allow. The temporary database of this
+    // connection has no log.
+    if let Err(error) = connection.pragma_query(Some("main"), "wal_checkpoint", |_| Ok(())) {
         log::warn!("cannot check-point the log: {error}");
     }
 }

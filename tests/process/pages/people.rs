@@ -37,6 +37,7 @@ fn admin_approves_changes_disables_and_deletes_users() {
         page.press_button("Save").await;
         page.see("#toast", "new@example.com has a new role.").await;
         page.see(".records > li", "manager · registered").await;
+        page.see(".records > li", "stores 0 bytes of 64 MiB").await;
         assert_eq!(site.api("new").get("/auth/user").body["role"], "manager");
 
         let open = site.api("new");
