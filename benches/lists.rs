@@ -72,9 +72,12 @@ async fn cost(store: &Arc<dyn Store>, filter: &WidgetFilter, request: PageReques
 }
 
 async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
-    let store =
-        store::open(path, IfAbsent::Create, StorageLimits { quota: Quota::from_mib(u32::MAX) })
-            .expect("a store");
+    let store = store::open(
+        path,
+        IfAbsent::Create,
+        StorageLimits { quota: Quota::from_mib(u32::MAX), ..StorageLimits::default() },
+    )
+    .expect("a store");
     let context = RequestContext::local(Actor::CommandLine, NOW);
     let owner = UserId::generate();
     let new = NewUser {

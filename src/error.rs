@@ -58,7 +58,7 @@ pub enum TokenError {
 }
 
 /// The errors of all layers below `http` and `cli`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Error {
     /// The input is wrong; every field at fault is named.
     Invalid(FieldErrors),

@@ -320,6 +320,7 @@ mod tests {
             ("WIDGETD_AUDIT_DAYS", "0"),
             ("WIDGETD_MAX_CONNECTIONS", "0"),
             ("WIDGETD_QUOTA_MIB", "0"),
+            ("WIDGETD_MIN_FREE_MIB", "5 %"),
             ("WIDGETD_ADMIN_EMAIL", "ann@example.com"),
             ("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password"),
             ("WIDGETD_DATABASE", ""),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
-use crate::domain::{Email, MAX_PASSWORD_CHARS, Quota, RegistrationPolicy, StorageLimits};
+use crate::domain::{Email, MAX_PASSWORD_CHARS, MinFree, Quota, RegistrationPolicy, StorageLimits};
 use crate::error::Error;
 
 pub const ENVIRONMENT_PREFIX: &str = "WIDGETD_";
@@ -39,6 +39,7 @@ pub struct Settings {
     pub audit_days: u32,
     pub max_connections: Option<u32>,
     pub quota_mib: u32,
+    pub min_free_mib: Option<u32>,
     pub admin_email: Option<String>,
     pub admin_password_file: Option<PathBuf>,
 }
@@ -63,6 +64,7 @@ impl Default for Settings {
             audit_days: 365,
             max_connections: None,
             quota_mib: Quota::DEFAULT_MIB,
+            min_free_mib: None,
             admin_email: None,
             admin_password_file: None,
         }
@@ -75,7 +77,10 @@ impl Settings {
     }
 
     pub fn storage(&self) -> StorageLimits {
-        StorageLimits { quota: Quota::from_mib(self.quota_mib) }
+        StorageLimits {
+            quota: Quota::from_mib(self.quota_mib),
+            min_free: MinFree::from_mib(self.min_free_mib),
+        }
     }
 
     pub fn first_administrator(&self) -> Result<Option<FirstAdministrator>, Error> {

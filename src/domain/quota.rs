@@ -1,4 +1,4 @@
-//! How much may be stored by one user.
+//! How much may be stored: by one user, and on the disk.
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ const MIB: u64 = 1024 * 1024;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StorageLimits {
     pub quota: Quota,
+    pub min_free: MinFree,
 }
 
 /// What a user may store, in bytes.
@@ -57,6 +58,28 @@ impl Quota {
         } else {
             format!("Your account cannot store more than {quota}. Please delete something.")
         }))
+    }
+}
+
+/// The space on the disk that must stay free, in bytes; by default 256 MiB, or 5 % of the disk if
+/// that is less.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MinFree(Option<u64>);
+
+impl MinFree {
+    pub fn from_mib(mib: Option<u32>) -> Self {
+        Self(mib.map(|mib| u64::from(mib) * MIB))
+    }
+
+    /// What must stay free on a disk of this size.
+    pub fn of(self, disk: u64) -> u64 {
+        self.0.unwrap_or_else(|| (256 * MIB).min(disk / 20))
+    }
+
+    /// Whether too little is free on a disk of this size. What is `unused` in the database's file
+    /// counts as free: the file does not shrink when something is deleted, and uses that first.
+    pub fn is_undercut(self, disk: u64, free: u64, unused: u64) -> bool {
+        free.saturating_add(unused) < self.of(disk)
     }
 }
 
@@ -124,6 +147,21 @@ mod tests {
         let refusal = quota.check(&user(65_537, later), Some(UserId::generate()), NOW);
         let expected = "This counts for ann@example.com, who cannot store more than 64 KiB.";
         assert_eq!(refusal.unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn min_free_is_256_mib_or_a_twentieth_of_a_small_disk_unless_it_is_set() {
+        let cases = [(None, 100, 5), (None, 100_000, 256), (Some(0), 100, 0), (Some(70), 100, 70)];
+        for (setting, disk, expected) in cases {
+            let min_free = MinFree::from_mib(setting);
+            assert_eq!(min_free.of(disk * MIB), expected * MIB, "{setting:?}");
+            let expected = expected * MIB;
+            assert!(!min_free.is_undercut(disk * MIB, expected, 0));
+            if let Some(less) = expected.checked_sub(1) {
+                assert!(min_free.is_undercut(disk * MIB, less, 0));
+                assert!(!min_free.is_undercut(disk * MIB, less, 1));
+            }
+        }
     }
 
     #[test]

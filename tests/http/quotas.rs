@@ -7,7 +7,7 @@ use rocket::futures::future::join_all;
 use rocket::http::{Method, Status};
 use serde_json::json;
 
-use crate::support::{Actor, Answer, TestApp};
+use crate::support::{Actor, Answer, PASSWORD, TestApp, resolve_schema};
 
 /// 1 MiB for each account, and 64 KiB for a new one.
 const SMALL: &[(&str, &str)] = &[("quota_mib", "1")];
@@ -112,4 +112,73 @@ async fn registrations_that_all_fill_their_quota_at_once_store_a_sixteenth_each(
         sum += used(user).await;
     }
     assert_eq!(sum, ACCOUNTS as u64 * 1_048_576 / 16);
+}
+
+/// The writes that a low disk does not refuse.
+fn is_accepted_on_a_low_disk(operation: &str) -> bool {
+    operation.starts_with("delete ")
+        || matches!(operation, "post /auth/login" | "post /auth/logout")
+}
+
+#[rocket::async_test]
+async fn a_low_disk_is_507_for_every_write_but_logins_logouts_and_deletes() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let bob = app.user("bob").await.public_id().await.to_string();
+    let cid = app.user("cid").await.public_id().await.to_string();
+    admin.add_widget("one").await.assert(Status::Created);
+    admin.post("/templates", &[("name", "one"), ("body", "text")]).await.assert(Status::Created);
+    let task = admin.post("/tasks", &[("title", "one")]).await.body["id"].clone();
+    let code = admin.post(&format!("/users/{bob}/reset-code"), &[]).await.body["code"].clone();
+    let (token, email) = (admin.token.clone(), admin.email.clone());
+    let app = app.restart_with(&[("min_free_mib", "4294967295")]).await;
+    let admin = Actor { token, email, ..app.anon() }.from("127.0.0.1");
+
+    let mut count = 0;
+    for (template, item) in app.document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = format!("{method} {template}");
+            // Without an administrator, `tests/store` asks for the first one.
+            if operation["responses"]["507"].is_null() || name == "post /auth/setup" {
+                continue;
+            }
+            let id = if template.starts_with("/tasks") { task.as_str().unwrap() } else { "none" };
+            let path =
+                template.replace("{name}", "one").replace("{public_id}", &bob).replace("{id}", id);
+            let example = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let example = resolve_schema(app.document(), example)["example"].clone();
+            let body = match name.as_str() {
+                "post /auth/login" => {
+                    json!({ "email": "bob@example.com", "password": PASSWORD }).to_string()
+                }
+                "post /auth/password" => {
+                    json!({ "current_password": PASSWORD, "new_password": "tinker tailor soldier" })
+                        .to_string()
+                }
+                "post /auth/reset" => {
+                    json!({ "code": code, "new_password": "tinker tailor soldier" }).to_string()
+                }
+                "delete /auth/user" => json!({ "password": "wrong" }).to_string(),
+                _ if example.is_null() => String::new(),
+                _ => example.to_string(),
+            };
+            let json = (!body.is_empty()).then_some(rocket::http::ContentType::JSON);
+            // Some of these end the session.
+            let own = admin.again().await;
+            let answer = own.send(method.parse().unwrap(), &path, json, body).await;
+            let is_full = answer.status == Status::InsufficientStorage;
+            assert_eq!(is_full, !is_accepted_on_a_low_disk(&name), "{name}: {}", answer.text);
+            if is_full {
+                assert!(
+                    answer.text.contains("only logins, logouts and deletes"),
+                    "{}",
+                    answer.text
+                );
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+    let (admin, path) = (admin.again().await, format!("/users/{cid}"));
+    admin.patch(&path, &[("status", "disabled")]).await.assert(Status::Ok);
 }

@@ -16,7 +16,7 @@ use crate::{
 
 /// What a write requires of the user who makes it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Requires {
+pub enum Requires {
     Admin,
     Manager,
     /// A task that the user sees.
@@ -26,21 +26,21 @@ enum Requires {
 }
 
 /// A method, what it requires, and its result.
-type Attempt = (&'static str, Requires, Result<(), Error>);
+pub type Attempt = (&'static str, Requires, Result<(), Error>);
 
 /// An administrator with records of each kind, and a user to administer.
-struct Scene {
-    subject: Subject,
-    boss: UserId,
-    boss_key: KeyId,
-    boss_session: SessionId,
-    ann: UserId,
-    ann_session: SessionId,
-    task: TaskId,
+pub struct Scene {
+    pub subject: Subject,
+    pub boss: UserId,
+    pub boss_key: KeyId,
+    pub boss_session: SessionId,
+    pub ann: UserId,
+    pub ann_session: SessionId,
+    pub task: TaskId,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let subject = Subject::new();
         let store = &subject.store;
         subject.add_admin("other").await;
@@ -61,12 +61,12 @@ impl Scene {
         }
     }
 
-    fn context(&self, credential: Credential) -> RequestContext {
+    pub fn context(&self, credential: Credential) -> RequestContext {
         RequestContext { credential: Some(credential), ..owner_context(self.boss, "192.0.2.7") }
     }
 
     /// Every write that users make.
-    async fn attempts(&self, context: &RequestContext) -> Vec<Attempt> {
+    pub async fn attempts(&self, context: &RequestContext) -> Vec<Attempt> {
         let mut attempts = self.attempts_on_users(context).await;
         attempts.extend(self.attempts_on_records(context).await);
         attempts.extend(self.attempts_on_own_account(context).await);
@@ -182,7 +182,7 @@ fn is_revoked(error: &Error) -> bool {
     matches!(error, Error::Token(TokenError::Revoked))
 }
 
-async fn a_session(scene: &Scene) -> Credential {
+pub async fn a_session(scene: &Scene) -> Credential {
     Credential::Session { id: scene.subject.log_in(scene.boss).await, expires_at: later(1_000) }
 }
 

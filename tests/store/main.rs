@@ -11,6 +11,7 @@ mod administration;
 mod api_keys;
 mod audit;
 mod authority;
+mod disk;
 mod passwords;
 mod preconditions;
 mod quotas;

@@ -23,7 +23,7 @@ const DAY: i64 = 86_400_000;
 
 /// 1 MiB for each user, and 64 KiB for a new one.
 fn limits() -> StorageLimits {
-    StorageLimits { quota: Quota::from_mib(1) }
+    StorageLimits { quota: Quota::from_mib(1), ..StorageLimits::default() }
 }
 
 fn limited() -> Subject {

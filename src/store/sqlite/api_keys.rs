@@ -67,7 +67,7 @@ impl ApiKeyStore for SqliteStore {
         id: KeyId,
         context: &RequestContext,
     ) -> Result<(), Error> {
-        self.write(context, move |transaction| {
+        self.write_on_low_disk(context, move |transaction| {
             transaction.require_user(owner)?;
             let detail = transaction
                 .prepare_cached(

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::connection::{connect, use_write_ahead_log};
+use super::disk::Disk;
 use super::migrate::migrate;
 use super::quotas;
 use super::readers::Readers;
@@ -17,6 +18,7 @@ use crate::store::traits::IfAbsent;
 pub struct SqliteStore {
     pub writer: Writer,
     pub readers: Readers,
+    disk: Disk,
     quota: Quota,
 }
 
@@ -32,12 +34,25 @@ impl SqliteStore {
         use_write_ahead_log(&connection)?;
         quotas::note_growth(&connection)?;
         let (writer, readers) = (Writer::start(connection)?, Readers::new(path)?);
-        Ok(Self { writer, readers, quota: limits.quota })
+        Ok(Self { writer, readers, disk: Disk::new(path, limits.min_free), quota: limits.quota })
     }
 
     /// Runs a job in a transaction, with the authority that the actor has at that moment.
-    /// [`Error::InsufficientStorage`] if a user stores more than before and more than their quota.
+    /// [`Error::InsufficientStorage`] if the disk has too little space, or if a user stores more than
+    /// before and more than their quota.
     pub async fn write<T: Send + 'static>(
+        &self,
+        context: &RequestContext,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.disk.check(context.at, &self.readers)?;
+        self.write_on_low_disk(context, job).await
+    }
+
+    /// The same, also if the disk has too little space. For what gives space back, or is needed to do
+    /// so: logins, logouts, disabling a user, revoking a key, and deletes. The service's own writes
+    /// (purges, failed attempts, the last use of a key) go to the writer directly, and pass as well.
+    pub async fn write_on_low_disk<T: Send + 'static>(
         &self,
         context: &RequestContext,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,

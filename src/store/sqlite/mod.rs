@@ -5,6 +5,7 @@ mod audit;
 mod authority;
 mod buckets;
 mod connection;
+mod disk;
 mod engine;
 mod lists;
 mod migrate;

@@ -51,7 +51,7 @@ impl SessionStore for SqliteStore {
         epoch: i64,
         context: &RequestContext,
     ) -> Result<(), Error> {
-        self.write(context, move |transaction| {
+        self.write_on_low_disk(context, move |transaction| {
             transaction.require_user(new.user)?;
             start(transaction, &new, epoch)
         })
@@ -80,7 +80,7 @@ impl SessionStore for SqliteStore {
         action: Action,
         context: &RequestContext,
     ) -> Result<(), Error> {
-        self.write(context, move |transaction| {
+        self.write_on_low_disk(context, move |transaction| {
             transaction.require_user(user)?;
             purge_expired(transaction, transaction.context.at)?;
             let ended = transaction
@@ -98,7 +98,7 @@ impl SessionStore for SqliteStore {
     }
 
     async fn end_sessions(&self, user: UserId, context: &RequestContext) -> Result<usize, Error> {
-        self.write(context, move |transaction| {
+        self.write_on_low_disk(context, move |transaction| {
             transaction.require_user_or(user, Role::Admin)?;
             // Also refuses a login whose password is being checked at this moment.
             let found = transaction

@@ -105,7 +105,7 @@ impl TaskStore for SqliteStore {
         precondition: Precondition,
         context: &RequestContext,
     ) -> Result<(), Error> {
-        self.write(context, move |transaction| {
+        self.write_on_low_disk(context, move |transaction| {
             transaction.require(Role::Manager)?;
             let old = find(transaction, id, None)?.ok_or_else(not_found)?;
             precondition.check(Some(old.version))?;

@@ -96,7 +96,7 @@ impl TemplateStore for SqliteStore {
         context: &RequestContext,
     ) -> Result<(), Error> {
         let name = name.clone();
-        self.write(context, move |transaction| {
+        self.write_on_low_disk(context, move |transaction| {
             transaction.require_user(owner)?;
             get(transaction, owner, &name, &precondition)?;
             transaction

@@ -116,7 +116,8 @@ impl UserStore for SqliteStore {
         precondition: Precondition,
         context: &RequestContext,
     ) -> Result<User, Error> {
-        self.write(context, move |transaction| {
+        let disables = change.status == Some(Status::Disabled);
+        let job = move |transaction: &Transaction<'_>| {
             let UserChange { username, status, role } = change;
             transaction.require_user_or(id, Role::Admin)?;
             if status.is_some() || role.is_some() {
@@ -131,8 +132,12 @@ impl UserStore for SqliteStore {
                 new.full_quota_from = old.full_quota_from.min(transaction.context.at);
             }
             update(transaction, old, new)
-        })
-        .await
+        };
+        if disables {
+            self.write_on_low_disk(context, job).await
+        } else {
+            self.write(context, job).await
+        }
     }
 
     async fn delete_user(
@@ -141,7 +146,7 @@ impl UserStore for SqliteStore {
         precondition: Precondition,
         context: &RequestContext,
     ) -> Result<(), Error> {
-        self.write(context, move |transaction| {
+        self.write_on_low_disk(context, move |transaction| {
             transaction.require_user_or(id, Role::Admin)?;
             let user = get(transaction, id, &precondition)?;
             delete(transaction, &user)

@@ -115,7 +115,7 @@ impl WidgetStore for SqliteStore {
         context: &RequestContext,
     ) -> Result<(), Error> {
         let name = name.clone();
-        self.write(context, move |transaction| {
+        self.write_on_low_disk(context, move |transaction| {
             transaction.require(Role::Admin)?;
             get(transaction, &name, &precondition)?;
             transaction.prepare_cached("DELETE FROM widget WHERE name = ?1")?.execute([name])?;

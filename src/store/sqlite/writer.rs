@@ -3,8 +3,8 @@
 //! 1. It owns the only connection that writes. It takes what waits in its queue, runs it in ONE
 //!    transaction (BEGIN IMMEDIATE, a savepoint per job), commits, and only then answers anyone.
 //!    An answer means: on disk. So does a refusal, which may rest on what the same batch wrote.
-//! 2. A job that fails or panics undoes only itself. If SQLite dropped the transaction, the whole
-//!    batch fails, loudly.
+//! 2. A job that fails or panics undoes only itself. If SQLite dropped the transaction, as it may when
+//!    the disk is full, the whole batch fails, loudly.
 //! 3. Jobs do no hashing, no I/O and no clock reads: they get values.
 //! 4. The queue is bounded. Full means busy.
 //! 5. A client that went away does not cancel its job. Closing drains the queue, then joins the
@@ -18,7 +18,6 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::connection::translate;
 use crate::error::Error;
 
 /// How many jobs may wait: about one second of work at a thousand durable writes a second.
@@ -103,8 +102,8 @@ fn dead() -> Error {
 
 /// A queued job with any type of result.
 trait Job: Send {
-    /// Does the work and keeps its result. `false`: roll its changes back.
-    fn work(&mut self, connection: &Connection) -> bool;
+    /// Does the work and keeps its result. An error: roll its changes back.
+    fn work(&mut self, connection: &Connection) -> Result<(), Error>;
 
     /// Sends the result, or `failure` if the batch was lost.
     fn answer(self: Box<Self>, failure: Option<Error>);
@@ -117,20 +116,14 @@ struct Pending<T, F> {
 }
 
 impl<T: Send, F: FnOnce(&Connection) -> Result<T, Error> + Send> Job for Pending<T, F> {
-    fn work(&mut self, connection: &Connection) -> bool {
-        let Some(work) = self.work.take() else { return false };
+    fn work(&mut self, connection: &Connection) -> Result<(), Error> {
+        let Some(work) = self.work.take() else { return Ok(()) };
         // Unwind safe: after a panic the savepoint is rolled back.
         let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
             .unwrap_or_else(|_| Err(Error::internal("a write", "it panicked")));
-        if let Err(error) = &result
-            && connection.is_autocommit()
-        {
-            // The batch fails with it, and its error would hide this cause.
-            log::error!("a write ended the transaction: {error}");
-        }
-        let keep = result.is_ok();
+        let outcome = result.as_ref().map(drop).map_err(Error::clone);
         self.result = Some(result);
-        keep
+        outcome
     }
 
     fn answer(self: Box<Self>, failure: Option<Error>) {
@@ -165,7 +158,7 @@ fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>) {
             log::error!("a batch of {} writes was lost: {error}", batch.len());
         }
         for job in batch.drain(..) {
-            job.answer(outcome.as_ref().err().map(translate));
+            job.answer(outcome.as_ref().err().cloned());
         }
     }
     // Moves the log into the database file, as far as readers allow. The temporary database of this
@@ -175,17 +168,23 @@ fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>) {
     }
 }
 
-fn write_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+fn write_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(), Error> {
     execute(connection, "BEGIN IMMEDIATE")?;
     for job in batch {
         execute(connection, "SAVEPOINT job")?;
-        if !job.work(connection) {
-            // Fails, with the whole batch, if SQLite dropped the transaction.
+        if let Err(error) = job.work(connection) {
+            if connection.is_autocommit() {
+                return Err(match error {
+                    Error::InsufficientStorage(_) => error,
+                    other => Error::internal("a write ended the transaction", other),
+                });
+            }
             execute(connection, "ROLLBACK TO job")?;
         }
+        // Fails, with the whole batch, if a job ended the transaction itself.
         execute(connection, "RELEASE job")?;
     }
-    execute(connection, "COMMIT")
+    Ok(execute(connection, "COMMIT")?)
 }
 
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
@@ -306,6 +305,46 @@ mod tests {
         assert!(subject.rows().is_empty());
         wait(subject.queue(insert(3))).unwrap();
         assert_eq!(subject.rows(), [3]);
+    }
+
+    /// The limit on pages stands for the disk: SQLite answers both with `SQLITE_FULL`. It undoes a
+    /// statement of many rows alone, but drops the transaction when one row does not fit.
+    #[test]
+    fn a_full_disk_is_insufficient_storage_and_nothing_is_half_done() {
+        fn insert_many(connection: &Connection) -> Result<(), Error> {
+            let sql =
+                "WITH RECURSIVE n (x) AS (VALUES (10) UNION ALL SELECT x + 1 FROM n LIMIT 5000)
+                       INSERT INTO t SELECT x FROM n";
+            Ok(connection.execute(sql, []).map(drop)?)
+        }
+        fn insert_one_by_one(connection: &Connection) -> Result<(), Error> {
+            (10..5_010).try_for_each(|x| insert(x)(connection))
+        }
+        type Fill = fn(&Connection) -> Result<(), Error>;
+        let is_full = |answer| matches!(wait(answer), Err(Error::InsufficientStorage(_)));
+        for (fill, stays) in [(insert_many as Fill, true), (insert_one_by_one, false)] {
+            let subject = Subject::new();
+            let limit = |pages: u32| {
+                wait(subject.queue(move |connection| {
+                    Ok(connection
+                        .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
+                }))
+            };
+            limit(2).unwrap();
+            let (release, held) = subject.hold();
+            let before = subject.queue(insert(1));
+            let filled = subject.queue(fill);
+            let after = subject.queue(insert(2));
+            release.send(()).unwrap();
+            wait(held).unwrap();
+            assert!(is_full(filled));
+            assert_eq!([is_full(before), is_full(after)], [!stays, !stays]);
+            assert_eq!(subject.rows(), if stays { vec![1, 2] } else { vec![] });
+
+            limit(1_000).unwrap();
+            wait(subject.queue(insert(3))).unwrap();
+            assert_eq!(subject.rows().last(), Some(&3));
+        }
     }
 
     #[test]
