@@ -3,6 +3,8 @@
 //! Triggers of the database count what a user stores in `user.used_bytes`. A trigger of this
 //! connection alone notes whose count has grown, so that no resource has to ask.
 
+use std::sync::LazyLock;
+
 use rusqlite::Connection;
 
 use super::transaction::Transaction;
@@ -24,8 +26,9 @@ pub fn note_growth(connection: &Connection) -> rusqlite::Result<()> {
 
 /// [`Error::InsufficientStorage`] if somebody stores more than before, and more than they may.
 pub fn check(transaction: &Transaction<'_>, quota: Quota) -> Result<(), Error> {
-    let mut statement =
-        transaction.prepare_cached(&USERS.to_sql("id IN (SELECT user_id FROM grown)"))?;
+    static GROWN: LazyLock<String> =
+        LazyLock::new(|| USERS.to_sql("id IN (SELECT user_id FROM grown)"));
+    let mut statement = transaction.prepare_cached(&GROWN)?;
     let grown = statement.query_map([], from_row)?.collect::<Result<Vec<_>, _>>()?;
     if grown.is_empty() {
         return Ok(());

@@ -8,13 +8,14 @@ ALTER TABLE user ADD COLUMN used_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE user ADD COLUMN full_quota_from INTEGER NOT NULL DEFAULT 0;
 UPDATE user SET full_quota_from = iif(role = 'employee', created_at + 86400000, created_at);
 
--- The texts, and 512 bytes for what each row takes besides them, also in indexes.
+-- The bytes of the texts, and 512 for what each row takes besides them, also in indexes. (No octet_length: an SQLite
+-- before 3.43 could not even read a table whose columns need it.)
 ALTER TABLE widget ADD COLUMN size INTEGER NOT NULL
-    AS (512 + octet_length(name) + octet_length(info_url)) VIRTUAL;
+    AS (512 + length(CAST(name AS BLOB)) + length(CAST(info_url AS BLOB))) VIRTUAL;
 ALTER TABLE task ADD COLUMN size INTEGER NOT NULL
-    AS (512 + octet_length(title) + octet_length(description)) VIRTUAL;
+    AS (512 + length(CAST(title AS BLOB)) + length(CAST(description AS BLOB))) VIRTUAL;
 ALTER TABLE template ADD COLUMN size INTEGER NOT NULL
-    AS (512 + octet_length(name) + octet_length(body)) VIRTUAL;
+    AS (512 + length(CAST(name AS BLOB)) + length(CAST(body AS BLOB))) VIRTUAL;
 
 -- An update of a record is one update of each user that it counts for, so that `used_bytes` grows
 -- only if the record does.
