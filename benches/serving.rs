@@ -173,7 +173,8 @@ impl Drop for Server {
 
 fn widgetd(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_widgetd"));
-    command.current_dir(folder).env("WIDGETD_PORT", "0");
+    // One user creates more widgets than the default quota allows.
+    command.current_dir(folder).env("WIDGETD_PORT", "0").env("WIDGETD_QUOTA_MIB", "1000000");
     command
 }
 
