@@ -2,17 +2,17 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::program::{Place, Server, TEST_TIMEOUT, text};
+use crate::program::{Client, Place, Server, TEST_TIMEOUT, text};
 
 const GET: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// Connects from an address of this machine: on Linux, all of 127.0.0.0/8 are.
-fn connect_from(server: &Server, address: [u8; 4]) -> TcpStream {
+fn connect_from(url: &str, address: [u8; 4]) -> TcpStream {
     let runtime =
         rocket::tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
-    let target = server.url.trim_start_matches("http://").parse().unwrap();
+    let target = url.trim_start_matches("http://").parse().unwrap();
     let connect = async {
         let socket = rocket::tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind((IpAddr::from(address), 0).into()).unwrap();
@@ -25,7 +25,7 @@ fn connect_from(server: &Server, address: [u8; 4]) -> TcpStream {
 }
 
 fn connect(server: &Server) -> TcpStream {
-    connect_from(server, [127, 0, 0, 1])
+    connect_from(&server.url, [127, 0, 0, 1])
 }
 
 /// What arrives until the server closes the connection. Fails if it does not.
@@ -101,14 +101,12 @@ fn a_timeout_closes_each_connection_whose_client_sends_too_little() {
 fn a_timeout_closes_a_connection_whose_client_does_not_read() {
     let place = Place::new();
     let server = place.serve();
-    let page = server.client().get("/ui").text;
-    let script = page.split(['"', '\'']).find(|text| text.ends_with("swagger-ui-bundle.js"));
-    let path = script.unwrap().trim_start_matches("../");
-    let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let path = swagger_script(&server);
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     let mut stream = connect(&server);
     stream.write_all(request.repeat(300).as_bytes()).unwrap();
     // The server closes it with requests unread, which resets it.
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while stream.write_all(b"G").is_ok() {
         assert!(started.elapsed() < 2 * TEST_TIMEOUT, "the connection is still open");
         std::thread::sleep(Duration::from_millis(500));
@@ -123,7 +121,7 @@ fn an_address_has_256_connections_and_other_addresses_have_their_own() {
     let held: Vec<_> = (0..256).map(|_| connect(&server)).collect();
     let refused = exchange(&server, GET);
     assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 503 "), "{refused}");
-    let mut other = connect_from(&server, [127, 0, 0, 2]);
+    let mut other = connect_from(&server.url, [127, 0, 0, 2]);
     other.write_all(GET.as_bytes()).unwrap();
     assert!(answer(&mut other).starts_with("HTTP/1.1 200 "));
     drop(held);
@@ -172,7 +170,7 @@ fn where_connections_run_out_those_that_wait_longest_close() {
 fn where_descriptors_run_out_a_new_client_is_served() {
     let place = Place::new();
     let server = place.serve_with_descriptors(128);
-    let held: Vec<_> = (0..200_u8).map(|n| connect_from(&server, [127, 0, 1, n])).collect();
+    let held: Vec<_> = (0..200_u8).map(|n| connect_from(&server.url, [127, 0, 1, n])).collect();
     for _ in 0..10 {
         assert_eq!(server.client().get("/openapi.json").status, 200);
     }
@@ -245,4 +243,112 @@ fn pipelined_requests_are_answered_in_their_order() {
     let all = rest(stream);
     let statuses: Vec<_> = all.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
     assert_eq!(statuses, ["200", "404", "200", "200"], "{all} {:?}", server.terminate());
+}
+
+/// What a client of a flood sends, and then nothing, or a byte now and then, or it never reads.
+fn flood_request(server: &Server, kind: usize) -> String {
+    let body = "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\
+        Content-Type: application/x-www-form-urlencoded\r\n\r\nemail=ann%40e";
+    match kind {
+        0 => String::new(),
+        1 => GET[..20].to_owned(),
+        2 => body.to_owned(),
+        3 => "GET /healthz HTTP/1.1\r\nX-".to_owned(),
+        _ => format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", swagger_script(server)).repeat(20),
+    }
+}
+
+fn swagger_script(server: &Server) -> String {
+    let page = server.client().get("/ui").text;
+    let script = page.split(['"', '\'']).find(|text| text.ends_with("swagger-ui-bundle.js"));
+    format!("/{}", script.unwrap().trim_start_matches("../"))
+}
+
+/// Keeps `count` connections of five kinds open for `time`, from 100 addresses.
+fn flood(url: &str, requests: &[String], count: usize, time: Duration) {
+    let open = |n: usize| {
+        let address = [127, 0, 1, u8::try_from(n % 100).unwrap() + 1];
+        let mut stream = connect_from(url, address);
+        stream.set_nonblocking(true).unwrap();
+        let _ = stream.write(requests[n % 5].as_bytes());
+        stream
+    };
+    let started = Instant::now();
+    let mut streams: Vec<_> = (0..count).map(open).collect();
+    let mut reopened = 0;
+    while started.elapsed() < time {
+        for (n, stream) in streams.iter_mut().enumerate() {
+            let is_closed = match n % 5 {
+                // Never reads, so it cannot tell.
+                4 => false,
+                3 => stream.write(b"X").is_err_and(|error| error.kind() != ErrorKind::WouldBlock),
+                _ => match stream.read(&mut [0; 512]) {
+                    Ok(count) => count == 0,
+                    Err(error) => error.kind() != ErrorKind::WouldBlock,
+                },
+            };
+            if is_closed {
+                *stream = open(n);
+                reopened += 1;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    eprintln!("{count} connections, {reopened} opened once more");
+}
+
+/// The 50th and 99th percentile of a client's requests, sent one after the other until `stop`.
+fn latency(client: &Client, mut stop: impl FnMut(usize) -> bool) -> (usize, [Duration; 3]) {
+    let mut times = Vec::new();
+    while !stop(times.len()) {
+        let started = Instant::now();
+        assert_eq!(client.get("/auth/user").status, 200);
+        times.push(started.elapsed());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    times.sort();
+    let at = |share: usize| times[times.len() * share / 1_000];
+    (times.len(), [at(500), at(990), at(999)])
+}
+
+fn resident_kib(server: &Server) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+fn descriptors(server: &Server) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", server.id())).unwrap().count()
+}
+
+#[test]
+#[ignore = "opens 10,000 connections twice, for two minutes"]
+fn a_flood_of_connections_leaves_others_their_service() {
+    for limit in [20_000, 1_024] {
+        let place = Place::new();
+        let server = place.serve_with_descriptors(limit);
+        place.add_admin();
+        let admin = server.log_in("admin@example.com");
+        let (_, idle) = latency(&admin, |count| count == 2_000);
+        let idle_descriptors = descriptors(&server);
+        let requests: Vec<_> = (0..5).map(|kind| flood_request(&server, kind)).collect();
+        let server_url = server.url.clone();
+        let (count, flooded) = std::thread::scope(|scope| {
+            let flooding =
+                scope.spawn(|| flood(&server_url, &requests, 10_000, Duration::from_secs(30)));
+            latency(&admin, |_| flooding.is_finished())
+        });
+        let memory = resident_kib(&server);
+        eprintln!(
+            "limit {limit}: idle {idle:?}; flooded {flooded:?}, {count} requests; {memory} KiB"
+        );
+        assert!(memory < 192 * 1_024, "{memory} KiB");
+        // Those that never read have closed by now on this side, and so have all others.
+        let started = Instant::now();
+        while descriptors(&server) > idle_descriptors + 2 {
+            assert!(started.elapsed() < TEST_TIMEOUT, "{} descriptors", descriptors(&server));
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        assert_eq!(admin.get("/auth/user").status, 200);
+    }
 }

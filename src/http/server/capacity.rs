@@ -1,13 +1,13 @@
 //! How many connections the machine can take.
 
 /// The most by default.
-const MAX_CONNECTIONS: u64 = 4_096;
+const MAX_CONNECTIONS: u64 = 2_048;
 
 /// Descriptors for everything that is not a connection: the database, the log, the assets' readers.
 const OTHER_DESCRIPTORS: u64 = 128;
 
-/// What a connection that waits needs at most: its two buffers and its task.
-const BYTES_PER_CONNECTION: u64 = 40 * 1024;
+/// What a connection needs at most while it waits: buffers of hyper, part of an answer, its task.
+const BYTES_PER_CONNECTION: u64 = 64 * 1024;
 
 /// The share of the memory that connections may need.
 const SHARE_OF_MEMORY: u64 = 4;

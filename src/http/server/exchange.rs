@@ -30,7 +30,7 @@ use crate::http::wire::{Problem, attach_body, reject_unrouted};
 const WHOLE_BYTES: usize = 64 * 1024;
 
 /// The largest part of any other answer that is in memory twice.
-const CHUNK_BYTES: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 8 * 1024;
 
 /// Without it, reading to the end would move the bytes once more.
 const ROOM_TO_SEE_THE_END: usize = 64;

@@ -37,6 +37,10 @@ use crate::error::Error;
 /// The largest head of a request, and the largest buffer of a connection.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
+/// How much of an answer the kernel takes beyond what it can send.
+#[cfg(target_os = "linux")]
+const MAX_UNSENT_BYTES: u32 = 128 * 1024;
+
 /// How long to wait before the next attempt where there is no descriptor for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -74,6 +78,7 @@ pub async fn serve(
         // Reading the kind tells Rocket that the error is handled; otherwise it panics.
         Error::internal("cannot serve", error.kind())
     })?;
+    bound_unsent(&listener);
     let max = max_connections(settings.max_connections);
     let connections =
         Connections::new(Clock::System, max, settings.keep_alive, settings.trusted_proxies);
@@ -84,6 +89,17 @@ pub async fn serve(
     let finished = server.finish().await;
     sweeping.abort();
     Ok(finished)
+}
+
+/// The kernel takes no more of an answer than the client's window and this much. Otherwise each
+/// client that does not read could fill megabytes of the kernel's memory. Connections inherit it.
+fn bound_unsent(listener: &TcpListener) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(listener).set_tcp_notsent_lowat(MAX_UNSENT_BYTES) {
+        log::warn!("cannot bound what is sent to clients that do not read: {error}");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = listener;
 }
 
 struct Server {
