@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use widgetd::clock::Clock;
 use widgetd::domain::{
     Actor, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, RequestContext,
     Role, Sort, Status, Timestamp, UserId, WidgetFilter, WidgetName, WidgetSort,
@@ -62,7 +63,7 @@ async fn cost(store: &Arc<dyn Store>, filter: &WidgetFilter, request: PageReques
     let mut costs = Vec::new();
     for _ in 0..setting("ROUNDS", 200) {
         let start = Instant::now();
-        let page = store.list_widgets(filter.clone(), request, NOW).await.expect("a page");
+        let page = store.list_widgets(None, filter.clone(), request, NOW).await.expect("a page");
         costs.push(start.elapsed().as_secs_f64() * 1e6);
         assert_eq!(page.items.len(), 10);
     }
@@ -71,7 +72,7 @@ async fn cost(store: &Arc<dyn Store>, filter: &WidgetFilter, request: PageReques
 }
 
 async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
-    let store = store::open(path, IfAbsent::Create).expect("a store");
+    let store = store::open(path, IfAbsent::Create, Clock::System, None).expect("a store");
     let context = RequestContext::local(Actor::CommandLine, NOW);
     let owner = UserId::generate();
     let new = NewUser {

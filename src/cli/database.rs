@@ -15,10 +15,14 @@ pub struct Database<'a> {
     pub store: Arc<dyn Store>,
 }
 
+/// Opens the database. A command may read as long as it needs.
+pub fn open(config: &Config, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
+    store::open(&config.database, if_absent, Clock::System, None)
+}
+
 impl<'a> Database<'a> {
     pub fn open(config: &'a Config, if_absent: IfAbsent) -> Result<Self, Error> {
-        let store = store::open(&config.database, if_absent)?;
-        Ok(Self { config, store })
+        Ok(Self { config, store: open(config, if_absent)? })
     }
 
     /// Opens an existing database and finds the account that an argument names.

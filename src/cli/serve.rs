@@ -18,6 +18,9 @@ use crate::store::{self, IfAbsent, Retention, Store};
 
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
+/// How long the end of the process waits for tasks that do not end by themselves.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// How long an account knows a network after a login from it.
 const NETWORK_RETENTION_DAYS: u32 = 90;
 
@@ -31,12 +34,16 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|cause| Error::internal("cannot start the threads that serve", cause))?;
-    runtime.block_on(serve(config))
+    let outcome = runtime.block_on(serve(config));
+    // The store is closed: what is still running serves nobody, and must not keep the process.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    outcome
 }
 
 async fn serve(config: &Config) -> Result<(), Error> {
-    let store = store::open(&config.database, IfAbsent::Create)?;
     let clock = Clock::System;
+    let timeout = Some(config.read_timeout);
+    let store = store::open(&config.database, IfAbsent::Create, clock.clone(), timeout)?;
     if let Some(first) = &config.first_administrator {
         add_first_administrator(config, first, &store).await?;
     }

@@ -8,6 +8,7 @@ mod unknown_keys;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rocket::config::{Ident, LogLevel, Shutdown};
 use rocket::data::{Limits, ToByteUnit};
@@ -62,6 +63,8 @@ pub struct Config {
     pub remote_setup: bool,
     /// The retention of audit entries.
     pub audit_days: u32,
+    /// How long reading a list may take.
+    pub read_timeout: Duration,
     pub first_administrator: Option<FirstAdministrator>,
     /// In the syntax of `env_logger`.
     pub log_filter: &'static str,
@@ -129,6 +132,7 @@ impl Config {
             public_url,
             remote_setup: settings.remote_setup,
             audit_days: settings.audit_days,
+            read_timeout: Duration::from_secs(settings.read_timeout_seconds.into()),
             first_administrator,
             log_filter: log_filter(rocket.log_level),
             workers: rocket.workers.max(1),
@@ -301,6 +305,7 @@ mod tests {
             ("WIDGETD_REMOTE_SETUP", "perhaps"),
             ("WIDGETD_REGISTRATION", "never"),
             ("WIDGETD_AUDIT_DAYS", "0"),
+            ("WIDGETD_READ_TIMEOUT_SECONDS", "0"),
             ("WIDGETD_ADMIN_EMAIL", "ann@example.com"),
             ("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password"),
             ("WIDGETD_DATABASE", ""),

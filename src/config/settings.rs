@@ -37,6 +37,7 @@ pub struct Settings {
     pub public_url: Option<String>,
     pub remote_setup: bool,
     pub audit_days: u32,
+    pub read_timeout_seconds: u32,
     pub admin_email: Option<String>,
     pub admin_password_file: Option<PathBuf>,
 }
@@ -59,6 +60,7 @@ impl Default for Settings {
             public_url: None,
             remote_setup: false,
             audit_days: 365,
+            read_timeout_seconds: 2,
             admin_email: None,
             admin_password_file: None,
         }
@@ -117,6 +119,9 @@ impl Settings {
         }
         if self.audit_days == 0 {
             return Err(wrong_setting("audit_days", "must be at least 1"));
+        }
+        if self.read_timeout_seconds == 0 {
+            return Err(wrong_setting("read_timeout_seconds", "must be at least 1"));
         }
         Ok(())
     }

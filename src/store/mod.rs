@@ -5,14 +5,23 @@ mod traits;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::traits::{IfAbsent, Retention, Store};
+use crate::clock::Clock;
 use crate::error::Error;
 
 /// Opens the store at `path`, an SQLite database file, and brings it to this version's schema.
 ///
 /// Fails if the file is absent and may not be created, is not a database of this program, or was
 /// written by a newer version of it. The error is a sentence for the person at the terminal.
-pub fn open(path: &Path, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
-    Ok(Arc::new(sqlite::SqliteStore::open(path, if_absent)?))
+///
+/// A list that takes longer than `read_timeout` is [`Error::ReadTimeout`].
+pub fn open(
+    path: &Path,
+    if_absent: IfAbsent,
+    clock: Clock,
+    read_timeout: Option<Duration>,
+) -> Result<Arc<dyn Store>, Error> {
+    Ok(Arc::new(sqlite::SqliteStore::open(path, if_absent, clock, read_timeout)?))
 }

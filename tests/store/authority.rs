@@ -157,7 +157,7 @@ impl Scene {
     /// Asserts that the records of the scene are unchanged.
     async fn assert_unchanged(&self, what: &str) {
         let store = &self.subject.store;
-        let widgets = store.list_widgets(WidgetFilter::default(), ALL, NOW).await.unwrap();
+        let widgets = store.list_widgets(None, WidgetFilter::default(), ALL, NOW).await.unwrap();
         assert_eq!(widgets.total, 1, "{what}");
         assert_eq!(widgets.items[0].info_url.as_str(), "https://example.com", "{what}");
         let ann = store.get_user(self.ann).await.unwrap();

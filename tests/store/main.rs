@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+use widgetd::clock::Clock;
 use widgetd::domain::{
     Actor, AuditEntry, AuditFilter, Credential, Deadline, Email, InfoUrl, KeyId, KeyName, KeyScope,
     NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
@@ -54,6 +55,7 @@ const fn later(millis: i64) -> Timestamp {
 /// A store under test, and how to close it and open it again.
 struct Subject {
     store: Arc<dyn Store>,
+    clock: Clock,
     folder: TempDir,
 }
 
@@ -67,7 +69,9 @@ impl Subject {
     }
 
     fn open(folder: TempDir, if_absent: IfAbsent) -> Self {
-        Self { store: store::open(&database(&folder), if_absent).unwrap(), folder }
+        let clock = Clock::fixed(NOW);
+        let store = store::open(&database(&folder), if_absent, clock.clone(), None).unwrap();
+        Self { store, clock, folder }
     }
 
     async fn reopen(self) -> Self {
@@ -121,13 +125,13 @@ impl Subject {
     }
 
     async fn emails(&self, filter: UserFilter) -> Vec<String> {
-        let page = self.store.list_users(filter, ALL).await.unwrap();
+        let page = self.store.list_users(None, filter, ALL).await.unwrap();
         page.items.into_iter().map(|user| user.email.into_string()).collect()
     }
 
     /// The whole audit, latest first.
     async fn audit(&self) -> Vec<AuditEntry> {
-        self.store.list_audit(AuditFilter::default(), ALL).await.unwrap().items
+        self.store.list_audit(None, AuditFilter::default(), ALL).await.unwrap().items
     }
 
     /// Asserts which actions the audit notes of some work, sorted by name.
@@ -385,6 +389,7 @@ async fn close_finishes_the_queued_writes() {
             Err(error) => panic!("{error:?}"),
         }
     }
-    let listed = subject.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await;
+    let listed =
+        subject.list_widgets(None, WidgetFilter::default(), PageRequest::DEFAULT, NOW).await;
     assert_eq!(listed.unwrap().total, acknowledged);
 }

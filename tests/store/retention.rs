@@ -58,7 +58,10 @@ async fn retention_purges_audit_entries_by_age() {
     for (since, left) in [(1, 3), (2, 2), (3, 1), (4, 0)] {
         store.purge(Retention { audit_since: later(since), ..NOTHING }).await.unwrap();
         assert_eq!(subject.audit().await, all[..left]);
-        assert_eq!(store.list_audit(AuditFilter::default(), ALL).await.unwrap().total, left as u64);
+        assert_eq!(
+            store.list_audit(None, AuditFilter::default(), ALL).await.unwrap().total,
+            left as u64
+        );
     }
 }
 
@@ -93,5 +96,5 @@ async fn retention_purges_all_that_is_too_old_however_much_it_is() {
     })
     .await;
     subject.purge(Retention { audit_since: later(2_499), ..NOTHING }).await.unwrap();
-    assert_eq!(subject.list_audit(AuditFilter::default(), ALL).await.unwrap().total, 1);
+    assert_eq!(subject.list_audit(None, AuditFilter::default(), ALL).await.unwrap().total, 1);
 }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
+use widgetd::clock::Clock;
 use widgetd::domain::{
     Deadline, Email, InfoUrl, NewTask, PageRequest, PasswordHash, Role, Status, Timestamp, User,
     UserFilter, UserId, UserSummary, Username, Version, Widget, WidgetFilter,
 };
 use widgetd::error::Error;
-use widgetd::store::{self, IfAbsent};
+use widgetd::store::{self, IfAbsent, Store};
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, database, hash, later, new_key, new_session,
@@ -22,8 +24,12 @@ fn other(subject: &Subject) -> Connection {
     Connection::open(database(&subject.folder)).unwrap()
 }
 
+fn open(path: &Path, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
+    store::open(path, if_absent, Clock::fixed(NOW), None)
+}
+
 fn refusal(path: &Path, if_absent: IfAbsent) -> String {
-    match store::open(path, if_absent) {
+    match open(path, if_absent) {
         Ok(_) => panic!("{} was opened", path.display()),
         Err(error) => error.to_string(),
     }
@@ -41,8 +47,8 @@ fn an_absent_database_is_created_only_where_allowed() {
     let absent = folder.path().join("none");
     let expected = format!("(there is no folder {})", absent.display());
     assert!(refusal(&absent.join("widgetd.db"), IfAbsent::Create).contains(&expected));
-    assert!(store::open(&path, IfAbsent::Create).is_ok());
-    assert!(store::open(&path, IfAbsent::Fail).is_ok());
+    assert!(open(&path, IfAbsent::Create).is_ok());
+    assert!(open(&path, IfAbsent::Fail).is_ok());
 }
 
 #[cfg(unix)]
@@ -63,7 +69,7 @@ async fn file_permissions_of_the_database_and_its_side_files_are_the_owner_s_alo
 fn a_newer_schema_version_is_refused_and_left_unchanged() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
-    drop(store::open(&path, IfAbsent::Create).unwrap());
+    drop(open(&path, IfAbsent::Create).unwrap());
     let connection = Connection::open(&path).unwrap();
     let version: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
@@ -96,7 +102,7 @@ async fn four_concurrent_openings_of_a_new_database_agree() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
     let stores = std::thread::scope(|scope| {
-        let open = || store::open(&path, IfAbsent::Create).unwrap();
+        let open = || open(&path, IfAbsent::Create).unwrap();
         [(); 4].map(|()| scope.spawn(open)).map(|thread| thread.join().unwrap())
     });
     let id = stores[0].get_installation_id().await.unwrap();
@@ -253,7 +259,7 @@ async fn migration_from_version_0_1_0_keeps_the_data() {
     assert_eq!(store.get_installation_id().await.unwrap(), "3f7c8edc-b045-4f67-9a46-6cc3e7960a3d");
 
     let accounts = accounts_of_0_1_0();
-    let listed = store.list_users(UserFilter::default(), ALL).await.unwrap().items;
+    let listed = store.list_users(None, UserFilter::default(), ALL).await.unwrap().items;
     let listed: Vec<_> =
         listed.into_iter().map(|user| User { version: ANY_VERSION, ..user }).collect();
     assert_eq!(listed, accounts.clone().map(|(user, _)| user));
@@ -261,8 +267,11 @@ async fn migration_from_version_0_1_0_keeps_the_data() {
         assert_eq!(subject.credentials(user.email.as_str()).await.password_hash, *password_hash);
     }
     assert_eq!(subject.credentials("bob.b").await.user.public_id, accounts[1].0.public_id);
-    let widgets =
-        store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().items;
+    let widgets = store
+        .list_widgets(None, WidgetFilter::default(), PageRequest::DEFAULT, NOW)
+        .await
+        .unwrap()
+        .items;
     let versions: BTreeSet<_> = widgets.iter().map(|widget| widget.version.to_string()).collect();
     assert_eq!(versions.len(), 2);
     let widgets: Vec<_> =

@@ -256,7 +256,7 @@ async fn authority_of_an_employee_covers_assigned_tasks_and_their_status() {
 }
 
 fn search(words: &str) -> TaskFilter {
-    TaskFilter { search: Some(Search::new(words)), ..TaskFilter::default() }
+    TaskFilter { search: Some(Search::parse(words).unwrap()), ..TaskFilter::default() }
 }
 
 fn sorted(text: &str) -> TaskFilter {

@@ -216,7 +216,7 @@ impl From<Error> for Problem {
                 problem.0.retry_after = Some(retry_after);
                 problem
             }
-            Error::Busy => {
+            Error::Busy | Error::ReadTimeout => {
                 let mut problem = Self::new(Status::ServiceUnavailable, message);
                 problem.0.retry_after = Some(1);
                 problem

@@ -60,10 +60,11 @@ impl AuditStore for SqliteStore {
 
     async fn list_audit(
         &self,
+        reader: Option<UserId>,
         filter: AuditFilter,
         page: PageRequest,
     ) -> Result<Page<AuditEntry>, Error> {
-        self.read_list(move |connection| list(connection, &filter, page)).await
+        self.read_list(reader, move |connection| list(connection, &filter, page)).await
     }
 }
 

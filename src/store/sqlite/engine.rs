@@ -1,6 +1,7 @@
 //! The engine: one writer and many readers of one file. Each resource implements its trait for it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -9,7 +10,8 @@ use super::migrate::migrate;
 use super::readers::Readers;
 use super::transaction::Transaction;
 use super::writer::Writer;
-use crate::domain::RequestContext;
+use crate::clock::Clock;
+use crate::domain::{RequestContext, UserId};
 use crate::error::Error;
 use crate::store::traits::IfAbsent;
 
@@ -19,8 +21,13 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database, and brings it to this version's schema.
-    pub fn open(path: &Path, if_absent: IfAbsent) -> Result<Self, Error> {
+    /// Opens the database, and brings it to this version's schema. A list may take `read_timeout`.
+    pub fn open(
+        path: &Path,
+        if_absent: IfAbsent,
+        clock: Clock,
+        read_timeout: Option<Duration>,
+    ) -> Result<Self, Error> {
         prepare_file(path, if_absent)?;
         let mut connection = connect(path).map_err(|cause| {
             Error::internal(&format!("cannot open the database {}", path.display()), cause)
@@ -28,7 +35,10 @@ impl SqliteStore {
         // Changes nothing about a file of another program.
         migrate(&mut connection, path)?;
         use_write_ahead_log(&connection)?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Readers::new(path)? })
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Readers::new(path, clock, read_timeout)?,
+        })
     }
 
     /// Runs a job in a transaction, with the authority that the actor has at that moment.
@@ -49,12 +59,13 @@ impl SqliteStore {
         self.readers.inline(read)
     }
 
-    /// Reads whose cost grows with the data, on a blocking thread.
+    /// Reads whose cost grows with the data, on a blocking thread, for a user if one asks.
     pub async fn read_list<T: Send + 'static>(
         &self,
+        reader: Option<UserId>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.readers.on_blocking_thread(read).await
+        self.readers.on_blocking_thread(reader, read).await
     }
 }
 

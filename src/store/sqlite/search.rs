@@ -8,8 +8,11 @@ use crate::domain::Search;
 /// only the quote is special; a word without tokens matches everything.
 impl ToSql for Search {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let words: Vec<_> =
-            self.words().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
+        let words: Vec<_> = self
+            .words()
+            .into_iter()
+            .map(|word| format!("\"{}\"*", word.replace('"', "\"\"")))
+            .collect();
         // An empty expression is an error, and an empty string finds nothing.
         let expression = if words.is_empty() { "\"\"".to_owned() } else { words.join(" ") };
         Ok(expression.into())
@@ -35,7 +38,7 @@ mod tests {
         }
         let mut statement =
             connection.prepare("SELECT rowid FROM t WHERE t MATCH ?1 ORDER BY rowid").unwrap();
-        let rows = statement.query_map([Search::new(query)], |row| row.get(0)).unwrap();
+        let rows = statement.query_map([Search::parse(query).unwrap()], |row| row.get(0)).unwrap();
         rows.map(Result::unwrap).collect()
     }
 

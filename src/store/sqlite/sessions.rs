@@ -64,7 +64,7 @@ impl SessionStore for SqliteStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Session>, Error> {
-        self.read_list(move |connection| {
+        self.read_list(Some(user), move |connection| {
             let conditions = WhereClause::new("TRUE")
                 .and("u.public_id = ?", Some(&user))
                 .and("s.expires_at > ?", Some(&now));

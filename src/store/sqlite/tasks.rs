@@ -77,7 +77,10 @@ impl TaskStore for SqliteStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Task>, Error> {
-        self.read_list(move |connection| list(connection, reader, &filter, page, now)).await
+        self.read_list(Some(reader.user), move |connection| {
+            list(connection, reader, &filter, page, now)
+        })
+        .await
     }
 
     async fn update_task(

@@ -65,7 +65,7 @@ impl TemplateStore for SqliteStore {
         filter: TemplateFilter,
         page: PageRequest,
     ) -> Result<Page<Template>, Error> {
-        self.read_list(move |connection| list(connection, owner, &filter, page)).await
+        self.read_list(Some(owner), move |connection| list(connection, owner, &filter, page)).await
     }
 
     async fn update_template(
