@@ -18,6 +18,7 @@ use crate::store::traits::IfAbsent;
 pub struct SqliteStore {
     pub writer: Writer,
     pub readers: Readers,
+    clock: Clock,
 }
 
 impl SqliteStore {
@@ -37,18 +38,24 @@ impl SqliteStore {
         use_write_ahead_log(&connection)?;
         Ok(Self {
             writer: Writer::start(connection)?,
-            readers: Readers::new(path, clock, read_timeout)?,
+            readers: Readers::new(path, clock.clone(), read_timeout)?,
+            clock,
         })
     }
 
-    /// Runs a job in a transaction, with the authority that the actor has at that moment.
+    /// Runs a job in a transaction, with the authority that the actor has at that moment. Whether
+    /// their session or key has expired is judged by the time at which the job is queued, because
+    /// jobs read no clock.
     pub async fn write<T: Send + 'static>(
         &self,
         context: &RequestContext,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let context = context.clone();
-        self.writer.run(move |connection| job(&Transaction::begin(connection, &context)?)).await
+        // The body of the request may have taken a while since `context.at`.
+        let (context, now) = (context.clone(), self.clock.now());
+        self.writer
+            .run(move |connection| job(&Transaction::begin(connection, &context, now)?))
+            .await
     }
 
     /// Reads by key, on this thread.
