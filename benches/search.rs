@@ -133,8 +133,8 @@ fn probability_of_chance(costs: &[Vec<f64>; 2]) -> f64 {
         .map(|(n, _)| n as f64 + 1.0)
         .sum();
     let n = costs[0].len() as f64;
-    let u = ranks - n * (n + 1.0) / 2.0;
-    let z = (u - n * n / 2.0).abs() / (n * n * (n + n + 1.0) / 12.0).sqrt();
+    let sum = ranks - n * (n + 1.0) / 2.0;
+    let z = (sum - n * n / 2.0).abs() / (n * n * (n + n + 1.0) / 12.0).sqrt();
     // Abramowitz and Stegun, 7.1.26: the complement of the error function.
     let x = z / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
