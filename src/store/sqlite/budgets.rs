@@ -118,3 +118,40 @@ impl Drop for CancelOnDrop {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_text_search_is_interrupted_within() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE VIRTUAL TABLE t USING fts5 (text, content = '', contentless_delete = 1);
+                 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 3000)
+                 INSERT INTO t (rowid, text) SELECT n, 'a' || n || ' a' || (n % 7) FROM n",
+            )
+            .unwrap();
+        // It would take many seconds.
+        let words = "a* ".repeat(30_000);
+        let budget = Budget {
+            clock: Clock::System,
+            timeout: Some(Duration::from_millis(50)),
+            is_cancelled: Arc::default(),
+            is_closing: Arc::default(),
+        };
+        let search = |connection: &Connection| {
+            let sql = "SELECT count(*) FROM t WHERE t MATCH ?1";
+            connection.query_row(sql, [&words], |row| row.get::<_, i64>(0))
+        };
+        assert!(matches!(budget.run(&connection, search), Err(Error::ReadTimeout)));
+        // The index answers the next search.
+        let found = |connection: &Connection| {
+            let sql = "SELECT count(*) FROM t WHERE t MATCH 'a1'";
+            connection.query_row(sql, [], |row| row.get::<_, i64>(0))
+        };
+        let unlimited = Budget { timeout: None, ..budget };
+        assert_eq!(unlimited.run(&connection, found).unwrap(), 429);
+    }
+}
