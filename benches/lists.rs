@@ -14,9 +14,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use widgetd::clock::Clock;
 use widgetd::domain::{
     Actor, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, Quota,
-    RequestContext, Role, Sort, Status, StorageLimits, Timestamp, UserId, WidgetFilter, WidgetName,
+    RequestContext, Role, Sort, Status, StoreLimits, Timestamp, UserId, WidgetFilter, WidgetName,
     WidgetSort,
 };
 use widgetd::store::{self, IfAbsent, Store};
@@ -63,7 +64,7 @@ async fn cost(store: &Arc<dyn Store>, filter: &WidgetFilter, request: PageReques
     let mut costs = Vec::new();
     for _ in 0..setting("ROUNDS", 200) {
         let start = Instant::now();
-        let page = store.list_widgets(filter.clone(), request, NOW).await.expect("a page");
+        let page = store.list_widgets(None, filter.clone(), request, NOW).await.expect("a page");
         costs.push(start.elapsed().as_secs_f64() * 1e6);
         assert_eq!(page.items.len(), 10);
     }
@@ -72,12 +73,8 @@ async fn cost(store: &Arc<dyn Store>, filter: &WidgetFilter, request: PageReques
 }
 
 async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
-    let store = store::open(
-        path,
-        IfAbsent::Create,
-        StorageLimits { quota: Quota::from_mib(u32::MAX), ..StorageLimits::default() },
-    )
-    .expect("a store");
+    let limits = StoreLimits { quota: Quota::from_mib(u32::MAX), ..StoreLimits::default() };
+    let store = store::open(path, IfAbsent::Create, Clock::System, limits).expect("a store");
     let context = RequestContext::local(Actor::CommandLine, NOW);
     let owner = UserId::generate();
     let new = NewUser {

@@ -47,7 +47,7 @@ pub async fn build(
         allowed_origins: config.allowed_origins.clone(),
         public_url: config.public_url.clone(),
         remote_setup: config.remote_setup,
-        quota: config.storage.quota,
+        quota: config.store.quota,
     };
     Ok(http::mount(rocket::custom(&config.figment), services))
 }

@@ -85,6 +85,8 @@ pub enum Error {
     InsufficientStorage(String),
     /// A bounded queue is full or the database is locked; the same request may succeed in a moment.
     Busy,
+    /// Reading a list took longer than the service allows.
+    ReadTimeout,
     /// A fault of the program or the machine. The text is for the log, never for the client.
     Internal(String),
 }
@@ -139,6 +141,9 @@ impl fmt::Display for Error {
                 "It has changed meanwhile, or is not in the state that was asked for. Please read it again.",
             ),
             Self::Busy => f.write_str("The service is busy. Please try again in a moment."),
+            Self::ReadTimeout => f.write_str(
+                "This list took too long to read. Please narrow it with longer words or more filters.",
+            ),
         }
     }
 }

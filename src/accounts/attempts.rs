@@ -36,6 +36,7 @@ pub enum Limit {
     AttemptsOnAccount(u64),
     RegistrationsFrom(Network),
     WritesBy(UserId),
+    ListsReadBy(UserId),
     LogLinesAbout(Network),
 }
 
@@ -53,6 +54,8 @@ impl Limit {
             Self::RegistrationsFrom(_) => (60, 120),
             // A script with many changes, but not one that fills the disk.
             Self::WritesBy(_) => (300, 1),
+            // A script that reads a whole list page by page, but not one that searches without end.
+            Self::ListsReadBy(_) => return (300, Duration::from_millis(100)),
             Self::LogLinesAbout(_) => (10, 10),
         };
         (burst, Duration::from_secs(seconds))

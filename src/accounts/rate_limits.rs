@@ -1,4 +1,4 @@
-//! The rate limits of passwords, codes, registrations and writes. README.md has the figures and the
+//! The rate limits of passwords, codes, registrations, writes and lists. README.md has the figures and the
 //! reasons for them.
 
 use std::hash::Hash;
@@ -39,6 +39,11 @@ impl RateLimits {
     /// Counts a write or a login. Administrators have no limit.
     pub fn count_write(&self, user: UserId, role: Role) -> Result<(), Error> {
         if role.is_admin() { Ok(()) } else { self.count(Limit::WritesBy(user)) }
+    }
+
+    /// Counts the reading of a list, which costs the same whoever asks for it.
+    pub fn count_list(&self, user: UserId) -> Result<(), Error> {
+        self.count(Limit::ListsReadBy(user))
     }
 
     /// Counts a log line about a refused attempt; `false`: do not write it.
@@ -203,6 +208,16 @@ mod tests {
         clock.advance(Duration::from_secs(10));
         assert_eq!(write(Role::Manager), 10);
         assert_eq!(write(Role::Admin), 10_000);
+    }
+
+    #[test]
+    fn lists_are_limited_per_user() {
+        let (clock, limits) = limits();
+        let (ann, bob) = (UserId::generate(), UserId::generate());
+        let list = |user| passed(10_000, |_| limits.count_list(user).is_ok());
+        assert_eq!(list(ann), 300);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!((list(ann), list(bob)), (10, 300));
     }
 
     #[test]

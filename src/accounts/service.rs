@@ -100,6 +100,11 @@ impl Accounts {
         self.limits.count_write(authority.user, authority.role)
     }
 
+    /// Counts the reading of a list by an account. [`Error::RateLimited`] after too many.
+    pub fn admit_list(&self, user: UserId) -> Result<(), Error> {
+        self.limits.count_list(user)
+    }
+
     /// Creates an account for the caller, and logs them in if `sessions` are given and the account
     /// need not wait for approval. [`Error::Conflict`] if a name is taken.
     pub async fn register(

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::database::all;
+use super::database::{all, open};
 use super::terminal::{one_of, print_list};
 use crate::config::Config;
 use crate::domain::{Action, AuditEntry, AuditFilter, AuditSort, Sort, Timestamp, UserRef};
 use crate::error::Error;
-use crate::store::{self, IfAbsent};
+use crate::store::IfAbsent;
 
 #[derive(clap::Args)]
 pub struct AuditArgs {
@@ -40,7 +40,7 @@ pub async fn run(config: &Config, arguments: AuditArgs) -> Result<(), Error> {
         .map(UserRef::parse)
         .transpose()
         .map_err(|why| Error::invalid("account", why))?;
-    let store = store::open(&config.database, IfAbsent::Fail, config.storage)?;
+    let store = open(config, IfAbsent::Fail)?;
     let filter = AuditFilter {
         user: account,
         action,
@@ -48,7 +48,7 @@ pub async fn run(config: &Config, arguments: AuditArgs) -> Result<(), Error> {
         sort: Some(OLDEST_FIRST),
         ..AuditFilter::default()
     };
-    let mut entries = all(|page| store.list_audit(filter.clone(), page)).await?;
+    let mut entries = all(|page| store.list_audit(None, filter.clone(), page)).await?;
     // Purged or new entries may have shifted the pages meanwhile.
     entries.sort_unstable_by_key(|entry| entry.id);
     entries.dedup_by_key(|entry| entry.id);

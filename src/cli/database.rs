@@ -6,7 +6,7 @@ use crate::accounts::{Accounts, HashingMode};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{Actor, Page, PageRequest, RequestContext, Status, User, UserRef};
+use crate::domain::{Actor, Page, PageRequest, RequestContext, Status, StoreLimits, User, UserRef};
 use crate::error::Error;
 use crate::store::{self, IfAbsent, Store};
 
@@ -15,10 +15,15 @@ pub struct Database<'a> {
     pub store: Arc<dyn Store>,
 }
 
+/// Opens the database. A command may read as long as it needs.
+pub fn open(config: &Config, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
+    let limits = StoreLimits { read_timeout: None, ..config.store };
+    store::open(&config.database, if_absent, Clock::System, limits)
+}
+
 impl<'a> Database<'a> {
     pub fn open(config: &'a Config, if_absent: IfAbsent) -> Result<Self, Error> {
-        let store = store::open(&config.database, if_absent, config.storage)?;
-        Ok(Self { config, store })
+        Ok(Self { config, store: open(config, if_absent)? })
     }
 
     /// Opens an existing database and finds the account that an argument names.

@@ -102,6 +102,8 @@ pub fn run() -> ExitCode {
 /// Runs a command that needs nothing but the store.
 fn administer(config: &Config, command: Command) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        // A list waits for its turn with a timeout.
+        .enable_time()
         .build()
         .map_err(|cause| Error::internal("cannot start", cause))?;
     runtime.block_on(async {

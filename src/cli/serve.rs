@@ -26,6 +26,9 @@ const BACKLOG: u32 = 1_024;
 
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
+/// How long the end of the process waits for tasks that do not end by themselves.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// How long an account knows a network after a login from it.
 const NETWORK_RETENTION_DAYS: u32 = 90;
 
@@ -39,7 +42,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|cause| Error::internal("cannot start the threads that serve", cause))?;
-    runtime.block_on(serve(config))
+    let outcome = runtime.block_on(serve(config));
+    // The store is closed: what is still running serves nobody, and must not keep the process.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    outcome
 }
 
 async fn serve(config: &Config) -> Result<(), Error> {
@@ -47,8 +53,8 @@ async fn serve(config: &Config) -> Result<(), Error> {
     let listener = listen(config.address)?;
     let at = listener.local_addr().unwrap_or(config.address);
     let stop = stop_signal()?;
-    let store = store::open(&config.database, IfAbsent::Create, config.storage)?;
     let clock = Clock::System;
+    let store = store::open(&config.database, IfAbsent::Create, clock.clone(), config.store)?;
     if let Some(first) = &config.first_administrator {
         add_first_administrator(config, first, &store).await?;
     }

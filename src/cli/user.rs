@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::database::{Database, all, cli_context, warning};
+use super::database::{Database, all, cli_context, open, warning};
 use super::terminal::{ask_password, confirm, one_of, print, print_json, print_list, print_table};
 use crate::accounts::UserDetails;
 use crate::config::Config;
@@ -12,7 +12,7 @@ use crate::domain::{
     Username, account_names,
 };
 use crate::error::Error;
-use crate::store::{self, IfAbsent};
+use crate::store::IfAbsent;
 
 #[derive(Subcommand)]
 pub enum UserCommand {
@@ -119,7 +119,11 @@ pub async fn run(config: &Config, command: UserCommand) -> Result<(), Error> {
         }
         UserCommand::Passwd { arg, password_stdin } => passwd(config, &arg, password_stdin).await,
         UserCommand::List { status, role, search, json } => {
-            let search = search.as_deref().map(Search::new);
+            let search = search
+                .as_deref()
+                .map(Search::parse)
+                .transpose()
+                .map_err(|why| Error::invalid("search", why))?;
             list(config, &UserFilter { status, role, search, sort: None }, json).await
         }
         UserCommand::Show(arg) => show(config, &arg).await,
@@ -181,8 +185,8 @@ fn print_if(config: &Config, json: bool, user: &User) -> Result<(), Error> {
 }
 
 async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Error> {
-    let store = store::open(&config.database, IfAbsent::Fail, config.storage)?;
-    let users = all(|page| store.list_users(filter.clone(), page)).await?;
+    let store = open(config, IfAbsent::Fail)?;
+    let users = all(|page| store.list_users(None, filter.clone(), page)).await?;
     let rows = users.iter().map(|user| UserRow::new(config, user)).collect();
     print_list(rows, json, "There are no such accounts.", |row| {
         let used = Size(row.used_bytes).to_string();
@@ -335,7 +339,7 @@ impl<'a> UserRow<'a> {
             status: user.status.as_str(),
             registered_on: user.registered_on.to_iso_8601(),
             used_bytes: user.used_bytes,
-            quota_bytes: config.storage.quota.of(user, cli_context().at),
+            quota_bytes: config.store.quota.of(user, cli_context().at),
         }
     }
 }

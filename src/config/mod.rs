@@ -22,7 +22,7 @@ use self::settings::{ENVIRONMENT_PREFIX, Settings, wrong_setting};
 use self::unknown_keys::{refuse_unknown_keys, refuse_unknown_profiles};
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    AllowedOrigins, Named, PasswordPolicy, PublicUrl, RegistrationPolicy, StorageLimits,
+    AllowedOrigins, Named, PasswordPolicy, PublicUrl, RegistrationPolicy, StoreLimits,
     TrustedProxies,
 };
 use crate::error::Error;
@@ -64,8 +64,8 @@ pub struct Config {
     pub remote_setup: bool,
     /// The retention of audit entries.
     pub audit_days: u32,
-    /// How much may be stored.
-    pub storage: StorageLimits,
+    /// How much may be stored, and how long reading a list may take.
+    pub store: StoreLimits,
     pub first_administrator: Option<FirstAdministrator>,
     /// In the syntax of `env_logger`.
     pub log_filter: &'static str,
@@ -127,7 +127,7 @@ impl Config {
             .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
         Ok(Self {
             argon2: settings.argon2(),
-            storage: settings.storage(),
+            store: settings.store_limits(),
             database,
             access_token_seconds: settings.access_token_seconds,
             realm: settings.realm,
@@ -321,6 +321,7 @@ mod tests {
             ("WIDGETD_MAX_CONNECTIONS", "0"),
             ("WIDGETD_QUOTA_MIB", "0"),
             ("WIDGETD_MIN_FREE_MIB", "5 %"),
+            ("WIDGETD_READ_TIMEOUT_SECONDS", "0"),
             ("WIDGETD_ADMIN_EMAIL", "ann@example.com"),
             ("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password"),
             ("WIDGETD_DATABASE", ""),

@@ -1,11 +1,12 @@
 //! The settings that are not Rocket's own: names, defaults and allowed values.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
-use crate::domain::{Email, MAX_PASSWORD_CHARS, MinFree, Quota, RegistrationPolicy, StorageLimits};
+use crate::domain::{Email, MAX_PASSWORD_CHARS, MinFree, Quota, RegistrationPolicy, StoreLimits};
 use crate::error::Error;
 
 pub const ENVIRONMENT_PREFIX: &str = "WIDGETD_";
@@ -40,6 +41,7 @@ pub struct Settings {
     pub max_connections: Option<u32>,
     pub quota_mib: u32,
     pub min_free_mib: Option<u32>,
+    pub read_timeout_seconds: u32,
     pub admin_email: Option<String>,
     pub admin_password_file: Option<PathBuf>,
 }
@@ -65,6 +67,7 @@ impl Default for Settings {
             max_connections: None,
             quota_mib: Quota::DEFAULT_MIB,
             min_free_mib: None,
+            read_timeout_seconds: 2,
             admin_email: None,
             admin_password_file: None,
         }
@@ -76,10 +79,11 @@ impl Settings {
         Argon2Settings { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes }
     }
 
-    pub fn storage(&self) -> StorageLimits {
-        StorageLimits {
+    pub fn store_limits(&self) -> StoreLimits {
+        StoreLimits {
             quota: Quota::from_mib(self.quota_mib),
             min_free: MinFree::from_mib(self.min_free_mib),
+            read_timeout: Some(Duration::from_secs(self.read_timeout_seconds.into())),
         }
     }
 
@@ -136,6 +140,9 @@ impl Settings {
         }
         if self.quota_mib == 0 {
             return Err(wrong_setting("quota_mib", "must be at least 1"));
+        }
+        if self.read_timeout_seconds == 0 {
+            return Err(wrong_setting("read_timeout_seconds", "must be at least 1"));
         }
         Ok(())
     }

@@ -139,8 +139,10 @@ pub trait AuditStore {
     async fn record_failure(&self, failure: Failure, context: &RequestContext)
     -> Result<(), Error>;
 
+    /// For a user, unless the program itself reads.
     async fn list_audit(
         &self,
+        reader: Option<UserId>,
         filter: AuditFilter,
         page: PageRequest,
     ) -> Result<Page<AuditEntry>, Error>;

@@ -42,7 +42,7 @@ pub use origin::AllowedOrigins;
 pub use page::{PAGE_SIZES, Page, PageRequest};
 pub use password::{MAX_PASSWORD_CHARS, Password, PasswordHash, PasswordPolicy, StrongPassword};
 pub use public_url::PublicUrl;
-pub use quota::{MinFree, Quota, Size, StorageLimits};
+pub use quota::{MinFree, Quota, Size, StoreLimits};
 pub use role::Role;
 pub use secret::{Secret, SecretHash};
 pub use session::{NewSession, Session, SessionStore};

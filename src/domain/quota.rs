@@ -1,17 +1,20 @@
 //! How much may be stored: by one user, and on the disk.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{Timestamp, User, UserId};
 use crate::error::Error;
 
 const MIB: u64 = 1024 * 1024;
 
-/// The bounds of what the store accepts.
+/// The bounds of what the store accepts, and of what a list may cost.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct StorageLimits {
+pub struct StoreLimits {
     pub quota: Quota,
     pub min_free: MinFree,
+    /// How long reading a list may take. `None`: as long as it needs.
+    pub read_timeout: Option<Duration>,
 }
 
 /// What a user may store, in bytes.

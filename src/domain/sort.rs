@@ -1,5 +1,7 @@
 //! The sort order of a list, and full-text search in it.
 
+use std::collections::BTreeSet;
+
 use super::Named;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +32,26 @@ impl<K: Named> Sort<K> {
 pub struct Search(String);
 
 impl Search {
-    /// Accepts any text; none of it is syntax.
-    pub fn new(text: &str) -> Self {
-        Self(text.to_owned())
+    pub const MAX_CHARS: usize = 100;
+
+    /// Each word is looked up by itself, so that their number bounds what a search costs.
+    pub const MAX_WORDS: usize = 8;
+
+    /// Accepts any short text; none of it is syntax.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() > Self::MAX_CHARS {
+            return Err(format!("must have at most {} characters", Self::MAX_CHARS));
+        }
+        let search = Self(text.to_owned());
+        if search.words().len() > Self::MAX_WORDS {
+            return Err(format!("must have at most {} different words", Self::MAX_WORDS));
+        }
+        Ok(search)
     }
 
-    pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.0.split_whitespace()
+    /// The words, each once.
+    pub fn words(&self) -> BTreeSet<&str> {
+        self.0.split_whitespace().collect()
     }
 }
 
@@ -58,5 +73,18 @@ mod tests {
                 )
             );
         }
+    }
+
+    #[test]
+    fn a_search_has_at_most_8_different_words_and_100_characters() {
+        for text in ["", " ", "a b c d e f g h", &"a ".repeat(50), &"ä".repeat(100)] {
+            assert!(Search::parse(text).is_ok(), "{text}");
+        }
+        let why = |text: &str| Search::parse(text).unwrap_err();
+        assert_eq!(why("a b c d e f g h i"), "must have at most 8 different words");
+        assert_eq!(why(&"a ".repeat(51)), "must have at most 100 characters");
+        assert_eq!(why(&"ä".repeat(101)), "must have at most 100 characters");
+        let search = Search::parse("star  north star").unwrap();
+        assert_eq!(search.words(), ["north", "star"].into());
     }
 }

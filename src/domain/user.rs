@@ -197,7 +197,13 @@ pub trait UserStore {
 
     async fn get_user_by_name(&self, user: &UserRef) -> Result<User, Error>;
 
-    async fn list_users(&self, filter: UserFilter, page: PageRequest) -> Result<Page<User>, Error>;
+    /// For a user, unless the program itself reads.
+    async fn list_users(
+        &self,
+        reader: Option<UserId>,
+        filter: UserFilter,
+        page: PageRequest,
+    ) -> Result<Page<User>, Error>;
 
     /// Whether there is an active administrator.
     async fn has_administrator(&self) -> Result<bool, Error>;

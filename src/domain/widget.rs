@@ -147,9 +147,10 @@ pub trait WidgetStore {
 
     async fn get_widget(&self, name: &WidgetName) -> Result<Widget, Error>;
 
-    /// `now` decides which are overdue.
+    /// For a user, unless the program itself reads. `now` decides which are overdue.
     async fn list_widgets(
         &self,
+        reader: Option<UserId>,
         filter: WidgetFilter,
         page: PageRequest,
         now: Timestamp,

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use self::traits::{IfAbsent, Retention, Store};
-use crate::domain::StorageLimits;
+use crate::clock::Clock;
+use crate::domain::StoreLimits;
 use crate::error::Error;
 
 /// Opens the store at `path`, an SQLite database file, and brings it to this version's schema.
@@ -17,7 +18,8 @@ use crate::error::Error;
 pub fn open(
     path: &Path,
     if_absent: IfAbsent,
-    limits: StorageLimits,
+    clock: Clock,
+    limits: StoreLimits,
 ) -> Result<Arc<dyn Store>, Error> {
-    Ok(Arc::new(sqlite::SqliteStore::open(path, if_absent, limits)?))
+    Ok(Arc::new(sqlite::SqliteStore::open(path, if_absent, clock, limits)?))
 }

@@ -32,7 +32,8 @@ pub struct Retention {
 /// sessions and keys. Local actors may do everything.
 ///
 /// A method that names a record fails with [`Error::NotFound`] if it does not exist, and with
-/// [`Error::PreconditionFailed`] if its precondition does not hold. Every method may fail with
+/// [`Error::PreconditionFailed`] if its precondition does not hold. A list may fail with
+/// [`Error::ReadTimeout`]; it is stopped if its future is dropped. Every method may fail with
 /// [`Error::Busy`] or [`Error::Internal`].
 #[async_trait]
 pub trait Store:
@@ -55,6 +56,7 @@ pub trait Store:
     /// Deletes what has expired.
     async fn purge(&self, retention: Retention) -> Result<(), Error>;
 
-    /// Finishes the queued writes. Every later write is [`Error::Busy`].
+    /// Finishes the queued writes, and stops the lists that are read. Every later write and list is
+    /// [`Error::Busy`].
     async fn close(&self);
 }

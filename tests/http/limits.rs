@@ -3,11 +3,11 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use rocket::futures::future::join_all;
+use rocket::futures::future::{Either, join_all, select};
 use rocket::http::{Method, Status};
 use serde_json::json;
 
-use crate::support::{Actor, Answer, PASSWORD, TestApp};
+use crate::support::{Actor, Answer, PASSWORD, TestApp, form, make_the_list_of_keys_endless};
 
 const ON: &[(&str, &str)] = &[("throttle", "true")];
 
@@ -287,6 +287,102 @@ async fn rate_limit_of_writes_is_300_of_a_user_and_none_of_an_administrator() {
     ann.add_widget("one").await.assert(Status::Forbidden);
     app.advance(Duration::from_secs(1));
     ann.log_in(PASSWORD).await.assert(Status::Ok);
+}
+
+/// Every list, and who may read it.
+fn lists<'a>(
+    app: &'a TestApp,
+    admin: &'a Actor<'a>,
+    ann: &'a Actor<'a>,
+) -> Vec<(&'a Actor<'a>, String)> {
+    let is_list = |path: &str| {
+        let operation = &app.document()["paths"][path]["get"];
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        { parameters }.any(|parameter| parameter["name"] == "per_page")
+    };
+    let paths = app.document()["paths"].as_object().unwrap().keys();
+    let lists = paths.filter(|path| is_list(path));
+    let reader = |path: &String| if matches!(&**path, "/users" | "/audit") { admin } else { ann };
+    lists.map(|path| (reader(path), path.clone())).collect()
+}
+
+#[rocket::async_test]
+async fn rate_limit_of_lists_is_300_of_a_user_whichever_they_are() {
+    let app = TestApp::with(ON).await;
+    let (admin, ann) = (app.admin().await, app.user("ann").await);
+    let lists = lists(&app, &admin, &ann);
+    assert_eq!(
+        lists.len(),
+        7,
+        "{lists:?}",
+        lists = lists.iter().map(|(_, path)| path).collect::<Vec<_>>()
+    );
+    for _ in 0..300 {
+        ann.get("/tasks").await.assert(Status::Ok);
+        admin.get("/users").await.assert(Status::Ok);
+    }
+    for (reader, path) in &lists {
+        assert_throttled(&reader.get(path).await, 1);
+    }
+    // Other reads and other users are not counted.
+    ann.get("/auth/user").await.assert(Status::Ok);
+    app.user("bob").await.get("/tasks").await.assert(Status::Ok);
+    app.advance(Duration::from_secs(1));
+    for _ in 0..10 {
+        ann.get("/tasks").await.assert(Status::Ok);
+    }
+    assert_throttled(&ann.get("/tasks").await, 1);
+}
+
+#[rocket::async_test]
+async fn search_of_more_than_8_different_words_or_100_characters_is_400() {
+    let app = TestApp::new().await;
+    let (admin, ann) = (app.admin().await, app.user("ann").await);
+    let mut searched = 0;
+    for (reader, path) in lists(&app, &admin, &ann) {
+        let q = |words: &str| format!("{path}?{}", form(&[("q", words)]));
+        let answer = reader.get(&q("a b c d e f g h a b c d e f g h")).await;
+        if answer.status == Status::BadRequest {
+            answer.assert_invalid(&["q"]);
+            assert!(matches!(&*path, "/auth/keys" | "/auth/sessions"), "{path} has no search");
+            continue;
+        }
+        answer.assert(Status::Ok);
+        let answer = reader.get(&q("a b c d e f g h i")).await;
+        answer.assert_invalid(&["q"]);
+        assert_eq!(answer.error_of("q"), "must have at most 8 different words");
+        reader.get(&q(&"ä".repeat(100))).await.assert(Status::Ok);
+        let answer = reader.get(&q(&"ä".repeat(101))).await;
+        answer.assert_invalid(&["q"]);
+        assert_eq!(answer.error_of("q"), "must have at most 100 characters");
+        searched += 1;
+    }
+    assert_eq!(searched, 5);
+}
+
+#[rocket::async_test]
+async fn a_list_past_its_read_timeout_is_503_with_retry_after() {
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await;
+    make_the_list_of_keys_endless(&app.folder.path().join("widgetd.db"));
+    let answer = {
+        let time_passes = async {
+            loop {
+                app.advance(Duration::from_millis(100));
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let list = std::pin::pin!(ann.get("/auth/keys"));
+        match select(list, std::pin::pin!(time_passes)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right((never, _)) => never,
+        }
+    };
+    answer.assert(Status::ServiceUnavailable);
+    assert_eq!(answer.header("Retry-After"), Some("1"));
+    let why =
+        "This list took too long to read. Please narrow it with longer words or more filters.";
+    assert_eq!((&answer.body["status"], &answer.body["message"]), (&json!("error"), &json!(why)));
 }
 
 #[rocket::async_test]

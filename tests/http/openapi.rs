@@ -316,11 +316,11 @@ impl Seen<'_> {
     }
 
     /// Rate limits.
-    async fn provoke_429(&mut self, ann: &Actor<'_>, writer: &Actor<'_>) {
+    async fn provoke_429(&mut self, admin: &Actor<'_>, ann: &Actor<'_>, writer: &Actor<'_>) {
         let nobody = self.app.anon();
         let manager = self.app.user_of("manager", Role::Manager).await;
         let wrong = form(&[("email", &ann.email), ("password", "wrong")]);
-        let tries: [(&Actor<'_>, Method, &str, &str); 17] = [
+        let tries: [(&Actor<'_>, Method, &str, &str); 24] = [
             (&nobody, Post, "/auth/login", &wrong),
             (
                 &nobody,
@@ -353,6 +353,13 @@ impl Seen<'_> {
             (writer, Patch, "/tasks/none", "status=done"),
             (&manager, Post, "/tasks", ""),
             (&manager, Delete, "/tasks/none", ""),
+            (writer, Get, "/widgets", ""),
+            (writer, Get, "/tasks", ""),
+            (writer, Get, "/templates", ""),
+            (writer, Get, "/auth/keys", ""),
+            (writer, Get, "/auth/sessions", ""),
+            (admin, Get, "/users", ""),
+            (admin, Get, "/audit", ""),
         ];
         for (actor, method, path, body) in tries {
             let mut tries = 0;
@@ -461,7 +468,7 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
     let bob = Actor { email: "bob@example.com".to_owned(), ..app.anon() };
     seen.provoke_what_is_particular(&admin, &bob).await;
     seen.provoke_pages(&admin).await;
-    seen.provoke_429(&ann, &app.user("writer").await).await;
+    seen.provoke_429(&admin, &ann, &app.user("writer").await).await;
     seen.send(&bob.again().await, Delete, "/auth/user", &form(&[("password", PASSWORD)])).await;
 
     seen.provoke_elsewhere().await;

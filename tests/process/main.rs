@@ -10,6 +10,8 @@
 
 #[path = "../support/browser.rs"]
 mod browser_support;
+#[path = "../support/endless.rs"]
+mod endless;
 #[path = "../support/program.rs"]
 mod program;
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use crate::cli::{add_user, assert_failed, look, look_at_json};
+use crate::endless::make_the_list_of_keys_endless;
 use crate::program::{Answer, BINARY, PASSWORD, Place, Server, TEST_TIMEOUT, signal, text};
 
 /// A place whose settings name the first administrator, and the file with this password.
@@ -223,6 +224,26 @@ fn shutdown_answers_the_request_in_flight() {
     assert_eq!(code, Some(0), "{said:?}");
     let listed = place.run(&["user", "list"], "");
     assert!(text(&listed.stdout).starts_with("ann@example.com"), "{}", text(&listed.stdout));
+}
+
+#[test]
+fn shutdown_does_not_wait_for_a_list_that_never_ends() {
+    let mut place = Place::new();
+    // Far more than the test may take.
+    place.set("WIDGETD_READ_TIMEOUT_SECONDS", "86400");
+    place.set("WIDGETD_SHUTDOWN", "{grace=1, mercy=1}");
+    place.add_admin();
+    let server = place.serve();
+    let admin = server.log_in("admin@example.com");
+    make_the_list_of_keys_endless(&place.database());
+    let list = std::thread::spawn(move || admin.try_get("/auth/keys").is_ok());
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!list.is_finished());
+    let (code, said) = server.terminate();
+    assert_eq!(code, Some(1), "{said:?}");
+    let all = said.join("\n");
+    assert!(all.contains("still running when the grace period ended"), "{all}");
+    assert!(!list.join().unwrap());
 }
 
 #[test]

@@ -98,7 +98,7 @@ async fn setup_of_64_first_administrators_at_once_succeeds_for_one() {
             refused => assert_conflict(refused, IS_ONE),
         }
     }
-    assert_eq!(subject.list_users(UserFilter::default(), ALL).await.unwrap().items, created);
+    assert_eq!(subject.list_users(None, UserFilter::default(), ALL).await.unwrap().items, created);
     assert_eq!(created.len(), 1);
 }
 
@@ -282,7 +282,7 @@ async fn of_the_last_two_administrators_who_leave_at_once_one_remains() {
             status: Some(Status::Active),
             ..UserFilter::default()
         };
-        assert_eq!(subject.list_users(remaining, ALL).await.unwrap().total, 1);
+        assert_eq!(subject.list_users(None, remaining, ALL).await.unwrap().total, 1);
     }
 }
 
@@ -315,9 +315,10 @@ async fn soft_delete_of_a_user_ends_its_sessions_api_keys_and_reset_codes() {
     let late = store.start_session(new_session(ann.public_id), ann.token_epoch, CLI).await;
     assert_credentials(late);
 
-    let listed = store.list_users(UserFilter::default(), ALL).await.unwrap();
+    let listed = store.list_users(None, UserFilter::default(), ALL).await.unwrap();
     assert_eq!((listed.items.as_slice(), listed.total), ([bob.clone()].as_slice(), 1));
-    let searched = UserFilter { search: Some(Search::new("ann")), ..UserFilter::default() };
+    let searched =
+        UserFilter { search: Some(Search::parse("ann").unwrap()), ..UserFilter::default() };
     assert!(subject.emails(searched).await.is_empty());
     let keys = store.list_keys(None, ALL).await.unwrap();
     assert_eq!((keys.items.len(), keys.total), (1, 1));
@@ -343,8 +344,11 @@ async fn soft_delete_of_a_user_frees_its_names_and_keeps_it_as_owner_of_its_widg
         assert_eq!(store.get_user_by_name(&account(name)).await.unwrap(), namesake);
     }
     assert_absent(&subject, former.public_id).await;
-    let listed =
-        store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().items;
+    let listed = store
+        .list_widgets(None, WidgetFilter::default(), PageRequest::DEFAULT, NOW)
+        .await
+        .unwrap()
+        .items;
     for (widget, user, is_deleted) in [("one", former, true), ("two", namesake, false)] {
         let widget = store.get_widget(&widget_name(widget)).await.unwrap();
         assert_eq!((&widget.owner.email, widget.owner.public_id), (&email("Ann"), user.public_id));

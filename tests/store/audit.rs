@@ -177,14 +177,14 @@ async fn audit_pagination_is_latest_first() {
         entries.iter().map(|entry| (entry.at, entry.target.clone().unwrap())).collect();
     assert_eq!(found, expected);
     assert_pages(&entries, async |request| {
-        subject.list_audit(AuditFilter::default(), request).await
+        subject.list_audit(None, AuditFilter::default(), request).await
     })
     .await;
 }
 
 /// Asserts which entries a filter selects, by their milliseconds after `NOW`.
 async fn assert_filtered(subject: &Subject, filter: AuditFilter, expected: &[i64]) {
-    let page = subject.list_audit(filter.clone(), ALL).await.unwrap();
+    let page = subject.list_audit(None, filter.clone(), ALL).await.unwrap();
     let found: Vec<_> =
         page.items.iter().map(|entry| entry.at.as_millis() - NOW.as_millis()).collect();
     assert_eq!((found.as_slice(), page.total), (expected, expected.len() as u64), "{filter:?}");
@@ -293,11 +293,11 @@ async fn audit_search_matches_word_prefixes_in_both_sort_orders() {
     let store = &subject.store;
     let targets = async |search: Option<&str>, sort: &str| {
         let filter = AuditFilter {
-            search: search.map(Search::new),
+            search: search.map(|text| Search::parse(text).unwrap()),
             sort: Some(Sort::parse(sort).unwrap()),
             ..AuditFilter::default()
         };
-        let page = store.list_audit(filter, ALL).await.unwrap();
+        let page = store.list_audit(None, filter, ALL).await.unwrap();
         assert_eq!(page.total, page.items.len() as u64);
         page.items
             .into_iter()

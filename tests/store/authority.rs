@@ -1,6 +1,8 @@
 //! Authority: each write confirms the session or key of its context, and the role of the user, in
 //! its own transaction.
 
+use std::time::Duration;
+
 use widgetd::domain::{
     Action, Actor, Credential, InfoUrl, KeyId, KeyScope, NewApiKey, RequestContext, Role,
     SessionId, Status, TaskChange, TaskId, TaskStatus, TemplateBody, TemplateChange, UserId,
@@ -157,7 +159,7 @@ impl Scene {
     /// Asserts that the records of the scene are unchanged.
     async fn assert_unchanged(&self, what: &str) {
         let store = &self.subject.store;
-        let widgets = store.list_widgets(WidgetFilter::default(), ALL, NOW).await.unwrap();
+        let widgets = store.list_widgets(None, WidgetFilter::default(), ALL, NOW).await.unwrap();
         assert_eq!(widgets.total, 1, "{what}");
         assert_eq!(widgets.items[0].info_url.as_str(), "https://example.com", "{what}");
         let ann = store.get_user(self.ann).await.unwrap();
@@ -228,6 +230,37 @@ async fn authority_ends_with_the_session_or_api_key_for_every_write() {
         let attempts = scene.subject.audited(&[], scene.attempts(&context)).await;
         assert_all(attempts, how, |_, result| result.as_ref().is_err_and(is_revoked));
         scene.assert_unchanged(how).await;
+    }
+}
+
+#[tokio::test]
+async fn authority_ends_when_the_session_or_api_key_expires_whenever_the_request_began() {
+    // A session is over at its `exp`, a key after its last moment.
+    for (is_key, last, why) in
+        [(false, 999, TokenError::Expired), (true, 1_000, TokenError::ExpiredKey)]
+    {
+        let scene = Scene::new().await;
+        let credential = if is_key {
+            let (expires_at, scope) = (Some(later(1_000)), KeyScope::Write);
+            let new = NewApiKey { scope, expires_at, ..new_key(scene.boss, "script", 3) };
+            let key = scene.subject.create_key(new, CLI).await.unwrap();
+            Credential::Key { id: key.id, scope, expires_at }
+        } else {
+            a_session(&scene).await
+        };
+        let context = scene.context(credential);
+        let store = &scene.subject.store;
+        let rename = to_username(username("in.time"));
+        scene.subject.clock.advance(Duration::from_millis(last));
+        store.update_user(scene.boss, rename, ANY_STATE, &context).await.unwrap();
+        scene.subject.clock.advance(Duration::from_millis(1));
+        let attempts = scene.subject.audited(&[], scene.attempts(&context)).await;
+        assert_all(
+            attempts,
+            "expired",
+            |_, result| matches!(result, Err(Error::Token(token)) if *token == why),
+        );
+        scene.assert_unchanged("expired").await;
     }
 }
 

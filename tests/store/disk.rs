@@ -1,7 +1,7 @@
 //! The free space on the disk: below the floor, only some writes are accepted.
 
 use tempfile::TempDir;
-use widgetd::domain::{Action, Failure, MinFree, StorageLimits, Target};
+use widgetd::domain::{Action, Failure, MinFree, StoreLimits, Target};
 use widgetd::error::Error;
 use widgetd::store::{IfAbsent, Retention};
 
@@ -9,8 +9,8 @@ use crate::authority::{Scene, a_session};
 use crate::{CLI, NOW, Subject, hash, later, new_session, new_user, owner_context, secret};
 
 /// More than any disk has.
-fn low_disk() -> StorageLimits {
-    StorageLimits { min_free: MinFree::from_mib(Some(u32::MAX)), ..StorageLimits::default() }
+fn low_disk() -> StoreLimits {
+    StoreLimits { min_free: MinFree::from_mib(Some(u32::MAX)), ..StoreLimits::default() }
 }
 
 /// What gives space back, or is needed to do so.
@@ -74,7 +74,7 @@ async fn a_low_disk_refuses_every_write_but_those_that_give_space_back() {
 
 #[tokio::test]
 async fn without_a_floor_every_disk_has_enough() {
-    let none = StorageLimits { min_free: MinFree::from_mib(Some(0)), ..StorageLimits::default() };
+    let none = StoreLimits { min_free: MinFree::from_mib(Some(0)), ..StoreLimits::default() };
     let subject = Subject::limited(TempDir::new().unwrap(), IfAbsent::Create, none);
     subject.add_user("ann").await;
 }

@@ -30,11 +30,12 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+use widgetd::clock::Clock;
 use widgetd::domain::{
     Actor, AuditEntry, AuditFilter, Credential, Deadline, Email, InfoUrl, KeyId, KeyName, KeyScope,
     NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
     PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash, SessionId, Status,
-    StorageLimits, StoredCredentials, TaskDescription, TaskId, TaskStatus, TaskTitle, TemplateBody,
+    StoreLimits, StoredCredentials, TaskDescription, TaskId, TaskStatus, TaskTitle, TemplateBody,
     TemplateName, Timestamp, User, UserChange, UserFilter, UserId, UserRef, Username, Version,
     Versions, WidgetFilter, WidgetName,
 };
@@ -56,6 +57,7 @@ const fn later(millis: i64) -> Timestamp {
 /// A store under test, and how to close it and open it again.
 struct Subject {
     store: Arc<dyn Store>,
+    clock: Clock,
     folder: TempDir,
 }
 
@@ -69,11 +71,13 @@ impl Subject {
     }
 
     fn open(folder: TempDir, if_absent: IfAbsent) -> Self {
-        Self::limited(folder, if_absent, StorageLimits::default())
+        Self::limited(folder, if_absent, StoreLimits::default())
     }
 
-    fn limited(folder: TempDir, if_absent: IfAbsent, limits: StorageLimits) -> Self {
-        Self { store: store::open(&database(&folder), if_absent, limits).unwrap(), folder }
+    fn limited(folder: TempDir, if_absent: IfAbsent, limits: StoreLimits) -> Self {
+        let clock = Clock::fixed(NOW);
+        let store = store::open(&database(&folder), if_absent, clock.clone(), limits).unwrap();
+        Self { store, clock, folder }
     }
 
     async fn reopen(self) -> Self {
@@ -127,13 +131,13 @@ impl Subject {
     }
 
     async fn emails(&self, filter: UserFilter) -> Vec<String> {
-        let page = self.store.list_users(filter, ALL).await.unwrap();
+        let page = self.store.list_users(None, filter, ALL).await.unwrap();
         page.items.into_iter().map(|user| user.email.into_string()).collect()
     }
 
     /// The whole audit, latest first.
     async fn audit(&self) -> Vec<AuditEntry> {
-        self.store.list_audit(AuditFilter::default(), ALL).await.unwrap().items
+        self.store.list_audit(None, AuditFilter::default(), ALL).await.unwrap().items
     }
 
     /// Asserts which actions the audit notes of some work, sorted by name.
@@ -391,6 +395,7 @@ async fn close_finishes_the_queued_writes() {
             Err(error) => panic!("{error:?}"),
         }
     }
-    let listed = subject.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await;
+    let listed =
+        subject.list_widgets(None, WidgetFilter::default(), PageRequest::DEFAULT, NOW).await;
     assert_eq!(listed.unwrap().total, acknowledged);
 }

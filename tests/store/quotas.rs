@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use tempfile::TempDir;
 use widgetd::domain::{
-    InfoUrl, NewTask, NewTemplate, NewUser, Quota, RequestContext, Role, Status, StorageLimits,
+    InfoUrl, NewTask, NewTemplate, NewUser, Quota, RequestContext, Role, Status, StoreLimits,
     TaskChange, TaskDescription, TemplateBody, TemplateChange, TemplateFilter, User, UserId,
     WidgetChange,
 };
@@ -22,8 +22,8 @@ const ROW: u64 = 512;
 const DAY: i64 = 86_400_000;
 
 /// 1 MiB for each user, and 64 KiB for a new one.
-fn limits() -> StorageLimits {
-    StorageLimits { quota: Quota::from_mib(1), ..StorageLimits::default() }
+fn limits() -> StoreLimits {
+    StoreLimits { quota: Quota::from_mib(1), ..StoreLimits::default() }
 }
 
 fn limited() -> Subject {

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
+use widgetd::clock::Clock;
 use widgetd::domain::{
-    Deadline, Email, InfoUrl, NewTask, PageRequest, PasswordHash, Role, Status, StorageLimits,
-    Timestamp, User, UserFilter, UserId, UserSummary, Username, Version, Widget, WidgetFilter,
+    Authority, Deadline, Email, InfoUrl, NewTask, PageRequest, PasswordHash, Role, Search, Status,
+    StoreLimits, TaskFilter, TemplateFilter, Timestamp, User, UserFilter, UserId, UserSummary,
+    Username, Version, Widget, WidgetFilter,
 };
 use widgetd::error::Error;
-use widgetd::store::{self, IfAbsent};
+use widgetd::store::{self, IfAbsent, Store};
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, database, hash, later, new_key, new_session,
@@ -22,8 +25,12 @@ fn other(subject: &Subject) -> Connection {
     Connection::open(database(&subject.folder)).unwrap()
 }
 
+fn open(path: &Path, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
+    store::open(path, if_absent, Clock::fixed(NOW), StoreLimits::default())
+}
+
 fn refusal(path: &Path, if_absent: IfAbsent) -> String {
-    match store::open(path, if_absent, StorageLimits::default()) {
+    match open(path, if_absent) {
         Ok(_) => panic!("{} was opened", path.display()),
         Err(error) => error.to_string(),
     }
@@ -41,8 +48,8 @@ fn an_absent_database_is_created_only_where_allowed() {
     let absent = folder.path().join("none");
     let expected = format!("(there is no folder {})", absent.display());
     assert!(refusal(&absent.join("widgetd.db"), IfAbsent::Create).contains(&expected));
-    assert!(store::open(&path, IfAbsent::Create, StorageLimits::default()).is_ok());
-    assert!(store::open(&path, IfAbsent::Fail, StorageLimits::default()).is_ok());
+    assert!(open(&path, IfAbsent::Create).is_ok());
+    assert!(open(&path, IfAbsent::Fail).is_ok());
 }
 
 #[cfg(unix)]
@@ -63,7 +70,7 @@ async fn file_permissions_of_the_database_and_its_side_files_are_the_owner_s_alo
 fn a_newer_schema_version_is_refused_and_left_unchanged() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
-    drop(store::open(&path, IfAbsent::Create, StorageLimits::default()).unwrap());
+    drop(open(&path, IfAbsent::Create).unwrap());
     let connection = Connection::open(&path).unwrap();
     let version: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
@@ -96,7 +103,7 @@ async fn four_concurrent_openings_of_a_new_database_agree() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
     let stores = std::thread::scope(|scope| {
-        let open = || store::open(&path, IfAbsent::Create, StorageLimits::default()).unwrap();
+        let open = || open(&path, IfAbsent::Create).unwrap();
         [(); 4].map(|()| scope.spawn(open)).map(|thread| thread.join().unwrap())
     });
     let id = stores[0].get_installation_id().await.unwrap();
@@ -177,7 +184,8 @@ async fn a_soft_deleted_user_leaves_rows_only_where_they_are_kept() {
             })
             .collect::<Vec<_>>()
     };
-    let words = "SELECT count(*) FROM template_text WHERE template_text MATCH 'one AND text'";
+    let words = "SELECT count(*) FROM template_text
+                 WHERE template_text MATCH '(1xone AND 1xtext) OR (2xone AND 2xtext)'";
     assert!(rows().len() > 7 && count(words) == 2);
     for (column, rows) in rows() {
         assert!(rows > 0, "give ann a row in {column}");
@@ -189,6 +197,97 @@ async fn a_soft_deleted_user_leaves_rows_only_where_they_are_kept() {
     assert_eq!(count(words), 1);
     let hash = "SELECT count(*) FROM user WHERE id = 1 AND password_hash = ''";
     assert_eq!(count(hash), 1);
+}
+
+#[tokio::test]
+async fn search_index_has_every_word_under_the_reader_of_its_record_alone() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    let boss = subject.add_admin("boss").await;
+    for owner in [ann, bob] {
+        subject.create_template(new_template("Dear Zoë", owner), CLI).await.unwrap();
+    }
+    for assignee in [Some(account("ann@example.com")), Some(account("bob@example.com")), None] {
+        subject.create_task(NewTask { assignee, ..new_task("Write", &boss) }, CLI).await.unwrap();
+    }
+    let other = other(&subject);
+    for (index, table, reader, records) in [
+        ("template_text", "template", "owner_id", 2),
+        ("task_assignee_text", "task", "assignee_id", 2),
+    ] {
+        other
+            .execute_batch(&format!(
+                "CREATE VIRTUAL TABLE temp.word USING fts5vocab (main, {index}, instance)"
+            ))
+            .unwrap();
+        let sql = format!(
+            "SELECT count(DISTINCT word.doc), count(*) FILTER (WHERE term NOT LIKE {reader} || 'x%')
+             FROM temp.word LEFT JOIN {table} AS r ON r.id = word.doc"
+        );
+        let found: (i64, i64) =
+            other.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(found, (records, 0), "{index}");
+        other.execute_batch("DROP TABLE temp.word").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn another_program_cannot_change_a_text_without_its_index() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await;
+    let template = subject.create_template(new_template("one", ann.public_id), CLI).await.unwrap();
+    subject.create_task(new_task("one", &ann), CLI).await.unwrap();
+    let other = other(&subject);
+    for sql in ["UPDATE template SET body = 'x'", "UPDATE task SET title = 'x', assignee_id = 1"] {
+        let why = other.execute(sql, []).unwrap_err().to_string();
+        assert!(why.contains("no such function: scoped_words"), "{why}");
+    }
+    assert_eq!(subject.get_template(ann.public_id, &template.name).await.unwrap(), template);
+    // What has no index of its own, and whole records, can be changed.
+    assert_eq!(other.execute("UPDATE task SET status = 'done'", []).unwrap(), 1);
+    for table in ["task", "template"] {
+        assert_eq!(other.execute(&format!("DELETE FROM {table}"), []).unwrap(), 1);
+    }
+    let check: String = other.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+}
+
+/// The schema of version 4, before words had readers.
+const SCHEMA_4: [&str; 4] = [
+    include_str!("../../src/store/sqlite/migrations/0001_initial.sql"),
+    include_str!("../../src/store/sqlite/migrations/0002_accounts.sql"),
+    include_str!("../../src/store/sqlite/migrations/0003_work.sql"),
+    include_str!("../../src/store/sqlite/migrations/0004_buckets.sql"),
+];
+
+#[tokio::test]
+async fn migration_indexes_the_words_of_existing_records() {
+    let folder = TempDir::new().unwrap();
+    let id = "82d30184-4619-41c6-9ea7-b5e609e179bf";
+    let records = format!(
+        "PRAGMA application_id = 0x77677464; PRAGMA user_version = 4;
+         INSERT INTO installation VALUES (1, '3f7c8edc-b045-4f67-9a46-6cc3e7960a3d');
+         INSERT INTO user (id, public_id, email, email_folded, role, status, password_hash, created_at, updated_at)
+         VALUES (7, '{id}', 'ann@example.com', 'ann@example.com', 'employee', 'active', '', 0, 0);
+         INSERT INTO template VALUES (1, 7, 'Dear Zoë', 'text', 0, 0, 1);
+         INSERT INTO task VALUES (1, '{id}', 'Dear Zoë', '', 'pending', NULL, 7, 7, 0, 0, 1),
+                                 (2, '{id}2', 'Dear Zoë', '', 'pending', NULL, NULL, 7, 0, 0, 1);
+         INSERT INTO widget VALUES (1, 'dear-zoe', 'https://example.org', 0, 7, 0, 0, 1);"
+    );
+    let schema = SCHEMA_4.concat();
+    Connection::open(database(&folder)).unwrap().execute_batch(&(schema + &records)).unwrap();
+    let subject = Subject::open(folder, IfAbsent::Fail);
+    let (ann, search) = (UserId::parse(id).unwrap(), || Some(Search::parse("zoe dea").unwrap()));
+    let templates = TemplateFilter { search: search(), ..TemplateFilter::default() };
+    assert_eq!(subject.list_templates(ann, templates, ALL).await.unwrap().total, 1);
+    let tasks = || TaskFilter { search: search(), ..TaskFilter::default() };
+    let reader = Authority { user: ann, role: Role::Employee };
+    assert_eq!(subject.list_tasks(reader, tasks(), ALL, NOW).await.unwrap().total, 1);
+    let widgets = WidgetFilter { search: search(), ..WidgetFilter::default() };
+    assert_eq!(subject.list_widgets(None, widgets, ALL, NOW).await.unwrap().total, 1);
+    let words = "SELECT count(*) FROM task_text WHERE task_text MATCH 'zoe'";
+    let found: i64 = other(&subject).query_row(words, [], |row| row.get(0)).unwrap();
+    assert_eq!(found, 2);
 }
 
 /// A database of version 0.1.0.
@@ -259,7 +358,7 @@ async fn migration_from_version_0_1_0_keeps_the_data() {
     assert_eq!(store.get_installation_id().await.unwrap(), "3f7c8edc-b045-4f67-9a46-6cc3e7960a3d");
 
     let accounts = accounts_of_0_1_0();
-    let listed = store.list_users(UserFilter::default(), ALL).await.unwrap().items;
+    let listed = store.list_users(None, UserFilter::default(), ALL).await.unwrap().items;
     let listed: Vec<_> =
         listed.into_iter().map(|user| User { version: ANY_VERSION, ..user }).collect();
     assert_eq!(listed, accounts.clone().map(|(user, _)| user));
@@ -267,8 +366,11 @@ async fn migration_from_version_0_1_0_keeps_the_data() {
         assert_eq!(subject.credentials(user.email.as_str()).await.password_hash, *password_hash);
     }
     assert_eq!(subject.credentials("bob.b").await.user.public_id, accounts[1].0.public_id);
-    let widgets =
-        store.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await.unwrap().items;
+    let widgets = store
+        .list_widgets(None, WidgetFilter::default(), PageRequest::DEFAULT, NOW)
+        .await
+        .unwrap()
+        .items;
     let versions: BTreeSet<_> = widgets.iter().map(|widget| widget.version.to_string()).collect();
     assert_eq!(versions.len(), 2);
     let widgets: Vec<_> =

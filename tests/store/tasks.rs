@@ -256,7 +256,7 @@ async fn authority_of_an_employee_covers_assigned_tasks_and_their_status() {
 }
 
 fn search(words: &str) -> TaskFilter {
-    TaskFilter { search: Some(Search::new(words)), ..TaskFilter::default() }
+    TaskFilter { search: Some(Search::parse(words).unwrap()), ..TaskFilter::default() }
 }
 
 fn sorted(text: &str) -> TaskFilter {
@@ -360,9 +360,32 @@ async fn search_matches_word_prefixes_of_the_current_title_and_description() {
         assert_eq!(scene.titles(search(words), scene.manager()).await, expected, "{words}");
     }
     assert_eq!(scene.titles(search("r"), authority(&scene.ann)).await, both[..1]);
+    assert_eq!(scene.titles(search("zoe WRIT"), authority(&scene.ann)).await, both[..1]);
+    assert_eq!(scene.titles(search("r"), authority(&scene.bob)).await, [""; 0]);
     scene.update(id, title("Draw a plan"), scene.manager()).await.unwrap();
     assert_eq!(scene.titles(search("report"), scene.manager()).await, [""; 0]);
     assert_eq!(scene.titles(search("plan zoe"), scene.manager()).await, ["Draw a plan"]);
+    assert_eq!(scene.titles(search("plan zoe"), authority(&scene.ann)).await, ["Draw a plan"]);
+    assert_eq!(scene.titles(search("report"), authority(&scene.ann)).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn search_follows_a_task_to_its_new_assignee_and_to_nobody() {
+    let scene = Scene::new().await;
+    let id = scene.add(assigned("Write the report", &scene.boss, &scene.ann)).await.id;
+    for (assignee, ann, bob) in
+        [(Some("bob@example.com"), 0, 1), (None, 0, 0), (Some("ann@example.com"), 1, 0)]
+    {
+        let change = TaskChange { assignee: Some(assignee.map(account)), ..TaskChange::default() };
+        scene.update(id, change, scene.manager()).await.unwrap();
+        for (user, found) in [(&scene.ann, ann), (&scene.bob, bob)] {
+            let titles = scene.titles(search("report"), authority(user)).await;
+            assert_eq!(titles.len(), found, "{assignee:?}");
+        }
+    }
+    let store = &scene.subject.store;
+    store.delete_task(id, ANY_STATE, CLI).await.unwrap();
+    assert_eq!(scene.titles(search("report"), authority(&scene.ann)).await, [""; 0]);
 }
 
 #[tokio::test]

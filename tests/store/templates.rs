@@ -27,7 +27,7 @@ fn sorted(order: &str) -> TemplateFilter {
 }
 
 fn searched(words: &str) -> TemplateFilter {
-    TemplateFilter { search: Some(Search::new(words)), ..TemplateFilter::default() }
+    TemplateFilter { search: Some(Search::parse(words).unwrap()), ..TemplateFilter::default() }
 }
 
 impl Subject {
@@ -199,9 +199,9 @@ async fn search_matches_word_prefixes_of_names_and_bodies() {
     ] {
         assert_eq!(subject.template_names(ann, searched(words)).await, expected, "{words}");
     }
-    let many = "d ".repeat(5_000);
+    let many = "d ".repeat(50);
     assert_eq!(subject.template_names(ann, searched(&many)).await, ["Welcome", "Good-bye"]);
-    let filter = TemplateFilter { search: Some(Search::new("dear")), ..sorted("name") };
+    let filter = TemplateFilter { search: Some(Search::parse("dear").unwrap()), ..sorted("name") };
     assert_eq!(subject.template_names(ann, filter).await, ["Good-bye", "Welcome"]);
 }
 

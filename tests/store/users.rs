@@ -38,7 +38,10 @@ async fn a_user_is_read_back_as_created_after_reopening() {
 
     let subject = subject.reopen().await;
     assert_eq!(subject.get_user(new.public_id).await.unwrap(), expected);
-    assert_eq!(subject.list_users(UserFilter::default(), ALL).await.unwrap().items, [expected]);
+    assert_eq!(
+        subject.list_users(None, UserFilter::default(), ALL).await.unwrap().items,
+        [expected]
+    );
     assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("first"));
 }
 
@@ -101,7 +104,7 @@ async fn a_taken_name_is_a_conflict_and_creates_nothing() {
             assert!(!subject.is_live(id, session.id).await);
         }
     }
-    let listed = subject.list_users(UserFilter::default(), ALL).await.unwrap();
+    let listed = subject.list_users(None, UserFilter::default(), ALL).await.unwrap();
     assert_eq!((listed.items.as_slice(), listed.total), ([ann].as_slice(), 1));
     // Any number of users have no username.
     subject.add_user("bob").await;
@@ -139,7 +142,7 @@ async fn an_absent_user_is_not_found() {
         assert_not_found(subject.get_user_by_name(&account(name)).await);
         assert!(subject.find_credentials(&account(name), None).await.unwrap().is_none());
     }
-    assert_eq!(subject.list_users(UserFilter::default(), ALL).await.unwrap().total, 0);
+    assert_eq!(subject.list_users(None, UserFilter::default(), ALL).await.unwrap().total, 0);
 }
 
 #[tokio::test]
@@ -169,8 +172,10 @@ async fn user_pagination_follows_the_order_of_registration() {
     {
         users.push(subject.add_user(name).await);
     }
-    assert_pages(&users, async |request| subject.list_users(UserFilter::default(), request).await)
-        .await;
+    assert_pages(&users, async |request| {
+        subject.list_users(None, UserFilter::default(), request).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -195,7 +200,7 @@ async fn the_filter_selects_users_by_status_and_role() {
         let filter = UserFilter { status, role, ..UserFilter::default() };
         let expected: Vec<_> = expected.iter().map(|name| email(name).into_string()).collect();
         assert_eq!(subject.emails(filter.clone()).await, expected, "{filter:?}");
-        let total = subject.list_users(filter, ALL).await.unwrap().total;
+        let total = subject.list_users(None, filter, ALL).await.unwrap().total;
         assert_eq!(total, expected.len() as u64);
     }
 }
@@ -221,11 +226,12 @@ async fn user_search_matches_word_prefixes_in_both_sort_orders() {
         ("boss OR bob", &[]),
         ("", &[]),
     ] {
-        let filter = UserFilter { search: Some(Search::new(search)), ..UserFilter::default() };
+        let filter =
+            UserFilter { search: Some(Search::parse(search).unwrap()), ..UserFilter::default() };
         assert_eq!(subject.emails(filter).await, expected, "{search}");
     }
     let filter = UserFilter {
-        search: Some(Search::new("ann")),
+        search: Some(Search::parse("ann").unwrap()),
         sort: Some(Sort::parse("-registered_on").unwrap()),
         ..UserFilter::default()
     };
@@ -241,7 +247,7 @@ async fn user_search_matches_word_prefixes_in_both_sort_orders() {
     );
     let filter = UserFilter {
         status: Some(Status::Pending),
-        search: Some(Search::new("ann")),
+        search: Some(Search::parse("ann").unwrap()),
         ..UserFilter::default()
     };
     assert_eq!(subject.emails(filter).await, [second]);
@@ -251,7 +257,10 @@ async fn user_search_matches_word_prefixes_in_both_sort_orders() {
         .unwrap();
     let found = async |word| {
         subject
-            .emails(UserFilter { search: Some(Search::new(word)), ..UserFilter::default() })
+            .emails(UserFilter {
+                search: Some(Search::parse(word).unwrap()),
+                ..UserFilter::default()
+            })
             .await
     };
     assert_eq!((found("chief").await, found("boss").await), (vec![first.to_owned()], Vec::new()));

@@ -103,7 +103,7 @@ async fn pagination_follows_the_order_of_creation() {
         widgets.push(subject.get_widget(&new.name).await.unwrap());
     }
     assert_pages(&widgets, async |request| {
-        subject.list_widgets(WidgetFilter::default(), request, NOW).await
+        subject.list_widgets(None, WidgetFilter::default(), request, NOW).await
     })
     .await;
 }
@@ -126,7 +126,8 @@ async fn each_of_600_concurrent_writes_is_answered_by_its_own_result() {
         }
     }
     assert_eq!((created, refused), (400, 200));
-    let listed = subject.list_widgets(WidgetFilter::default(), PageRequest::DEFAULT, NOW).await;
+    let listed =
+        subject.list_widgets(None, WidgetFilter::default(), PageRequest::DEFAULT, NOW).await;
     assert_eq!(listed.unwrap().total, 400);
 }
 
@@ -219,9 +220,10 @@ async fn pagination_and_totals_count_writes_of_other_programs() {
         sort: Some(Sort::parse(text).unwrap()),
         ..WidgetFilter::default()
     };
-    let mut widgets = subject.list_widgets(WidgetFilter::default(), ALL, NOW).await.unwrap().items;
+    let mut widgets =
+        subject.list_widgets(None, WidgetFilter::default(), ALL, NOW).await.unwrap().items;
     assert_eq!(widgets.len(), 23);
-    let list = async |sort: &str, page| subject.list_widgets(sorted(sort), page, NOW).await;
+    let list = async |sort: &str, page| subject.list_widgets(None, sorted(sort), page, NOW).await;
     assert_pages(&widgets, async |page| list("created_at", page).await).await;
     // A stable sort keeps the order of creation.
     widgets.sort_by_key(|widget| widget.deadline.timestamp());

@@ -3,6 +3,7 @@
 //! Each answer that an actor gets is compared with the OpenAPI document on its way: a status that
 //! the document does not name, or an error in another shape than the one, fails the test.
 
+mod endless;
 mod page;
 mod visitor;
 
@@ -28,6 +29,7 @@ use widgetd::domain::{
 use widgetd::http::attach_body;
 use widgetd::store::{self, IfAbsent, Store};
 
+pub use self::endless::make_the_list_of_keys_endless;
 pub use self::visitor::{FORM, PAGE, Visitor, resolve};
 
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -116,7 +118,7 @@ impl TestApp {
             figment = figment.merge((key, value));
         }
         let config = Config::from_figment(figment).unwrap();
-        let store = store::open(&database, IfAbsent::Create, config.storage).unwrap();
+        let store = store::open(&database, IfAbsent::Create, clock.clone(), config.store).unwrap();
         let setup_code = SetupCode::generate().unwrap();
         let rocket = app::build(&config, Arc::clone(&store), clock.clone(), Some(&setup_code))
             .await
@@ -416,7 +418,7 @@ pub fn percent_encode(text: &str) -> String {
 }
 
 pub async fn user_count(app: &TestApp) -> u64 {
-    app.store.list_users(UserFilter::default(), PageRequest::DEFAULT).await.unwrap().total
+    app.store.list_users(None, UserFilter::default(), PageRequest::DEFAULT).await.unwrap().total
 }
 
 /// What came back.

@@ -23,7 +23,7 @@ filter! {
         /// Events at this or later: an RFC 3339 time, or a date, which stands for its start.
         since: Timestamp,
         /// Events whose names, action, result or detail contain words that begin with each of
-        /// these.
+        /// these, at most 8 different ones.
         search = "q": Search,
         /// The order; `at` for the oldest first.
         sort: Sort<AuditSort>,
@@ -93,6 +93,6 @@ async fn list_audit(
     query: ListQuery<AuditFilter>,
     services: &State<Services>,
 ) -> Result<ListView<AuditView>, Problem> {
-    let page = services.store.list_audit(query.filter, query.page).await?;
+    let page = services.store.list_audit(Some(admin.id()), query.filter, query.page).await?;
     Ok(ListView::new(&query.address, page, &services.view_at(admin.context.at)))
 }

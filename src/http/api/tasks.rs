@@ -99,8 +99,8 @@ filter! {
         /// `true`: tasks whose deadline has passed and that are neither done nor cancelled;
         /// `false`: all others.
         overdue: bool,
-        /// Tasks whose title or description contains words that begin with each of these. Letter
-        /// case and diacritics do not count.
+        /// Tasks whose title or description contains words that begin with each of these, at most 8
+        /// different ones. Letter case and diacritics do not count.
         search = "q": Search,
         /// The order; `-` for the reverse. Tasks without a deadline come last in both.
         sort: Sort<TaskSort>,

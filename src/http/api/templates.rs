@@ -70,8 +70,8 @@ input! {
 
 filter! {
     TemplateFilter {
-        /// Templates whose name or body contains words that begin with each of these. Letter case
-        /// and diacritics do not count.
+        /// Templates whose name or body contains words that begin with each of these, at most 8
+        /// different ones. Letter case and diacritics do not count.
         search = "q": Search,
         /// The order; `-` for the reverse.
         sort: Sort<TemplateSort>,

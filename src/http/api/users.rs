@@ -78,7 +78,8 @@ filter! {
         status: Status,
         /// Accounts of this role.
         role: Role,
-        /// Accounts whose e-mail address or username contains words that begin with each of these.
+        /// Accounts whose e-mail address or username contains words that begin with each of these,
+        /// at most 8 different ones.
         search = "q": Search,
         /// The order; `-` for the latest first.
         sort: Sort<UserSort>,
@@ -191,7 +192,7 @@ async fn list_users(
     query: ListQuery<UserFilter>,
     services: &State<Services>,
 ) -> Result<ListView<AdminUserView>, Problem> {
-    let page = services.store.list_users(query.filter, query.page).await?;
+    let page = services.store.list_users(Some(admin.id()), query.filter, query.page).await?;
     Ok(ListView::new(&query.address, page, &services.view_at(admin.context.at)))
 }
 

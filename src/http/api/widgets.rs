@@ -90,7 +90,8 @@ filter! {
         deadline_after: Timestamp,
         /// `true`: widgets whose deadline has passed; `false`: all others.
         overdue: bool,
-        /// Widgets whose name or URL contains words that begin with each of these.
+        /// Widgets whose name or URL contains words that begin with each of these, at most 8
+        /// different ones.
         search = "q": Search,
         /// The order; `-` for the reverse.
         sort: Sort<WidgetSort>,
@@ -166,7 +167,8 @@ async fn list_widgets(
     services: &State<Services>,
 ) -> Result<ListView<WidgetView>, Problem> {
     let now = user.context.at;
-    let page = services.store.list_widgets(query.filter, query.page, now).await?;
+    let reader = Some(user.id());
+    let page = services.store.list_widgets(reader, query.filter, query.page, now).await?;
     Ok(ListView::new(&query.address, page, &services.view_at(now)))
 }
 

@@ -30,7 +30,7 @@ use crate::domain::{
 use crate::error::{Error, TokenError};
 use crate::http::wire::{
     KEY_MAY_ONLY_READ, Problem, Services, WRITE_LIMIT, add_response, is_read, reject,
-    request_context,
+    remember_user, request_context,
 };
 
 /// The name of the security scheme in the OpenAPI document.
@@ -120,6 +120,7 @@ async fn authorize(request: &Request<'_>, role: Role) -> Result<SignedIn, Proble
     let Caller { authority, credential } = authenticate(request).await.map_err(for_role)?;
     let enough = authority.role.require(role);
     enough.map_err(Problem::from)?;
+    remember_user(request, authority.user);
     let context = RequestContext {
         actor: Actor::User(authority.user),
         credential: Some(credential),

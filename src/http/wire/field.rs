@@ -100,11 +100,11 @@ impl Field for Timestamp {
 
 impl Field for Search {
     fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
-        Ok(Self::new(text))
+        Self::parse(text)
     }
 
     fn schema() -> Value {
-        json!({ "type": "string" })
+        json!({ "type": "string", "maxLength": Self::MAX_CHARS })
     }
 }
 

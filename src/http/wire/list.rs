@@ -16,13 +16,16 @@ use sha2::{Digest, Sha256};
 
 use super::field::FieldContext;
 use super::fields::{Fields, Given};
-use super::openapi::{parameters, query_parameter, with_schema};
+use super::openapi::{add_response, parameters, query_parameter, with_schema};
 use super::problem::reject;
 use super::record::Record;
+use super::request::remembered_user;
 use super::responses::{add_not_modified, respond_with_etag};
 use super::services::{BasePath, Services, ViewContext};
 use crate::domain::{PAGE_SIZES, Page, PageRequest};
 use crate::error::Error;
+
+const LIST_LIMIT: &str = "The account has reached its rate limit for lists.";
 
 /// Which items of a list are requested, by query parameters. Declared by [`super::input::filter`].
 pub trait Filter: Send + Sized {
@@ -43,7 +46,8 @@ impl Filter for () {
     }
 }
 
-/// A guard: `?page=1&per_page=10`, and the filter. It stands behind the guard of the caller.
+/// A guard: `?page=1&per_page=10`, and the filter. It stands behind the guard of the caller, whose
+/// lists it counts.
 pub struct ListQuery<F> {
     pub filter: F,
     pub page: PageRequest,
@@ -77,11 +81,18 @@ impl<'r, F: Filter> FromRequest<'r> for ListQuery<F> {
             now: services.clock.now(),
             password_policy: services.accounts.password_policy(),
         });
-        match context.and_then(|context| read(path, query, &context)) {
+        let admitted = admit(request);
+        match admitted.and(context).and_then(|context| read(path, query, &context)) {
             Ok(query) => Outcome::Success(query),
             Err(error) => reject(request, error),
         }
     }
+}
+
+/// [`Error::RateLimited`] if the caller has read too many lists.
+fn admit(request: &Request<'_>) -> Result<(), Error> {
+    let user = remembered_user(request);
+    user.map_or(Ok(()), |user| Services::of(request)?.accounts.admit_list(user))
 }
 
 fn read<F: Filter>(path: &str, query: &str, context: &FieldContext) -> Result<ListQuery<F>, Error> {
@@ -116,6 +127,12 @@ impl<F: Filter> OpenApiFromRequest<'_> for ListQuery<F> {
         all.push(query_parameter("page", "The page, from 1. A page past the end is empty.", page));
         all.push(query_parameter("per_page", "The number of items on a page.", per_page));
         Ok(parameters(all))
+    }
+
+    fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        let mut responses = Responses::default();
+        add_response(&mut responses, 429, LIST_LIMIT, &[]);
+        Ok(responses)
     }
 }
 
@@ -277,7 +294,7 @@ mod tests {
     #[test]
     fn links_repeat_what_a_list_is_filtered_by() {
         let query = read::<Texts>("page=2&q=a%26b%0d%3e&per_page=5").unwrap();
-        assert_eq!(query.filter.search, Some(Search::new("a&b\r>")));
+        assert_eq!(query.filter.search, Some(Search::parse("a&b\r>").unwrap()));
         assert_eq!(query.address.to_text(BasePath("")), "/api/v1/a?q=a%26b%0D%3E&");
         assert_eq!(query.address.to_text(BasePath("/w")), "/w/api/v1/a?q=a%26b%0D%3E&");
         assert_eq!(read::<Texts>("p%61ge=2").unwrap().address.to_text(BasePath("")), "/api/v1/a?");

@@ -33,7 +33,7 @@ pub use self::openapi::{
 pub use self::path::{InPath, escape_segment};
 pub use self::problem::{Problem, reject, remember, remember_or, remembered};
 pub use self::record::{Addressed, Record};
-pub use self::request::{is_https, is_read, request_context, wants_page};
+pub use self::request::{is_https, is_read, remember_user, request_context, wants_page};
 pub use self::responses::{
     Created, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView, Updated, Upserted,
     forbid_storing, see_other,

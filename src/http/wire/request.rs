@@ -6,7 +6,7 @@ use rocket::Request;
 use rocket::http::{Accept, Method};
 
 use super::services::Services;
-use crate::domain::{Actor, RequestContext, RequestId, TrustedProxies, turns_direction};
+use crate::domain::{Actor, RequestContext, RequestId, TrustedProxies, UserId, turns_direction};
 use crate::error::Error;
 
 /// How many characters of `User-Agent` are kept.
@@ -30,6 +30,16 @@ pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContex
 /// Whether a request only reads. Rocket has turned HEAD into GET by then.
 pub fn is_read(request: &Request<'_>) -> bool {
     request.method() == Method::Get
+}
+
+/// Remembers who sends a request, for the guards behind the one that has authenticated them.
+pub fn remember_user(request: &Request<'_>, user: UserId) {
+    request.local_cache(|| Some(user));
+}
+
+/// Who sends a request, if an earlier guard has authenticated them.
+pub fn remembered_user(request: &Request<'_>) -> Option<UserId> {
+    *request.local_cache(|| None)
 }
 
 fn client_address(request: &Request<'_>, trusted: &TrustedProxies) -> IpAddr {

@@ -54,7 +54,7 @@ impl ApiKeyStore for SqliteStore {
         owner: Option<UserId>,
         page: PageRequest,
     ) -> Result<Page<ApiKey>, Error> {
-        self.read_list(move |connection| {
+        self.read_list(owner, move |connection| {
             let conditions = WhereClause::new("TRUE").and("u.public_id = ?", owner.as_ref());
             KEYS.page(connection, &conditions, BY_CREATION, false, page)
         })

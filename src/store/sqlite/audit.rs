@@ -60,10 +60,11 @@ impl AuditStore for SqliteStore {
 
     async fn list_audit(
         &self,
+        reader: Option<UserId>,
         filter: AuditFilter,
         page: PageRequest,
     ) -> Result<Page<AuditEntry>, Error> {
-        self.read_list(move |connection| list(connection, &filter, page)).await
+        self.read_list(reader, move |connection| list(connection, &filter, page)).await
     }
 }
 
@@ -149,13 +150,11 @@ fn list(
     AUDIT.page(connection, &conditions, BY_TIME, descending, page)
 }
 
-/// Deletes some entries older than `before`, and returns whether there may be more.
-pub fn purge_batch(connection: &Connection, before: Timestamp) -> Result<bool, Error> {
-    const BATCH: usize = 1_000;
-    let deleted = connection
+/// Deletes up to `most` entries older than `before`.
+pub fn purge(connection: &Connection, before: Timestamp, most: usize) -> rusqlite::Result<usize> {
+    connection
         .prepare_cached(
             "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)",
         )?
-        .execute(params![before, BATCH])?;
-    Ok(deleted == BATCH)
+        .execute(params![before, most])
 }

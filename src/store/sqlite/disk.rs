@@ -117,7 +117,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
-        let readers = Readers::new(&path).unwrap();
+        let readers = Readers::new(&path, crate::clock::Clock::System, None).unwrap();
         let (all, nothing) = (MinFree::from_mib(Some(u32::MAX)), MinFree::from_mib(Some(0)));
         let mut disk = Disk::new(&path, nothing);
         let mut is_low = |min_free, millis| {

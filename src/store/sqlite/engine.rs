@@ -11,20 +11,27 @@ use super::quotas;
 use super::readers::Readers;
 use super::transaction::Transaction;
 use super::writer::Writer;
-use crate::domain::{Quota, RequestContext, StorageLimits};
+use crate::clock::Clock;
+use crate::domain::{Quota, RequestContext, StoreLimits, UserId};
 use crate::error::Error;
 use crate::store::traits::IfAbsent;
 
 pub struct SqliteStore {
     pub writer: Writer,
     pub readers: Readers,
+    clock: Clock,
     disk: Disk,
     quota: Quota,
 }
 
 impl SqliteStore {
     /// Opens the database, and brings it to this version's schema.
-    pub fn open(path: &Path, if_absent: IfAbsent, limits: StorageLimits) -> Result<Self, Error> {
+    pub fn open(
+        path: &Path,
+        if_absent: IfAbsent,
+        clock: Clock,
+        limits: StoreLimits,
+    ) -> Result<Self, Error> {
         prepare_file(path, if_absent)?;
         let mut connection = connect(path).map_err(|cause| {
             Error::internal(&format!("cannot open the database {}", path.display()), cause)
@@ -33,13 +40,19 @@ impl SqliteStore {
         migrate(&mut connection, path)?;
         use_write_ahead_log(&connection)?;
         quotas::note_growth(&connection)?;
-        let (writer, readers) = (Writer::start(connection)?, Readers::new(path)?);
-        Ok(Self { writer, readers, disk: Disk::new(path, limits.min_free), quota: limits.quota })
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Readers::new(path, clock.clone(), limits.read_timeout)?,
+            clock,
+            disk: Disk::new(path, limits.min_free),
+            quota: limits.quota,
+        })
     }
 
     /// Runs a job in a transaction, with the authority that the actor has at that moment.
     /// [`Error::InsufficientStorage`] if the disk has too little space, or if a user stores more than
-    /// before and more than their quota.
+    /// before and more than their quota. Whether their session or key has expired is judged by the
+    /// time at which the job is queued, because jobs read no clock.
     pub async fn write<T: Send + 'static>(
         &self,
         context: &RequestContext,
@@ -57,10 +70,11 @@ impl SqliteStore {
         context: &RequestContext,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (context, quota) = (context.clone(), self.quota);
+        // The body of the request may have taken a while since `context.at`.
+        let (context, quota, now) = (context.clone(), self.quota, self.clock.now());
         self.writer
             .run(move |connection| {
-                let transaction = Transaction::begin(connection, &context)?;
+                let transaction = Transaction::begin(connection, &context, now)?;
                 let done = job(&transaction)?;
                 quotas::check(&transaction, quota)?;
                 Ok(done)
@@ -76,12 +90,13 @@ impl SqliteStore {
         self.readers.inline(read)
     }
 
-    /// Reads whose cost grows with the data, on a blocking thread.
+    /// Reads whose cost grows with the data, on a blocking thread, for a user if one asks.
     pub async fn read_list<T: Send + 'static>(
         &self,
+        reader: Option<UserId>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.readers.on_blocking_thread(read).await
+        self.readers.on_blocking_thread(reader, read).await
     }
 }
 

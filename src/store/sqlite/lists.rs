@@ -1,5 +1,6 @@
 //! Reads by key, and lists with filters, sort orders and pages.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
 
 use super::buckets::Buckets;
@@ -105,6 +106,8 @@ impl<T> Select<T> {
         }
     }
 
+    /// A page of what the conditions select. They are evaluated once, for the ids alone: counting
+    /// and selecting in two statements would search the full-text index twice.
     fn filtered_page(
         &self,
         snapshot: &Connection,
@@ -112,21 +115,23 @@ impl<T> Select<T> {
         order: &str,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
-        let (condition, mut values) = (conditions.to_sql(), conditions.values());
-        let total = snapshot
-            .prepare_cached(&format!("SELECT count(*) FROM {} WHERE {condition}", self.tables))?
-            .query_row(values.as_slice(), |row| row.get(0))?;
-        let offset = i64::try_from(request.offset()).unwrap_or(i64::MAX);
-        let take = request.per_page();
-        values.extend([&take as &dyn ToSql, &offset]);
-        let items = snapshot
-            // A `?` without a number takes the next one.
-            .prepare_cached(&format!(
-                "{} ORDER BY {order} LIMIT ? OFFSET ?",
-                self.to_sql(&condition)
-            ))?
-            .query_map(values.as_slice(), self.from_row)?
-            .collect::<rusqlite::Result<_>>()?;
+        let Self { id, tables, .. } = self;
+        let condition = conditions.to_sql();
+        let mut all = snapshot.prepare_cached(&format!(
+            "SELECT {id} FROM {tables} WHERE {condition} ORDER BY {order}"
+        ))?;
+        let mut rows = all.query(conditions.values().as_slice())?;
+        let on_page = request.offset()..request.offset().saturating_add(request.per_page().into());
+        let (mut total, mut ids) = (0, Vec::new());
+        while let Some(row) = rows.next()? {
+            if on_page.contains(&total) {
+                ids.push(row.get(0)?);
+            }
+            total += 1;
+        }
+        let mut find = snapshot.prepare_cached(&self.to_sql(&format!("{id} = ?1")))?;
+        let find = |id: Value| find.query_row([id], self.from_row);
+        let items = ids.into_iter().map(find).collect::<rusqlite::Result<_>>()?;
         Ok(Page { request, items, total })
     }
 
@@ -150,5 +155,47 @@ impl<T> Select<T> {
             .query_map((walk.from, walk.take, walk.skip), self.from_row)?
             .collect::<rusqlite::Result<_>>()?;
         Ok(Page { request, items, total })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use rusqlite::functions::FunctionFlags;
+
+    use super::*;
+
+    #[test]
+    fn conditions_of_a_list_are_evaluated_once() {
+        const NUMBERS: Select<i64> =
+            Select { columns: "n", tables: "number", id: "n", from_row: |row| row.get(0) };
+        let connection = Connection::open_in_memory().unwrap();
+        let calls = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&calls);
+        let is_searched = move |_: &rusqlite::functions::Context<'_>| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Ok(true)
+        };
+        connection
+            .create_scalar_function("is_searched", 2, FunctionFlags::SQLITE_UTF8, is_searched)
+            .unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE number AS
+                 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 60) SELECT n FROM n",
+            )
+            .unwrap();
+        let conditions = WhereClause::new("TRUE").and("is_searched(n, ?)", Some(&1));
+        // The first, the last, and one past the end.
+        for (page, expected) in [(1, 51..61), (6, 1..11), (7, 0..0)] {
+            calls.store(0, Ordering::Relaxed);
+            let order = Order::new("n", "n DESC");
+            let request = PageRequest::new(page, 10);
+            let page = NUMBERS.page(&connection, &conditions, order, true, request).unwrap();
+            assert_eq!((page.items, page.total), (expected.rev().collect(), 60));
+            assert_eq!(calls.load(Ordering::Relaxed), 60);
+        }
     }
 }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_work.sql"),
     include_str!("migrations/0004_buckets.sql"),
     include_str!("migrations/0006_quota.sql"),
+    include_str!("migrations/0005_scoped_search.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.

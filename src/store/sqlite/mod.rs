@@ -4,6 +4,7 @@ mod api_keys;
 mod audit;
 mod authority;
 mod buckets;
+mod budgets;
 mod connection;
 mod disk;
 mod engine;

@@ -75,7 +75,16 @@ pub fn delete_reset_code(connection: &Connection, id: UserId) -> rusqlite::Resul
         .execute([id])
 }
 
-/// Deletes expired reset codes.
-pub fn purge_reset_codes(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
-    connection.prepare_cached("DELETE FROM reset_code WHERE expires_at <= ?1")?.execute([now])
+/// Deletes up to `most` expired reset codes.
+pub fn purge_reset_codes(
+    connection: &Connection,
+    now: Timestamp,
+    most: usize,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM reset_code
+             WHERE user_id IN (SELECT user_id FROM reset_code WHERE expires_at <= ?1 LIMIT ?2)",
+        )?
+        .execute(params![now, most])
 }

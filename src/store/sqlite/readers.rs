@@ -2,18 +2,24 @@
 //!
 //! A point read by key takes about 5 microseconds, a hop to a blocking thread 20. So each thread
 //! that serves requests keeps one pooled connection for itself and reads by key inline, and only
-//! reads whose cost grows with the data go to the blocking threads.
+//! reads whose cost grows with the data go to the blocking threads. Those have a budget: a few run
+//! at once, fewer for one user, and each ends early if it takes too long or nobody wants its answer.
 
 use std::cell::RefCell;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use r2d2::PooledConnection;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
+use tokio::time::timeout;
 
+use super::budgets::{Budget, CancelOnDrop, Turns};
 use super::connection::initialise;
+use crate::clock::Clock;
+use crate::domain::UserId;
 use crate::error::Error;
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
@@ -24,7 +30,7 @@ const KEPT_CONNECTIONS: u32 = 1_024;
 /// How many connections the blocking threads share.
 const SHARED_CONNECTIONS: u32 = 8;
 
-/// How long a read waits for a free connection before it is [`Error::Busy`].
+/// How long a read waits for its turn or a free connection before it is [`Error::Busy`].
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Names each pool, because a thread may outlive one store and serve the next.
@@ -41,15 +47,23 @@ pub struct Readers {
     id: u64,
     kept: Pool,
     shared: Pool,
+    turns: Turns,
+    clock: Clock,
+    read_timeout: Option<Duration>,
+    is_closing: Arc<AtomicBool>,
 }
 
 impl Readers {
     /// Connections are opened when they are first needed.
-    pub fn new(path: &Path) -> Result<Self, Error> {
+    pub fn new(path: &Path, clock: Clock, read_timeout: Option<Duration>) -> Result<Self, Error> {
         Ok(Self {
             id: NEXT_POOL.fetch_add(1, Ordering::Relaxed),
             kept: pool(path, KEPT_CONNECTIONS)?,
             shared: pool(path, SHARED_CONNECTIONS)?,
+            turns: Turns::new(SHARED_CONNECTIONS as usize),
+            clock,
+            read_timeout,
+            is_closing: Arc::default(),
         })
     }
 
@@ -71,15 +85,41 @@ impl Readers {
         })
     }
 
-    /// Reads on a blocking thread. For reads whose cost grows with the data.
+    /// Reads on a blocking thread, for a user if one asks. For reads whose cost grows with the data.
+    ///
+    /// If the future is dropped, a read that waits is not run, and one that runs is interrupted.
+    /// [`Error::ReadTimeout`] if it takes too long.
     pub async fn on_blocking_thread<T: Send + 'static>(
         &self,
+        reader: Option<UserId>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
+        let turn = timeout(CONNECTION_TIMEOUT, self.turns.wait(reader))
+            .await
+            .map_err(|_| Error::Busy)?
+            .map_err(|cause| Error::internal("waiting to read", cause))?;
+        let budget = Budget {
+            clock: self.clock.clone(),
+            timeout: self.read_timeout,
+            is_cancelled: Arc::default(),
+            is_closing: Arc::clone(&self.is_closing),
+        };
+        let _cancel = CancelOnDrop(Arc::clone(&budget.is_cancelled));
         let pool = self.shared.clone();
-        tokio::task::spawn_blocking(move || Ok(read(&*get(&pool)?)?))
+        let read = move || {
+            let result = get(&pool).and_then(|connection| budget.run(&connection, read));
+            // The turn ends with the read, not with the future that waits for it.
+            drop(turn);
+            result
+        };
+        tokio::task::spawn_blocking(read)
             .await
             .map_err(|cause| Error::internal("a reading thread failed", cause))?
+    }
+
+    /// Interrupts the reads on blocking threads, and refuses later ones.
+    pub fn close(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
     }
 }
 
@@ -106,4 +146,165 @@ fn get(pool: &Pool) -> Result<PooledConnection<SqliteConnectionManager>, Error> 
         log::error!("no connection to read with: {cause}");
         Error::Busy
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use tokio::runtime::Runtime;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::domain::Timestamp;
+
+    const TIMEOUT: Duration = Duration::from_secs(2);
+
+    struct Subject {
+        readers: Arc<Readers>,
+        clock: Clock,
+        runtime: Runtime,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Subject {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("test.db");
+            Connection::open(&path).unwrap();
+            let clock = Clock::fixed(Timestamp::from_seconds(1_000_000));
+            let readers = Readers::new(&path, clock.clone(), Some(TIMEOUT)).unwrap();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_time()
+                .build()
+                .unwrap();
+            Self { readers: Arc::new(readers), clock, runtime, _folder: folder }
+        }
+
+        /// Starts a read that never ends by itself, and waits until it runs.
+        fn read_forever(&self, reader: Option<UserId>) -> JoinHandle<Result<i64, Error>> {
+            let (begun, has_begun) = channel();
+            let answer = self.queue(reader, begun);
+            has_begun.recv().unwrap();
+            answer
+        }
+
+        fn queue(
+            &self,
+            reader: Option<UserId>,
+            begun: Sender<()>,
+        ) -> JoinHandle<Result<i64, Error>> {
+            let readers = Arc::clone(&self.readers);
+            self.runtime.spawn(async move {
+                let endless = move |connection: &Connection| {
+                    begun.send(()).unwrap();
+                    let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT 1 FROM n)
+                               SELECT count(*) FROM n";
+                    connection.query_row(sql, [], |row| row.get(0))
+                };
+                readers.on_blocking_thread(reader, endless).await
+            })
+        }
+
+        /// A read that ends at once, after all that run and wait before it.
+        fn read(&self, reader: Option<UserId>) -> Result<i64, Error> {
+            let one = |connection: &Connection| connection.query_row("SELECT 1", [], |r| r.get(0));
+            self.runtime.block_on(self.readers.on_blocking_thread(reader, one))
+        }
+
+        fn wait(&self, answer: JoinHandle<Result<i64, Error>>) -> Result<i64, Error> {
+            self.runtime.block_on(answer).unwrap()
+        }
+
+        fn free_turns(&self) -> usize {
+            self.readers.turns.free()
+        }
+    }
+
+    impl Drop for Subject {
+        /// Ends the endless reads, for which the runtime would wait.
+        fn drop(&mut self) {
+            self.readers.close();
+        }
+    }
+
+    #[test]
+    fn a_read_past_its_deadline_is_stopped_and_the_connection_serves_on() {
+        let subject = Subject::new();
+        let answer = subject.read_forever(None);
+        assert!(!answer.is_finished());
+        subject.clock.advance(TIMEOUT);
+        assert!(matches!(subject.wait(answer), Err(Error::ReadTimeout)));
+        assert_eq!(subject.read(None).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_read_whose_future_is_dropped_is_interrupted() {
+        let subject = Subject::new();
+        let all: Vec<_> = (0..SHARED_CONNECTIONS).map(|_| subject.read_forever(None)).collect();
+        assert_eq!(subject.free_turns(), 0);
+        for answer in all {
+            answer.abort();
+        }
+        // It waits for a turn, and no time passes.
+        assert_eq!(subject.read(None).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_read_whose_future_is_dropped_while_it_waits_is_not_run() {
+        let subject = Subject::new();
+        let all: Vec<_> = (0..SHARED_CONNECTIONS).map(|_| subject.read_forever(None)).collect();
+        let (begun, has_begun) = channel();
+        let waiting = subject.queue(None, begun);
+        waiting.abort();
+        assert!(subject.runtime.block_on(waiting).unwrap_err().is_cancelled());
+        subject.clock.advance(TIMEOUT);
+        for answer in all {
+            assert!(matches!(subject.wait(answer), Err(Error::ReadTimeout)));
+        }
+        assert_eq!(subject.read(None).unwrap(), 1);
+        assert!(has_begun.recv().is_err());
+    }
+
+    #[test]
+    fn a_read_cancelled_before_a_blocking_thread_takes_it_is_not_run() {
+        let budget = Budget {
+            clock: Clock::System,
+            timeout: None,
+            is_cancelled: Arc::default(),
+            is_closing: Arc::default(),
+        };
+        let connection = Connection::open_in_memory().unwrap();
+        drop(CancelOnDrop(Arc::clone(&budget.is_cancelled)));
+        let refused = budget.run(&connection, |_| -> rusqlite::Result<()> { panic!("it runs") });
+        assert!(matches!(refused, Err(Error::Busy)));
+    }
+
+    #[test]
+    fn one_user_has_two_connections_and_others_the_rest() {
+        let subject = Subject::new();
+        let (ann, bob) = (Some(UserId::generate()), Some(UserId::generate()));
+        let _running = [subject.read_forever(ann), subject.read_forever(ann)];
+        let (begun, has_begun) = channel();
+        let third = subject.queue(ann, begun);
+        assert_eq!(subject.read(bob).unwrap(), 1);
+        assert_eq!(subject.read(None).unwrap(), 1);
+        assert!(has_begun.try_recv().is_err());
+        assert_eq!(subject.free_turns(), SHARED_CONNECTIONS as usize - 2);
+        // When one of the two ends, the third has its turn.
+        subject.clock.advance(TIMEOUT);
+        has_begun.recv().unwrap();
+        subject.clock.advance(TIMEOUT);
+        assert!(matches!(subject.wait(third), Err(Error::ReadTimeout)));
+    }
+
+    #[test]
+    fn closing_interrupts_the_reads_and_refuses_later_ones() {
+        let subject = Subject::new();
+        let answer = subject.read_forever(None);
+        subject.readers.close();
+        assert!(matches!(subject.wait(answer), Err(Error::Busy)));
+        assert!(matches!(subject.read(None), Err(Error::Busy)));
+    }
 }

@@ -64,7 +64,7 @@ impl SessionStore for SqliteStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Session>, Error> {
-        self.read_list(move |connection| {
+        self.read_list(Some(user), move |connection| {
             let conditions = WhereClause::new("TRUE")
                 .and("u.public_id = ?", Some(&user))
                 .and("s.expires_at > ?", Some(&now));
@@ -82,7 +82,7 @@ impl SessionStore for SqliteStore {
     ) -> Result<(), Error> {
         self.write_on_low_disk(context, move |transaction| {
             transaction.require_user(user)?;
-            purge_expired(transaction, transaction.context.at)?;
+            purge_expired_of(transaction, user, transaction.context.at)?;
             let ended = transaction
                 .prepare_cached(
                     "DELETE FROM session
@@ -110,7 +110,7 @@ impl SessionStore for SqliteStore {
             if found == 0 {
                 return Err(user_rows::not_found());
             }
-            purge_expired(transaction, transaction.context.at)?;
+            purge_expired_of(transaction, user, transaction.context.at)?;
             let ended = end_all_but(transaction, user, None)?;
             audit::done(transaction, Action::EndSessions, user, None)?;
             Ok(ended)
@@ -122,7 +122,7 @@ impl SessionStore for SqliteStore {
 /// Starts a session, unless the user's sessions were ended since `epoch` was read.
 pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Result<(), Error> {
     let RequestContext { at, address, client, .. } = transaction.context;
-    purge_expired(transaction, *at)?;
+    purge_expired_of(transaction, new.user, *at)?;
     let started = transaction
         .prepare_cached(
             "INSERT INTO session (id, user_id, started_at, expires_at, address, client)
@@ -173,14 +173,44 @@ pub fn end_all_but(
         .execute(params![user, kept])
 }
 
-/// Deletes expired sessions. Their tokens are refused by `exp` anyway.
-pub fn purge_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
-    connection.prepare_cached("DELETE FROM session WHERE expires_at <= ?1")?.execute([now])
+/// Deletes the expired sessions of a user, of which there are few.
+fn purge_expired_of(
+    connection: &Connection,
+    user: UserId,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM session
+             WHERE user_id = (SELECT id FROM user WHERE public_id = ?1) AND expires_at <= ?2",
+        )?
+        .execute(params![user, now])
 }
 
-/// Deletes the networks without a login since `before`.
-pub fn purge_networks(connection: &Connection, before: Timestamp) -> rusqlite::Result<usize> {
+/// Deletes up to `most` expired sessions. Their tokens are refused by `exp` anyway.
+pub fn purge_expired(
+    connection: &Connection,
+    now: Timestamp,
+    most: usize,
+) -> rusqlite::Result<usize> {
     connection
-        .prepare_cached("DELETE FROM known_network WHERE last_seen_at < ?1")?
-        .execute([before])
+        .prepare_cached(
+            "DELETE FROM session
+             WHERE id IN (SELECT id FROM session WHERE expires_at <= ?1 LIMIT ?2)",
+        )?
+        .execute(params![now, most])
+}
+
+/// Deletes up to `most` networks without a login since `before`.
+pub fn purge_networks(
+    connection: &Connection,
+    before: Timestamp,
+    most: usize,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM known_network WHERE (user_id, network) IN
+                 (SELECT user_id, network FROM known_network WHERE last_seen_at < ?1 LIMIT ?2)",
+        )?
+        .execute(params![before, most])
 }

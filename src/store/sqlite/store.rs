@@ -1,11 +1,19 @@
 //! The operations on the whole store.
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use super::engine::SqliteStore;
 use super::{audit, passwords, sessions};
+use crate::domain::Timestamp;
 use crate::error::Error;
 use crate::store::traits::{Retention, Store};
+
+/// How many rows one job deletes at most, so that other writes run between the jobs.
+const PURGE_BATCH: usize = 1_000;
+
+/// Deletes some of the rows that are older than a time, and returns their number.
+type Purge = fn(&Connection, Timestamp, usize) -> rusqlite::Result<usize>;
 
 #[async_trait]
 impl Store for SqliteStore {
@@ -25,24 +33,22 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, retention: Retention) -> Result<(), Error> {
-        self.writer
-            .run(move |connection| {
-                sessions::purge_expired(connection, retention.now)?;
-                passwords::purge_reset_codes(connection, retention.now)?;
-                sessions::purge_networks(connection, retention.networks_since)?;
-                Ok(())
-            })
-            .await?;
-        // In batches, so that other writes can run between them.
-        while self
-            .writer
-            .run(move |connection| audit::purge_batch(connection, retention.audit_since))
-            .await?
-        {}
+        let Retention { now, networks_since, audit_since } = retention;
+        let purges: [(Purge, Timestamp); 4] = [
+            (sessions::purge_expired, now),
+            (passwords::purge_reset_codes, now),
+            (sessions::purge_networks, networks_since),
+            (audit::purge, audit_since),
+        ];
+        for (purge, before) in purges {
+            let job = move |connection: &Connection| Ok(purge(connection, before, PURGE_BATCH)?);
+            while self.writer.run(job).await? == PURGE_BATCH {}
+        }
         Ok(())
     }
 
     async fn close(&self) {
+        self.readers.close();
         self.writer.close();
     }
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::buckets::Buckets;
 use super::engine::SqliteStore;
 use super::lists::{Order, Select, WhereClause};
+use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
@@ -77,7 +78,10 @@ impl TaskStore for SqliteStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Task>, Error> {
-        self.read_list(move |connection| list(connection, reader, &filter, page, now)).await
+        self.read_list(Some(reader.user), move |connection| {
+            list(connection, reader, &filter, page, now)
+        })
+        .await
     }
 
     async fn update_task(
@@ -203,12 +207,17 @@ fn list(
     page: PageRequest,
     now: Timestamp,
 ) -> rusqlite::Result<Page<Task>> {
-    let only = sees_only(reader);
+    let only = user_rows::find_row_of(connection, sees_only(reader).map(UserRef::Id).as_ref())?;
+    // Who sees their own tasks alone searches among them alone.
+    let (search, scoped_search) = match (filter.search.as_ref(), only) {
+        (Some(search), Some(reader)) => (None, Some(ScopedSearch::new(search, reader)?)),
+        (search, _) => (search, None),
+    };
     let me_if = |mine| (filter.mine == Some(mine)).then_some(&reader.user);
     let assignee = user_rows::find_row_of(connection, filter.assignee.as_ref())?;
     let now_if = |overdue| (filter.overdue == Some(overdue)).then_some(&now);
     let conditions = WhereClause::new("TRUE")
-        .and(IS_ASSIGNED_TO, only.as_ref())
+        .and("t.assignee_id = ?", only.as_ref())
         .and(IS_ASSIGNED_TO, me_if(true))
         .and(IS_NOT_ASSIGNED_TO, me_if(false))
         .and("t.status = ?", filter.status.as_ref())
@@ -218,9 +227,10 @@ fn list(
         .and(IS_OVERDUE, now_if(true))
         .and(IS_NOT_OVERDUE, now_if(false))
         .and(
-            "t.id IN (SELECT rowid FROM task_text WHERE task_text MATCH ?)",
-            filter.search.as_ref(),
-        );
+            "t.id IN (SELECT rowid FROM task_assignee_text WHERE task_assignee_text MATCH ?)",
+            scoped_search.as_ref(),
+        )
+        .and("t.id IN (SELECT rowid FROM task_text WHERE task_text MATCH ?)", search);
     let Sort { key, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
     let order = match key {
         TaskSort::CreatedAt => BY_CREATION,

@@ -7,11 +7,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::engine::SqliteStore;
 use super::lists::{Order, Select, WhereClause};
+use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
     NewTemplate, Page, PageRequest, Precondition, RequestContext, Sort, Template, TemplateChange,
-    TemplateFilter, TemplateName, TemplateSort, TemplateStore, UserId,
+    TemplateFilter, TemplateName, TemplateSort, TemplateStore, UserId, UserRef,
 };
 use crate::error::Error;
 
@@ -65,7 +66,7 @@ impl TemplateStore for SqliteStore {
         filter: TemplateFilter,
         page: PageRequest,
     ) -> Result<Page<Template>, Error> {
-        self.read_list(move |connection| list(connection, owner, &filter, page)).await
+        self.read_list(Some(owner), move |connection| list(connection, owner, &filter, page)).await
     }
 
     async fn update_template(
@@ -177,12 +178,13 @@ fn list(
     filter: &TemplateFilter,
     page: PageRequest,
 ) -> rusqlite::Result<Page<Template>> {
-    let conditions = WhereClause::new("TRUE")
-        .and("owner_id = (SELECT id FROM user WHERE public_id = ?)", Some(&owner))
-        .and(
-            "id IN (SELECT rowid FROM template_text WHERE template_text MATCH ?)",
-            filter.search.as_ref(),
-        );
+    let reader = user_rows::find_row(connection, &UserRef::Id(owner))?;
+    let search =
+        filter.search.as_ref().map(|words| ScopedSearch::new(words, reader)).transpose()?;
+    let conditions = WhereClause::new("TRUE").and("owner_id = ?", Some(&reader)).and(
+        "id IN (SELECT rowid FROM template_text WHERE template_text MATCH ?)",
+        search.as_ref(),
+    );
     let Sort { key, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
     let order = match key {
         TemplateSort::Name => BY_NAME,

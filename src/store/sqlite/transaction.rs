@@ -6,7 +6,7 @@ use std::ops::Deref;
 use rusqlite::Connection;
 
 use super::authority;
-use crate::domain::{Actor, Authority, RequestContext, Role, UserId};
+use crate::domain::{Actor, Authority, Credential, RequestContext, Role, Timestamp, UserId};
 use crate::error::{Error, TokenError};
 
 pub struct Transaction<'a> {
@@ -17,16 +17,20 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Confirms the session or key of the context. A user who registers, logs in or resets their
+    /// Confirms that the session or key of the context is valid at `now`. A user who registers, logs in or resets their
     /// password has neither yet, and gets the lowest role for their own account.
-    pub fn begin(connection: &'a Connection, context: &'a RequestContext) -> Result<Self, Error> {
+    pub fn begin(
+        connection: &'a Connection,
+        context: &'a RequestContext,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let authority = match (context.actor, context.credential) {
             (Actor::CommandLine | Actor::Service, _) => None,
             (Actor::Anonymous, _) => return Err(Error::Token(TokenError::Missing)),
             (Actor::User(user), None) => Some(Authority { user, role: Role::Employee }),
             (Actor::User(user), Some(credential)) => Some(
-                authority::find(connection, user, credential)?
-                    .ok_or(Error::Token(TokenError::Revoked))?,
+                authority::find(connection, user, credential, now)?
+                    .ok_or_else(|| Error::Token(why_ended(credential, now)))?,
             ),
         };
         Ok(Self { connection, context, authority })
@@ -60,6 +64,15 @@ impl<'a> Transaction<'a> {
 
     fn is(&self, user: UserId) -> bool {
         self.authority.is_none_or(|authority| authority.user == user)
+    }
+}
+
+/// Why a session or key is not valid at `now`.
+fn why_ended(credential: Credential, now: Timestamp) -> TokenError {
+    match credential {
+        Credential::Session { expires_at, .. } if now >= expires_at => TokenError::Expired,
+        Credential::Key { expires_at: Some(end), .. } if now > end => TokenError::ExpiredKey,
+        Credential::Session { .. } | Credential::Key { .. } => TokenError::Revoked,
     }
 }
 

@@ -66,7 +66,11 @@ pub fn find_row_of(
     connection: &Connection,
     user: Option<&UserRef>,
 ) -> rusqlite::Result<Option<i64>> {
-    let Some(user) = user else { return Ok(None) };
+    user.map(|user| find_row(connection, user)).transpose()
+}
+
+/// The row id of a user, as [`find_row_of`].
+pub fn find_row(connection: &Connection, user: &UserRef) -> rusqlite::Result<i64> {
     let condition = match user {
         UserRef::Id(_) => "public_id = ?1",
         UserRef::LoginName(_) => lookup(user),
@@ -75,7 +79,7 @@ pub fn find_row_of(
         .prepare_cached(&format!("SELECT id FROM user WHERE {condition}"))?
         .query_row([user.folded()], |row| row.get(0))
         .optional()?;
-    Ok(Some(row.unwrap_or(0)))
+    Ok(row.unwrap_or(0))
 }
 
 /// Reads `email`, `public_id` and `deleted_at IS NOT NULL` of a user, starting at `column`.

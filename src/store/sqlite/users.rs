@@ -68,12 +68,17 @@ impl UserStore for SqliteStore {
         self.read(|connection| user_rows::find(connection, user))?.ok_or_else(user_rows::not_found)
     }
 
-    async fn list_users(&self, filter: UserFilter, page: PageRequest) -> Result<Page<User>, Error> {
-        self.read_list(move |connection| list(connection, &filter, page)).await
+    async fn list_users(
+        &self,
+        reader: Option<UserId>,
+        filter: UserFilter,
+        page: PageRequest,
+    ) -> Result<Page<User>, Error> {
+        self.read_list(reader, move |connection| list(connection, &filter, page)).await
     }
 
     async fn has_administrator(&self) -> Result<bool, Error> {
-        self.read_list(|connection| Ok(count_administrators_but(connection, None)? > 0)).await
+        self.read_list(None, |connection| Ok(count_administrators_but(connection, None)? > 0)).await
     }
 
     async fn set_password(

@@ -12,7 +12,8 @@ use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
     Deadline, NewWidget, Page, PageRequest, Precondition, RequestContext, Role, Sort, Timestamp,
-    Upsert, UserSummary, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort, WidgetStore,
+    Upsert, UserId, UserSummary, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort,
+    WidgetStore,
 };
 use crate::error::Error;
 
@@ -60,11 +61,12 @@ impl WidgetStore for SqliteStore {
 
     async fn list_widgets(
         &self,
+        reader: Option<UserId>,
         filter: WidgetFilter,
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Widget>, Error> {
-        self.read_list(move |connection| list(connection, &filter, page, now)).await
+        self.read_list(reader, move |connection| list(connection, &filter, page, now)).await
     }
 
     async fn upsert_widget(
