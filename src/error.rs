@@ -87,6 +87,8 @@ pub enum Error {
     Busy,
     /// Reading a list took longer than the service allows.
     ReadTimeout,
+    /// Something that every request needs is exhausted. The text says what.
+    Unhealthy(String),
     /// A fault of the program or the machine. The text is for the log, never for the client.
     Internal(String),
 }
@@ -126,7 +128,7 @@ impl fmt::Display for Error {
             Self::Token(TokenError::UnknownKey) => f.write_str("Unknown API key. It may have been revoked."),
             Self::Token(TokenError::ExpiredKey) => f.write_str("API key expired."),
             Self::Token(TokenError::StoppedKey) => f.write_str("The account of this API key is not active."),
-            Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) | Self::InsufficientStorage(text) | Self::Internal(text) => {
+            Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) | Self::InsufficientStorage(text) | Self::Unhealthy(text) | Self::Internal(text) => {
                 f.write_str(text)
             }
             Self::RoleRequired(Role::Admin) => f.write_str("You are not an administrator"),

@@ -50,7 +50,8 @@ pub trait Store:
     /// The id of this installation, which never changes.
     async fn get_installation_id(&self) -> Result<String, Error>;
 
-    /// Whether the store answers: one read, and whether the writer lives.
+    /// Whether the store answers: one read, and whether the writer lives. [`Error::Unhealthy`] if the
+    /// connections that read lists, the queue of writes or the process's descriptors are exhausted.
     async fn ping(&self) -> Result<(), Error>;
 
     /// Deletes what has expired.

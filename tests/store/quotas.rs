@@ -116,19 +116,20 @@ async fn used_bytes_are_those_of_the_templates_created_tasks_and_owned_widgets()
 #[tokio::test]
 async fn used_bytes_include_changes_by_other_programs() {
     let subject = Subject::new();
-    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
-    for n in 0..3 {
-        subject.create_template(template_of(1_000, n, ann), CLI).await.unwrap();
+    let (ann, bob) = (subject.add_admin("ann").await, subject.add_admin("bob").await);
+    for name in ["one", "two", "three"] {
+        subject.store.create_widget(new_widget(name, &ann), CLI).await.unwrap();
     }
     let other = Connection::open(database(&subject.folder)).unwrap();
     other
         .execute_batch(
-            "UPDATE template SET body = body || 'é' WHERE name = '0000';
-             UPDATE template SET owner_id = 2, name = name || 'x' WHERE name = '0001';
-             DELETE FROM template WHERE name = '0002';",
+            "UPDATE widget SET info_url = info_url || 'é' WHERE name = 'one';
+             UPDATE widget SET owner_id = 2, name = name || 'x' WHERE name = 'two';
+             DELETE FROM widget WHERE name = 'three';",
         )
         .unwrap();
-    assert_eq!((subject.used(ann).await, subject.used(bob).await), (1_002, 1_001));
+    let used = (subject.used(ann.public_id).await, subject.used(bob.public_id).await);
+    assert_eq!(used, (ROW + 3 + 19 + 2, ROW + 4 + 19));
 }
 
 /// What refers to users and does not count, because it has another limit.

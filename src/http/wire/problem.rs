@@ -217,7 +217,7 @@ impl From<Error> for Problem {
                 problem
             }
             Error::InsufficientStorage(_) => Self::new(Status::InsufficientStorage, message),
-            Error::Busy | Error::ReadTimeout => {
+            Error::Busy | Error::ReadTimeout | Error::Unhealthy(_) => {
                 let mut problem = Self::new(Status::ServiceUnavailable, message);
                 problem.0.retry_after = Some(1);
                 problem

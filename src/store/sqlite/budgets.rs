@@ -49,7 +49,6 @@ impl Turns {
     }
 
     /// How many more reads could run now.
-    #[cfg(test)]
     pub fn free(&self) -> usize {
         self.all.available_permits()
     }

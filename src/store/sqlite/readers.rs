@@ -6,7 +6,7 @@
 //! at once, fewer for one user, and each ends early if it takes too long or nobody wants its answer.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -45,6 +45,8 @@ thread_local! {
 /// pools, so that neither can starve the other.
 pub struct Readers {
     id: u64,
+    /// Where the database is.
+    folder: PathBuf,
     kept: Pool,
     shared: Pool,
     turns: Turns,
@@ -58,6 +60,7 @@ impl Readers {
     pub fn new(path: &Path, clock: Clock, read_timeout: Option<Duration>) -> Result<Self, Error> {
         Ok(Self {
             id: NEXT_POOL.fetch_add(1, Ordering::Relaxed),
+            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
             kept: pool(path, KEPT_CONNECTIONS)?,
             shared: pool(path, SHARED_CONNECTIONS)?,
             turns: Turns::new(SHARED_CONNECTIONS as usize),
@@ -115,6 +118,18 @@ impl Readers {
         tokio::task::spawn_blocking(read)
             .await
             .map_err(|cause| Error::internal("a reading thread failed", cause))?
+    }
+
+    /// Fails if no list can be read at the moment, or no file can be opened.
+    pub fn check_health(&self) -> Result<(), Error> {
+        if self.turns.free() == 0 {
+            return Err(Error::Unhealthy("All connections that read lists are busy.".to_owned()));
+        }
+        // Not the database itself: closing a descriptor of it would drop SQLite's locks.
+        match std::fs::read_dir(&self.folder) {
+            Ok(_) => Ok(()),
+            Err(cause) => Err(Error::Unhealthy(format!("No file can be opened: {cause}"))),
+        }
     }
 
     /// Interrupts the reads on blocking threads, and refuses later ones.
@@ -244,6 +259,8 @@ mod tests {
         let subject = Subject::new();
         let all: Vec<_> = (0..SHARED_CONNECTIONS).map(|_| subject.read_forever(None)).collect();
         assert_eq!(subject.free_turns(), 0);
+        let why = subject.readers.check_health().unwrap_err().to_string();
+        assert_eq!(why, "All connections that read lists are busy.");
         for answer in all {
             answer.abort();
         }

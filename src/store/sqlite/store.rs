@@ -26,7 +26,8 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        self.writer.check_alive()?;
+        self.writer.check_health()?;
+        self.readers.check_health()?;
         self.read(|connection| {
             connection.prepare_cached("SELECT 1 FROM installation")?.query_row([], |_| Ok(()))
         })

@@ -11,8 +11,9 @@
 //!    thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -30,6 +31,8 @@ const MAX_BATCH: usize = 256;
 pub struct Writer {
     /// `None` once closed.
     queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
+    /// How many jobs are in the queue.
+    waiting: Arc<AtomicUsize>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -37,11 +40,13 @@ impl Writer {
     /// Starts the thread, which owns `connection` from now on.
     pub fn start(connection: Connection) -> Result<Self, Error> {
         let (sender, receiver) = sync_channel(QUEUE_LENGTH);
+        let waiting = Arc::<AtomicUsize>::default();
+        let taken = Arc::clone(&waiting);
         let thread = std::thread::Builder::new()
             .name("widgetd-writer".to_owned())
-            .spawn(move || write_batches(connection, &receiver))
+            .spawn(move || write_batches(connection, &receiver, &taken))
             .map_err(|cause| Error::internal("cannot start the writing thread", cause))?;
-        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue: Mutex::new(Some(sender)), waiting, thread: Mutex::new(Some(thread)) })
     }
 
     /// Queues a job and waits until it is on disk or has failed.
@@ -59,14 +64,22 @@ impl Writer {
     fn enqueue(&self, job: Box<dyn Job>) -> Result<(), Error> {
         let queue = lock(&self.queue);
         match queue.as_ref().map(|sender| sender.try_send(job)) {
-            Some(Ok(())) => Ok(()),
+            Some(Ok(())) => {
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
             Some(Err(TrySendError::Full(_))) | None => Err(Error::Busy),
             Some(Err(TrySendError::Disconnected(_))) => Err(dead()),
         }
     }
 
-    /// Fails if the thread has ended unexpectedly, which only a bug can cause.
-    pub fn check_alive(&self) -> Result<(), Error> {
+    /// Fails if the queue is full, or if the thread has ended unexpectedly, which only a bug can
+    /// cause.
+    pub fn check_health(&self) -> Result<(), Error> {
+        // A job may be taken before it is counted.
+        if self.waiting.load(Ordering::Relaxed).cast_signed() >= QUEUE_LENGTH.cast_signed() {
+            return Err(Error::Unhealthy("The queue of writes is full.".to_owned()));
+        }
         let thread = lock(&self.thread);
         match thread.as_ref() {
             Some(thread) if thread.is_finished() => Err(dead()),
@@ -137,7 +150,7 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, Error> + Send> Job for Pending
     }
 }
 
-fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>) {
+fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>, waiting: &AtomicUsize) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while let Ok(first) = queue.recv() {
         batch.push(first);
@@ -147,6 +160,7 @@ fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>) {
                 Err(_) => break,
             }
         }
+        waiting.fetch_sub(batch.len(), Ordering::Relaxed);
         let outcome = write_batch(&connection, &mut batch);
         if let Err(error) = &outcome {
             // An open transaction must not continue into the next batch.
@@ -362,6 +376,8 @@ mod tests {
             reply,
         }));
         assert!(matches!(refused, Err(Error::Busy)));
+        let why = subject.writer.check_health().unwrap_err().to_string();
+        assert_eq!(why, "The queue of writes is full.");
         release.send(()).unwrap();
         wait(held).unwrap();
         // The first caller goes away; the write stands.
