@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::program::{Client, Place, Server, TEST_TIMEOUT, text};
+use crate::program::{Client, Place, Server, TEST_TIMEOUT, peak_memory_kib, text};
 
 const GET: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -311,19 +311,13 @@ fn latency(client: &Client, mut stop: impl FnMut(usize) -> bool) -> (usize, [Dur
     (times.len(), [at(500), at(990), at(999)])
 }
 
-fn resident_kib(server: &Server) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
 fn descriptors(server: &Server) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", server.id())).unwrap().count()
 }
 
 #[test]
 #[ignore = "opens 10,000 connections twice, for two minutes"]
-fn a_flood_of_connections_leaves_others_their_service() {
+fn load_of_10_000_connections() {
     for limit in [20_000, 1_024] {
         let place = Place::new();
         let server = place.serve_with_descriptors(limit);
@@ -338,7 +332,7 @@ fn a_flood_of_connections_leaves_others_their_service() {
                 scope.spawn(|| flood(&server_url, &requests, 10_000, Duration::from_secs(30)));
             latency(&admin, |_| flooding.is_finished())
         });
-        let memory = resident_kib(&server);
+        let memory = peak_memory_kib(&server);
         eprintln!(
             "limit {limit}: idle {idle:?}; flooded {flooded:?}, {count} requests; {memory} KiB"
         );
