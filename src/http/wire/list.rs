@@ -229,7 +229,7 @@ impl<V> ListView<V> {
     }
 }
 
-impl<'r, V: Serialize> Responder<'r, 'static> for ListView<V> {
+impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for ListView<V> {
     fn respond_to(mut self, request: &'r Request<'_>) -> response::Result<'static> {
         let link = Header::new("Link", self.links.to_header());
         let total = Header::new("Total-Count", self.total_items.to_string());

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::conditions::is_current;
+use super::json::respond_with_json;
 use super::openapi::{add_response, with_schema};
 use super::record::{Addressed, Record};
 use super::services::ViewContext;
@@ -43,7 +44,7 @@ impl<V> Found<V> {
     }
 }
 
-impl<'r, V: Serialize> Responder<'r, 'static> for Found<V> {
+impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for Found<V> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         respond_with_etag(request, &self.etag, self.view)
     }
@@ -58,7 +59,7 @@ impl<V: JsonSchema> OpenApiResponderInner for Found<V> {
 }
 
 /// A view with its entity tag, or 304 without it.
-pub fn respond_with_etag<V: Serialize>(
+pub fn respond_with_etag<V: Serialize + Send + 'static>(
     request: &Request<'_>,
     etag: &str,
     view: V,
@@ -67,7 +68,7 @@ pub fn respond_with_etag<V: Serialize>(
     if is_current(request, etag) {
         return Response::build().status(Status::NotModified).header(header).ok();
     }
-    Response::build_from(Json(view).respond_to(request)?).header(header).ok()
+    Response::build_from(respond_with_json(request, view)?).header(header).ok()
 }
 
 /// Documents the 304 of whatever has an `ETag`.
@@ -101,7 +102,7 @@ impl Created<StatusView> {
     }
 }
 
-impl<'r, V: Serialize> Responder<'r, 'static> for Created<V> {
+impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for Created<V> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = respond_with_etag(request, &self.etag, self.view)?;
         response.set_status(Status::Created);
@@ -138,7 +139,7 @@ impl<V> Updated<V> {
     }
 }
 
-impl<'r, V: Serialize> Responder<'r, 'static> for Updated<V> {
+impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for Updated<V> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = respond_with_etag(request, &self.etag, self.view)?;
         if let Some(location) = self.location {
