@@ -83,6 +83,9 @@ filter! {
 pub struct TemplateView {
     name: String,
     body: String,
+    /// Whether `body` is only the first 1,024 characters, as lists have it of a body of more than
+    /// 4 KiB. The template's own address has all of it.
+    body_truncated: bool,
     /// `12/31/26 11:59:59 PM UTC`
     created_at: String,
     created_at_iso8601: String,
@@ -105,6 +108,7 @@ impl Record for Template {
             link: self.link(context),
             name: self.name.into_string(),
             body: self.body.into_string(),
+            body_truncated: self.body_truncated,
             created_at: self.created_at.to_clock_text(),
             created_at_iso8601: self.created_at.to_iso_8601(),
             updated_at: self.updated_at.to_clock_text(),
@@ -122,6 +126,7 @@ impl Addressed for Template {
 /// # List your templates
 ///
 /// In the order of creation unless `sort` says another, a page at a time. Nobody else sees them.
+/// Of a body of more than 4 KiB, only the beginning is here, and `body_truncated` is true.
 #[openapi(tag = "Templates")]
 #[get("/templates")]
 async fn list_templates(

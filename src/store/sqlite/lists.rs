@@ -15,6 +15,25 @@ pub struct Select<T> {
     pub from_row: fn(&Row<'_>) -> rusqlite::Result<T>,
 }
 
+/// The columns of a long text in a list: the text if it has at most 4 KiB, else its beginning, and
+/// whether it is cut. 1,024 characters have at most 4 KiB, too. (`octet_length` reads no text.)
+macro_rules! beginning {
+    ($column:literal) => {
+        concat!(
+            "iif(octet_length(",
+            $column,
+            ") <= 4096, ",
+            $column,
+            ", substr(",
+            $column,
+            ", 1, 1024)), octet_length(",
+            $column,
+            ") > 4096"
+        )
+    };
+}
+pub(super) use beginning;
+
 /// A sort order of a list, in both directions.
 #[derive(Clone, Copy)]
 pub struct Order {

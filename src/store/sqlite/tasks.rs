@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::buckets::Buckets;
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause};
+use super::lists::{Order, Select, WhereClause, beginning};
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
@@ -18,29 +18,43 @@ use crate::domain::{
 };
 use crate::error::Error;
 
+/// All columns but the description, which may be long.
+macro_rules! columns {
+    ($description:expr) => {
+        concat!(
+            "t.public_id, t.version, t.title, t.status, t.deadline, t.created_at, t.updated_at,
+             c.email, c.public_id, c.deleted_at IS NOT NULL,
+             a.email, a.public_id, a.deleted_at IS NOT NULL, t.assignee_id IS NOT NULL, ",
+            $description
+        )
+    };
+}
+
 const TASKS: Select<Task> = Select {
-    columns: "t.public_id, t.version, t.title, t.description, t.status, t.deadline, t.created_at,
-              t.updated_at, c.email, c.public_id, c.deleted_at IS NOT NULL,
-              a.email, a.public_id, a.deleted_at IS NOT NULL, t.assignee_id IS NOT NULL",
+    columns: columns!("t.description, FALSE"),
     tables: "task AS t JOIN user AS c ON c.id = t.creator_id
              LEFT JOIN user AS a ON a.id = t.assignee_id",
     id: "t.id",
     from_row: |row| {
-        let is_assigned = row.get(14)?;
+        let is_assigned = row.get(13)?;
         Ok(Task {
             id: row.get(0)?,
             version: row.get(1)?,
             title: row.get(2)?,
-            description: row.get(3)?,
-            status: row.get(4)?,
-            deadline: row.get(5)?,
-            created_at: row.get(6)?,
-            updated_at: row.get(7)?,
-            creator: user_rows::summary(row, 8)?,
-            assignee: if is_assigned { Some(user_rows::summary(row, 11)?) } else { None },
+            status: row.get(3)?,
+            deadline: row.get(4)?,
+            created_at: row.get(5)?,
+            updated_at: row.get(6)?,
+            creator: user_rows::summary(row, 7)?,
+            assignee: if is_assigned { Some(user_rows::summary(row, 10)?) } else { None },
+            description: row.get(14)?,
+            description_truncated: row.get(15)?,
         })
     },
 };
+
+/// The same for lists.
+const BEGINNINGS: Select<Task> = Select { columns: columns!(beginning!("t.description")), ..TASKS };
 
 const IS_ASSIGNED_TO: &str = "t.assignee_id = (SELECT id FROM user WHERE public_id = ?)";
 const IS_NOT_ASSIGNED_TO: &str = "t.assignee_id IS NOT (SELECT id FROM user WHERE public_id = ?)";
@@ -162,6 +176,7 @@ fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, Error> {
         version,
         title,
         description,
+        description_truncated: false,
         status,
         deadline,
         assignee,
@@ -237,7 +252,7 @@ fn list(
         TaskSort::Deadline => BY_DEADLINE,
         TaskSort::UpdatedAt => BY_UPDATE,
     };
-    TASKS.page(connection, &conditions, order, descending, page)
+    BEGINNINGS.page(connection, &conditions, order, descending, page)
 }
 
 /// The task after a change.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause};
+use super::lists::{Order, Select, WhereClause, beginning};
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
@@ -20,18 +20,25 @@ use crate::error::Error;
 const MAX_TEMPLATES_PER_USER: u32 = 1_000;
 
 const TEMPLATES: Select<Template> = Select {
-    columns: "version, name, body, created_at, updated_at",
+    columns: "version, name, created_at, updated_at, body, FALSE",
     tables: "template",
     id: "id",
     from_row: |row| {
         Ok(Template {
             version: row.get(0)?,
             name: row.get(1)?,
-            body: row.get(2)?,
-            created_at: row.get(3)?,
-            updated_at: row.get(4)?,
+            created_at: row.get(2)?,
+            updated_at: row.get(3)?,
+            body: row.get(4)?,
+            body_truncated: row.get(5)?,
         })
     },
+};
+
+/// The same for lists.
+const BEGINNINGS: Select<Template> = Select {
+    columns: concat!("version, name, created_at, updated_at, ", beginning!("body")),
+    ..TEMPLATES
 };
 
 const DEFAULT_SORT: Sort<TemplateSort> = Sort { key: TemplateSort::CreatedAt, descending: false };
@@ -146,7 +153,7 @@ fn insert(transaction: &Transaction<'_>, new: NewTemplate) -> Result<Template, E
         let is_there = find(transaction, owner, &name)?.is_some();
         return Err(if is_there { is_taken(&name) } else { user_rows::not_found() });
     };
-    Ok(Template { version, name, body, created_at: now, updated_at: now })
+    Ok(Template { version, name, body, body_truncated: false, created_at: now, updated_at: now })
 }
 
 fn find(
@@ -191,7 +198,7 @@ fn list(
         TemplateSort::CreatedAt => BY_CREATION,
         TemplateSort::UpdatedAt => BY_UPDATE,
     };
-    TEMPLATES.page(connection, &conditions, order, descending, page)
+    BEGINNINGS.page(connection, &conditions, order, descending, page)
 }
 
 fn update(
@@ -217,4 +224,36 @@ fn update(
         .optional()?
         .ok_or_else(|| is_taken(&new.name))?;
     Ok(Template { version, updated_at: now, ..new })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_sorted_without_reading_the_bodies() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let store = SqliteStore::open(
+            &path,
+            crate::store::traits::IfAbsent::Create,
+            crate::clock::Clock::System,
+            crate::domain::StoreLimits::default(),
+        )
+        .unwrap();
+        for order in ["name", "created_at", "updated_at"] {
+            let sql = format!(
+                "EXPLAIN QUERY PLAN {} ORDER BY {order}, id LIMIT 100",
+                BEGINNINGS.to_sql("owner_id = 1")
+            );
+            let plan: Vec<String> = store
+                .read(|connection| {
+                    let mut plan = connection.prepare(&sql)?;
+                    plan.query_map([], |row| row.get(3))?.collect()
+                })
+                .unwrap();
+            assert_eq!(plan.len(), 1, "{order}: {plan:?}");
+            assert!(plan[0].contains("USING INDEX"), "{order}: {plan:?}");
+        }
+    }
 }
