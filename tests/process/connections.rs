@@ -115,6 +115,33 @@ fn a_timeout_closes_a_connection_whose_client_does_not_read() {
 }
 
 #[test]
+fn where_unread_answers_are_too_much_those_that_wait_longest_close() {
+    let place = Place::new();
+    let server = place.serve();
+    let path = swagger_script(&server);
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let ask = || {
+        let mut stream = connect(&server);
+        stream.write_all(request.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        stream
+    };
+    // Each is more than a megabyte.
+    let mut unread: Vec<_> = (0..40).map(|_| ask()).collect();
+    let size = |stream| {
+        let answer = rest(stream);
+        let length = answer.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.unwrap().parse().unwrap();
+        assert!(length > 1_000_000, "{length}");
+        (answer.split_once("\r\n\r\n").unwrap().1.len(), length)
+    };
+    let (arrived, length) = size(unread.pop().unwrap());
+    assert_eq!(arrived, length);
+    let (arrived, length) = size(unread.remove(0));
+    assert!(arrived < length, "{arrived}");
+}
+
+#[test]
 fn an_address_has_256_connections_and_other_addresses_have_their_own() {
     let place = Place::new();
     let server = place.serve();
