@@ -87,6 +87,7 @@ fn load_of_users_who_read_as_much_as_they_can() {
         })
         .collect();
     fill(&admin, &readers);
+    let filled = peak_memory_kib(&server);
     let idle = work(&admin, |count| count == 3_000);
 
     let (stop, refused, answered) =
@@ -114,7 +115,7 @@ fn load_of_users_who_read_as_much_as_they_can() {
     let memory = peak_memory_kib(&server);
     eprintln!(
         "reads by key, median and p99, and the slowest list: alone {idle:?}; beside {READERS} readers \
-         {busy:?}; theirs: {} answered, {} refused; {memory} KiB",
+         {busy:?}; theirs: {} answered, {} refused; {filled} KiB when filled, then {memory}",
         answered.load(Ordering::Relaxed),
         refused.load(Ordering::Relaxed),
     );
