@@ -32,7 +32,7 @@ const EVICTED_SHARE: usize = 16;
 
 /// How many bytes of large answers may be in memory, or be read from elsewhere. Beyond it, clients
 /// that have not read theirs for longest lose them.
-const MAX_HELD_BYTES: usize = 32 * 1024 * 1024;
+const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 
 /// A connection, as all tasks see it.
 pub struct Connection {

@@ -43,7 +43,12 @@ pub fn respond_with_json<V: Serialize + Send + 'static>(
     } else {
         // It is large, or cannot be rendered at all, as the next try will say.
         let mut large = Large::of(request).0.lock().unwrap_or_else(PoisonError::into_inner);
-        *large = Some(Box::new(move || serde_json::to_vec(&view)));
+        *large = Some(Box::new(move || {
+            let mut rendered = serde_json::to_vec(&view)?;
+            // It has grown by doubling, and may wait for its client for a while.
+            rendered.shrink_to_fit();
+            Ok(rendered)
+        }));
     }
     response.ok()
 }
