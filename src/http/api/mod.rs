@@ -13,8 +13,7 @@ mod templates;
 mod users;
 mod widgets;
 
-use rocket::Route;
-use rocket_okapi::okapi::openapi3::OpenApi;
+use crate::http::wire::Operations;
 
 /// The name and description of each group of operations.
 pub const TAGS: &[(&str, &str)] = &[
@@ -37,7 +36,7 @@ sees.
 it. Every write takes a form or JSON with the same fields. Every error has one shape, `ErrorView`.";
 
 /// The routes below the API, and their parts of the document.
-pub fn routes() -> Vec<(Vec<Route>, OpenApi)> {
+pub fn routes() -> Vec<Operations> {
     vec![
         auth::routes(),
         current_user::routes(),

@@ -1,8 +1,7 @@
 //! `/templates`: texts that only their owner sees.
 
-use rocket::{Route, State, delete, get, patch, post};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::{delete, get, patch, post};
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,26 +11,18 @@ use crate::domain::{
 };
 use crate::http::auth::AnyUser;
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, Empty, Found, InPath, ListQuery, ListView, NoContent,
-    Operations, Problem, Record, Services, Updated, ViewContext, escape_segment, field, filter,
-    input, name_in_path,
+    Addressed, Body, Conditions, Created, Empty, Found, InPath, List, ListQuery, NoContent,
+    Operations, Problem, Record, Updated, ViewContext, escape_segment, field, filter, input,
+    name_in_path, operations,
 };
 
 /// A body may have six bytes for each byte of a template's text, as JSON can, and its name.
 const MAX_BODY: u64 = 6 * TemplateBody::MAX_BYTES as u64 + 4 * 1024;
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![
-        list_templates,
-        create_template,
-        get_template,
-        update_template,
-        delete_template
-    ];
-    Operations::of(&mut spec)
+pub fn routes() -> Operations {
+    operations![list_templates, create_template, get_template, update_template, delete_template]
         .also("create_template", 409, "You have a template of that name, or the maximum number.")
-        .also("update_template", 409, "You have a template of the new name.");
-    (routes, spec)
+        .also("update_template", 409, "You have a template of the new name.")
 }
 
 field!(TemplateName, {
@@ -127,10 +118,9 @@ impl Addressed for Template {
 async fn list_templates(
     user: AnyUser,
     query: ListQuery<TemplateFilter>,
-    services: &State<Services>,
-) -> Result<ListView<TemplateView>, Problem> {
-    let page = services.store.list_templates(user.id(), query.filter, query.page).await?;
-    Ok(ListView::new(&query.address, page, &services.view_at(user.context.at)))
+) -> Result<List<Template>, Problem> {
+    let page = user.store.list_templates(user.id(), query.filter, query.page).await?;
+    Ok(List::new(query.address, page))
 }
 
 /// # Create a template
@@ -141,12 +131,10 @@ async fn list_templates(
 async fn create_template(
     user: AnyUser,
     body: Body<CreateTemplate>,
-    services: &State<Services>,
-) -> Result<Created<TemplateView>, Problem> {
+) -> Result<Created<Template>, Problem> {
     let CreateTemplate { name, body } = body.0;
     let new = NewTemplate { name, body, owner: user.id() };
-    let template = services.store.create_template(new, &user.context).await?;
-    Ok(Created::new(template, &services.view_at(user.context.at)))
+    Ok(Created(user.store.create_template(new, &user.context).await?))
 }
 
 /// # Get a template
@@ -157,10 +145,8 @@ async fn create_template(
 async fn get_template(
     user: AnyUser,
     name: InPath<TemplateName>,
-    services: &State<Services>,
-) -> Result<Found<TemplateView>, Problem> {
-    let template = services.store.get_template(user.id(), &name.0?).await?;
-    Ok(Found::new(template, &services.view_at(user.context.at)))
+) -> Result<Found<Template>, Problem> {
+    Ok(Found(user.store.get_template(user.id(), &name.0?).await?))
 }
 
 /// # Update a template
@@ -173,14 +159,13 @@ async fn update_template(
     conditions: Conditions,
     name: InPath<TemplateName>,
     body: Body<UpdateTemplate>,
-    services: &State<Services>,
-) -> Result<Updated<TemplateView>, Problem> {
+) -> Result<Updated<Template>, Problem> {
     let (old, UpdateTemplate { name, body }) = (name.0?, body.0);
-    let (change, store) = (TemplateChange { name, body }, &services.store);
+    let (owner, change) = (user.id(), TemplateChange { name, body });
     let template =
-        store.update_template(user.id(), &old, change, conditions.0, &user.context).await?;
+        user.store.update_template(owner, &old, change, conditions.0, &user.context).await?;
     let has_moved = template.name != old;
-    Ok(Updated::moved(template, has_moved, &services.view_at(user.context.at)))
+    Ok(Updated::moved(template, has_moved))
 }
 
 /// # Delete a template
@@ -193,8 +178,7 @@ async fn delete_template(
     conditions: Conditions,
     name: InPath<TemplateName>,
     _body: Body<Empty>,
-    services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_template(user.id(), &name.0?, conditions.0, &user.context).await?;
+    user.store.delete_template(user.id(), &name.0?, conditions.0, &user.context).await?;
     Ok(NoContent)
 }

@@ -25,6 +25,11 @@ pub trait Addressed: Record {
 
     /// The address, as `link` and `Location` name it.
     fn link(&self, context: &ViewContext<'_>) -> String {
-        format!("{}{API}{}", context.base, self.path())
+        address(&self.path(), context)
     }
+}
+
+/// The address of a path below the API.
+pub fn address(path: &str, context: &ViewContext<'_>) -> String {
+    format!("{}{API}{path}", context.base)
 }
