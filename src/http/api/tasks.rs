@@ -14,8 +14,8 @@ use crate::domain::{
 use crate::http::auth::{AnyUser, Manager};
 use crate::http::wire::{
     Addressed, Body, Conditions, Created, Empty, Found, InPath, List, ListQuery, NoContent,
-    Operations, OrNone, Problem, Record, Updated, ViewContext, field, filter, id_in_path, input,
-    operations,
+    Operations, OrNone, Problem, Record, Times, Updated, ViewContext, field, filter, id_in_path,
+    input, operations,
 };
 
 /// A description of 10,000 characters may take 12 bytes each, as escapes in JSON.
@@ -120,12 +120,8 @@ pub struct TaskView {
     time_remaining: Option<String>,
     assignee: Option<UserSummaryView>,
     creator: UserSummaryView,
-    /// `12/31/26 11:59:59 PM UTC`
-    created_at: String,
-    created_at_iso8601: String,
-    /// `12/31/26 11:59:59 PM UTC`
-    updated_at: String,
-    updated_at_iso8601: String,
+    #[serde(flatten)]
+    times: Times,
     /// The task's address.
     link: String,
 }
@@ -157,10 +153,7 @@ impl Record for Task {
             status: self.status.as_str(),
             assignee: self.assignee.map(UserSummaryView::new),
             creator: UserSummaryView::new(self.creator),
-            created_at: self.created_at.to_clock_text(),
-            created_at_iso8601: self.created_at.to_iso_8601(),
-            updated_at: self.updated_at.to_clock_text(),
-            updated_at_iso8601: self.updated_at.to_iso_8601(),
+            times: Times::new(self.created_at, self.updated_at),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::http::auth::AnyUser;
 use crate::http::wire::{
     Addressed, Body, Conditions, Created, Empty, Found, InPath, List, ListQuery, NoContent,
-    Operations, Problem, Record, Updated, ViewContext, escape_segment, field, filter, input,
+    Operations, Problem, Record, Times, Updated, ViewContext, escape_segment, field, filter, input,
     name_in_path, operations,
 };
 
@@ -74,12 +74,8 @@ filter! {
 pub struct TemplateView {
     name: String,
     body: String,
-    /// `12/31/26 11:59:59 PM UTC`
-    created_at: String,
-    created_at_iso8601: String,
-    /// `12/31/26 11:59:59 PM UTC`
-    updated_at: String,
-    updated_at_iso8601: String,
+    #[serde(flatten)]
+    times: Times,
     /// The template's address.
     link: String,
 }
@@ -96,10 +92,7 @@ impl Record for Template {
             link: self.link(context),
             name: self.name.into_string(),
             body: self.body.into_string(),
-            created_at: self.created_at.to_clock_text(),
-            created_at_iso8601: self.created_at.to_iso_8601(),
-            updated_at: self.updated_at.to_clock_text(),
-            updated_at_iso8601: self.updated_at.to_iso_8601(),
+            times: Times::new(self.created_at, self.updated_at),
         }
     }
 }

@@ -32,7 +32,7 @@ pub use self::openapi::{
 };
 pub use self::path::{InPath, escape_segment};
 pub use self::problem::{Problem, reject, remember, remember_or, remembered};
-pub use self::record::{Addressed, Record};
+pub use self::record::{Addressed, Record, Times};
 pub use self::request::{is_https, is_read, remember_user, request_context, wants_page};
 pub use self::responses::{
     Created, CreatedWithMessage, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView,

@@ -18,6 +18,28 @@ pub trait Record: Sized {
     fn view(self, context: &ViewContext<'_>) -> Self::View;
 }
 
+/// When a record was created and changed, as fields of its view: `#[serde(flatten)]`.
+#[derive(Serialize, JsonSchema)]
+pub struct Times {
+    /// `12/31/26 11:59:59 PM UTC`
+    created_at: String,
+    created_at_iso8601: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    updated_at: String,
+    updated_at_iso8601: String,
+}
+
+impl Times {
+    pub fn new(created_at: Timestamp, updated_at: Timestamp) -> Self {
+        Self {
+            created_at: created_at.to_clock_text(),
+            created_at_iso8601: created_at.to_iso_8601(),
+            updated_at: updated_at.to_clock_text(),
+            updated_at_iso8601: updated_at.to_iso_8601(),
+        }
+    }
+}
+
 /// A record with an address of its own.
 pub trait Addressed: Record {
     /// The path below the API.
