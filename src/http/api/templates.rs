@@ -34,9 +34,7 @@ field!(TemplateBody, {
     "type": "string", "minLength": 1, "maxLength": 65536,
     "description": "Any text of at most 64 KiB in UTF-8.",
 });
-name_in_path!(TemplateName, "name", TemplateName::parse, {
-    "type": "string", "minLength": 1, "maxLength": 100,
-});
+name_in_path!(TemplateName, "name");
 
 input! {
     /// A new template.
@@ -157,8 +155,7 @@ async fn update_template(
     let (owner, change) = (user.id(), TemplateChange { name, body });
     let template =
         user.store.update_template(owner, &old, change, conditions.0, &user.context).await?;
-    let has_moved = template.name != old;
-    Ok(Updated::moved(template, has_moved))
+    Ok(Updated::moved(template.name != old, template))
 }
 
 /// # Delete a template

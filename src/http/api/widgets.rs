@@ -4,6 +4,7 @@ use rocket::{delete, get, patch, post, put};
 use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use super::deadline::{Day, FutureDay};
 use super::users::UserSummaryView;
@@ -39,9 +40,14 @@ field!(InfoUrl, {
     "type": "string", "minLength": 1, "maxLength": 255,
     "description": "An http or https URL.",
 });
-name_in_path!(WidgetName, "name", WidgetName::from_path, {
-    "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-zA-Z0-9_-]+$",
-});
+name_in_path!(
+    WidgetName,
+    "name",
+    WidgetName::from_path,
+    json!({
+        "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-zA-Z0-9_-]+$",
+    })
+);
 
 input! {
     /// A new widget.
@@ -230,8 +236,7 @@ async fn update_widget(
     let (old, UpdateWidget { name, info_url, deadline }) = (name.0?, body.0);
     let change = WidgetChange { name, info_url, deadline: deadline.map(|Day(day)| day) };
     let widget = admin.store.update_widget(&old, change, conditions.0, &admin.context).await?;
-    let has_moved = widget.name != old;
-    Ok(Updated::moved(widget, has_moved))
+    Ok(Updated::moved(widget.name != old, widget))
 }
 
 /// # Delete a widget

@@ -128,8 +128,8 @@ impl<R: Record> Updated<R> {
         Self { record, new_path: None }
     }
 
-    /// The same for a record that `has_moved` to another address.
-    pub fn moved(record: R, has_moved: bool) -> Self
+    /// The same, and the new address if the record `has_moved`.
+    pub fn moved(has_moved: bool, record: R) -> Self
     where
         R: Addressed,
     {

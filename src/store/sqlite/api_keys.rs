@@ -29,11 +29,7 @@ const BY_CREATION: Order = Order::new("k.id", false);
 #[async_trait]
 impl ApiKeyStore for SqliteStore {
     async fn create_key(&self, new: NewApiKey, context: &RequestContext) -> Result<ApiKey, Error> {
-        self.write(context, move |transaction| {
-            transaction.require_user(new.owner)?;
-            insert(transaction, new)
-        })
-        .await
+        self.write(context, move |transaction| insert(transaction, new)).await
     }
 
     async fn find_key_authority(&self, hash: &SecretHash) -> Result<Option<KeyAuthority>, Error> {
@@ -96,7 +92,7 @@ fn describe(name: &KeyName, scope: KeyScope) -> String {
 
 fn insert(transaction: &Transaction<'_>, new: NewApiKey) -> Result<ApiKey, Error> {
     let NewApiKey { id, owner, name, scope, hash, expires_at } = new;
-    let user = user_rows::get_row(transaction, owner)?;
+    let user = user_rows::require_owner(transaction, owner)?;
     let count = "SELECT count(*) FROM api_key WHERE user_id = ?1";
     user_rows::check_count(transaction, user, count, MAX_KEYS_PER_USER, "keys")?;
     transaction.run_unless(

@@ -125,10 +125,7 @@ fn list(
         )
         .and("action = ?", filter.action.as_ref())
         .and("at >= ?", filter.since.as_ref())
-        .and(
-            "id IN (SELECT rowid FROM audit_text WHERE audit_text MATCH ?)",
-            filter.search.as_ref(),
-        );
+        .and_match("id", "audit_text", filter.search.as_ref());
     let Sort { key: AuditSort::At, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
     let order = Order::new("id", descending).counted(Buckets::by_id("audit"));
     AUDIT.page(connection, &conditions, order, page)

@@ -1,5 +1,7 @@
 //! Reads by key, and lists with filters, sort orders and pages.
 
+use std::borrow::Cow;
+
 use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
 
@@ -81,8 +83,9 @@ impl Order {
     }
 
     /// By the column that has the name of the key.
-    pub fn by_name<K: Named>(sort: Sort<K>) -> Self {
-        Self::new(sort.key.name(), sort.descending)
+    pub fn by_name<K: Named + Default>(sort: Option<Sort<K>>) -> Self {
+        let Sort { key, descending } = sort.unwrap_or_default();
+        Self::new(key.name(), descending)
     }
 
     /// For a list that may be long: its pages are found with the buckets.
@@ -109,7 +112,7 @@ impl Order {
 /// for, so that SQLite can use an index for them.
 pub struct WhereClause<'a> {
     always: &'static str,
-    asked: Vec<(&'static str, &'a dyn ToSql)>,
+    asked: Vec<(Cow<'static, str>, &'a dyn ToSql)>,
 }
 
 impl<'a> WhereClause<'a> {
@@ -120,7 +123,14 @@ impl<'a> WhereClause<'a> {
 
     /// Adds a condition with one value, `?`, unless the value is `None`.
     pub fn and<T: ToSql>(mut self, condition: &'static str, value: Option<&'a T>) -> Self {
-        self.asked.extend(value.map(|value| (condition, value as &dyn ToSql)));
+        self.asked.extend(value.map(|value| (condition.into(), value as &dyn ToSql)));
+        self
+    }
+
+    /// Requires that a full-text index finds the row `id`, unless nothing is searched.
+    pub fn and_match<T: ToSql>(mut self, id: &str, index: &str, search: Option<&'a T>) -> Self {
+        let condition = || format!("{id} IN (SELECT rowid FROM {index} WHERE {index} MATCH ?)");
+        self.asked.extend(search.map(|search| (condition().into(), search as &dyn ToSql)));
         self
     }
 

@@ -160,11 +160,8 @@ fn list(
         .and("t.deadline >= ?", filter.deadline_after.as_ref())
         .and(IS_OVERDUE, now_if(true))
         .and(IS_NOT_OVERDUE, now_if(false))
-        .and(
-            "t.id IN (SELECT rowid FROM task_assignee_text WHERE task_assignee_text MATCH ?)",
-            scoped_search.as_ref(),
-        )
-        .and("t.id IN (SELECT rowid FROM task_text WHERE task_text MATCH ?)", search);
+        .and_match("t.id", "task_assignee_text", scoped_search.as_ref())
+        .and_match("t.id", "task_text", search);
     let Sort { key, descending } = filter.sort.unwrap_or_default();
     let order = match key {
         TaskSort::CreatedAt => Order::new("t.id", descending).counted(Buckets::by_id("task")),

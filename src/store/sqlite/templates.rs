@@ -30,8 +30,7 @@ impl TemplateStore for SqliteStore {
         context: &RequestContext,
     ) -> Result<Template, Error> {
         self.write(context, move |transaction| {
-            transaction.require_user(new.owner)?;
-            let owner = user_rows::get_row(transaction, new.owner)?;
+            let owner = user_rows::require_owner(transaction, new.owner)?;
             let count = "SELECT count(*) FROM template WHERE owner_id = ?1";
             user_rows::check_count(transaction, owner, count, MAX_TEMPLATES_PER_USER, "templates")?;
             transaction.run_unless(
@@ -58,12 +57,12 @@ impl TemplateStore for SqliteStore {
         self.read_list(Some(owner), move |connection| {
             let reader = user_rows::find_row(connection, &UserRef::Id(owner))?;
             let search = ScopedSearch::of(filter.search.as_ref(), reader)?;
-            let conditions = WhereClause::new("TRUE").and("owner_id = ?", Some(&reader)).and(
-                "id IN (SELECT rowid FROM template_text WHERE template_text MATCH ?)",
+            let conditions = WhereClause::new("TRUE").and("owner_id = ?", Some(&reader)).and_match(
+                "id",
+                "template_text",
                 search.as_ref(),
             );
-            let order = Order::by_name(filter.sort.unwrap_or_default());
-            TEMPLATES.page(connection, &conditions, order, page)
+            TEMPLATES.page(connection, &conditions, Order::by_name(filter.sort), page)
         })
         .await
     }
@@ -78,7 +77,7 @@ impl TemplateStore for SqliteStore {
     ) -> Result<Template, Error> {
         let name = name.clone();
         self.write(context, move |transaction| {
-            transaction.require_user(owner)?;
+            let row = user_rows::require_owner(transaction, owner)?;
             let old = get(transaction, owner, &name)?;
             precondition.check(Some(old.version))?;
             let mut new = old.clone();
@@ -90,8 +89,8 @@ impl TemplateStore for SqliteStore {
             transaction.run_unless(
                 || Error::is_taken("Template", new.name.as_str()),
                 "UPDATE template SET name = ?3, body = ?4, updated_at = ?5, version = random()
-                 WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
-                params![owner, name, new.name, new.body, transaction.context.at],
+                 WHERE owner_id = ?1 AND name = ?2",
+                params![row, name, new.name, new.body, transaction.context.at],
             )?;
             get(transaction, owner, &new.name)
         })
@@ -107,14 +106,11 @@ impl TemplateStore for SqliteStore {
     ) -> Result<(), Error> {
         let name = name.clone();
         self.write_on_low_disk(context, move |transaction| {
-            transaction.require_user(owner)?;
+            let row = user_rows::require_owner(transaction, owner)?;
             let old = get(transaction, owner, &name)?;
             precondition.check(Some(old.version))?;
-            transaction.run(
-                "DELETE FROM template
-                 WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
-                params![owner, name],
-            )?;
+            let delete = "DELETE FROM template WHERE owner_id = ?1 AND name = ?2";
+            transaction.run(delete, params![row, name])?;
             Ok(())
         })
         .await

@@ -5,6 +5,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::lists::{Columns, Select, select};
+use super::transaction::Transaction;
 use crate::domain::{LoginName, User, UserId, UserRef, UserSummary};
 use crate::error::Error;
 
@@ -44,6 +45,12 @@ pub fn get_row(connection: &Connection, id: UserId) -> Result<i64, Error> {
         .query_row([id], |row| row.get(0))
         .optional()?
         .ok_or_else(not_found)
+}
+
+/// The row id of the owner of a private record. [`Error::Forbidden`] unless the actor is this user.
+pub fn require_owner(transaction: &Transaction<'_>, owner: UserId) -> Result<i64, Error> {
+    transaction.require_user(owner)?;
+    get_row(transaction, owner)
 }
 
 /// [`Error::Conflict`] if a user has the maximum number of records. `count` is the statement that

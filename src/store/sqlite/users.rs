@@ -266,7 +266,7 @@ fn list(
     let conditions = WhereClause::new("deleted_at IS NULL")
         .and("status = ?", filter.status.as_ref())
         .and("role = ?", filter.role.as_ref())
-        .and("id IN (SELECT rowid FROM user_text WHERE user_text MATCH ?)", filter.search.as_ref());
+        .and_match("id", "user_text", filter.search.as_ref());
     let Sort { key: UserSort::RegisteredOn, descending } = filter.sort.unwrap_or_default();
     let order = Order::new("user.id", descending).counted(Buckets::by_id("user").not_deleted());
     USERS.page(connection, &conditions, order, page)

@@ -146,10 +146,7 @@ fn list(
         .and("w.deadline >= ?", filter.deadline_after.as_ref())
         .and("w.deadline < ?", now_if(true))
         .and("w.deadline >= ?", now_if(false))
-        .and(
-            "w.id IN (SELECT rowid FROM widget_text WHERE widget_text MATCH ?)",
-            filter.search.as_ref(),
-        );
+        .and_match("w.id", "widget_text", filter.search.as_ref());
     let Sort { key, descending } = filter.sort.unwrap_or_default();
     let (column, buckets) = match key {
         WidgetSort::CreatedAt => ("w.id", Buckets::by_id("widget")),
