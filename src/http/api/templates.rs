@@ -13,11 +13,8 @@ use crate::http::auth::AnyUser;
 use crate::http::wire::{
     Addressed, Body, Conditions, Created, Empty, Found, InPath, List, ListQuery, NoContent,
     Operations, Problem, Record, Times, Updated, ViewContext, escape_segment, field, filter, input,
-    name_in_path, operations,
+    max_body_of, name_in_path, operations,
 };
-
-/// A body may have six bytes for each byte of a template's text, as JSON can, and its name.
-const MAX_BODY: u64 = 6 * TemplateBody::MAX_BYTES as u64 + 4 * 1024;
 
 pub fn routes() -> Operations {
     operations![list_templates, create_template, get_template, update_template, delete_template]
@@ -43,7 +40,7 @@ input! {
         body: TemplateBody,
     }
     example { "name": "Welcome", "body": "Dear {name},\n\nwelcome to the team!\n" }
-    max_body = MAX_BODY;
+    max_body = max_body_of(TemplateBody::MAX_BYTES);
 }
 
 input! {
@@ -53,7 +50,7 @@ input! {
         body: Option<TemplateBody>,
     }
     example { "body": "Dear {name},\n\nwelcome back!\n" }
-    max_body = MAX_BODY;
+    max_body = max_body_of(TemplateBody::MAX_BYTES);
     require_one = true;
 }
 

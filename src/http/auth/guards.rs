@@ -42,7 +42,7 @@ const SECURITY_SCHEME: &str = "bearer";
 pub struct SignedIn {
     pub authority: Authority,
     pub context: RequestContext,
-    /// Handlers reach records through their guard alone, so that none forgets it.
+    /// Handlers reach records through it, so that none forgets its guard.
     pub store: Arc<dyn Store>,
     credential: Credential,
 }

@@ -25,7 +25,7 @@ pub use self::fallback::has_empty_segments;
 pub use self::field::{Field, FieldContext, InputField, OrNone, describe_field, object_schema};
 pub use self::fields::{Fields, Given, WHOLE_BODY};
 pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
-pub use self::input::{Empty, Input};
+pub use self::input::{Empty, Input, max_body_of};
 pub use self::list::{List, ListQuery};
 pub use self::openapi::{
     Document, KEY_MAY_ONLY_READ, Operations, WRITE_LIMIT, add_response, with_content, with_schema,

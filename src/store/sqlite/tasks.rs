@@ -89,8 +89,7 @@ impl TaskStore for SqliteStore {
     ) -> Result<(), Error> {
         self.write_on_low_disk(context, move |transaction| {
             transaction.require(Role::Manager)?;
-            let old = get(transaction, id, None)?;
-            precondition.check(Some(old.version))?;
+            precondition.check(Some(get(transaction, id, None)?.version))?;
             transaction.run("DELETE FROM task WHERE public_id = ?1", [id])?;
             Ok(())
         })

@@ -107,8 +107,7 @@ impl TemplateStore for SqliteStore {
         let name = name.clone();
         self.write_on_low_disk(context, move |transaction| {
             let row = user_rows::require_owner(transaction, owner)?;
-            let old = get(transaction, owner, &name)?;
-            precondition.check(Some(old.version))?;
+            precondition.check(Some(get(transaction, owner, &name)?.version))?;
             let delete = "DELETE FROM template WHERE owner_id = ?1 AND name = ?2";
             transaction.run(delete, params![row, name])?;
             Ok(())

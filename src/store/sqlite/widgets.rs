@@ -101,8 +101,7 @@ impl WidgetStore for SqliteStore {
         let name = name.clone();
         self.write_on_low_disk(context, move |transaction| {
             transaction.require(Role::Admin)?;
-            let old = get(transaction, &name)?;
-            precondition.check(Some(old.version))?;
+            precondition.check(Some(get(transaction, &name)?.version))?;
             transaction.run("DELETE FROM widget WHERE name = ?1", [name])?;
             Ok(())
         })
