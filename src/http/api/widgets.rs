@@ -4,7 +4,6 @@ use rocket::{delete, get, patch, post, put};
 use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use super::deadline::{Day, FutureDay};
 use super::users::UserSummaryView;
@@ -40,14 +39,9 @@ field!(InfoUrl, {
     "type": "string", "minLength": 1, "maxLength": 255,
     "description": "An http or https URL.",
 });
-name_in_path!(
-    WidgetName,
-    "name",
-    WidgetName::from_path,
-    json!({
-        "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-zA-Z0-9_-]+$",
-    })
-);
+name_in_path!(WidgetName, "name", WidgetName::from_path, {
+    "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-zA-Z0-9_-]+$",
+});
 
 input! {
     /// A new widget.

@@ -76,11 +76,14 @@ pub fn escape_segment(text: &str) -> impl fmt::Display {
 /// others than the field. What cannot be a name is 400.
 macro_rules! name_in_path {
     ($type:ty, $field:literal) => {
-        name_in_path!($type, $field, <$type>::parse, {
+        name_in_path!(@impl $type, $field, <$type>::parse, {
             <$type as $crate::http::wire::field::Field>::schema()
         });
     };
-    ($type:ty, $field:literal, $parse:expr, $schema:expr) => {
+    ($type:ty, $field:literal, $parse:expr, $schema:tt) => {
+        name_in_path!(@impl $type, $field, $parse, serde_json::json!($schema));
+    };
+    (@impl $type:ty, $field:literal, $parse:expr, $schema:expr) => {
         impl $crate::http::wire::path::PathParameter for $type {
             fn from_segment(segment: &str) -> Result<Self, $crate::error::Error> {
                 $parse(segment).map_err(|why| $crate::error::Error::invalid($field, why))
