@@ -111,6 +111,8 @@ pub struct Task {
     pub version: Version,
     pub title: TaskTitle,
     pub description: TaskDescription,
+    /// Whether the description is only its beginning, as lists have it of a long one.
+    pub description_truncated: bool,
     pub status: TaskStatus,
     pub deadline: Option<Deadline>,
     pub assignee: Option<UserSummary>,
@@ -167,7 +169,8 @@ pub trait TaskStore {
     /// [`Error::NotFound`] also if the reader may not see it.
     async fn get_task(&self, id: TaskId, reader: Authority) -> Result<Task, Error>;
 
-    /// The tasks that the reader may see. `now` decides which are overdue.
+    /// The tasks that the reader may see. `now` decides which are overdue. Of a description of more
+    /// than 4 KiB, the beginning.
     async fn list_tasks(
         &self,
         reader: Authority,

@@ -45,6 +45,8 @@ pub struct Template {
     pub version: Version,
     pub name: TemplateName,
     pub body: TemplateBody,
+    /// Whether the body is only its beginning, as lists have it of a long one.
+    pub body_truncated: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -82,6 +84,7 @@ pub trait TemplateStore {
 
     async fn get_template(&self, owner: UserId, name: &TemplateName) -> Result<Template, Error>;
 
+    /// Of a body of more than 4 KiB, the beginning.
     async fn list_templates(
         &self,
         owner: UserId,

@@ -16,6 +16,7 @@ use self::wire::cors::Cors;
 use self::wire::delay::DelayRefusals;
 use self::wire::fallback::{self, RejectEmptySegments};
 use self::wire::headers::CommonHeaders;
+use self::wire::json::RenderLargeAnswers;
 use self::wire::openapi::Document;
 use self::wire::services::API;
 pub use self::wire::services::{API_PAGES, Services};
@@ -39,6 +40,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         .manage(document)
         .attach(RejectEmptySegments)
         // Response fairings run in this order: the page of a problem comes before its headers.
+        .attach(RenderLargeAnswers::default())
         .attach(pages::ProblemPages)
         .attach(CommonHeaders)
         .attach(Cors)

@@ -38,7 +38,8 @@ export function showTask(template, task, reload) {
   } else {
     dueTag?.remove();
   }
-  element.querySelector(".name")?.addEventListener("click", () => read(task));
+  const name = element.querySelector(".name");
+  name?.addEventListener("click", () => runAction(name, () => read(task)));
   for (const button of element.querySelectorAll("[data-to]")) {
     const { from, to } = button.dataset;
     const change = () => changeStatus(task, to).finally(reload);
@@ -48,8 +49,9 @@ export function showTask(template, task, reload) {
   return element;
 }
 
-/** Shows all of a task in a dialog, with the full description. */
-function read(task) {
+/** Shows all of a task in a dialog. A list has only the beginning of a long description. */
+async function read(listed) {
+  const task = listed.description_truncated ? await call("GET", taskPath(listed.id)) : listed;
   const reader = document.getElementById("reader");
   const content = showTask(document.getElementById("reader-content"), task);
   openDialog(reader, {

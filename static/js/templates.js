@@ -21,8 +21,8 @@ const list = new List(document.getElementById("templates"), {
     const element = fill(document.getElementById("template"), { ...template, body: excerpt });
     const onClick = (selector, action) =>
       element.querySelector(selector).addEventListener("click", action);
-    onClick(".name", () => read(template));
-    onClick(".copy", () => copy(template.body, () => read(template)));
+    onClick(".name", (event) => runAction(event.target, async () => read(await whole(template))));
+    onClick(".copy", (event) => runAction(event.target, () => copyBody(template)));
     onClick(".edit", (event) => runAction(event.target, () => edit(template.name)));
     onClick(".delete", () => remove(template.name));
     return element;
@@ -31,6 +31,16 @@ const list = new List(document.getElementById("templates"), {
 
 function templatePath(name) {
   return `templates/${encodeURIComponent(name)}`;
+}
+
+/** All of a template of the list, which has only the beginning of a long body. */
+async function whole(template) {
+  return template.body_truncated ? call("GET", templatePath(template.name)) : template;
+}
+
+async function copyBody(listed) {
+  const template = await whole(listed);
+  await copy(template.body, () => read(template));
 }
 
 /** Shows all of a template in a dialog. Returns the element that has the body. */
@@ -69,7 +79,10 @@ function add() {
   });
 }
 
-/** Edits the stored template. The ETag makes saving fail if another tab changes it meanwhile. */
+/**
+ * Edits the stored template, all of it. The ETag makes saving fail if another tab changes it
+ * meanwhile.
+ */
 async function edit(name) {
   const template = await call("GET", templatePath(name));
   openEditor("Change the template", template, async (fields) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rocket::http::Status;
+use rocket::http::{Method, Status};
 use serde_json::json;
 use widgetd::domain::{Precondition, Role};
 
@@ -177,5 +177,33 @@ async fn pagination_links_keep_every_parameter_and_reach_every_item() {
             path = next.trim_start_matches("/api/v1").to_owned();
         }
         assert_eq!(seen, expected, "{query}");
+    }
+}
+
+#[rocket::async_test]
+async fn the_largest_page_of_long_texts_is_whole_and_bounded() {
+    let app = TestApp::new().await;
+    let ann = app.user_of("ann", Role::Manager).await;
+    // What takes most in JSON: escapes in a text, four bytes in a line, twelve in an address.
+    let text = "\u{1}".repeat(4_096);
+    for n in 100..200 {
+        let name = format!("{n}{}", "🎉".repeat(97));
+        let template = [("name", &*name), ("body", &text)];
+        ann.post("/templates", &template).await.assert(Status::Created);
+        let title = "🎉".repeat(255);
+        let task = [("title", &*title), ("description", &text), ("deadline", "2099-12-31")];
+        ann.post("/tasks", &task).await.assert(Status::Created);
+    }
+    for (path, field) in [("/templates", "body"), ("/tasks", "description")] {
+        let list = ann.get(&format!("{path}?per_page=100")).await;
+        let size = list.assert(Status::Ok).text.len();
+        println!("{path}: {size} bytes");
+        assert!(size < 2_800_000, "{path}: {size}");
+        assert_eq!(list.each(field), vec![text.as_str(); 100], "{path}");
+        assert_eq!(list.header("Total-Count"), Some("100"));
+        assert_eq!(list.header("Content-Type"), Some("application/json"));
+        // HEAD has the same headers.
+        let head = ann.send(Method::Head, &format!("{path}?per_page=100"), None, "").await;
+        assert_eq!((head.assert(Status::Ok).etag(), &*head.text), (list.etag(), ""));
     }
 }

@@ -43,6 +43,7 @@ async fn create_answers_201_with_location_and_the_assignee_reads_the_task() {
         "id": id,
         "title": "Write the report",
         "description": "Two pages.\nSoon.",
+        "description_truncated": false,
         "status": "pending",
         "deadline": "12/31/26 11:59:59 PM UTC",
         "deadline_iso8601": "2026-12-31T23:59:59+00:00",

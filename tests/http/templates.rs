@@ -34,6 +34,7 @@ async fn create_takes_a_form_or_json_and_answers_201_with_location() {
         let expected = json!({
             "name": name,
             "body": text,
+            "body_truncated": false,
             "created_at": "11/21/26 12:00:00 PM UTC",
             "created_at_iso8601": "2026-11-21T12:00:00+00:00",
             "updated_at": "11/21/26 12:00:00 PM UTC",
@@ -282,6 +283,30 @@ async fn list_sort_and_search_follow_the_query() {
     }
     let why = "'body' must be one of name, -name, created_at, -created_at, updated_at, -updated_at";
     assert_eq!(ann.get("/templates?sort=body").await.error_of("sort"), why);
+}
+
+#[rocket::async_test]
+async fn a_long_body_is_truncated_in_lists_and_whole_elsewhere() {
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await;
+    let long = "\u{1}".repeat(MAX);
+    let made = ann.add_template("long", &long).await;
+    let changed = ann.patch("/templates/long", &[("name", "longer")]).await;
+    let read = ann.get("/templates/longer").await;
+    for answer in [&made, &changed, &read] {
+        assert_eq!(answer.body["body"], long);
+        assert_eq!(answer.body["body_truncated"], false);
+    }
+    let list = ann.get("/templates").await;
+    let mut expected = read.body.clone();
+    expected["body"] = json!("\u{1}".repeat(1_024));
+    expected["body_truncated"] = json!(true);
+    assert_eq!(list.body["items"], json!([expected]));
+    // A change behind the beginning is a new ETag of the list, too.
+    ann.patch("/templates/longer", &[("body", &format!("{}x", &long[1..]))]).await;
+    let after = ann.get("/templates").await;
+    assert_eq!(after.body["items"][0]["body"], expected["body"]);
+    assert_ne!(after.etag(), list.etag());
 }
 
 /// Reads a template at its `Location`, and finds it by its name and its body.

@@ -19,6 +19,7 @@ mod browser;
 mod cli;
 mod connections;
 mod crash;
+mod heavy_reads;
 mod house;
 mod keys;
 mod limits;

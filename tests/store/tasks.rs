@@ -113,6 +113,7 @@ async fn a_task_is_read_back_as_created_after_reopening() {
         version: made.version,
         title: new.title,
         description: new.description,
+        description_truncated: false,
         status: new.status,
         deadline: new.deadline,
         assignee: Some(owner(&scene.ann)),
@@ -499,4 +500,39 @@ async fn a_deadline_is_validated_only_where_it_changes() {
     assert_eq!(scene.titles(TaskFilter::default(), scene.manager()).await, ["two"]);
     // Now is not in the past.
     assert!(scene.update(id, to(1, "three"), scene.manager()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_list_has_the_beginning_of_a_description_of_more_than_4_kib() {
+    let scene = Scene::new().await;
+    let store = &scene.subject.store;
+    let (whole, beginning) = ("ä".repeat(2_048), "€".repeat(1_024));
+    let long = format!("{} needle", "€".repeat(9_000));
+    for (title, text) in [("short", &whole), ("long", &long)] {
+        let description = TaskDescription::parse(text).unwrap();
+        scene.add(NewTask { description, ..new_task(title, &scene.boss) }).await;
+    }
+    let list = async |filter| {
+        let page = store.list_tasks(scene.manager(), filter, ALL, NOW).await.unwrap();
+        let task = |task: Task| (task.description.into_string(), task.description_truncated);
+        page.items.into_iter().map(task).collect::<Vec<_>>()
+    };
+    // The whole list and a filtered one are read by different statements.
+    let expected = [(whole, false), (beginning.clone(), true)];
+    assert_eq!(list(TaskFilter::default()).await, expected);
+    let filter = TaskFilter { status: Some(TaskStatus::Pending), ..TaskFilter::default() };
+    assert_eq!(list(filter).await, expected);
+    // A search finds the last word, too.
+    let filter =
+        TaskFilter { search: Some(Search::parse("needle").unwrap()), ..TaskFilter::default() };
+    assert_eq!(list(filter).await, [(beginning, true)]);
+
+    // The record has all of it, also after a change of something else.
+    let all = store.list_tasks(scene.manager(), TaskFilter::default(), ALL, NOW).await.unwrap();
+    let id = all.items[1].id;
+    let read = store.get_task(id, scene.manager()).await.unwrap();
+    let changed = store.update_task(id, title("new"), ANY_STATE, CLI).await.unwrap();
+    for task in [read, changed] {
+        assert_eq!((task.description.as_str(), task.description_truncated), (&*long, false));
+    }
 }

@@ -57,6 +57,50 @@ async fn a_template_is_read_back_as_created_after_reopening() {
 }
 
 #[tokio::test]
+async fn a_list_has_the_beginning_of_a_body_of_more_than_4_kib() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let store = &subject.store;
+    for (name, text, beginning) in [
+        ("a", "x".repeat(4_096), None),
+        ("b", "x".repeat(4_097), Some("x".repeat(1_024))),
+        ("c", "ä".repeat(2_048), None),
+        ("d", format!("{}a", "ä".repeat(2_048)), Some("ä".repeat(1_024))),
+        ("e", "\u{1f389}".repeat(16 * 1_024), Some("\u{1f389}".repeat(1_024))),
+        ("f", format!("a{}", "€".repeat(20_000)), Some(format!("a{}", "€".repeat(1_023)))),
+    ] {
+        let new = NewTemplate { body: body(&text), ..new_template(name, ann) };
+        let made = store.create_template(new, CLI).await.unwrap();
+        let list = store.list_templates(ann, sorted("-name"), ALL).await.unwrap();
+        let is_long = beginning.is_some();
+        let expected = Template {
+            body: body(&beginning.unwrap_or_else(|| text.clone())),
+            body_truncated: is_long,
+            ..made.clone()
+        };
+        assert_eq!(list.items[0], expected, "{name}");
+        // The record has all of it, also after a change of something else.
+        assert_eq!((made.body.as_str(), made.body_truncated), (&*text, false));
+        assert_eq!(store.get_template(ann, &made.name).await.unwrap(), made);
+        let renamed = store
+            .update_template(ann, &made.name, to_name(&format!("{name}2")), ANY_STATE, CLI)
+            .await
+            .unwrap();
+        assert_eq!((renamed.body.as_str(), renamed.body_truncated), (&*text, false));
+    }
+}
+
+#[tokio::test]
+async fn search_finds_the_last_word_of_a_long_body() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let text = body(&format!("{} needle", "x ".repeat(32_000)));
+    let new = NewTemplate { body: text, ..new_template("long", ann) };
+    subject.create_template(new, CLI).await.unwrap();
+    assert_eq!(subject.template_names(ann, searched("needle")).await, ["long"]);
+}
+
+#[tokio::test]
 async fn authority_over_a_template_is_its_owner_s_alone() {
     let subject = Subject::new();
     let (ann, boss) =

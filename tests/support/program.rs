@@ -192,6 +192,13 @@ impl Drop for Server {
     }
 }
 
+/// The most memory that the server has had.
+pub fn peak_memory_kib(server: &Server) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 pub fn signal(process: u32, name: &str) {
     let status =
         Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status().unwrap();

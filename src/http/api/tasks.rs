@@ -110,6 +110,9 @@ pub struct TaskView {
     id: String,
     title: String,
     description: String,
+    /// Whether `description` is only the first 1,024 characters, as lists have it of a description
+    /// of more than 4 KiB. The task's own address has all of it.
+    description_truncated: bool,
     /// `pending`, `in_progress`, `done` or `cancelled`
     status: &'static str,
     /// `12/31/26 11:59:59 PM UTC`
@@ -150,6 +153,7 @@ impl Record for Task {
             time_remaining: deadline.map(|deadline| deadline.remaining_in_words(now)),
             title: self.title.into_string(),
             description: self.description.into_string(),
+            description_truncated: self.description_truncated,
             status: self.status.as_str(),
             assignee: self.assignee.map(UserSummaryView::new),
             creator: UserSummaryView::new(self.creator),
@@ -167,7 +171,8 @@ impl Addressed for Task {
 /// # List the tasks
 ///
 /// Managers and administrators see all, others those that are assigned to them. In the order of
-/// creation unless `sort` says another, a page at a time.
+/// creation unless `sort` says another, a page at a time. Of a description of more than 4 KiB, only
+/// the beginning is here, and `description_truncated` is true.
 #[openapi(tag = "Tasks")]
 #[get("/tasks")]
 async fn list_tasks(user: AnyUser, query: ListQuery<TaskFilter>) -> Result<List<Task>, Problem> {

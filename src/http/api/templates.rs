@@ -69,6 +69,9 @@ filter! {
 pub struct TemplateView {
     name: String,
     body: String,
+    /// Whether `body` is only the first 1,024 characters, as lists have it of a body of more than
+    /// 4 KiB. The template's own address has all of it.
+    body_truncated: bool,
     #[serde(flatten)]
     times: Times,
     /// The template's address.
@@ -87,6 +90,7 @@ impl Record for Template {
             link: self.link(context),
             name: self.name.into_string(),
             body: self.body.into_string(),
+            body_truncated: self.body_truncated,
             times: Times::new(self.created_at, self.updated_at),
         }
     }
@@ -101,6 +105,7 @@ impl Addressed for Template {
 /// # List your templates
 ///
 /// In the order of creation unless `sort` says another, a page at a time. Nobody else sees them.
+/// Of a body of more than 4 KiB, only the beginning is here, and `body_truncated` is true.
 #[openapi(tag = "Templates")]
 #[get("/templates")]
 async fn list_templates(

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,10 @@ const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 /// for the oldest at each new connection.
 const EVICTED_SHARE: usize = 16;
 
+/// How many bytes of large answers may be in memory, or be read from elsewhere. Beyond it, clients
+/// that have not read theirs for longest lose them.
+const MAX_HELD_BYTES: usize = 32 * 1024 * 1024;
+
 /// A connection, as all tasks see it.
 pub struct Connection {
     /// When it began to wait for its client, in milliseconds of [`Connections::now`]; 0 if it does
@@ -41,6 +45,8 @@ pub struct Connection {
     in_exchange: AtomicBool,
     /// Whether the head that was read last has both `Content-Length` and `Transfer-Encoding`.
     is_ambiguous: AtomicBool,
+    /// The size of the large answer that is being sent.
+    held: AtomicUsize,
     task: OnceLock<AbortHandle>,
 }
 
@@ -113,6 +119,8 @@ pub struct Connections {
 #[derive(Default)]
 struct Open {
     next_id: u64,
+    /// The sum of what they hold.
+    held: usize,
     by_id: HashMap<u64, Arc<Connection>>,
     per_address: HashMap<Network, u32>,
 }
@@ -163,6 +171,7 @@ impl Connections {
             deadline: AtomicU64::new(0),
             in_exchange: AtomicBool::new(false),
             is_ambiguous: AtomicBool::new(false),
+            held: AtomicUsize::new(0),
             task: OnceLock::new(),
         });
         self.wait(&connection, allowance);
@@ -190,6 +199,7 @@ impl Connections {
     /// read the end of this answer.
     pub fn end_exchange(&self, connection: &Connection) {
         connection.in_exchange.store(false, Ordering::Relaxed);
+        self.release(connection);
         self.wait(connection, self.keep_alive);
     }
 
@@ -206,6 +216,25 @@ impl Connections {
         let deadline = connection.deadline.load(Ordering::Relaxed) + millis(extension);
         let latest = self.now() + millis(allowance);
         connection.deadline.store(deadline.min(latest), Ordering::Relaxed);
+    }
+
+    /// `connection` begins to send a large answer. If all of them are too much, connections close that
+    /// have waited longest for their clients to read.
+    pub fn hold(&self, connection: &Connection, bytes: usize) {
+        connection.held.store(bytes, Ordering::Relaxed);
+        let mut open = self.open();
+        open.held += bytes;
+        if let Some(excess) = open.held.checked_sub(MAX_HELD_BYTES) {
+            release(&mut open, excess);
+        }
+    }
+
+    /// The answer is sent, or nobody wants it.
+    pub fn release(&self, connection: &Connection) {
+        let bytes = connection.held.swap(0, Ordering::Relaxed);
+        if bytes > 0 {
+            self.open().held -= bytes;
+        }
     }
 
     /// Closes those that have waited longest for their clients. Returns how many.
@@ -286,6 +315,30 @@ fn evict(open: &mut Open, max: usize) -> usize {
         }
     }
     count
+}
+
+/// Closes connections whose clients do not read their large answers, until at least `bytes` of them
+/// are given up. Those that still send stay, so that this never ends what makes progress.
+fn release(open: &mut Open, bytes: usize) {
+    let mut unread: Vec<_> = open
+        .by_id
+        .iter()
+        .map(|(id, connection)| (connection.since.load(Ordering::Relaxed), *id))
+        .filter(|(since, id)| *since != 0 && open.by_id[id].held.load(Ordering::Relaxed) > 0)
+        .collect();
+    unread.sort_unstable();
+    let mut released = 0;
+    for (_, id) in unread {
+        if released >= bytes {
+            break;
+        }
+        if let Some(connection) = open.by_id.remove(&id) {
+            // Its task ends a moment later.
+            released += connection.held.swap(0, Ordering::Relaxed);
+            connection.close();
+        }
+    }
+    open.held -= released;
 }
 
 /// A place among the open connections, until it is dropped.

@@ -175,6 +175,8 @@ async fn respond(
         }
         return;
     }
+    let Admitted { connections, connection, .. } = &*running.0;
+    connections.hold(connection, size.unwrap_or(WHOLE_BYTES));
     let (sender, chunks) = mpsc::channel(1);
     let Some(begun) = complete(Ok(AnswerBody::chunked(chunks, running)), head) else { return };
     if answer.send(begun).is_err() {

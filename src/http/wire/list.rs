@@ -25,7 +25,7 @@ use super::services::{BasePath, Services, ViewContext};
 use crate::domain::{PAGE_SIZES, Page, PageRequest, Timestamp};
 use crate::error::Error;
 
-const LIST_LIMIT: &str = "The account has reached its rate limit for lists.";
+const SEARCH_LIMIT: &str = "The account has reached its rate limit for filtered and sorted lists.";
 
 /// Which items of a list are requested, by query parameters. Declared by [`super::input::filter`].
 pub trait Filter: Send + Sized {
@@ -47,7 +47,7 @@ impl Filter for () {
 }
 
 /// A guard: `?page=1&per_page=10`, and the filter. It stands behind the guard of the caller, whose
-/// lists it counts.
+/// filtered and sorted lists it counts.
 pub struct ListQuery<F> {
     pub filter: F,
     pub page: PageRequest,
@@ -81,17 +81,18 @@ impl<'r, F: Filter> FromRequest<'r> for ListQuery<F> {
             now: services.clock.now(),
             password_policy: services.accounts.password_policy(),
         });
-        let admitted = admit(request);
-        match admitted.and(context).and_then(|context| read(path, query, &context)) {
+        let query = context.and_then(|context| read(path, query, &context));
+        match query.and_then(|query| admit(request, &query.address).map(|()| query)) {
             Ok(query) => Outcome::Success(query),
             Err(error) => reject(request, error),
         }
     }
 }
 
-/// [`Error::RateLimited`] if the caller has read too many lists.
-fn admit(request: &Request<'_>) -> Result<(), Error> {
-    let user = remembered_user(request);
+/// [`Error::RateLimited`] if the caller has read too many lists of this kind. A page of a whole list
+/// costs as much as a record, so a script may read all of them.
+fn admit(request: &Request<'_>, address: &ListAddress) -> Result<(), Error> {
+    let user = remembered_user(request).filter(|_| !address.filter.is_empty());
     user.map_or(Ok(()), |user| Services::of(request)?.accounts.admit_list(user))
 }
 
@@ -131,7 +132,9 @@ impl<F: Filter> OpenApiFromRequest<'_> for ListQuery<F> {
 
     fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         let mut responses = Responses::default();
-        add_response(&mut responses, 429, LIST_LIMIT, &[]);
+        if !F::parameters().is_empty() {
+            add_response(&mut responses, 429, SEARCH_LIMIT, &[]);
+        }
         Ok(responses)
     }
 }

@@ -9,6 +9,7 @@ pub mod field;
 pub mod fields;
 pub mod headers;
 pub mod input;
+pub mod json;
 pub mod list;
 pub mod openapi;
 pub mod path;

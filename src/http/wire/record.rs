@@ -9,7 +9,7 @@ use crate::domain::Timestamp;
 /// A record that clients read.
 pub trait Record: Sized {
     /// What clients see of it.
-    type View: Serialize + JsonSchema;
+    type View: Serialize + JsonSchema + Send + 'static;
 
     /// The opaque part of the entity tag (RFC 9110 section 8.8.3): it changes with everything that
     /// a client sees, except what goes by the second.

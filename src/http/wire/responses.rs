@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::conditions::is_current;
+use super::json::respond_with_json;
 use super::openapi::{add_response, with_schema};
 use super::record::{Addressed, Record, address};
 use super::request::view_context;
@@ -55,7 +56,7 @@ fn respond_with_record(request: &Request<'_>, record: impl Record) -> response::
 }
 
 /// A view with its entity tag, or 304 without it.
-pub fn respond_with_etag<V: Serialize>(
+pub fn respond_with_etag<V: Serialize + Send + 'static>(
     request: &Request<'_>,
     etag: &str,
     view: V,
@@ -64,7 +65,7 @@ pub fn respond_with_etag<V: Serialize>(
     if is_current(request, etag) {
         return Response::build().status(Status::NotModified).header(header).ok();
     }
-    Response::build_from(Json(view).respond_to(request)?).header(header).ok()
+    Response::build_from(respond_with_json(request, view)?).header(header).ok()
 }
 
 /// Documents the 304 of whatever has an `ETag`.

@@ -12,6 +12,8 @@ use crate::domain::{Named, Page, PageRequest, Sort};
 pub struct Select<T> {
     /// The first one is `id`.
     pub columns: &'static str,
+    /// The same for a page of a list, with the beginnings of long texts.
+    pub list_columns: &'static str,
     pub tables: &'static str,
     /// The column `id` of the resource's own table.
     pub id: &'static str,
@@ -20,16 +22,21 @@ pub struct Select<T> {
     pub from_row: fn(&Row<'_>) -> rusqlite::Result<T>,
 }
 
-/// Declares a [`Select`]: the fields of a type, each with its column if that has another name, and
-/// the function that reads it if it takes several columns; the tables; the column `id`; and the
-/// condition that finds a record by its key.
+/// Declares a [`Select`]: the fields of a type, each with its column if that has another name, the
+/// function that reads it if it takes several columns, and after `=>` its column in lists if that is
+/// another one; the tables; the column `id`; and the condition that finds a record by its key.
 macro_rules! select {
     (
-        $type:ident { $( $field:ident $(: $columns:literal $(as $read:path)?)? ),+ $(,)? },
+        $type:ident {
+            $( $field:ident $(: $columns:literal $(as $read:path)? $(=> $listed:expr)?)? ),+ $(,)?
+        },
         from $tables:literal, id $id:literal, key $key:literal $(,)?
     ) => {
         $crate::store::sqlite::lists::Select::<$type> {
             columns: concat!($id $(, ", ", select!(@columns $field $($columns)?))+),
+            list_columns: concat!(
+                $id $(, ", ", select!(@columns $field $($columns)? $($( $listed )?)?))+
+            ),
             tables: $tables,
             id: $id,
             by_key: concat!(
@@ -44,10 +51,36 @@ macro_rules! select {
     };
     (@columns $field:ident) => { stringify!($field) };
     (@columns $field:ident $columns:literal) => { $columns };
+    (@columns $field:ident $columns:literal $listed:expr) => { $listed };
     (@read $columns:ident) => { $columns.get()? };
     (@read $columns:ident $read:path) => { $read(&mut $columns)? };
 }
 pub(super) use select;
+
+/// The column of a long text in a list: the text if it has at most 4 KiB, else its beginning. 1,024
+/// characters have at most 4 KiB, too. (`octet_length` reads no text.)
+macro_rules! beginning {
+    ($column:literal) => {
+        concat!(
+            "iif(octet_length(",
+            $column,
+            ") <= 4096, ",
+            $column,
+            ", substr(",
+            $column,
+            ", 1, 1024))"
+        )
+    };
+}
+pub(super) use beginning;
+
+/// Whether [`beginning`] is not all.
+macro_rules! is_truncated {
+    ($column:literal) => {
+        concat!("octet_length(", $column, ") > 4096")
+    };
+}
+pub(super) use is_truncated;
 
 /// The columns of a row, one after the other.
 pub struct Columns<'a> {
@@ -155,6 +188,11 @@ impl<T> Select<T> {
         format!("SELECT {} FROM {} WHERE {condition}", self.columns, self.tables)
     }
 
+    /// The statement for rows of a list.
+    pub fn to_list_sql(&self, condition: &str) -> String {
+        format!("SELECT {} FROM {} WHERE {condition}", self.list_columns, self.tables)
+    }
+
     /// The record of a key, whose values these are.
     pub fn find(&self, connection: &Connection, key: impl Params) -> rusqlite::Result<Option<T>> {
         connection.prepare_cached(self.by_key)?.query_row(key, self.from_row).optional()
@@ -211,7 +249,7 @@ impl<T> Select<T> {
             }
             total += 1;
         }
-        let mut find = snapshot.prepare_cached(&self.to_sql(&format!("{id} = ?1")))?;
+        let mut find = snapshot.prepare_cached(&self.to_list_sql(&format!("{id} = ?1")))?;
         let find = |id: Value| find.query_row([id], self.from_row);
         let items = ids.into_iter().map(find).collect::<rusqlite::Result<_>>()?;
         Ok(Page { request, items, total })
@@ -230,7 +268,7 @@ impl<T> Select<T> {
             return Ok(Page { request, items: Vec::new(), total });
         };
         let condition = format!("{} IN ({})", self.id, walk.to_sql(buckets));
-        let (select, order) = (self.to_sql(&condition), order.to_sql(self.id));
+        let (select, order) = (self.to_list_sql(&condition), order.to_sql(self.id));
         let items = snapshot
             .prepare_cached(&format!("{select} ORDER BY {order}"))?
             .query_map((walk.from, walk.take, walk.skip), self.from_row)?

@@ -17,8 +17,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_work.sql"),
     include_str!("migrations/0004_buckets.sql"),
-    include_str!("migrations/0006_quota.sql"),
     include_str!("migrations/0005_scoped_search.sql"),
+    include_str!("migrations/0006_quota.sql"),
+    include_str!("migrations/0007_beginnings.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.
@@ -78,6 +79,7 @@ fn apply(connection: &mut Connection, path: &Path) -> rusqlite::Result<Result<()
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection::initialise;
     use super::*;
 
     #[test]
@@ -85,6 +87,7 @@ mod tests {
         let quota = include_str!("migrations/0006_quota.sql");
         let before = MIGRATIONS.iter().take_while(|migration| **migration != quota);
         let connection = Connection::open_in_memory().unwrap();
+        initialise(&connection).unwrap();
         before.for_each(|migration| connection.execute_batch(migration).unwrap());
         connection
             .execute_batch(

@@ -5,6 +5,8 @@
 //! reads whose cost grows with the data go to the blocking threads. Those have a budget: a few run
 //! at once, fewer for one user, and each ends early if it takes too long or nobody wants its answer.
 
+#[cfg(target_os = "linux")]
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +34,10 @@ const SHARED_CONNECTIONS: u32 = 8;
 
 /// How long a read waits for its turn or a free connection before it is [`Error::Busy`].
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much lower the priority of threads is that read lists.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 /// Names each pool, because a thread may outlive one store and serve the next.
 static NEXT_POOL: AtomicU64 = AtomicU64::new(0);
@@ -110,6 +116,7 @@ impl Readers {
         let _cancel = CancelOnDrop(Arc::clone(&budget.is_cancelled));
         let pool = self.shared.clone();
         let read = move || {
+            lower_priority();
             let result = get(&pool).and_then(|connection| budget.run(&connection, read));
             // The turn ends with the read, not with the future that waits for it.
             drop(turn);
@@ -135,6 +142,22 @@ impl Readers {
     /// Interrupts the reads on blocking threads, and refuses later ones.
     pub fn close(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Makes this thread give way to those that serve requests. Only on Linux, where each thread has its
+/// own priority.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    {
+        thread_local! {
+            static IS_LOW: Cell<bool> = const { Cell::new(false) };
+        }
+        if !IS_LOW.replace(true)
+            && let Err(cause) = rustix::process::nice(NICENESS)
+        {
+            log::warn!("cannot lower the priority of a reading thread: {cause}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause, select};
+use super::lists::{Order, Select, WhereClause, beginning, is_truncated, select};
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
@@ -19,7 +19,10 @@ use crate::error::Error;
 /// The values of the key are the id, and the assignee if only their tasks count.
 const TASKS: Select<Task> = select! {
     Task {
-        id: "t.public_id", version: "t.version", title, description, status: "t.status", deadline,
+        id: "t.public_id", version: "t.version", title,
+        description: "description" => beginning!("t.description"),
+        description_truncated: "FALSE" => is_truncated!("t.description"),
+        status: "t.status", deadline,
         assignee: "a.email, a.public_id, a.deleted_at IS NOT NULL" as user_rows::summary_if_any,
         creator: "c.email, c.public_id, c.deleted_at IS NOT NULL" as user_rows::summary,
         created_at: "t.created_at", updated_at: "t.updated_at",

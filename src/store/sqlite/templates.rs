@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause, select};
+use super::lists::{Order, Select, WhereClause, beginning, is_truncated, select};
 use super::search::ScopedSearch;
 use super::user_rows;
 use crate::domain::{
@@ -17,7 +17,10 @@ use crate::error::Error;
 const MAX_TEMPLATES_PER_USER: u32 = 1_000;
 
 const TEMPLATES: Select<Template> = select! {
-    Template { version, name, body, created_at, updated_at },
+    Template {
+        version, name, body: "body" => beginning!("body"),
+        body_truncated: "FALSE" => is_truncated!("body"), created_at, updated_at,
+    },
     from "template", id "id",
     key "owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
 };
@@ -118,4 +121,36 @@ impl TemplateStore for SqliteStore {
 
 fn get(connection: &Connection, owner: UserId, name: &TemplateName) -> Result<Template, Error> {
     TEMPLATES.find(connection, params![owner, name])?.ok_or_else(|| Error::not_found(name.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_sorted_without_reading_the_bodies() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let store = SqliteStore::open(
+            &path,
+            crate::store::traits::IfAbsent::Create,
+            crate::clock::Clock::System,
+            crate::domain::StoreLimits::default(),
+        )
+        .unwrap();
+        for order in ["name", "created_at", "updated_at"] {
+            let sql = format!(
+                "EXPLAIN QUERY PLAN {} ORDER BY {order}, id LIMIT 100",
+                TEMPLATES.to_list_sql("owner_id = 1")
+            );
+            let plan: Vec<String> = store
+                .read(|connection| {
+                    let mut plan = connection.prepare(&sql)?;
+                    plan.query_map([], |row| row.get(3))?.collect()
+                })
+                .unwrap();
+            assert_eq!(plan.len(), 1, "{order}: {plan:?}");
+            assert!(plan[0].contains("USING INDEX"), "{order}: {plan:?}");
+        }
+    }
 }

@@ -156,3 +156,28 @@ fn task_filters_visibility_and_assignee_suggestions() {
         page.assert_accessible().await;
     });
 }
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn task_longer_than_a_list_carries_is_read_and_edited_whole() {
+    let site = Site::new();
+    let api = site.api("manager");
+    let long = format!("first {}last", "word ".repeat(1_900));
+    assert_eq!(api.post("/tasks", &[("title", "long"), ("description", &*long)]).status, 201);
+    assert_eq!(api.get("/tasks").body["items"][0]["description_truncated"], true);
+    site.visit(&[], async |page| {
+        page.sign_in("manager").await;
+        page.open("tasks").await;
+        page.press_in_record("long", "long").await;
+        page.see("#reader .full-text", "word last").await;
+        page.press_button("Close").await;
+        page.press_in_record("long", "Edit").await;
+        page.see("#editor", "Change the task").await;
+        assert_eq!(page.value("#editor-description").await, long);
+        page.fill("#editor-name", "renamed").await;
+        page.press_button("Save").await;
+        page.see("#toast", "Changed: renamed").await;
+        let id = api.get("/tasks").body["items"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(api.get(&format!("/tasks/{id}")).body["description"], long);
+    });
+}

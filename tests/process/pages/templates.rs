@@ -87,3 +87,43 @@ fn template_edit_conflict_keeps_both_texts() {
         assert_eq!(site.api("employee").get("/templates/mine").body["body"], "from another tab");
     });
 }
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn template_longer_than_a_list_carries_is_read_copied_and_edited_whole() {
+    let site = Site::new();
+    let api = site.api("employee");
+    let long = format!("first {}last", "word ".repeat(13_000));
+    assert_eq!(api.post("/templates", &[("name", "long"), ("body", &*long)]).status, 201);
+    assert_eq!(api.get("/templates").body["items"][0]["body_truncated"], true);
+    site.visit(&[], async |page| {
+        page.sign_in("employee").await;
+        page.open("templates").await;
+        page.see(".records .excerpt", "first word").await;
+        page.press_in_record("long", "long").await;
+        page.see("#reader .full-text", "word last").await;
+        page.press_button("Close").await;
+
+        page.run("navigator.clipboard.writeText = async (text) => (window.copied = text)", &[])
+            .await;
+        page.press_in_record("long", "Copy").await;
+        page.see("#toast", "Copied.").await;
+        assert_eq!(page.run("return window.copied", &[]).await, long);
+
+        page.press_in_record("long", "Edit").await;
+        page.see("#editor-body", "word last").await;
+        assert_eq!(page.value("#editor-body").await, long);
+        page.fill("#editor-name", "renamed").await;
+        page.press_button("Save").await;
+        page.see("#toast", "Changed: renamed").await;
+        assert_eq!(api.get("/templates/renamed").body["body"], long);
+
+        let edited = format!("{long}, and more");
+        page.press_in_record("renamed", "Edit").await;
+        page.set("#editor-body", &edited).await;
+        page.press_button("Save").await;
+        page.see_none("dialog").await;
+        page.see("#toast", "Changed: renamed").await;
+        assert_eq!(api.get("/templates/renamed").body["body"], edited);
+    });
+}
