@@ -104,6 +104,16 @@ impl Error {
         Self::NotFound(format!("There is no such {thing}."))
     }
 
+    /// A missing record with a name to show.
+    pub fn not_found(name: &str) -> Self {
+        Self::NotFound(format!("{name} not found in database."))
+    }
+
+    /// A name that another record of this kind has.
+    pub fn is_taken(kind: &str, name: &str) -> Self {
+        Self::Conflict(format!("{kind} name: {name} already exists, must be unique."))
+    }
+
     /// Bad input in one field.
     pub fn invalid(field: &str, why: impl Into<String>) -> Self {
         Self::Invalid(FieldErrors::one(field, why))

@@ -13,14 +13,7 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName(String);
 
-checked_text!(KeyName);
-
-impl KeyName {
-    pub fn parse(text: &str) -> Result<Self, String> {
-        check_line(text, 100)?;
-        Ok(Self(text.to_owned()))
-    }
-}
+checked_text!(KeyName, |text| check_line(text, 100));
 
 /// A key to be created. The store never sees the key itself.
 #[derive(Clone, Debug)]

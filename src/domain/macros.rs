@@ -1,7 +1,19 @@
 //! Macros for types of the domain that are alike.
 
-/// Methods of a type that holds a text which its parser checked.
+/// Methods of a type that holds a text which its parser checked. If nothing but a check stands
+/// between a text and the type, `parse` is that check.
 macro_rules! checked_text {
+    ($name:ident, $check:expr) => {
+        checked_text!($name);
+
+        impl $name {
+            pub fn parse(text: &str) -> Result<Self, String> {
+                let check: fn(&str) -> Result<(), String> = $check;
+                check(text)?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+    };
     ($name:ident) => {
         impl $name {
             /// For a value that was checked before it was stored.

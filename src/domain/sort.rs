@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Named;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// By default ascending, by the default key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sort<K> {
     pub key: K,
     pub descending: bool,

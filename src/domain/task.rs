@@ -20,14 +20,7 @@ uuid_id!(TaskId);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskTitle(String);
 
-checked_text!(TaskTitle);
-
-impl TaskTitle {
-    pub fn parse(text: &str) -> Result<Self, String> {
-        check_line(text, 255)?;
-        Ok(Self(text.to_owned()))
-    }
-}
+checked_text!(TaskTitle, |text| check_line(text, 255));
 
 /// A text of at most 10,000 characters; it may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -135,8 +128,9 @@ impl Task {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TaskSort {
+    #[default]
     CreatedAt,
     /// Tasks without a deadline come last in both directions.
     Deadline,

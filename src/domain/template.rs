@@ -13,28 +13,16 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateName(String);
 
-checked_text!(TemplateName);
-
-impl TemplateName {
-    pub fn parse(text: &str) -> Result<Self, String> {
-        check_path_segment(text, 100)?;
-        Ok(Self(text.to_owned()))
-    }
-}
+checked_text!(TemplateName, |text| check_path_segment(text, 100));
 
 /// A text of 1 byte to 64 KiB in UTF-8, stored unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateBody(String);
 
-checked_text!(TemplateBody);
+checked_text!(TemplateBody, |text| check_bytes(text, Self::MAX_BYTES));
 
 impl TemplateBody {
     pub const MAX_BYTES: usize = 64 * 1024;
-
-    pub fn parse(text: &str) -> Result<Self, String> {
-        check_bytes(text, Self::MAX_BYTES)?;
-        Ok(Self(text.to_owned()))
-    }
 }
 
 /// A change of a template. `None` keeps a field.
@@ -63,10 +51,11 @@ pub struct Template {
     pub updated_at: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TemplateSort {
     /// By code points.
     Name,
+    #[default]
     CreatedAt,
     UpdatedAt,
 }

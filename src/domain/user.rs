@@ -112,8 +112,9 @@ pub struct UserChange {
     pub role: Option<Role>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UserSort {
+    #[default]
     RegisteredOn,
 }
 

@@ -77,8 +77,9 @@ fn is_web_url(text: &str) -> bool {
         && Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WidgetSort {
+    #[default]
     CreatedAt,
     Deadline,
 }

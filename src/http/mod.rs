@@ -26,12 +26,13 @@ pub const SETUP_PAGE: &str = "/setup";
 
 /// Mounts every route and fairing.
 pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
-    let (root_routes, root_spec) = api::service::root_routes();
+    let root = api::service::root_routes();
     let mut parts = api::routes();
     parts.push(pages::api_docs::routes());
-    let (routes, specs): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    let (routes, specs): (Vec<_>, Vec<_>) =
+        parts.into_iter().map(|part| (part.routes, part.spec)).unzip();
     let base = services.base_path();
-    let document = Document::new(api::DESCRIPTION, api::TAGS, root_spec, &specs, base);
+    let document = Document::new(api::DESCRIPTION, api::TAGS, root.spec, &specs, base);
     rocket
         // Ours are in `wire::headers`.
         .attach(Shield::new())
@@ -44,7 +45,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         .attach(CommonHeaders)
         .attach(Cors)
         .attach(DelayRefusals::default())
-        .mount("/", root_routes)
+        .mount("/", root.routes)
         .mount("/", pages::routes())
         .mount(API, routes.concat())
         .mount("/", fallback::routes())

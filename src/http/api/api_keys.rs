@@ -1,8 +1,7 @@
 //! `/auth/keys`: API keys, with which scripts act for a user.
 
-use rocket::{Route, State, delete, get, post};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::{State, delete, get, post};
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,15 +10,13 @@ use crate::accounts;
 use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp};
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{
-    Addressed, Body, Empty, Field, FieldContext, InPath, ListQuery, ListView, NoContent,
-    Operations, Problem, Record, SecretCreated, Services, ViewContext, field, id_in_path, input,
+    Addressed, Body, Empty, Field, FieldContext, InPath, List, ListQuery, NoContent, Operations,
+    Problem, Record, SecretCreated, Services, ViewContext, field, id_in_path, input, operations,
 };
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![create_key, list_keys, revoke_key];
+pub fn routes() -> Operations {
     let conflict = "You have a key of that name, or the maximum number.";
-    Operations::of(&mut spec).also("create_key", 409, conflict);
-    (routes, spec)
+    operations![create_key, list_keys, revoke_key].also("create_key", 409, conflict)
 }
 
 field!(KeyName, {
@@ -127,7 +124,7 @@ async fn create_key(
     services: &State<Services>,
 ) -> Result<SecretCreated<NewKeyView>, Problem> {
     let CreateKey { name, scope, expires } = body.0;
-    let (store, expires_at) = (&*services.store, expires.flatten().map(|Expiry(end)| end));
+    let (store, expires_at) = (&*user.store, expires.flatten().map(|Expiry(end)| end));
     let (secret, key) =
         accounts::create_key(store, user.id(), name, scope, expires_at, &user.context).await?;
     let view = key.view(&services.view_at(user.context.at));
@@ -139,13 +136,9 @@ async fn create_key(
 /// In the order of creation, also those that have expired.
 #[openapi(tag = "API keys")]
 #[get("/auth/keys")]
-async fn list_keys(
-    user: AnyUser,
-    query: ListQuery<()>,
-    services: &State<Services>,
-) -> Result<ListView<KeyView>, Problem> {
-    let page = services.store.list_keys(Some(user.id()), query.page).await?;
-    Ok(ListView::new(&query.address, page, &services.view_at(user.context.at)))
+async fn list_keys(user: AnyUser, query: ListQuery<()>) -> Result<List<ApiKey>, Problem> {
+    let page = user.store.list_keys(Some(user.id()), query.page).await?;
+    Ok(List::new(query.address, page))
 }
 
 /// # Revoke an API key
@@ -157,8 +150,7 @@ async fn revoke_key(
     user: AnyUser,
     id: InPath<KeyId>,
     _body: Body<Empty>,
-    services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.revoke_key(user.id(), id.0?, &user.context).await?;
+    user.store.revoke_key(user.id(), id.0?, &user.context).await?;
     Ok(NoContent)
 }

@@ -1,17 +1,18 @@
 //! `/audit`: what happened to accounts, sessions and keys, for administrators.
 
-use rocket::{Route, State, get};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::get;
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp, UserRef};
 use crate::http::auth::Admin;
-use crate::http::wire::{ListQuery, ListView, Problem, Record, Services, ViewContext, filter};
+use crate::http::wire::{
+    List, ListQuery, Operations, Problem, Record, ViewContext, filter, operations,
+};
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    openapi_get_routes_spec![list_audit]
+pub fn routes() -> Operations {
+    operations![list_audit]
 }
 
 filter! {
@@ -91,8 +92,7 @@ impl Record for AuditEntry {
 async fn list_audit(
     admin: Admin,
     query: ListQuery<AuditFilter>,
-    services: &State<Services>,
-) -> Result<ListView<AuditView>, Problem> {
-    let page = services.store.list_audit(Some(admin.id()), query.filter, query.page).await?;
-    Ok(ListView::new(&query.address, page, &services.view_at(admin.context.at)))
+) -> Result<List<AuditEntry>, Problem> {
+    let page = admin.store.list_audit(Some(admin.id()), query.filter, query.page).await?;
+    Ok(List::new(query.address, page))
 }

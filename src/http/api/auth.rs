@@ -1,8 +1,7 @@
 //! `/auth`: create the first administrator, register, log in, log out, change or reset a password.
 
-use rocket::{Route, State, post};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::{State, post};
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use schemars::r#gen::SchemaGenerator;
 use schemars::schema::Schema;
@@ -16,25 +15,17 @@ use crate::http::auth::{
 };
 use crate::http::wire::{
     Body, Done, Draft, Empty, Field, FieldContext, Fields, Given, Input, InputField, Operations,
-    Problem, Services, describe_field, field, input, object_schema,
+    Problem, Services, describe_field, field, input, object_schema, operations,
 };
 
 /// The description of the 429 of whatever checks a password or a code.
 pub const RATE_LIMITED: &str = "Too many attempts; this one was not checked.";
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![
-        register_user,
-        set_up,
-        log_in,
-        log_out,
-        change_password,
-        reset_password
-    ];
+pub fn routes() -> Operations {
     let registered = "Registered. The token works at once; there is none if the account must wait \
         for approval.";
     let elsewhere = "The request is not from this machine, and the settings do not allow others.";
-    Operations::of(&mut spec)
+    operations![register_user, set_up, log_in, log_out, change_password, reset_password]
         .also("register_user", 201, registered)
         .also("register_user", 403, "Registration is closed, or the request is cross-site.")
         .also("register_user", 409, "The e-mail address or the username is already registered.")
@@ -47,8 +38,7 @@ pub fn routes() -> (Vec<Route>, OpenApi) {
         .also("log_in", 429, RATE_LIMITED)
         .also("change_password", 429, RATE_LIMITED)
         .also("reset_password", 403, "The request is cross-site.")
-        .also("reset_password", 429, RATE_LIMITED);
-    (routes, spec)
+        .also("reset_password", 429, RATE_LIMITED)
 }
 
 field!(Password, { "type": "string", "minLength": 1, "maxLength": 128 });
@@ -302,10 +292,9 @@ async fn log_out(
     user: SessionUser,
     sign_in: SignIn,
     _body: Body<Empty>,
-    services: &State<Services>,
 ) -> Result<SignInResponse<200>, Problem> {
     let (id, session) = (user.id(), user.session);
-    services.store.end_session(id, session, Action::LogOut, &user.context).await?;
+    user.store.end_session(id, session, Action::LogOut, &user.context).await?;
     Ok(sign_in.ended("successfully logged out"))
 }
 

@@ -1,8 +1,7 @@
 //! `/auth/user`: your own account.
 
-use rocket::{Route, State, delete, get, patch};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::{State, delete, get, patch};
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,17 +11,14 @@ use crate::domain::{Password, Timestamp, User, UserChange, Username};
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{
     Body, Conditions, Found, NoContent, Operations, Problem, Record, Services, Updated,
-    ViewContext, input,
+    ViewContext, input, operations,
 };
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) =
-        openapi_get_routes_spec![get_current_user, update_current_user, delete_current_user];
-    Operations::of(&mut spec)
+pub fn routes() -> Operations {
+    operations![get_current_user, update_current_user, delete_current_user]
         .also("update_current_user", 409, "The username is already registered.")
         .also("delete_current_user", 409, "The account is the last administrator's.")
-        .also("delete_current_user", 429, RATE_LIMITED);
-    (routes, spec)
+        .also("delete_current_user", 429, RATE_LIMITED)
 }
 
 input! {
@@ -74,13 +70,10 @@ impl Record for CurrentUser {
 /// The account that the token or key belongs to.
 #[openapi(tag = "Your account")]
 #[get("/auth/user")]
-async fn get_current_user(
-    user: AnyUser,
-    services: &State<Services>,
-) -> Result<Found<CurrentUserView>, Problem> {
-    let found = services.store.get_user(user.id()).await?;
+async fn get_current_user(user: AnyUser) -> Result<Found<CurrentUser>, Problem> {
+    let found = user.store.get_user(user.id()).await?;
     let found = CurrentUser { user: found, expires_at: user.expires_at() };
-    Ok(Found::new(found, &services.view_at(user.context.at)))
+    Ok(Found(found))
 }
 
 /// # Choose a username
@@ -92,13 +85,11 @@ async fn update_current_user(
     user: AnyUser,
     conditions: Conditions,
     body: Body<UpdateCurrentUser>,
-    services: &State<Services>,
-) -> Result<Updated<CurrentUserView>, Problem> {
+) -> Result<Updated<CurrentUser>, Problem> {
     let change = UserChange { username: Some(body.0.username), ..UserChange::default() };
-    let updated =
-        services.store.update_user(user.id(), change, conditions.0, &user.context).await?;
+    let updated = user.store.update_user(user.id(), change, conditions.0, &user.context).await?;
     let updated = CurrentUser { user: updated, expires_at: user.expires_at() };
-    Ok(Updated::new(updated, &services.view_at(user.context.at)))
+    Ok(Updated::new(updated))
 }
 
 /// # Delete your account

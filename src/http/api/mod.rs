@@ -13,8 +13,7 @@ mod templates;
 mod users;
 mod widgets;
 
-use rocket::Route;
-use rocket_okapi::okapi::openapi3::OpenApi;
+use crate::http::wire::Operations;
 
 /// The name and description of each group of operations.
 pub const TAGS: &[(&str, &str)] = &[
@@ -29,15 +28,14 @@ pub const TAGS: &[(&str, &str)] = &[
 ];
 
 pub const DESCRIPTION: &str = "\
-User accounts, bearer tokens and API keys; widgets that every user reads and administrators \
-write, tasks that managers create and the assignee moves on, and templates that only their owner \
-sees.
+User accounts, bearer tokens and API keys, and records that are shared, assigned or private. The \
+group of each kind of record says who reads and writes it.
 
 **Try it**: register or log in, copy the `access_token` of the answer, press *Authorize* and paste \
 it. Every write takes a form or JSON with the same fields. Every error has one shape, `ErrorView`.";
 
 /// The routes below the API, and their parts of the document.
-pub fn routes() -> Vec<(Vec<Route>, OpenApi)> {
+pub fn routes() -> Vec<Operations> {
     vec![
         auth::routes(),
         current_user::routes(),

@@ -1,25 +1,27 @@
 //! The service itself, for programs: the greeting, its health, and the OpenAPI document.
 
 use rocket::serde::json::Json;
-use rocket::{Responder, Route, State, get};
+use rocket::{Responder, State, get};
 use rocket_okapi::r#gen::OpenApiGenerator;
-use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
+use rocket_okapi::okapi::openapi3::Responses;
+use rocket_okapi::openapi;
 use rocket_okapi::response::OpenApiResponderInner;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::JsonSchema;
 use schemars::schema::InstanceType;
 use serde::Serialize;
 
-use crate::http::wire::{API, API_PAGES, Document, Done, Problem, Services, with_content};
+use crate::http::wire::{
+    API, API_PAGES, Document, Done, Operations, Problem, Services, operations, with_content,
+};
 
 /// The routes at the root.
-pub fn root_routes() -> (Vec<Route>, OpenApi) {
-    openapi_get_routes_spec![greet, check_health]
+pub fn root_routes() -> Operations {
+    operations![greet, check_health]
 }
 
 /// The routes of the document, below the API.
-pub fn document_routes() -> (Vec<Route>, OpenApi) {
-    openapi_get_routes_spec![swagger_json, openapi_json]
+pub fn document_routes() -> Operations {
+    operations![swagger_json, openapi_json]
 }
 
 /// What a visitor needs to know first.

@@ -1,20 +1,19 @@
 //! `/auth/sessions`: where you are logged in.
 
-use rocket::{Route, State, delete, get};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::{delete, get};
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{Action, Page, Session, SessionId, Timestamp};
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{
-    Addressed, Body, Empty, InPath, ListQuery, ListView, NoContent, Problem, Record, Services,
-    ViewContext, id_in_path,
+    Addressed, Body, Empty, InPath, List, ListQuery, NoContent, Operations, Problem, Record,
+    ViewContext, id_in_path, operations,
 };
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    openapi_get_routes_spec![list_sessions, end_session, end_sessions]
+pub fn routes() -> Operations {
+    operations![list_sessions, end_session, end_sessions]
 }
 
 id_in_path!(SessionId, "session");
@@ -81,18 +80,14 @@ impl Addressed for OwnSession {
 /// Each login that has neither expired nor been ended, the oldest first.
 #[openapi(tag = "Your account")]
 #[get("/auth/sessions")]
-async fn list_sessions(
-    user: AnyUser,
-    query: ListQuery<()>,
-    services: &State<Services>,
-) -> Result<ListView<SessionView>, Problem> {
+async fn list_sessions(user: AnyUser, query: ListQuery<()>) -> Result<List<OwnSession>, Problem> {
     let now = user.context.at;
     let Page { request, items, total } =
-        services.store.list_sessions(user.id(), query.page, now).await?;
+        user.store.list_sessions(user.id(), query.page, now).await?;
     let own =
         |session: Session| OwnSession { is_current: user.session() == Some(session.id), session };
     let page = Page { request, items: items.into_iter().map(own).collect(), total };
-    Ok(ListView::new(&query.address, page, &services.view_at(now)))
+    Ok(List::new(query.address, page))
 }
 
 /// # End a session
@@ -104,10 +99,9 @@ async fn end_session(
     user: SessionUser,
     id: InPath<SessionId>,
     _body: Body<Empty>,
-    services: &State<Services>,
 ) -> Result<NoContent, Problem> {
     let (id, action) = (id.0?, Action::EndSession);
-    services.store.end_session(user.id(), id, action, &user.context).await?;
+    user.store.end_session(user.id(), id, action, &user.context).await?;
     Ok(NoContent)
 }
 
@@ -116,11 +110,7 @@ async fn end_session(
 /// Ends all sessions of the account, also this one. API keys stay.
 #[openapi(tag = "Your account")]
 #[delete("/auth/sessions", data = "<_body>")]
-async fn end_sessions(
-    user: SessionUser,
-    _body: Body<Empty>,
-    services: &State<Services>,
-) -> Result<NoContent, Problem> {
-    services.store.end_sessions(user.id(), &user.context).await?;
+async fn end_sessions(user: SessionUser, _body: Body<Empty>) -> Result<NoContent, Problem> {
+    user.store.end_sessions(user.id(), &user.context).await?;
     Ok(NoContent)
 }

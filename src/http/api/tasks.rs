@@ -1,8 +1,7 @@
 //! `/tasks`: managers create them, the assignee moves them on.
 
-use rocket::{Route, State, delete, get, patch, post};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::{delete, get, patch, post};
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,25 +13,22 @@ use crate::domain::{
 };
 use crate::http::auth::{AnyUser, Manager};
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, Empty, Found, InPath, ListQuery, ListView, NoContent,
-    Operations, OrNone, Problem, Record, Services, Updated, ViewContext, field, filter, id_in_path,
-    input,
+    Addressed, Body, Conditions, Created, Empty, Found, InPath, List, ListQuery, NoContent,
+    Operations, OrNone, Problem, Record, Times, Updated, ViewContext, field, filter, id_in_path,
+    input, operations,
 };
 
 /// A description of 10,000 characters may take 12 bytes each, as escapes in JSON.
 const MAX_BODY: u64 = 128 * 1024;
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) =
-        openapi_get_routes_spec![list_tasks, create_task, get_task, update_task, delete_task];
-    Operations::of(&mut spec)
+pub fn routes() -> Operations {
+    operations![list_tasks, create_task, get_task, update_task, delete_task]
         .also(
             "update_task",
             403,
             "The assignee may change only the status, or the API key may only read.",
         )
-        .also("update_task", 409, "The assignee cannot move a task to that status.");
-    (routes, spec)
+        .also("update_task", 409, "The assignee cannot move a task to that status.")
 }
 
 field!(TaskTitle, {
@@ -127,12 +123,8 @@ pub struct TaskView {
     time_remaining: Option<String>,
     assignee: Option<UserSummaryView>,
     creator: UserSummaryView,
-    /// `12/31/26 11:59:59 PM UTC`
-    created_at: String,
-    created_at_iso8601: String,
-    /// `12/31/26 11:59:59 PM UTC`
-    updated_at: String,
-    updated_at_iso8601: String,
+    #[serde(flatten)]
+    times: Times,
     /// The task's address.
     link: String,
 }
@@ -165,10 +157,7 @@ impl Record for Task {
             status: self.status.as_str(),
             assignee: self.assignee.map(UserSummaryView::new),
             creator: UserSummaryView::new(self.creator),
-            created_at: self.created_at.to_clock_text(),
-            created_at_iso8601: self.created_at.to_iso_8601(),
-            updated_at: self.updated_at.to_clock_text(),
-            updated_at_iso8601: self.updated_at.to_iso_8601(),
+            times: Times::new(self.created_at, self.updated_at),
         }
     }
 }
@@ -186,14 +175,10 @@ impl Addressed for Task {
 /// the beginning is here, and `description_truncated` is true.
 #[openapi(tag = "Tasks")]
 #[get("/tasks")]
-async fn list_tasks(
-    user: AnyUser,
-    query: ListQuery<TaskFilter>,
-    services: &State<Services>,
-) -> Result<ListView<TaskView>, Problem> {
+async fn list_tasks(user: AnyUser, query: ListQuery<TaskFilter>) -> Result<List<Task>, Problem> {
     let now = user.context.at;
-    let page = services.store.list_tasks(user.authority, query.filter, query.page, now).await?;
-    Ok(ListView::new(&query.address, page, &services.view_at(now)))
+    let page = user.store.list_tasks(user.authority, query.filter, query.page, now).await?;
+    Ok(List::new(query.address, page))
 }
 
 /// # Create a task
@@ -201,11 +186,7 @@ async fn list_tasks(
 /// For managers and administrators.
 #[openapi(tag = "Tasks")]
 #[post("/tasks", data = "<body>")]
-async fn create_task(
-    manager: Manager,
-    body: Body<CreateTask>,
-    services: &State<Services>,
-) -> Result<Created<TaskView>, Problem> {
+async fn create_task(manager: Manager, body: Body<CreateTask>) -> Result<Created<Task>, Problem> {
     let CreateTask { title, description, status, deadline, assignee } = body.0;
     let new = NewTask {
         id: TaskId::generate(),
@@ -216,8 +197,7 @@ async fn create_task(
         assignee: assignee.and_then(|assignee| assignee.0),
         creator: manager.id(),
     };
-    let task = services.store.create_task(new, &manager.context).await?;
-    Ok(Created::new(task, &services.view_at(manager.context.at)))
+    Ok(Created(manager.store.create_task(new, &manager.context).await?))
 }
 
 /// # Get a task
@@ -225,13 +205,8 @@ async fn create_task(
 /// For managers, administrators and the assignee.
 #[openapi(tag = "Tasks")]
 #[get("/tasks/<id>")]
-async fn get_task(
-    user: AnyUser,
-    id: InPath<TaskId>,
-    services: &State<Services>,
-) -> Result<Found<TaskView>, Problem> {
-    let task = services.store.get_task(id.0?, user.authority).await?;
-    Ok(Found::new(task, &services.view_at(user.context.at)))
+async fn get_task(user: AnyUser, id: InPath<TaskId>) -> Result<Found<Task>, Problem> {
+    Ok(Found(user.store.get_task(id.0?, user.authority).await?))
 }
 
 /// # Update a task, or move it on
@@ -246,14 +221,13 @@ async fn update_task(
     conditions: Conditions,
     id: InPath<TaskId>,
     body: Body<UpdateTask>,
-    services: &State<Services>,
-) -> Result<Updated<TaskView>, Problem> {
+) -> Result<Updated<Task>, Problem> {
     let UpdateTask { title, description, status, deadline, assignee } = body.0;
     let deadline = deadline.map(|deadline| deadline.0.map(|Moment(at)| at));
     let assignee = assignee.map(|assignee| assignee.0);
     let change = TaskChange { title, description, status, deadline, assignee };
-    let task = services.store.update_task(id.0?, change, conditions.0, &user.context).await?;
-    Ok(Updated::new(task, &services.view_at(user.context.at)))
+    let task = user.store.update_task(id.0?, change, conditions.0, &user.context).await?;
+    Ok(Updated::new(task))
 }
 
 /// # Delete a task
@@ -266,8 +240,7 @@ async fn delete_task(
     conditions: Conditions,
     id: InPath<TaskId>,
     _body: Body<Empty>,
-    services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_task(id.0?, conditions.0, &manager.context).await?;
+    manager.store.delete_task(id.0?, conditions.0, &manager.context).await?;
     Ok(NoContent)
 }

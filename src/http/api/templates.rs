@@ -1,8 +1,7 @@
 //! `/templates`: texts that only their owner sees.
 
-use rocket::{Route, State, delete, get, patch, post};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::{delete, get, patch, post};
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,26 +11,15 @@ use crate::domain::{
 };
 use crate::http::auth::AnyUser;
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, Empty, Found, InPath, ListQuery, ListView, NoContent,
-    Operations, Problem, Record, Services, Updated, ViewContext, escape_segment, field, filter,
-    input, name_in_path,
+    Addressed, Body, Conditions, Created, Empty, Found, InPath, List, ListQuery, NoContent,
+    Operations, Problem, Record, Times, Updated, ViewContext, escape_segment, field, filter, input,
+    max_body_of, name_in_path, operations,
 };
 
-/// A body may have six bytes for each byte of a template's text, as JSON can, and its name.
-const MAX_BODY: u64 = 6 * TemplateBody::MAX_BYTES as u64 + 4 * 1024;
-
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![
-        list_templates,
-        create_template,
-        get_template,
-        update_template,
-        delete_template
-    ];
-    Operations::of(&mut spec)
+pub fn routes() -> Operations {
+    operations![list_templates, create_template, get_template, update_template, delete_template]
         .also("create_template", 409, "You have a template of that name, or the maximum number.")
-        .also("update_template", 409, "You have a template of the new name.");
-    (routes, spec)
+        .also("update_template", 409, "You have a template of the new name.")
 }
 
 field!(TemplateName, {
@@ -43,9 +31,7 @@ field!(TemplateBody, {
     "type": "string", "minLength": 1, "maxLength": 65536,
     "description": "Any text of at most 64 KiB in UTF-8.",
 });
-name_in_path!(TemplateName, "name", TemplateName::parse, {
-    "type": "string", "minLength": 1, "maxLength": 100,
-});
+name_in_path!(TemplateName, "name");
 
 input! {
     /// A new template.
@@ -54,7 +40,7 @@ input! {
         body: TemplateBody,
     }
     example { "name": "Welcome", "body": "Dear {name},\n\nwelcome to the team!\n" }
-    max_body = MAX_BODY;
+    max_body = max_body_of(TemplateBody::MAX_BYTES);
 }
 
 input! {
@@ -64,7 +50,7 @@ input! {
         body: Option<TemplateBody>,
     }
     example { "body": "Dear {name},\n\nwelcome back!\n" }
-    max_body = MAX_BODY;
+    max_body = max_body_of(TemplateBody::MAX_BYTES);
     require_one = true;
 }
 
@@ -86,12 +72,8 @@ pub struct TemplateView {
     /// Whether `body` is only the first 1,024 characters, as lists have it of a body of more than
     /// 4 KiB. The template's own address has all of it.
     body_truncated: bool,
-    /// `12/31/26 11:59:59 PM UTC`
-    created_at: String,
-    created_at_iso8601: String,
-    /// `12/31/26 11:59:59 PM UTC`
-    updated_at: String,
-    updated_at_iso8601: String,
+    #[serde(flatten)]
+    times: Times,
     /// The template's address.
     link: String,
 }
@@ -109,10 +91,7 @@ impl Record for Template {
             name: self.name.into_string(),
             body: self.body.into_string(),
             body_truncated: self.body_truncated,
-            created_at: self.created_at.to_clock_text(),
-            created_at_iso8601: self.created_at.to_iso_8601(),
-            updated_at: self.updated_at.to_clock_text(),
-            updated_at_iso8601: self.updated_at.to_iso_8601(),
+            times: Times::new(self.created_at, self.updated_at),
         }
     }
 }
@@ -132,10 +111,9 @@ impl Addressed for Template {
 async fn list_templates(
     user: AnyUser,
     query: ListQuery<TemplateFilter>,
-    services: &State<Services>,
-) -> Result<ListView<TemplateView>, Problem> {
-    let page = services.store.list_templates(user.id(), query.filter, query.page).await?;
-    Ok(ListView::new(&query.address, page, &services.view_at(user.context.at)))
+) -> Result<List<Template>, Problem> {
+    let page = user.store.list_templates(user.id(), query.filter, query.page).await?;
+    Ok(List::new(query.address, page))
 }
 
 /// # Create a template
@@ -146,12 +124,10 @@ async fn list_templates(
 async fn create_template(
     user: AnyUser,
     body: Body<CreateTemplate>,
-    services: &State<Services>,
-) -> Result<Created<TemplateView>, Problem> {
+) -> Result<Created<Template>, Problem> {
     let CreateTemplate { name, body } = body.0;
     let new = NewTemplate { name, body, owner: user.id() };
-    let template = services.store.create_template(new, &user.context).await?;
-    Ok(Created::new(template, &services.view_at(user.context.at)))
+    Ok(Created(user.store.create_template(new, &user.context).await?))
 }
 
 /// # Get a template
@@ -162,10 +138,8 @@ async fn create_template(
 async fn get_template(
     user: AnyUser,
     name: InPath<TemplateName>,
-    services: &State<Services>,
-) -> Result<Found<TemplateView>, Problem> {
-    let template = services.store.get_template(user.id(), &name.0?).await?;
-    Ok(Found::new(template, &services.view_at(user.context.at)))
+) -> Result<Found<Template>, Problem> {
+    Ok(Found(user.store.get_template(user.id(), &name.0?).await?))
 }
 
 /// # Update a template
@@ -178,14 +152,12 @@ async fn update_template(
     conditions: Conditions,
     name: InPath<TemplateName>,
     body: Body<UpdateTemplate>,
-    services: &State<Services>,
-) -> Result<Updated<TemplateView>, Problem> {
+) -> Result<Updated<Template>, Problem> {
     let (old, UpdateTemplate { name, body }) = (name.0?, body.0);
-    let (change, store) = (TemplateChange { name, body }, &services.store);
+    let (owner, change) = (user.id(), TemplateChange { name, body });
     let template =
-        store.update_template(user.id(), &old, change, conditions.0, &user.context).await?;
-    let has_moved = template.name != old;
-    Ok(Updated::moved(template, has_moved, &services.view_at(user.context.at)))
+        user.store.update_template(owner, &old, change, conditions.0, &user.context).await?;
+    Ok(Updated::moved(template.name != old, template))
 }
 
 /// # Delete a template
@@ -198,8 +170,7 @@ async fn delete_template(
     conditions: Conditions,
     name: InPath<TemplateName>,
     _body: Body<Empty>,
-    services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_template(user.id(), &name.0?, conditions.0, &user.context).await?;
+    user.store.delete_template(user.id(), &name.0?, conditions.0, &user.context).await?;
     Ok(NoContent)
 }

@@ -1,8 +1,7 @@
 //! `/users`: all accounts, for administrators.
 
-use rocket::{Route, State, delete, get, patch, post};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::{State, delete, get, patch, post};
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,23 +12,23 @@ use crate::domain::{
 };
 use crate::http::auth::{Admin, SessionAdmin};
 use crate::http::wire::{
-    Body, Conditions, Empty, Field, FieldContext, Found, InPath, ListQuery, ListView, NoContent,
+    Body, Conditions, Empty, Field, FieldContext, Found, InPath, List, ListQuery, NoContent,
     Operations, Problem, Record, SecretCreated, Services, Updated, ViewContext, field, filter,
-    id_in_path, input,
+    id_in_path, input, operations,
 };
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![
+pub fn routes() -> Operations {
+    let last = "No administrator would be left.";
+    operations![
         list_users,
         get_user,
         update_user,
         delete_user,
         create_reset_code,
         end_sessions_of_user
-    ];
-    let last = "No administrator would be left.";
-    Operations::of(&mut spec).also("update_user", 409, last).also("delete_user", 409, last);
-    (routes, spec)
+    ]
+    .also("update_user", 409, last)
+    .also("delete_user", 409, last)
 }
 
 field!(Email, {
@@ -187,13 +186,9 @@ pub struct ResetCodeView {
 /// In the order of registration, a page at a time.
 #[openapi(tag = "Administration")]
 #[get("/users")]
-async fn list_users(
-    admin: Admin,
-    query: ListQuery<UserFilter>,
-    services: &State<Services>,
-) -> Result<ListView<AdminUserView>, Problem> {
-    let page = services.store.list_users(Some(admin.id()), query.filter, query.page).await?;
-    Ok(ListView::new(&query.address, page, &services.view_at(admin.context.at)))
+async fn list_users(admin: Admin, query: ListQuery<UserFilter>) -> Result<List<User>, Problem> {
+    let page = admin.store.list_users(Some(admin.id()), query.filter, query.page).await?;
+    Ok(List::new(query.address, page))
 }
 
 /// # Get an account
@@ -201,13 +196,8 @@ async fn list_users(
 /// For administrators.
 #[openapi(tag = "Administration")]
 #[get("/users/<public_id>")]
-async fn get_user(
-    admin: Admin,
-    public_id: InPath<UserId>,
-    services: &State<Services>,
-) -> Result<Found<AdminUserView>, Problem> {
-    let user = services.store.get_user(public_id.0?).await?;
-    Ok(Found::new(user, &services.view_at(admin.context.at)))
+async fn get_user(admin: Admin, public_id: InPath<UserId>) -> Result<Found<User>, Problem> {
+    Ok(Found(admin.store.get_user(public_id.0?).await?))
 }
 
 /// # Approve, disable or enable an account, or change its role
@@ -220,13 +210,12 @@ async fn update_user(
     conditions: Conditions,
     public_id: InPath<UserId>,
     body: Body<UpdateUser>,
-    services: &State<Services>,
-) -> Result<Updated<AdminUserView>, Problem> {
+) -> Result<Updated<User>, Problem> {
     let (id, UpdateUser { status, role }) = (public_id.0?, body.0);
     let status = status.map(|NewStatus(status)| status);
     let change = UserChange { status, role, ..UserChange::default() };
-    let user = services.store.update_user(id, change, conditions.0, &admin.context).await?;
-    Ok(Updated::new(user, &services.view_at(admin.context.at)))
+    let user = admin.store.update_user(id, change, conditions.0, &admin.context).await?;
+    Ok(Updated::new(user))
 }
 
 /// # Delete an account
@@ -240,9 +229,8 @@ async fn delete_user(
     conditions: Conditions,
     public_id: InPath<UserId>,
     _body: Body<Empty>,
-    services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_user(public_id.0?, conditions.0, &admin.context).await?;
+    admin.store.delete_user(public_id.0?, conditions.0, &admin.context).await?;
     Ok(NoContent)
 }
 
@@ -277,8 +265,7 @@ async fn end_sessions_of_user(
     admin: SessionAdmin,
     public_id: InPath<UserId>,
     _body: Body<Empty>,
-    services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.end_sessions(public_id.0?, &admin.context).await?;
+    admin.store.end_sessions(public_id.0?, &admin.context).await?;
     Ok(NoContent)
 }

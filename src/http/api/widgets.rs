@@ -1,8 +1,7 @@
 //! `/widgets`: every user reads, administrators write.
 
-use rocket::{Route, State, delete, get, patch, post, put};
-use rocket_okapi::okapi::openapi3::OpenApi;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
+use rocket::{delete, get, patch, post, put};
+use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,26 +13,22 @@ use crate::domain::{
 };
 use crate::http::auth::{Admin, AnyUser};
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, Empty, Found, InPath, ListQuery, ListView, NoContent,
-    Operations, Problem, Record, Services, StatusView, Updated, Upserted, ViewContext, field,
-    filter, input, name_in_path,
+    Addressed, Body, Conditions, CreatedWithMessage, Empty, Found, InPath, List, ListQuery,
+    NoContent, Operations, Problem, Record, Updated, Upserted, ViewContext, field, filter, input,
+    name_in_path, operations,
 };
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    let (routes, mut spec) = openapi_get_routes_spec![
+pub fn routes() -> Operations {
+    operations![
         list_widgets,
         create_widget,
         get_widget,
         upsert_widget,
         update_widget,
         delete_widget
-    ];
-    Operations::of(&mut spec).also("create_widget", 409, "There is a widget of that name.").also(
-        "update_widget",
-        409,
-        "There is a widget of the new name.",
-    );
-    (routes, spec)
+    ]
+    .also("create_widget", 409, "There is a widget of that name.")
+    .also("update_widget", 409, "There is a widget of the new name.")
 }
 
 field!(WidgetName, {
@@ -164,12 +159,11 @@ fn added(widget: &Widget) -> String {
 async fn list_widgets(
     user: AnyUser,
     query: ListQuery<WidgetFilter>,
-    services: &State<Services>,
-) -> Result<ListView<WidgetView>, Problem> {
+) -> Result<List<Widget>, Problem> {
     let now = user.context.at;
     let reader = Some(user.id());
-    let page = services.store.list_widgets(reader, query.filter, query.page, now).await?;
-    Ok(ListView::new(&query.address, page, &services.view_at(now)))
+    let page = user.store.list_widgets(reader, query.filter, query.page, now).await?;
+    Ok(List::new(query.address, page))
 }
 
 /// # Create a widget
@@ -180,12 +174,12 @@ async fn list_widgets(
 async fn create_widget(
     admin: Admin,
     body: Body<CreateWidget>,
-    services: &State<Services>,
-) -> Result<Created<StatusView>, Problem> {
+) -> Result<CreatedWithMessage<Widget>, Problem> {
     let CreateWidget { name, info_url, deadline: FutureDay(deadline) } = body.0;
     let new = NewWidget { name, info_url, deadline, owner: admin.id() };
-    let widget = services.store.create_widget(new, &admin.context).await?;
-    Ok(Created::with_message(&widget, added(&widget), &services.view_at(admin.context.at)))
+    let widget = admin.store.create_widget(new, &admin.context).await?;
+    let message = added(&widget);
+    Ok(CreatedWithMessage(widget, message))
 }
 
 /// # Get a widget
@@ -193,13 +187,8 @@ async fn create_widget(
 /// Upper case letters in the name stand for lower case ones.
 #[openapi(tag = "Widgets")]
 #[get("/widgets/<name>")]
-async fn get_widget(
-    user: AnyUser,
-    name: InPath<WidgetName>,
-    services: &State<Services>,
-) -> Result<Found<WidgetView>, Problem> {
-    let widget = services.store.get_widget(&name.0?).await?;
-    Ok(Found::new(widget, &services.view_at(user.context.at)))
+async fn get_widget(user: AnyUser, name: InPath<WidgetName>) -> Result<Found<Widget>, Problem> {
+    Ok(Found(user.store.get_widget(&name.0?).await?))
 }
 
 /// # Create or update a widget
@@ -212,17 +201,17 @@ async fn upsert_widget(
     conditions: Conditions,
     name: InPath<WidgetName>,
     body: Body<PutWidget>,
-    services: &State<Services>,
-) -> Result<Upserted, Problem> {
+) -> Result<Upserted<Widget>, Problem> {
     let PutWidget { info_url, deadline: Day(deadline) } = body.0;
     let new = NewWidget { name: name.0?, info_url, deadline, owner: admin.id() };
-    let (widget, upsert) = services.store.upsert_widget(new, conditions.0, &admin.context).await?;
+    let (widget, upsert) = admin.store.upsert_widget(new, conditions.0, &admin.context).await?;
     Ok(match upsert {
         Upsert::Created => {
-            Upserted::created(widget.link(&services.view_at(admin.context.at)), added(&widget))
+            let message = added(&widget);
+            Upserted::Created(widget, message)
         }
         Upsert::Updated => {
-            Upserted::updated(format!("'{}' was successfully updated", widget.name.as_str()))
+            Upserted::Updated(format!("'{}' was successfully updated", widget.name.as_str()))
         }
     })
 }
@@ -237,13 +226,11 @@ async fn update_widget(
     conditions: Conditions,
     name: InPath<WidgetName>,
     body: Body<UpdateWidget>,
-    services: &State<Services>,
-) -> Result<Updated<WidgetView>, Problem> {
+) -> Result<Updated<Widget>, Problem> {
     let (old, UpdateWidget { name, info_url, deadline }) = (name.0?, body.0);
     let change = WidgetChange { name, info_url, deadline: deadline.map(|Day(day)| day) };
-    let widget = services.store.update_widget(&old, change, conditions.0, &admin.context).await?;
-    let has_moved = widget.name != old;
-    Ok(Updated::moved(widget, has_moved, &services.view_at(admin.context.at)))
+    let widget = admin.store.update_widget(&old, change, conditions.0, &admin.context).await?;
+    Ok(Updated::moved(widget.name != old, widget))
 }
 
 /// # Delete a widget
@@ -256,8 +243,7 @@ async fn delete_widget(
     conditions: Conditions,
     name: InPath<WidgetName>,
     _body: Body<Empty>,
-    services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    services.store.delete_widget(&name.0?, conditions.0, &admin.context).await?;
+    admin.store.delete_widget(&name.0?, conditions.0, &admin.context).await?;
     Ok(NoContent)
 }

@@ -8,10 +8,11 @@
 //! | [`SessionUser`] | any | none |
 //! | [`SessionAdmin`] | an administrator's | none |
 //!
-//! Each carries the request context. A write's transaction decides about the role once more.
+//! Each carries the request context and the store. A write's transaction decides about the role once more.
 
 use std::convert::identity;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
@@ -32,14 +33,17 @@ use crate::http::wire::{
     KEY_MAY_ONLY_READ, Problem, Services, WRITE_LIMIT, add_response, is_read, reject,
     remember_user, request_context,
 };
+use crate::store::Store;
 
 /// The name of the security scheme in the OpenAPI document.
 const SECURITY_SCHEME: &str = "bearer";
 
-/// An authenticated caller, and the context of the request.
+/// An authenticated caller, the context of the request, and what it may lead to.
 pub struct SignedIn {
     pub authority: Authority,
     pub context: RequestContext,
+    /// Handlers reach records through it, so that none forgets its guard.
+    pub store: Arc<dyn Store>,
     credential: Credential,
 }
 
@@ -126,7 +130,8 @@ async fn authorize(request: &Request<'_>, role: Role) -> Result<SignedIn, Proble
         credential: Some(credential),
         ..request_context(request)?.clone()
     };
-    Ok(SignedIn { authority, context, credential })
+    let store = Arc::clone(&Services::of(request)?.store);
+    Ok(SignedIn { authority, context, store, credential })
 }
 
 fn count_write(request: &Request<'_>, signed_in: &SignedIn) -> Result<(), Error> {

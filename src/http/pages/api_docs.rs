@@ -2,18 +2,18 @@
 
 use askama::Template;
 use rocket::http::Header;
-use rocket::{Responder, Route, get};
+use rocket::{Responder, get};
 use rocket_okapi::r#gen::OpenApiGenerator;
-use rocket_okapi::okapi::openapi3::{OpenApi, Responses};
+use rocket_okapi::okapi::openapi3::Responses;
+use rocket_okapi::openapi;
 use rocket_okapi::response::OpenApiResponderInner;
-use rocket_okapi::{openapi, openapi_get_routes_spec};
 use schemars::schema::InstanceType;
 
 use super::frame::{Frame, Html};
-use crate::http::wire::{Problem, SWAGGER_UI_CSP, with_content};
+use crate::http::wire::{Operations, Problem, SWAGGER_UI_CSP, operations, with_content};
 
-pub fn routes() -> (Vec<Route>, OpenApi) {
-    openapi_get_routes_spec![show_api_pages]
+pub fn routes() -> Operations {
+    operations![show_api_pages]
 }
 
 #[derive(Template)]

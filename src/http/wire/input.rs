@@ -15,6 +15,12 @@ pub trait Input: JsonSchema + Send + Sized {
     fn read(fields: &mut Fields, context: &FieldContext) -> Option<Self>;
 }
 
+/// The limit of a body whose longest text may have this many bytes in UTF-8: JSON can take six for
+/// each of them, and the other fields have 4 KiB.
+pub const fn max_body_of(text: usize) -> u64 {
+    6 * text as u64 + 4 * 1024
+}
+
 /// No fields: an empty body, an empty form or `{}`.
 #[derive(JsonSchema)]
 pub struct Empty {}

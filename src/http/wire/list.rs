@@ -19,10 +19,10 @@ use super::fields::{Fields, Given};
 use super::openapi::{add_response, parameters, query_parameter, with_schema};
 use super::problem::reject;
 use super::record::Record;
-use super::request::remembered_user;
+use super::request::{remembered_user, view_context};
 use super::responses::{add_not_modified, respond_with_etag};
 use super::services::{BasePath, Services, ViewContext};
-use crate::domain::{PAGE_SIZES, Page, PageRequest};
+use crate::domain::{PAGE_SIZES, Page, PageRequest, Timestamp};
 use crate::error::Error;
 
 const SEARCH_LIMIT: &str = "The account has reached its rate limit for filtered and sorted lists.";
@@ -182,9 +182,15 @@ impl Links {
     }
 }
 
+/// A page of a list as an answer.
+pub struct List<R> {
+    address: ListAddress,
+    page: Page<R>,
+}
+
 /// 200 with a page of a list, `ETag`, `Link` and `Total-Count`; 304 if the client has it already.
 #[derive(Serialize, JsonSchema)]
-pub struct ListView<V> {
+struct ListView<V> {
     links: Links,
     /// Whether there is a page before this one.
     has_prev: bool,
@@ -199,24 +205,26 @@ pub struct ListView<V> {
     /// The number of items of the list.
     total_items: u64,
     items: Vec<V>,
-    #[serde(skip)]
-    etag: String,
+}
+
+impl<R: Record> List<R> {
+    pub fn new(address: ListAddress, page: Page<R>) -> Self {
+        Self { address, page }
+    }
+
+    fn etag(&self, links: &Links, now: Timestamp) -> String {
+        let mut hash = Sha256::new_with_prefix(format!("{} {}", links.this, self.page.total));
+        for item in &self.page.items {
+            hash.update(" ");
+            hash.update(item.etag(now));
+        }
+        HEXLOWER.encode(&hash.finalize()[..16])
+    }
 }
 
 impl<V> ListView<V> {
-    pub fn new<R: Record<View = V>>(
-        address: &ListAddress,
-        page: Page<R>,
-        context: &ViewContext<'_>,
-    ) -> Self {
-        let links = Links::new(&address.to_text(context.base), &page);
-        let mut hash = Sha256::new_with_prefix(format!("{} {}", links.this, page.total));
-        for item in &page.items {
-            hash.update(" ");
-            hash.update(item.etag(context.now));
-        }
+    fn new<R: Record<View = V>>(links: Links, page: Page<R>, context: &ViewContext<'_>) -> Self {
         Self {
-            etag: HEXLOWER.encode(&hash.finalize()[..16]),
             links,
             has_prev: page.prev().is_some(),
             has_next: page.next().is_some(),
@@ -229,20 +237,24 @@ impl<V> ListView<V> {
     }
 }
 
-impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for ListView<V> {
-    fn respond_to(mut self, request: &'r Request<'_>) -> response::Result<'static> {
-        let link = Header::new("Link", self.links.to_header());
-        let total = Header::new("Total-Count", self.total_items.to_string());
-        let etag = std::mem::take(&mut self.etag);
-        let response = respond_with_etag(request, &etag, self)?;
+impl<'r, R: Record> Responder<'r, 'static> for List<R> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let context = view_context(request)?;
+        let links = Links::new(&self.address.to_text(context.base), &self.page);
+        let link = Header::new("Link", links.to_header());
+        let total = Header::new("Total-Count", self.page.total.to_string());
+        let etag = self.etag(&links, context.now);
+        let view = ListView::new(links, self.page, &context);
+        let response = respond_with_etag(request, &etag, view)?;
         Response::build_from(response).header(link).header(total).ok()
     }
 }
 
-impl<V: JsonSchema> OpenApiResponderInner for ListView<V> {
+impl<R: Record> OpenApiResponderInner for List<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         let headers = ["ETag", "Link", "Total-Count"];
-        let mut responses = with_schema::<Self>(generator, 200, "A page of the list.", &headers);
+        let mut responses =
+            with_schema::<ListView<R::View>>(generator, 200, "A page of the list.", &headers);
         add_not_modified(&mut responses);
         Ok(responses)
     }
@@ -251,7 +263,7 @@ impl<V: JsonSchema> OpenApiResponderInner for ListView<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{PasswordPolicy, Search, Timestamp};
+    use crate::domain::{PasswordPolicy, Search};
 
     fn read<F: Filter>(query: &str) -> Result<ListQuery<F>, Error> {
         let password_policy = PasswordPolicy { min_length: 8, min_score: 2 };

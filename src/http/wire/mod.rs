@@ -26,22 +26,23 @@ pub use self::fallback::has_empty_segments;
 pub use self::field::{Field, FieldContext, InputField, OrNone, describe_field, object_schema};
 pub use self::fields::{Fields, Given, WHOLE_BODY};
 pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
-pub use self::input::{Empty, Input};
-pub use self::list::{ListQuery, ListView};
+pub use self::input::{Empty, Input, max_body_of};
+pub use self::list::{List, ListQuery};
 pub use self::openapi::{
     Document, KEY_MAY_ONLY_READ, Operations, WRITE_LIMIT, add_response, with_content, with_schema,
 };
 pub use self::path::{InPath, escape_segment};
 pub use self::problem::{Problem, reject, remember, remember_or, remembered};
-pub use self::record::{Addressed, Record};
+pub use self::record::{Addressed, Record, Times};
 pub use self::request::{is_https, is_read, remember_user, request_context, wants_page};
 pub use self::responses::{
-    Created, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView, Updated, Upserted,
-    forbid_storing, see_other,
+    Created, CreatedWithMessage, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView,
+    Updated, Upserted, forbid_storing, see_other,
 };
 pub use self::services::{API, API_PAGES, Services, ViewContext};
 
 // Macros.
 pub(crate) use self::field::field;
 pub(crate) use self::input::{filter, input};
+pub(crate) use self::openapi::operations;
 pub(crate) use self::path::{id_in_path, name_in_path};

@@ -4,6 +4,7 @@
 //! invalid, a path can name nothing, a store can be busy. An operation itself names only what its
 //! types cannot know, with [`Operations::also`].
 
+use rocket::Route;
 use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::Map;
 use rocket_okapi::okapi::merge::merge_specs;
@@ -62,7 +63,7 @@ impl Document {
         }
         for (path, item) in &mut document.paths {
             let names_a_record = path.contains('{');
-            for (operation, kind) in operations(item) {
+            for (operation, kind) in operations_of(item) {
                 complete(operation, kind, names_a_record);
             }
         }
@@ -75,19 +76,28 @@ fn server(url: String) -> Server {
     Server { url, ..Server::default() }
 }
 
-/// The operations of one resource's part of the document.
-pub struct Operations<'a>(&'a mut OpenApi);
+/// The routes of one resource, and their part of the document. Made by [`operations`].
+pub struct Operations {
+    pub routes: Vec<Route>,
+    pub spec: OpenApi,
+}
 
-impl<'a> Operations<'a> {
-    pub fn of(spec: &'a mut OpenApi) -> Self {
-        Self(spec)
-    }
+/// The [`Operations`] of these handlers.
+macro_rules! operations {
+    ($($handlers:tt)+) => {{
+        let (routes, spec) = rocket_okapi::openapi_get_routes_spec![$($handlers)+];
+        $crate::http::wire::Operations { routes, spec }
+    }};
+}
+pub(crate) use operations;
 
+impl Operations {
     /// Adds an answer that the types of the operation's handler do not know, or describes one
     /// better.
-    pub fn also(self, id: &str, status: u16, description: &str) -> Self {
+    #[must_use]
+    pub fn also(mut self, id: &str, status: u16, description: &str) -> Self {
         let is_it = |operation: &Operation| operation.operation_id.as_deref() == Some(id);
-        let mut all = self.0.paths.values_mut().flat_map(operations);
+        let mut all = self.spec.paths.values_mut().flat_map(operations_of);
         let found = all.find(|(operation, _)| is_it(operation));
         debug_assert!(found.is_some(), "no operation {id}");
         if let Some((operation, _)) = found {
@@ -111,7 +121,7 @@ enum Kind {
     Upsert,
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, Kind)> {
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, Kind)> {
     let writes = [&mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten();
     let reads = item.get.iter_mut().map(|operation| (operation, Kind::Read));
     let upserts = item.put.iter_mut().map(|operation| (operation, Kind::Upsert));

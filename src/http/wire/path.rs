@@ -42,7 +42,10 @@ impl<T: PathParameter> JsonSchema for InPath<T> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        serde_json::from_value(T::schema()).unwrap_or(Schema::Bool(true))
+        let mut schema = T::schema();
+        // That of the field says what a new name may be.
+        schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        serde_json::from_value(schema).unwrap_or(Schema::Bool(true))
     }
 }
 
@@ -69,16 +72,25 @@ pub fn escape_segment(text: &str) -> impl fmt::Display {
     utf8_percent_encode(text, UNESCAPED)
 }
 
-/// Declares a name in a path: the field in errors, and the parser. What cannot be a name is 400.
+/// Declares a name in a path: the field in errors, and the parser and the schema if the path has
+/// others than the field. What cannot be a name is 400.
 macro_rules! name_in_path {
+    ($type:ty, $field:literal) => {
+        name_in_path!(@impl $type, $field, <$type>::parse, {
+            <$type as $crate::http::wire::field::Field>::schema()
+        });
+    };
     ($type:ty, $field:literal, $parse:expr, $schema:tt) => {
+        name_in_path!(@impl $type, $field, $parse, serde_json::json!($schema));
+    };
+    (@impl $type:ty, $field:literal, $parse:expr, $schema:expr) => {
         impl $crate::http::wire::path::PathParameter for $type {
             fn from_segment(segment: &str) -> Result<Self, $crate::error::Error> {
                 $parse(segment).map_err(|why| $crate::error::Error::invalid($field, why))
             }
 
             fn schema() -> serde_json::Value {
-                serde_json::json!($schema)
+                $schema
             }
         }
     };

@@ -9,13 +9,35 @@ use crate::domain::Timestamp;
 /// A record that clients read.
 pub trait Record: Sized {
     /// What clients see of it.
-    type View: Serialize + JsonSchema;
+    type View: Serialize + JsonSchema + Send + 'static;
 
     /// The opaque part of the entity tag (RFC 9110 section 8.8.3): it changes with everything that
     /// a client sees, except what goes by the second.
     fn etag(&self, now: Timestamp) -> String;
 
     fn view(self, context: &ViewContext<'_>) -> Self::View;
+}
+
+/// When a record was created and changed, as fields of its view: `#[serde(flatten)]`.
+#[derive(Serialize, JsonSchema)]
+pub struct Times {
+    /// `12/31/26 11:59:59 PM UTC`
+    created_at: String,
+    created_at_iso8601: String,
+    /// `12/31/26 11:59:59 PM UTC`
+    updated_at: String,
+    updated_at_iso8601: String,
+}
+
+impl Times {
+    pub fn new(created_at: Timestamp, updated_at: Timestamp) -> Self {
+        Self {
+            created_at: created_at.to_clock_text(),
+            created_at_iso8601: created_at.to_iso_8601(),
+            updated_at: updated_at.to_clock_text(),
+            updated_at_iso8601: updated_at.to_iso_8601(),
+        }
+    }
 }
 
 /// A record with an address of its own.
@@ -25,6 +47,11 @@ pub trait Addressed: Record {
 
     /// The address, as `link` and `Location` name it.
     fn link(&self, context: &ViewContext<'_>) -> String {
-        format!("{}{API}{}", context.base, self.path())
+        address(&self.path(), context)
     }
+}
+
+/// The address of a path below the API.
+pub fn address(path: &str, context: &ViewContext<'_>) -> String {
+    format!("{}{API}{path}", context.base)
 }

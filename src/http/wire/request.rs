@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use rocket::Request;
-use rocket::http::{Accept, Method};
+use rocket::http::{Accept, Method, Status};
 
-use super::services::Services;
+use super::services::{Services, ViewContext};
 use crate::domain::{Actor, RequestContext, RequestId, TrustedProxies, UserId, turns_direction};
 use crate::error::Error;
 
@@ -25,6 +25,15 @@ pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContex
         request: if is_read { None } else { Some(request_id(request)) },
         at: services.clock.now(),
     }))
+}
+
+/// What the views of an answer depend on: all of them are as at the time of the request.
+pub fn view_context<'r>(request: &'r Request<'_>) -> Result<ViewContext<'r>, Status> {
+    let context = request_context(request).and_then(|context| {
+        let services = Services::of(request)?;
+        Ok(services.view_at(context.at))
+    });
+    context.map_err(|_| Status::InternalServerError)
 }
 
 /// Whether a request only reads. Rocket has turned HEAD into GET by then.

@@ -15,8 +15,8 @@ use serde::Serialize;
 use super::conditions::is_current;
 use super::json::respond_with_json;
 use super::openapi::{add_response, with_schema};
-use super::record::{Addressed, Record};
-use super::services::ViewContext;
+use super::record::{Addressed, Record, address};
+use super::request::view_context;
 
 /// The body of an answer that only says that it succeeded.
 #[derive(Serialize, JsonSchema)]
@@ -33,29 +33,26 @@ impl StatusView {
 }
 
 /// 200 with the record and its `ETag`; 304 if the client has it already.
-pub struct Found<V> {
-    etag: String,
-    view: V,
-}
+pub struct Found<R>(pub R);
 
-impl<V> Found<V> {
-    pub fn new<R: Record<View = V>>(record: R, context: &ViewContext<'_>) -> Self {
-        Self { etag: record.etag(context.now), view: record.view(context) }
-    }
-}
-
-impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for Found<V> {
+impl<'r, R: Record> Responder<'r, 'static> for Found<R> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        respond_with_etag(request, &self.etag, self.view)
+        respond_with_record(request, self.0)
     }
 }
 
-impl<V: JsonSchema> OpenApiResponderInner for Found<V> {
+impl<R: Record> OpenApiResponderInner for Found<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        let mut responses = with_schema::<V>(generator, 200, "The record.", &["ETag"]);
+        let mut responses = with_schema::<R::View>(generator, 200, "The record.", &["ETag"]);
         add_not_modified(&mut responses);
         Ok(responses)
     }
+}
+
+fn respond_with_record(request: &Request<'_>, record: impl Record) -> response::Result<'static> {
+    let context = view_context(request)?;
+    let etag = record.etag(context.now);
+    respond_with_etag(request, &etag, record.view(&context))
 }
 
 /// A view with its entity tag, or 304 without it.
@@ -76,115 +73,112 @@ pub fn add_not_modified(responses: &mut Responses) {
     add_response(responses, 304, "Unchanged since the `ETag` in `If-None-Match`.", &["ETag"]);
 }
 
-/// 201 with `Location`, and the record with its `ETag` or a message about it.
-pub struct Created<V> {
-    location: String,
-    etag: String,
-    view: V,
-}
+/// 201 with `Location`, and the record with its `ETag`.
+pub struct Created<R>(pub R);
 
-impl<V> Created<V> {
-    pub fn new<R: Addressed<View = V>>(record: R, context: &ViewContext<'_>) -> Self {
-        let (location, etag) = (record.link(context), record.etag(context.now));
-        Self { location, etag, view: record.view(context) }
-    }
-}
-
-impl Created<StatusView> {
-    /// Answers with a message in place of the record.
-    pub fn with_message(
-        record: &impl Addressed,
-        message: String,
-        context: &ViewContext<'_>,
-    ) -> Self {
-        let (location, etag) = (record.link(context), record.etag(context.now));
-        Self { location, etag, view: StatusView::success(message) }
-    }
-}
-
-impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for Created<V> {
+impl<'r, R: Addressed> Responder<'r, 'static> for Created<R> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let mut response = respond_with_etag(request, &self.etag, self.view)?;
+        let location = self.0.link(&view_context(request)?);
+        let mut response = respond_with_record(request, self.0)?;
         response.set_status(Status::Created);
-        response.set_header(Header::new("Location", self.location));
+        response.set_header(Header::new("Location", location));
         Ok(response)
     }
 }
 
-impl<V: JsonSchema> OpenApiResponderInner for Created<V> {
+impl<R: Addressed> OpenApiResponderInner for Created<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(with_schema::<V>(generator, 201, "The record is created.", &["ETag", "Location"]))
+        Ok(created::<R::View>(generator))
     }
 }
 
-/// 200 with the changed record and its new `ETag`; `Location` if its address has changed.
-pub struct Updated<V> {
-    location: Option<String>,
-    etag: String,
-    view: V,
+fn created<V: JsonSchema>(generator: &mut OpenApiGenerator) -> Responses {
+    with_schema::<V>(generator, 201, "The record is created.", &["ETag", "Location"])
 }
 
-impl<V> Updated<V> {
-    pub fn new<R: Record<View = V>>(record: R, context: &ViewContext<'_>) -> Self {
-        Self { location: None, etag: record.etag(context.now), view: record.view(context) }
-    }
+/// The same with a message in place of the record.
+pub struct CreatedWithMessage<R>(pub R, pub String);
 
-    /// The same for a record that `has_moved` to another address.
-    pub fn moved<R>(record: R, has_moved: bool, context: &ViewContext<'_>) -> Self
-    where
-        R: Addressed<View = V>,
-    {
-        let location = has_moved.then(|| record.link(context));
-        Self { location, ..Self::new(record, context) }
-    }
-}
-
-impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for Updated<V> {
+impl<'r, R: Addressed> Responder<'r, 'static> for CreatedWithMessage<R> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let mut response = respond_with_etag(request, &self.etag, self.view)?;
-        if let Some(location) = self.location {
+        let Self(record, message) = self;
+        let context = view_context(request)?;
+        let etag = record.etag(context.now);
+        let mut response = respond_with_etag(request, &etag, StatusView::success(message))?;
+        response.set_status(Status::Created);
+        response.set_header(Header::new("Location", record.link(&context)));
+        Ok(response)
+    }
+}
+
+impl<R: Addressed> OpenApiResponderInner for CreatedWithMessage<R> {
+    fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        Ok(created::<StatusView>(generator))
+    }
+}
+
+/// 200 with the changed record and its new `ETag`; `Location` if its path has changed.
+pub struct Updated<R> {
+    record: R,
+    /// Below the API.
+    new_path: Option<String>,
+}
+
+impl<R: Record> Updated<R> {
+    pub fn new(record: R) -> Self {
+        Self { record, new_path: None }
+    }
+
+    /// The same, and the new address if the record `has_moved`.
+    pub fn moved(has_moved: bool, record: R) -> Self
+    where
+        R: Addressed,
+    {
+        let new_path = has_moved.then(|| record.path());
+        Self { record, new_path }
+    }
+}
+
+impl<'r, R: Record> Responder<'r, 'static> for Updated<R> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = respond_with_record(request, self.record)?;
+        if let Some(path) = self.new_path {
+            let location = address(&path, &view_context(request)?);
             response.set_header(Header::new("Location", location));
         }
         Ok(response)
     }
 }
 
-impl<V: JsonSchema> OpenApiResponderInner for Updated<V> {
+impl<R: Record> OpenApiResponderInner for Updated<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         let description = "The record as it is now; `Location` if its address has changed.";
-        Ok(with_schema::<V>(generator, 200, description, &["ETag"]))
+        Ok(with_schema::<R::View>(generator, 200, description, &["ETag"]))
     }
 }
 
-/// 201 with `Location` if a PUT created the record, else 200.
-pub struct Upserted {
-    created_at: Option<String>,
-    message: String,
+/// 201 with `Location` if a PUT created the record, else 200; with a message.
+pub enum Upserted<R> {
+    Created(R, String),
+    Updated(String),
 }
 
-impl Upserted {
-    /// A record that is new at `address`.
-    pub fn created(address: String, message: String) -> Self {
-        Self { created_at: Some(address), message }
-    }
-
-    pub fn updated(message: String) -> Self {
-        Self { created_at: None, message }
-    }
-}
-
-impl<'r> Responder<'r, 'static> for Upserted {
+impl<'r, R: Addressed> Responder<'r, 'static> for Upserted<R> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let mut response = Json(StatusView::success(self.message)).respond_to(request)?;
-        if let Some(address) = self.created_at {
+        let (record, message) = match self {
+            Self::Created(record, message) => (Some(record), message),
+            Self::Updated(message) => (None, message),
+        };
+        let mut response = Json(StatusView::success(message)).respond_to(request)?;
+        if let Some(record) = record {
             response.set_status(Status::Created);
-            response.set_header(Header::new("Location", address));
+            response.set_header(Header::new("Location", record.link(&view_context(request)?)));
         }
         Ok(response)
     }
 }
 
-impl OpenApiResponderInner for Upserted {
+impl<R> OpenApiResponderInner for Upserted<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         let mut all = with_schema::<StatusView>(generator, 200, "The record is updated.", &[]);
         let description = "The record is created.";

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit;
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause};
+use super::lists::{Order, Select, WhereClause, select};
 use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
@@ -16,33 +16,20 @@ use crate::error::Error;
 
 const MAX_KEYS_PER_USER: u32 = 100;
 
-const KEYS: Select<ApiKey> = Select {
-    columns: "k.public_id, u.email, k.name, k.scope, k.created_at, k.expires_at, k.last_used_at",
-    tables: "api_key AS k JOIN user AS u ON u.id = k.user_id",
-    id: "k.id",
-    from_row: |row| {
-        Ok(ApiKey {
-            id: row.get(0)?,
-            owner: row.get(1)?,
-            name: row.get(2)?,
-            scope: row.get(3)?,
-            created_at: row.get(4)?,
-            expires_at: row.get(5)?,
-            last_used_at: row.get(6)?,
-        })
+const KEYS: Select<ApiKey> = select! {
+    ApiKey {
+        id: "k.public_id", owner: "u.email", name, scope, created_at: "k.created_at", expires_at,
+        last_used_at,
     },
+    from "api_key AS k JOIN user AS u ON u.id = k.user_id", id "k.id", key "k.public_id = ?1",
 };
 
-const BY_CREATION: Order = Order::new("k.id", "k.id DESC");
+const BY_CREATION: Order = Order::new("k.id", false);
 
 #[async_trait]
 impl ApiKeyStore for SqliteStore {
     async fn create_key(&self, new: NewApiKey, context: &RequestContext) -> Result<ApiKey, Error> {
-        self.write(context, move |transaction| {
-            transaction.require_user(new.owner)?;
-            insert(transaction, new)
-        })
-        .await
+        self.write(context, move |transaction| insert(transaction, new)).await
     }
 
     async fn find_key_authority(&self, hash: &SecretHash) -> Result<Option<KeyAuthority>, Error> {
@@ -56,7 +43,7 @@ impl ApiKeyStore for SqliteStore {
     ) -> Result<Page<ApiKey>, Error> {
         self.read_list(owner, move |connection| {
             let conditions = WhereClause::new("TRUE").and("u.public_id = ?", owner.as_ref());
-            KEYS.page(connection, &conditions, BY_CREATION, false, page)
+            KEYS.page(connection, &conditions, BY_CREATION, page)
         })
         .await
     }
@@ -105,33 +92,17 @@ fn describe(name: &KeyName, scope: KeyScope) -> String {
 
 fn insert(transaction: &Transaction<'_>, new: NewApiKey) -> Result<ApiKey, Error> {
     let NewApiKey { id, owner, name, scope, hash, expires_at } = new;
-    let user = user_rows::find_by_id(transaction, owner)?.ok_or_else(user_rows::not_found)?;
-    let present: u32 = transaction
-        .prepare_cached(
-            "SELECT count(*) FROM api_key
-             WHERE user_id = (SELECT id FROM user WHERE public_id = ?1)",
-        )?
-        .query_row([owner], |row| row.get(0))?;
-    if present >= MAX_KEYS_PER_USER {
-        return Err(Error::Conflict(format!(
-            "There are {MAX_KEYS_PER_USER} keys already, the most there may be."
-        )));
-    }
-    let now = transaction.context.at;
-    let inserted = transaction
-        .prepare_cached(
-            "INSERT INTO api_key (public_id, user_id, name, scope, hash, created_at, expires_at)
-             SELECT ?1, id, ?3, ?4, ?5, ?6, ?7 FROM user WHERE public_id = ?2
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![id, owner, name, scope, hash, now, expires_at])?;
-    if inserted == 0 {
-        let message = format!("There is a key named {} already.", name.as_str());
-        return Err(Error::Conflict(message));
-    }
+    let user = user_rows::require_owner(transaction, owner)?;
+    let count = "SELECT count(*) FROM api_key WHERE user_id = ?1";
+    user_rows::check_count(transaction, user, count, MAX_KEYS_PER_USER, "keys")?;
+    transaction.run_unless(
+        || Error::Conflict(format!("There is a key named {} already.", name.as_str())),
+        "INSERT INTO api_key (public_id, user_id, name, scope, hash, created_at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![id, user, name, scope, hash, transaction.context.at, expires_at],
+    )?;
     audit::done(transaction, Action::CreateKey, owner, Some(&describe(&name, scope)))?;
-    let (owner, created_at) = (user.email, now);
-    Ok(ApiKey { id, owner, name, scope, created_at, expires_at, last_used_at: None })
+    KEYS.find(transaction, [id])?.ok_or_else(|| Error::no_such("key"))
 }
 
 fn find_authority(

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause};
+use super::lists::{Order, Select, WhereClause, select};
 use super::transaction::Transaction;
 use super::values::Address;
 use crate::domain::{
@@ -14,33 +14,16 @@ use crate::domain::{
 };
 use crate::error::Error;
 
-const AUDIT: Select<AuditEntry> = Select {
-    columns: "id, at, actor, actor_id, address, action, target, target_id, result, detail,
-              credential, request_id",
-    tables: "audit",
-    id: "id",
-    from_row: |row| {
-        Ok(AuditEntry {
-            id: row.get(0)?,
-            at: row.get(1)?,
-            actor: row.get(2)?,
-            actor_id: row.get(3)?,
-            address: row.get(4)?,
-            action: row.get(5)?,
-            target: row.get(6)?,
-            target_id: row.get(7)?,
-            result: row.get(8)?,
-            detail: row.get(9)?,
-            credential: row.get(10)?,
-            request_id: row.get(11)?,
-        })
+const AUDIT: Select<AuditEntry> = select! {
+    AuditEntry {
+        id, at, actor, actor_id, address, action, target, target_id, result, detail, credential,
+        request_id,
     },
+    from "audit", id "id", key "id = ?1",
 };
 
 /// Latest first.
 const DEFAULT_SORT: Sort<AuditSort> = Sort { key: AuditSort::At, descending: true };
-
-const BY_TIME: Order = Order::new("id", "id DESC").counted(Buckets::by_id("audit"));
 
 #[async_trait]
 impl AuditStore for SqliteStore {
@@ -142,12 +125,10 @@ fn list(
         )
         .and("action = ?", filter.action.as_ref())
         .and("at >= ?", filter.since.as_ref())
-        .and(
-            "id IN (SELECT rowid FROM audit_text WHERE audit_text MATCH ?)",
-            filter.search.as_ref(),
-        );
+        .and_match("id", "audit_text", filter.search.as_ref());
     let Sort { key: AuditSort::At, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
-    AUDIT.page(connection, &conditions, BY_TIME, descending, page)
+    let order = Order::new("id", descending).counted(Buckets::by_id("audit"));
+    AUDIT.page(connection, &conditions, order, page)
 }
 
 /// Deletes up to `most` entries older than `before`.

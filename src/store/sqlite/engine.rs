@@ -83,9 +83,9 @@ impl SqliteStore {
     }
 
     /// Reads by key, on this thread.
-    pub fn read<T>(
+    pub fn read<T, E: Into<Error>>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, Error> {
         self.readers.inline(read)
     }

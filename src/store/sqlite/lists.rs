@@ -1,22 +1,64 @@
 //! Reads by key, and lists with filters, sort orders and pages.
 
-use rusqlite::types::Value;
+use std::borrow::Cow;
+
+use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
 
 use super::buckets::Buckets;
-use crate::domain::{Page, PageRequest};
+use crate::domain::{Named, Page, PageRequest, Sort};
 
-/// What is read of a resource, and how a row becomes a value.
+/// What is read of a resource, and how a row becomes a value. Declared by [`select`].
 pub struct Select<T> {
+    /// The first one is `id`.
     pub columns: &'static str,
+    /// The same for a page of a list, with the beginnings of long texts.
+    pub list_columns: &'static str,
     pub tables: &'static str,
     /// The column `id` of the resource's own table.
     pub id: &'static str,
+    /// The statement for [`Self::find`].
+    pub by_key: &'static str,
     pub from_row: fn(&Row<'_>) -> rusqlite::Result<T>,
 }
 
-/// The columns of a long text in a list: the text if it has at most 4 KiB, else its beginning, and
-/// whether it is cut. 1,024 characters have at most 4 KiB, too. (`octet_length` reads no text.)
+/// Declares a [`Select`]: the fields of a type, each with its column if that has another name, the
+/// function that reads it if it takes several columns, and after `=>` its column in lists if that is
+/// another one; the tables; the column `id`; and the condition that finds a record by its key.
+macro_rules! select {
+    (
+        $type:ident {
+            $( $field:ident $(: $columns:literal $(as $read:path)? $(=> $listed:expr)?)? ),+ $(,)?
+        },
+        from $tables:literal, id $id:literal, key $key:literal $(,)?
+    ) => {
+        $crate::store::sqlite::lists::Select::<$type> {
+            columns: concat!($id $(, ", ", select!(@columns $field $($columns)?))+),
+            list_columns: concat!(
+                $id $(, ", ", select!(@columns $field $($columns)? $($( $listed )?)?))+
+            ),
+            tables: $tables,
+            id: $id,
+            by_key: concat!(
+                "SELECT ", $id $(, ", ", select!(@columns $field $($columns)?))+,
+                " FROM ", $tables, " WHERE ", $key
+            ),
+            from_row: |row| {
+                let mut columns = $crate::store::sqlite::lists::Columns::after_id(row);
+                Ok($type { $( $field: select!(@read columns $($($read)?)?) ),+ })
+            },
+        }
+    };
+    (@columns $field:ident) => { stringify!($field) };
+    (@columns $field:ident $columns:literal) => { $columns };
+    (@columns $field:ident $columns:literal $listed:expr) => { $listed };
+    (@read $columns:ident) => { $columns.get()? };
+    (@read $columns:ident $read:path) => { $read(&mut $columns)? };
+}
+pub(super) use select;
+
+/// The column of a long text in a list: the text if it has at most 4 KiB, else its beginning. 1,024
+/// characters have at most 4 KiB, too. (`octet_length` reads no text.)
 macro_rules! beginning {
     ($column:literal) => {
         concat!(
@@ -26,25 +68,57 @@ macro_rules! beginning {
             $column,
             ", substr(",
             $column,
-            ", 1, 1024)), octet_length(",
-            $column,
-            ") > 4096"
+            ", 1, 1024))"
         )
     };
 }
 pub(super) use beginning;
 
-/// A sort order of a list, in both directions.
+/// Whether [`beginning`] is not all.
+macro_rules! is_truncated {
+    ($column:literal) => {
+        concat!("octet_length(", $column, ") > 4096")
+    };
+}
+pub(super) use is_truncated;
+
+/// The columns of a row, one after the other.
+pub struct Columns<'a> {
+    row: &'a Row<'a>,
+    next: usize,
+}
+
+impl<'a> Columns<'a> {
+    pub fn after_id(row: &'a Row<'a>) -> Self {
+        Self { row, next: 1 }
+    }
+
+    /// The next column.
+    pub fn get<T: FromSql>(&mut self) -> rusqlite::Result<T> {
+        let column = self.next;
+        self.next += 1;
+        self.row.get(column)
+    }
+}
+
+/// A sort order of a list. Rows that are equal in it are ordered by `id`.
 #[derive(Clone, Copy)]
 pub struct Order {
-    ascending: &'static str,
-    descending: &'static str,
+    column: &'static str,
+    descending: bool,
+    nulls: &'static str,
     buckets: Option<Buckets>,
 }
 
 impl Order {
-    pub const fn new(ascending: &'static str, descending: &'static str) -> Self {
-        Self { ascending, descending, buckets: None }
+    pub const fn new(column: &'static str, descending: bool) -> Self {
+        Self { column, descending, nulls: "", buckets: None }
+    }
+
+    /// By the column that has the name of the key.
+    pub fn by_name<K: Named + Default>(sort: Option<Sort<K>>) -> Self {
+        let Sort { key, descending } = sort.unwrap_or_default();
+        Self::new(key.name(), descending)
     }
 
     /// For a list that may be long: its pages are found with the buckets.
@@ -52,8 +126,18 @@ impl Order {
         Self { buckets: Some(buckets), ..self }
     }
 
-    fn to_sql(self, descending: bool) -> &'static str {
-        if descending { self.descending } else { self.ascending }
+    /// Rows without a value come last in both directions.
+    pub const fn nulls_last(self) -> Self {
+        Self { nulls: " NULLS LAST", ..self }
+    }
+
+    fn to_sql(self, id: &str) -> String {
+        let Self { column, descending, nulls, .. } = self;
+        let direction = if descending { " DESC" } else { "" };
+        if column == id {
+            return format!("{id}{direction}");
+        }
+        format!("{column}{direction}{nulls}, {id}{direction}")
     }
 }
 
@@ -61,7 +145,7 @@ impl Order {
 /// for, so that SQLite can use an index for them.
 pub struct WhereClause<'a> {
     always: &'static str,
-    asked: Vec<(&'static str, &'a dyn ToSql)>,
+    asked: Vec<(Cow<'static, str>, &'a dyn ToSql)>,
 }
 
 impl<'a> WhereClause<'a> {
@@ -72,7 +156,14 @@ impl<'a> WhereClause<'a> {
 
     /// Adds a condition with one value, `?`, unless the value is `None`.
     pub fn and<T: ToSql>(mut self, condition: &'static str, value: Option<&'a T>) -> Self {
-        self.asked.extend(value.map(|value| (condition, value as &dyn ToSql)));
+        self.asked.extend(value.map(|value| (condition.into(), value as &dyn ToSql)));
+        self
+    }
+
+    /// Requires that a full-text index finds the row `id`, unless nothing is searched.
+    pub fn and_match<T: ToSql>(mut self, id: &str, index: &str, search: Option<&'a T>) -> Self {
+        let condition = || format!("{id} IN (SELECT rowid FROM {index} WHERE {index} MATCH ?)");
+        self.asked.extend(search.map(|search| (condition().into(), search as &dyn ToSql)));
         self
     }
 
@@ -92,19 +183,30 @@ impl<'a> WhereClause<'a> {
 }
 
 impl<T> Select<T> {
-    /// The statement for [`Self::find`]. Callers on a hot path build it once.
+    /// The statement with another condition than the key's. Callers on a hot path build it once.
     pub fn to_sql(&self, condition: &str) -> String {
         format!("SELECT {} FROM {} WHERE {condition}", self.columns, self.tables)
     }
 
-    /// The row that a statement of [`Self::to_sql`] finds.
-    pub fn find(
+    /// The statement for rows of a list.
+    pub fn to_list_sql(&self, condition: &str) -> String {
+        format!("SELECT {} FROM {} WHERE {condition}", self.list_columns, self.tables)
+    }
+
+    /// The record of a key, whose values these are.
+    pub fn find(&self, connection: &Connection, key: impl Params) -> rusqlite::Result<Option<T>> {
+        connection.prepare_cached(self.by_key)?.query_row(key, self.from_row).optional()
+    }
+
+    /// The record that another condition finds.
+    pub fn find_where(
         &self,
         connection: &Connection,
-        sql: &str,
+        condition: &str,
         values: impl Params,
     ) -> rusqlite::Result<Option<T>> {
-        connection.prepare_cached(sql)?.query_row(values, self.from_row).optional()
+        let sql = self.to_sql(condition);
+        connection.prepare_cached(&sql)?.query_row(values, self.from_row).optional()
     }
 
     /// A page, and the number of all rows, both from one snapshot.
@@ -113,15 +215,14 @@ impl<T> Select<T> {
         connection: &Connection,
         conditions: &WhereClause<'_>,
         order: Order,
-        descending: bool,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
         let snapshot = connection.unchecked_transaction()?;
         match order.buckets {
             Some(buckets) if conditions.asked.is_empty() => {
-                self.counted_page(&snapshot, order, buckets, descending, request)
+                self.counted_page(&snapshot, order, buckets, request)
             }
-            _ => self.filtered_page(&snapshot, conditions, order.to_sql(descending), request),
+            _ => self.filtered_page(&snapshot, conditions, order, request),
         }
     }
 
@@ -131,11 +232,11 @@ impl<T> Select<T> {
         &self,
         snapshot: &Connection,
         conditions: &WhereClause<'_>,
-        order: &str,
+        order: Order,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
         let Self { id, tables, .. } = self;
-        let condition = conditions.to_sql();
+        let (condition, order) = (conditions.to_sql(), order.to_sql(id));
         let mut all = snapshot.prepare_cached(&format!(
             "SELECT {id} FROM {tables} WHERE {condition} ORDER BY {order}"
         ))?;
@@ -148,7 +249,7 @@ impl<T> Select<T> {
             }
             total += 1;
         }
-        let mut find = snapshot.prepare_cached(&self.to_sql(&format!("{id} = ?1")))?;
+        let mut find = snapshot.prepare_cached(&self.to_list_sql(&format!("{id} = ?1")))?;
         let find = |id: Value| find.query_row([id], self.from_row);
         let items = ids.into_iter().map(find).collect::<rusqlite::Result<_>>()?;
         Ok(Page { request, items, total })
@@ -160,15 +261,14 @@ impl<T> Select<T> {
         snapshot: &Connection,
         order: Order,
         buckets: Buckets,
-        descending: bool,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
-        let (total, walk) = buckets.find(snapshot, request, descending)?;
+        let (total, walk) = buckets.find(snapshot, request, order.descending)?;
         let Some(walk) = walk else {
             return Ok(Page { request, items: Vec::new(), total });
         };
         let condition = format!("{} IN ({})", self.id, walk.to_sql(buckets));
-        let (select, order) = (self.to_sql(&condition), order.to_sql(descending));
+        let (select, order) = (self.to_list_sql(&condition), order.to_sql(self.id));
         let items = snapshot
             .prepare_cached(&format!("{select} ORDER BY {order}"))?
             .query_map((walk.from, walk.take, walk.skip), self.from_row)?
@@ -188,8 +288,10 @@ mod tests {
 
     #[test]
     fn conditions_of_a_list_are_evaluated_once() {
-        const NUMBERS: Select<i64> =
-            Select { columns: "n", tables: "number", id: "n", from_row: |row| row.get(0) };
+        struct Number {
+            n: i64,
+        }
+        const NUMBERS: Select<Number> = select!(Number { n }, from "number", id "n", key "n = ?1");
         let connection = Connection::open_in_memory().unwrap();
         let calls = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&calls);
@@ -210,10 +312,11 @@ mod tests {
         // The first, the last, and one past the end.
         for (page, expected) in [(1, 51..61), (6, 1..11), (7, 0..0)] {
             calls.store(0, Ordering::Relaxed);
-            let order = Order::new("n", "n DESC");
+            let order = Order::new("n", true);
             let request = PageRequest::new(page, 10);
-            let page = NUMBERS.page(&connection, &conditions, order, true, request).unwrap();
-            assert_eq!((page.items, page.total), (expected.rev().collect(), 60));
+            let page = NUMBERS.page(&connection, &conditions, order, request).unwrap();
+            let items: Vec<_> = page.items.into_iter().map(|number| number.n).collect();
+            assert_eq!((items, page.total), (expected.rev().collect(), 60));
             assert_eq!(calls.load(Ordering::Relaxed), 60);
         }
     }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::transaction::Transaction;
-use super::user_rows::{self, USERS, from_row, lookup, user_columns};
+use super::user_rows::{self, USERS, lookup};
 use super::{audit, sessions};
 use crate::domain::{
     Action, Network, PasswordHash, SecretHash, SessionId, StoredCredentials, Timestamp, User,
@@ -19,6 +19,7 @@ pub fn find_credentials(
     let sql = format!(
         "SELECT {}, password_hash,
                 EXISTS (SELECT 1 FROM known_network AS n WHERE n.user_id = user.id AND n.network = ?2)
+                    AS knows_network
          FROM user WHERE {}",
         USERS.columns,
         lookup(user)
@@ -27,9 +28,9 @@ pub fn find_credentials(
         .prepare_cached(&sql)?
         .query_row(params![user.folded(), network], |row| {
             Ok(StoredCredentials {
-                user: from_row(row)?,
-                password_hash: row.get(10)?,
-                knows_network: row.get(11)?,
+                user: (USERS.from_row)(row)?,
+                password_hash: row.get("password_hash")?,
+                knows_network: row.get("knows_network")?,
             })
         })
         .optional()
@@ -43,15 +44,12 @@ pub fn set(
     kept: Option<SessionId>,
     action: Action,
 ) -> Result<User, Error> {
-    let user = transaction
-        .prepare_cached(concat!(
-            "UPDATE user SET password_hash = ?2, token_epoch = token_epoch + 1, updated_at = ?3
-             WHERE public_id = ?1 AND deleted_at IS NULL RETURNING ",
-            user_columns!()
-        ))?
-        .query_row(params![id, hash, transaction.context.at], from_row)
-        .optional()?
-        .ok_or_else(user_rows::not_found)?;
+    transaction.run(
+        "UPDATE user SET password_hash = ?2, token_epoch = token_epoch + 1, updated_at = ?3
+         WHERE public_id = ?1 AND deleted_at IS NULL",
+        params![id, hash, transaction.context.at],
+    )?;
+    let user = user_rows::get(transaction, id)?;
     sessions::end_all_but(transaction, id, kept)?;
     delete_reset_code(transaction, id)?;
     audit::done(transaction, action, id, None)?;
@@ -64,7 +62,7 @@ pub fn find_by_reset_code(
     now: Timestamp,
 ) -> rusqlite::Result<Option<User>> {
     let condition = "id = (SELECT user_id FROM reset_code WHERE hash = ?1 AND expires_at > ?2)";
-    USERS.find(connection, &USERS.to_sql(condition), params![code, now])
+    USERS.find_where(connection, condition, params![code, now])
 }
 
 pub fn delete_reset_code(connection: &Connection, id: UserId) -> rusqlite::Result<usize> {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use rusqlite::Connection;
 
 use super::transaction::Transaction;
-use super::user_rows::{USERS, from_row};
+use super::user_rows::USERS;
 use crate::domain::{Authority, Quota};
 use crate::error::Error;
 
@@ -29,7 +29,7 @@ pub fn check(transaction: &Transaction<'_>, quota: Quota) -> Result<(), Error> {
     static GROWN: LazyLock<String> =
         LazyLock::new(|| USERS.to_sql("id IN (SELECT user_id FROM grown)"));
     let mut statement = transaction.prepare_cached(&GROWN)?;
-    let grown = statement.query_map([], from_row)?.collect::<Result<Vec<_>, _>>()?;
+    let grown = statement.query_map([], USERS.from_row)?.collect::<Result<Vec<_>, _>>()?;
     if grown.is_empty() {
         return Ok(());
     }

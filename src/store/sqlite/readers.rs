@@ -85,9 +85,9 @@ impl Readers {
     }
 
     /// Reads on this thread, with the connection that it keeps. For reads by key only.
-    pub fn inline<T>(
+    pub fn inline<T, E: Into<Error>>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, Error> {
         KEPT.with_borrow_mut(|kept| {
             let connection = match kept {
@@ -98,7 +98,7 @@ impl Readers {
                     &mut kept.insert((self.id, get(&self.kept)?)).1
                 }
             };
-            Ok(read(connection)?)
+            read(connection).map_err(Into::into)
         })
     }
 

@@ -34,8 +34,12 @@ impl ToSql for Search {
 pub struct ScopedSearch(String);
 
 impl ScopedSearch {
-    /// `reader` is the row id of the user.
-    pub fn new(search: &Search, reader: i64) -> rusqlite::Result<Self> {
+    /// `reader` is the row id of the user. `None` if nothing is searched.
+    pub fn of(search: Option<&Search>, reader: i64) -> rusqlite::Result<Option<Self>> {
+        search.map(|search| Self::new(search, reader)).transpose()
+    }
+
+    fn new(search: &Search, reader: i64) -> rusqlite::Result<Self> {
         let words = search.words().into_iter().map(|word| scoped_words(reader, word));
         let mut words: Vec<String> = words.collect::<rusqlite::Result<_>>()?;
         words.retain(|word| !word.is_empty());

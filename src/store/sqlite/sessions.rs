@@ -1,12 +1,14 @@
 //! Sessions: SQL and row mapping.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::audit;
 use super::authority;
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause};
+use super::lists::{Columns, Order, Select, WhereClause, select};
 use super::transaction::Transaction;
 use super::user_rows;
 use super::values::Address;
@@ -18,22 +20,16 @@ use crate::error::Error;
 
 const MAX_SESSIONS_PER_USER: u32 = 100;
 
-const SESSIONS: Select<Session> = Select {
-    columns: "s.id, s.started_at, s.expires_at, s.address, s.client",
-    tables: "session AS s JOIN user AS u ON u.id = s.user_id",
-    id: "s.id",
-    from_row: |row| {
-        Ok(Session {
-            id: row.get(0)?,
-            started_at: row.get(1)?,
-            expires_at: row.get(2)?,
-            address: row.get::<_, Option<Address>>(3)?.map(|Address(address)| address),
-            client: row.get(4)?,
-        })
-    },
+const SESSIONS: Select<Session> = select! {
+    Session { id: "s.id", started_at, expires_at, address: "address" as read_address, client },
+    from "session AS s JOIN user AS u ON u.id = s.user_id", id "s.id", key "s.id = ?1",
 };
 
-const BY_START: Order = Order::new("s.started_at, s.id", "s.started_at DESC, s.id DESC");
+const BY_START: Order = Order::new("started_at", false);
+
+fn read_address(columns: &mut Columns<'_>) -> rusqlite::Result<Option<IpAddr>> {
+    Ok(columns.get::<Option<Address>>()?.map(|Address(address)| address))
+}
 
 #[async_trait]
 impl SessionStore for SqliteStore {
@@ -68,7 +64,7 @@ impl SessionStore for SqliteStore {
             let conditions = WhereClause::new("TRUE")
                 .and("u.public_id = ?", Some(&user))
                 .and("s.expires_at > ?", Some(&now));
-            SESSIONS.page(connection, &conditions, BY_START, false, page)
+            SESSIONS.page(connection, &conditions, BY_START, page)
         })
         .await
     }

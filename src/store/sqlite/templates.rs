@@ -1,53 +1,29 @@
 //! Templates: SQL and row mapping. The owner is part of every statement.
 
-use std::sync::LazyLock;
-
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause, beginning};
+use super::lists::{Order, Select, WhereClause, beginning, is_truncated, select};
 use super::search::ScopedSearch;
-use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
-    NewTemplate, Page, PageRequest, Precondition, RequestContext, Sort, Template, TemplateChange,
-    TemplateFilter, TemplateName, TemplateSort, TemplateStore, UserId, UserRef,
+    NewTemplate, Page, PageRequest, Precondition, RequestContext, Template, TemplateChange,
+    TemplateFilter, TemplateName, TemplateStore, UserId, UserRef,
 };
 use crate::error::Error;
 
 /// Keeps one user from filling the disk.
 const MAX_TEMPLATES_PER_USER: u32 = 1_000;
 
-const TEMPLATES: Select<Template> = Select {
-    columns: "version, name, created_at, updated_at, body, FALSE",
-    tables: "template",
-    id: "id",
-    from_row: |row| {
-        Ok(Template {
-            version: row.get(0)?,
-            name: row.get(1)?,
-            created_at: row.get(2)?,
-            updated_at: row.get(3)?,
-            body: row.get(4)?,
-            body_truncated: row.get(5)?,
-        })
+const TEMPLATES: Select<Template> = select! {
+    Template {
+        version, name, body: "body" => beginning!("body"),
+        body_truncated: "FALSE" => is_truncated!("body"), created_at, updated_at,
     },
+    from "template", id "id",
+    key "owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
 };
-
-/// The same for lists.
-const BEGINNINGS: Select<Template> = Select {
-    columns: concat!("version, name, created_at, updated_at, ", beginning!("body")),
-    ..TEMPLATES
-};
-
-const DEFAULT_SORT: Sort<TemplateSort> = Sort { key: TemplateSort::CreatedAt, descending: false };
-
-const BY_CREATION: Order = Order::new("created_at, id", "created_at DESC, id DESC");
-
-const BY_NAME: Order = Order::new("name, id", "name DESC, id DESC");
-
-const BY_UPDATE: Order = Order::new("updated_at, id", "updated_at DESC, id DESC");
 
 #[async_trait]
 impl TemplateStore for SqliteStore {
@@ -57,14 +33,22 @@ impl TemplateStore for SqliteStore {
         context: &RequestContext,
     ) -> Result<Template, Error> {
         self.write(context, move |transaction| {
-            transaction.require_user(new.owner)?;
-            insert(transaction, new)
+            let owner = user_rows::require_owner(transaction, new.owner)?;
+            let count = "SELECT count(*) FROM template WHERE owner_id = ?1";
+            user_rows::check_count(transaction, owner, count, MAX_TEMPLATES_PER_USER, "templates")?;
+            transaction.run_unless(
+                || Error::is_taken("Template", new.name.as_str()),
+                "INSERT INTO template (owner_id, name, body, created_at, updated_at, version)
+                 VALUES (?1, ?2, ?3, ?4, ?4, random())",
+                params![owner, new.name, new.body, transaction.context.at],
+            )?;
+            get(transaction, new.owner, &new.name)
         })
         .await
     }
 
     async fn get_template(&self, owner: UserId, name: &TemplateName) -> Result<Template, Error> {
-        self.read(|connection| find(connection, owner, name))?.ok_or_else(|| not_found(name))
+        self.read(|connection| get(connection, owner, name))
     }
 
     async fn list_templates(
@@ -73,7 +57,17 @@ impl TemplateStore for SqliteStore {
         filter: TemplateFilter,
         page: PageRequest,
     ) -> Result<Page<Template>, Error> {
-        self.read_list(Some(owner), move |connection| list(connection, owner, &filter, page)).await
+        self.read_list(Some(owner), move |connection| {
+            let reader = user_rows::find_row(connection, &UserRef::Id(owner))?;
+            let search = ScopedSearch::of(filter.search.as_ref(), reader)?;
+            let conditions = WhereClause::new("TRUE").and("owner_id = ?", Some(&reader)).and_match(
+                "id",
+                "template_text",
+                search.as_ref(),
+            );
+            TEMPLATES.page(connection, &conditions, Order::by_name(filter.sort), page)
+        })
+        .await
     }
 
     async fn update_template(
@@ -86,12 +80,22 @@ impl TemplateStore for SqliteStore {
     ) -> Result<Template, Error> {
         let name = name.clone();
         self.write(context, move |transaction| {
-            transaction.require_user(owner)?;
-            let old = get(transaction, owner, &name, &precondition)?;
+            let row = user_rows::require_owner(transaction, owner)?;
+            let old = get(transaction, owner, &name)?;
+            precondition.check(Some(old.version))?;
             let mut new = old.clone();
             new.name = change.name.unwrap_or(new.name);
             new.body = change.body.unwrap_or(new.body);
-            update(transaction, owner, old, new)
+            if new == old {
+                return Ok(old);
+            }
+            transaction.run_unless(
+                || Error::is_taken("Template", new.name.as_str()),
+                "UPDATE template SET name = ?3, body = ?4, updated_at = ?5, version = random()
+                 WHERE owner_id = ?1 AND name = ?2",
+                params![row, name, new.name, new.body, transaction.context.at],
+            )?;
+            get(transaction, owner, &new.name)
         })
         .await
     }
@@ -105,125 +109,18 @@ impl TemplateStore for SqliteStore {
     ) -> Result<(), Error> {
         let name = name.clone();
         self.write_on_low_disk(context, move |transaction| {
-            transaction.require_user(owner)?;
-            get(transaction, owner, &name, &precondition)?;
-            transaction
-                .prepare_cached(
-                    "DELETE FROM template
-                     WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
-                )?
-                .execute(params![owner, name])?;
+            let row = user_rows::require_owner(transaction, owner)?;
+            precondition.check(Some(get(transaction, owner, &name)?.version))?;
+            let delete = "DELETE FROM template WHERE owner_id = ?1 AND name = ?2";
+            transaction.run(delete, params![row, name])?;
             Ok(())
         })
         .await
     }
 }
 
-fn not_found(name: &TemplateName) -> Error {
-    Error::NotFound(format!("{} not found in database.", name.as_str()))
-}
-
-fn is_taken(name: &TemplateName) -> Error {
-    Error::Conflict(format!("Template name: {} already exists, must be unique.", name.as_str()))
-}
-
-fn insert(transaction: &Transaction<'_>, new: NewTemplate) -> Result<Template, Error> {
-    let NewTemplate { name, body, owner } = new;
-    let present: u32 = transaction
-        .prepare_cached(
-            "SELECT count(*) FROM template
-             WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1)",
-        )?
-        .query_row([owner], |row| row.get(0))?;
-    if present >= MAX_TEMPLATES_PER_USER {
-        return Err(Error::Conflict(format!(
-            "There are {MAX_TEMPLATES_PER_USER} templates already, the most there may be."
-        )));
-    }
-    let now = transaction.context.at;
-    let version = transaction
-        .prepare_cached(
-            "INSERT INTO template (owner_id, name, body, created_at, updated_at, version)
-             SELECT id, ?2, ?3, ?4, ?4, random() FROM user WHERE public_id = ?1 AND deleted_at IS NULL
-             ON CONFLICT DO NOTHING RETURNING version",
-        )?
-        .query_row(params![owner, name, body, now], |row| row.get(0))
-        .optional()?;
-    let Some(version) = version else {
-        let is_there = find(transaction, owner, &name)?.is_some();
-        return Err(if is_there { is_taken(&name) } else { user_rows::not_found() });
-    };
-    Ok(Template { version, name, body, body_truncated: false, created_at: now, updated_at: now })
-}
-
-fn find(
-    connection: &Connection,
-    owner: UserId,
-    name: &TemplateName,
-) -> rusqlite::Result<Option<Template>> {
-    static BY_NAME: LazyLock<String> = LazyLock::new(|| {
-        TEMPLATES.to_sql("owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2")
-    });
-    TEMPLATES.find(connection, &BY_NAME, params![owner, name])
-}
-
-/// The template before a write, if the precondition holds for it.
-fn get(
-    connection: &Connection,
-    owner: UserId,
-    name: &TemplateName,
-    precondition: &Precondition,
-) -> Result<Template, Error> {
-    let template = find(connection, owner, name)?.ok_or_else(|| not_found(name))?;
-    precondition.check(Some(template.version))?;
-    Ok(template)
-}
-
-fn list(
-    connection: &Connection,
-    owner: UserId,
-    filter: &TemplateFilter,
-    page: PageRequest,
-) -> rusqlite::Result<Page<Template>> {
-    let reader = user_rows::find_row(connection, &UserRef::Id(owner))?;
-    let search =
-        filter.search.as_ref().map(|words| ScopedSearch::new(words, reader)).transpose()?;
-    let conditions = WhereClause::new("TRUE").and("owner_id = ?", Some(&reader)).and(
-        "id IN (SELECT rowid FROM template_text WHERE template_text MATCH ?)",
-        search.as_ref(),
-    );
-    let Sort { key, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
-    let order = match key {
-        TemplateSort::Name => BY_NAME,
-        TemplateSort::CreatedAt => BY_CREATION,
-        TemplateSort::UpdatedAt => BY_UPDATE,
-    };
-    BEGINNINGS.page(connection, &conditions, order, descending, page)
-}
-
-fn update(
-    transaction: &Transaction<'_>,
-    owner: UserId,
-    old: Template,
-    new: Template,
-) -> Result<Template, Error> {
-    if new == old {
-        return Ok(old);
-    }
-    let now = transaction.context.at;
-    let version = transaction
-        .prepare_cached(
-            "UPDATE template SET name = ?3, body = ?4, updated_at = ?5, version = random()
-             WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2
-             AND NOT EXISTS (
-                 SELECT 1 FROM template AS other
-                 WHERE other.owner_id = template.owner_id AND other.name = ?3 AND other.id <> template.id)
-             RETURNING version",
-        )?
-        .query_row(params![owner, old.name, new.name, new.body, now], |row| row.get(0))
-        .optional()?
-        .ok_or_else(|| is_taken(&new.name))?;
-    Ok(Template { version, updated_at: now, ..new })
+fn get(connection: &Connection, owner: UserId, name: &TemplateName) -> Result<Template, Error> {
+    TEMPLATES.find(connection, params![owner, name])?.ok_or_else(|| Error::not_found(name.as_str()))
 }
 
 #[cfg(test)]
@@ -244,7 +141,7 @@ mod tests {
         for order in ["name", "created_at", "updated_at"] {
             let sql = format!(
                 "EXPLAIN QUERY PLAN {} ORDER BY {order}, id LIMIT 100",
-                BEGINNINGS.to_sql("owner_id = 1")
+                TEMPLATES.to_list_sql("owner_id = 1")
             );
             let plan: Vec<String> = store
                 .read(|connection| {

@@ -3,7 +3,8 @@
 
 use std::ops::Deref;
 
-use rusqlite::Connection;
+use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
+use rusqlite::{Connection, Params};
 
 use super::authority;
 use crate::domain::{Actor, Authority, Credential, RequestContext, Role, Timestamp, UserId};
@@ -60,6 +61,28 @@ impl<'a> Transaction<'a> {
     /// [`Error::RoleRequired`] unless the actor is this user or has the role.
     pub fn require_user_or(&self, user: UserId, role: Role) -> Result<(), Error> {
         if self.is(user) { Ok(()) } else { self.require(role) }
+    }
+
+    /// Runs a statement that writes.
+    pub fn run(&self, sql: &str, values: impl Params) -> rusqlite::Result<usize> {
+        self.prepare_cached(sql)?.execute(values)
+    }
+
+    /// The same; `taken` is the error if another row has what a UNIQUE constraint protects.
+    pub fn run_unless(
+        &self,
+        taken: impl FnOnce() -> Error,
+        sql: &str,
+        values: impl Params,
+    ) -> Result<(), Error> {
+        let is_taken = |error: &rusqlite::Error| {
+            let failure = error.sqlite_error().map(|failure| failure.extended_code);
+            failure == Some(SQLITE_CONSTRAINT_UNIQUE)
+        };
+        match self.run(sql, values) {
+            Err(error) if is_taken(&error) => Err(taken()),
+            result => Ok(result.map(drop)?),
+        }
     }
 
     fn is(&self, user: UserId) -> bool {

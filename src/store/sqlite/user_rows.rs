@@ -2,40 +2,20 @@
 //! their records: their names are removed from the columns for lookups, and every other statement
 //! requires `deleted_at IS NULL`.
 
-use std::sync::LazyLock;
+use rusqlite::{Connection, OptionalExtension};
 
-use rusqlite::{Connection, OptionalExtension, Row};
-
-use super::lists::Select;
+use super::lists::{Columns, Select, select};
+use super::transaction::Transaction;
 use crate::domain::{LoginName, User, UserId, UserRef, UserSummary};
 use crate::error::Error;
 
-/// What [`from_row`] reads, in its order.
-macro_rules! user_columns {
-    () => {
-        "public_id, email, username, role, status, token_epoch, created_at, version, used_bytes,
-         full_quota_from"
-    };
-}
-pub(super) use user_columns;
-
-pub const USERS: Select<User> =
-    Select { columns: user_columns!(), tables: "user", id: "user.id", from_row };
-
-pub fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
-    Ok(User {
-        public_id: row.get(0)?,
-        email: row.get(1)?,
-        username: row.get(2)?,
-        role: row.get(3)?,
-        status: row.get(4)?,
-        token_epoch: row.get(5)?,
-        registered_on: row.get(6)?,
-        version: row.get(7)?,
-        used_bytes: row.get(8)?,
-        full_quota_from: row.get(9)?,
-    })
-}
+pub const USERS: Select<User> = select! {
+    User {
+        public_id, email, username, role, status, token_epoch, registered_on: "created_at",
+        version, used_bytes, full_quota_from,
+    },
+    from "user", id "user.id", key "deleted_at IS NULL AND public_id = ?1",
+};
 
 pub fn not_found() -> Error {
     Error::no_such("account")
@@ -51,13 +31,42 @@ pub fn lookup(user: &UserRef) -> &'static str {
 }
 
 pub fn find(connection: &Connection, user: &UserRef) -> rusqlite::Result<Option<User>> {
-    USERS.find(connection, &USERS.to_sql(lookup(user)), [user.folded()])
+    USERS.find_where(connection, lookup(user), [user.folded()])
 }
 
-pub fn find_by_id(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
-    static BY_ID: LazyLock<String> =
-        LazyLock::new(|| USERS.to_sql("deleted_at IS NULL AND public_id = ?1"));
-    USERS.find(connection, &BY_ID, [id])
+pub fn get(connection: &Connection, id: UserId) -> Result<User, Error> {
+    USERS.find(connection, [id])?.ok_or_else(not_found)
+}
+
+/// The row id of a user who is to own a record.
+pub fn get_row(connection: &Connection, id: UserId) -> Result<i64, Error> {
+    connection
+        .prepare_cached("SELECT id FROM user WHERE deleted_at IS NULL AND public_id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?
+        .ok_or_else(not_found)
+}
+
+/// The row id of the owner of a private record. [`Error::Forbidden`] unless the actor is this user.
+pub fn require_owner(transaction: &Transaction<'_>, owner: UserId) -> Result<i64, Error> {
+    transaction.require_user(owner)?;
+    get_row(transaction, owner)
+}
+
+/// [`Error::Conflict`] if a user has the maximum number of records. `count` is the statement that
+/// counts them; its value is the row id of the user.
+pub fn check_count(
+    connection: &Connection,
+    user: i64,
+    count: &str,
+    most: u32,
+    records: &str,
+) -> Result<(), Error> {
+    let present: u32 = connection.prepare_cached(count)?.query_row([user], |row| row.get(0))?;
+    if present < most {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!("There are {most} {records} already, the most there may be.")))
 }
 
 /// The row id of the user that a filter names; an id also finds a soft-deleted user. 0, which no
@@ -82,11 +91,15 @@ pub fn find_row(connection: &Connection, user: &UserRef) -> rusqlite::Result<i64
     Ok(row.unwrap_or(0))
 }
 
-/// Reads `email`, `public_id` and `deleted_at IS NOT NULL` of a user, starting at `column`.
-pub fn summary(row: &Row<'_>, column: usize) -> rusqlite::Result<UserSummary> {
-    Ok(UserSummary {
-        email: row.get(column)?,
-        public_id: row.get(column + 1)?,
-        is_deleted: row.get(column + 2)?,
-    })
+/// Reads `email`, `public_id` and `deleted_at IS NOT NULL` of a user.
+pub fn summary(columns: &mut Columns<'_>) -> rusqlite::Result<UserSummary> {
+    Ok(UserSummary { email: columns.get()?, public_id: columns.get()?, is_deleted: columns.get()? })
+}
+
+/// The same of a user who may be absent from a LEFT JOIN.
+pub fn summary_if_any(columns: &mut Columns<'_>) -> rusqlite::Result<Option<UserSummary>> {
+    let (email, public_id): (Option<_>, Option<_>) = (columns.get()?, columns.get()?);
+    let is_deleted = columns.get()?;
+    let user = email.zip(public_id);
+    Ok(user.map(|(email, public_id)| UserSummary { email, public_id, is_deleted }))
 }

@@ -1,13 +1,13 @@
 //! Users: SQL and row mapping.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
 use super::engine::SqliteStore;
 use super::lists::{Order, WhereClause};
 use super::transaction::Transaction;
-use super::user_rows::{self, USERS, from_row, user_columns};
+use super::user_rows::{self, USERS};
 use super::{audit, passwords, sessions};
 use crate::domain::{
     Action, Actor, Network, NewSession, NewUser, Page, PageRequest, PasswordHash, Precondition,
@@ -16,11 +16,6 @@ use crate::domain::{
     check_administrator_remains, check_no_administrator, full_quota_from, is_approval,
 };
 use crate::error::Error;
-
-const DEFAULT_SORT: Sort<UserSort> = Sort { key: UserSort::RegisteredOn, descending: false };
-
-const BY_REGISTRATION: Order =
-    Order::new("id", "id DESC").counted(Buckets::by_id("user").not_deleted());
 
 #[async_trait]
 impl UserStore for SqliteStore {
@@ -60,8 +55,7 @@ impl UserStore for SqliteStore {
     }
 
     async fn get_user(&self, id: UserId) -> Result<User, Error> {
-        self.read(|connection| user_rows::find_by_id(connection, id))?
-            .ok_or_else(user_rows::not_found)
+        self.read(|connection| user_rows::get(connection, id))
     }
 
     async fn get_user_by_name(&self, user: &UserRef) -> Result<User, Error> {
@@ -168,7 +162,7 @@ impl UserStore for SqliteStore {
     ) -> Result<User, Error> {
         self.write(context, move |transaction| {
             transaction.require(Role::Admin)?;
-            let user = user_rows::find_by_id(transaction, id)?.ok_or_else(user_rows::not_found)?;
+            let user = user_rows::get(transaction, id)?;
             transaction
                 .prepare_cached(
                     "INSERT INTO reset_code (user_id, hash, expires_at)
@@ -217,37 +211,33 @@ fn insert(
     session: Option<&NewSession>,
 ) -> Result<User, Error> {
     let by_themselves = transaction.context.actor == Actor::User(new.public_id);
-    let user = transaction
-        .prepare_cached(concat!(
-            "INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status,
-                               password_hash, created_at, updated_at, full_quota_from, version)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, random())
-             ON CONFLICT DO NOTHING RETURNING ",
-            user_columns!()
-        ))?
-        .query_row(
-            params![
-                new.public_id,
-                new.email,
-                new.email.folded(),
-                new.username,
-                new.username.as_ref().map(Username::folded),
-                new.role,
-                new.status,
-                new.password_hash,
-                transaction.context.at,
-                full_quota_from(new.role, by_themselves, transaction.context.at),
-            ],
-            from_row,
-        )
-        .optional()?;
-    let Some(user) = user else { return Err(is_taken(taken_name(transaction, new)?)) };
+    let inserted = transaction.run(
+        "INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status,
+                           password_hash, created_at, updated_at, full_quota_from, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, random())
+         ON CONFLICT DO NOTHING",
+        params![
+            new.public_id,
+            new.email,
+            new.email.folded(),
+            new.username,
+            new.username.as_ref().map(Username::folded),
+            new.role,
+            new.status,
+            new.password_hash,
+            transaction.context.at,
+            full_quota_from(new.role, by_themselves, transaction.context.at),
+        ],
+    )?;
+    if inserted == 0 {
+        return Err(is_taken(taken_name(transaction, new)?));
+    }
     let detail = format!("{}, {}", new.role.as_str(), new.status.as_str());
     audit::done(transaction, Action::Register, new.public_id, Some(&detail))?;
     if let Some(session) = session {
         sessions::start(transaction, session, 0)?;
     }
-    Ok(user)
+    user_rows::get(transaction, new.public_id)
 }
 
 /// Which of a new user's names is taken.
@@ -263,7 +253,7 @@ fn taken_name<'a>(connection: &Connection, new: &'a NewUser) -> rusqlite::Result
 
 /// The user before a write, if the precondition holds for them.
 fn get(connection: &Connection, id: UserId, precondition: &Precondition) -> Result<User, Error> {
-    let user = user_rows::find_by_id(connection, id)?.ok_or_else(user_rows::not_found)?;
+    let user = user_rows::get(connection, id)?;
     precondition.check(Some(user.version))?;
     Ok(user)
 }
@@ -276,9 +266,10 @@ fn list(
     let conditions = WhereClause::new("deleted_at IS NULL")
         .and("status = ?", filter.status.as_ref())
         .and("role = ?", filter.role.as_ref())
-        .and("id IN (SELECT rowid FROM user_text WHERE user_text MATCH ?)", filter.search.as_ref());
-    let Sort { key: UserSort::RegisteredOn, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
-    USERS.page(connection, &conditions, BY_REGISTRATION, descending, page)
+        .and_match("id", "user_text", filter.search.as_ref());
+    let Sort { key: UserSort::RegisteredOn, descending } = filter.sort.unwrap_or_default();
+    let order = Order::new("user.id", descending).counted(Buckets::by_id("user").not_deleted());
+    USERS.page(connection, &conditions, order, page)
 }
 
 /// Counts the active administrators other than this user.
@@ -298,39 +289,29 @@ fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, E
     let others = || Ok(count_administrators_but(transaction, Some(id))?);
     check_administrator_remains((old.role, old.status), Some((new.role, new.status)), others)?;
     let ends_sessions = new.status != Status::Active && new.status != old.status;
-    let updated = transaction
-        .prepare_cached(concat!(
-            "UPDATE user SET username = ?2, username_folded = ?3, role = ?4, status = ?5,
-                             token_epoch = token_epoch + ?6, updated_at = ?7, full_quota_from = ?8,
-                             version = random()
-             WHERE public_id = ?1 AND NOT EXISTS (
-                 SELECT 1 FROM user AS other WHERE other.username_folded = ?3 AND other.id <> user.id)
-             RETURNING ",
-            user_columns!()
-        ))?
-        .query_row(
-            params![
-                id,
-                new.username,
-                new.username.as_ref().map(Username::folded),
-                new.role,
-                new.status,
-                ends_sessions,
-                transaction.context.at,
-                new.full_quota_from,
-            ],
-            from_row,
-        )
-        .optional()?;
-    let Some(updated) = updated else {
-        return Err(is_taken(new.username.as_ref().map_or("", Username::as_str)));
-    };
+    transaction.run_unless(
+        || is_taken(new.username.as_ref().map_or("", Username::as_str)),
+        "UPDATE user SET username = ?2, username_folded = ?3, role = ?4, status = ?5,
+                         token_epoch = token_epoch + ?6, updated_at = ?7, full_quota_from = ?8,
+                         version = random()
+         WHERE public_id = ?1",
+        params![
+            id,
+            new.username,
+            new.username.as_ref().map(Username::folded),
+            new.role,
+            new.status,
+            ends_sessions,
+            transaction.context.at,
+            new.full_quota_from,
+        ],
+    )?;
     if ends_sessions {
         sessions::end_all_but(transaction, id, None)?;
         passwords::delete_reset_code(transaction, id)?;
     }
     audit_changes(transaction, &old, &new)?;
-    Ok(updated)
+    user_rows::get(transaction, id)
 }
 
 /// Adds each change to the audit.
