@@ -162,3 +162,33 @@ fn rate_limit_behind_a_trusted_proxy_counts_the_forwarded_address() {
     let expected = "auth.fail ip=203.0.113.7 account=ann@example.com reason=throttled";
     assert_eq!(failures(&said).iter().filter(|line| **line == expected).count(), 2);
 }
+
+#[test]
+fn quota_of_new_accounts_bounds_what_one_address_can_fill_the_disk_with() {
+    let mut place = Place::new();
+    place.set("WIDGETD_QUOTA_MIB", "1");
+    let server = place.serve();
+    let body = "x".repeat(8 * 1024);
+    let fill = |n: usize| {
+        let fields = [("email", &*format!("new{n}@example.com")), ("password", PASSWORD)];
+        let answer = server.client().post("/auth/register", &fields);
+        let user = server.client().bearing(answer.body["access_token"].as_str().unwrap());
+        let statuses = std::thread::scope(|scope| {
+            let writes: Vec<_> = (0..20)
+                .map(|n| {
+                    let (user, body) = (user.clone(), &body);
+                    let name = format!("{n:02}");
+                    scope.spawn(move || {
+                        user.post("/templates", &[("name", &*name), ("body", body)]).status
+                    })
+                })
+                .collect();
+            writes.into_iter().map(|write| write.join().unwrap()).collect::<Vec<_>>()
+        });
+        // A sixteenth of the quota holds seven of them.
+        assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 7, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|status| **status == 507).count(), 13, "{statuses:?}");
+        assert_eq!(user.get("/auth/user").body["used_bytes"], 7 * (8 * 1024 + 512 + 2));
+    };
+    (0..10).for_each(fill);
+}
