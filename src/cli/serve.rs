@@ -24,6 +24,10 @@ use crate::store::{self, IfAbsent, Retention, Store};
 /// How many connections may wait until they are accepted.
 const BACKLOG: u32 = 1_024;
 
+/// After how many tasks a thread looks for what has arrived on its connections, so that a flood of
+/// new connections does not keep others waiting.
+const EVENT_INTERVAL: u32 = 16;
+
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// How long the end of the process waits for tasks that do not end by themselves.
@@ -39,6 +43,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers)
         .max_blocking_threads(config.max_blocking)
+        .event_interval(EVENT_INTERVAL)
         .thread_name("widgetd-worker")
         .enable_all()
         .build()

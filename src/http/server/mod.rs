@@ -23,6 +23,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rocket::local::asynchronous::Client;
 use rocket::tokio::net::{TcpListener, TcpStream};
+use rocket::tokio::task::yield_now;
 use rocket::tokio::time::{sleep, timeout};
 use rocket::{Build, Rocket};
 
@@ -43,6 +44,9 @@ const MAX_UNSENT_BYTES: u32 = 128 * 1024;
 
 /// How long to wait before the next attempt where there is no descriptor for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// After how many connections other tasks have their turn.
+const ACCEPTED_AT_ONCE: u64 = 4;
 
 /// After a signal to stop, how long connections without a request stay open: a client may have sent
 /// one just now.
@@ -111,6 +115,7 @@ struct Server {
 impl Server {
     async fn accept_until(&self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
+        let mut accepted = 0_u64;
         loop {
             let next = poll_fn(|context| match stop.as_mut().poll(context) {
                 Poll::Ready(()) => Poll::Ready(None),
@@ -118,7 +123,13 @@ impl Server {
             });
             match next.await {
                 None => return,
-                Some(Ok((stream, peer))) => self.open(stream, peer),
+                Some(Ok((stream, peer))) => {
+                    self.open(stream, peer);
+                    accepted += 1;
+                    if accepted.is_multiple_of(ACCEPTED_AT_ONCE) {
+                        yield_now().await;
+                    }
+                }
                 Some(Err(error)) if is_of_one_connection(&error) => {}
                 Some(Err(error)) => {
                     let closed = self.connections.make_room();
