@@ -10,7 +10,7 @@ use super::transaction::Transaction;
 use super::values::Address;
 use crate::domain::{
     Action, Actor, AuditEntry, AuditFilter, AuditSort, AuditStore, Failure, LoginName, Page,
-    PageRequest, RequestContext, Sort, Target, Timestamp, UserId, UserRef,
+    PageRequest, RequestContext, Sort, Target, UserId, UserRef,
 };
 use crate::error::Error;
 
@@ -131,11 +131,6 @@ fn list(
     AUDIT.page(connection, &conditions, order, page)
 }
 
-/// Deletes up to `most` entries older than `before`.
-pub fn purge(connection: &Connection, before: Timestamp, most: usize) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)",
-        )?
-        .execute(params![before, most])
-}
+/// Deletes up to `?2` entries older than `?1`.
+pub const PURGE: &str =
+    "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)";

@@ -73,16 +73,6 @@ pub fn delete_reset_code(connection: &Connection, id: UserId) -> rusqlite::Resul
         .execute([id])
 }
 
-/// Deletes up to `most` expired reset codes.
-pub fn purge_reset_codes(
-    connection: &Connection,
-    now: Timestamp,
-    most: usize,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM reset_code
-             WHERE user_id IN (SELECT user_id FROM reset_code WHERE expires_at <= ?1 LIMIT ?2)",
-        )?
-        .execute(params![now, most])
-}
+/// Deletes up to `?2` reset codes that have expired by `?1`.
+pub const PURGE_RESET_CODES: &str = "DELETE FROM reset_code
+     WHERE user_id IN (SELECT user_id FROM reset_code WHERE expires_at <= ?1 LIMIT ?2)";

@@ -183,30 +183,10 @@ fn purge_expired_of(
         .execute(params![user, now])
 }
 
-/// Deletes up to `most` expired sessions. Their tokens are refused by `exp` anyway.
-pub fn purge_expired(
-    connection: &Connection,
-    now: Timestamp,
-    most: usize,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM session
-             WHERE id IN (SELECT id FROM session WHERE expires_at <= ?1 LIMIT ?2)",
-        )?
-        .execute(params![now, most])
-}
+/// Deletes up to `?2` sessions that have expired by `?1`. Their tokens are refused by `exp` anyway.
+pub const PURGE: &str =
+    "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires_at <= ?1 LIMIT ?2)";
 
-/// Deletes up to `most` networks without a login since `before`.
-pub fn purge_networks(
-    connection: &Connection,
-    before: Timestamp,
-    most: usize,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM known_network WHERE (user_id, network) IN
-                 (SELECT user_id, network FROM known_network WHERE last_seen_at < ?1 LIMIT ?2)",
-        )?
-        .execute(params![before, most])
-}
+/// Deletes up to `?2` networks without a login since `?1`.
+pub const PURGE_NETWORKS: &str = "DELETE FROM known_network WHERE (user_id, network) IN
+     (SELECT user_id, network FROM known_network WHERE last_seen_at < ?1 LIMIT ?2)";

@@ -18,8 +18,8 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Confirms that the session or key of the context is valid at `now`. A user who registers, logs in or resets their
-    /// password has neither yet, and gets the lowest role for their own account.
+    /// Confirms that the session or key of the context is valid at `now`. A user who registers, logs
+    /// in or resets their password has neither yet, and gets the lowest role for their own account.
     pub fn begin(
         connection: &'a Connection,
         context: &'a RequestContext,
