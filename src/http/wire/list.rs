@@ -244,7 +244,7 @@ impl<'r, R: Record> Responder<'r, 'static> for List<R> {
         let link = Header::new("Link", links.to_header());
         let total = Header::new("Total-Count", self.page.total.to_string());
         let etag = self.etag(&links, context.now);
-        let view = ListView::new(links, self.page, &context);
+        let view = || ListView::new(links, self.page, &context);
         let response = respond_with_etag(request, &etag, view)?;
         Response::build_from(response).header(link).header(total).ok()
     }

@@ -52,20 +52,20 @@ impl<R: Record> OpenApiResponderInner for Found<R> {
 fn respond_with_record(request: &Request<'_>, record: impl Record) -> response::Result<'static> {
     let context = view_context(request)?;
     let etag = record.etag(context.now);
-    respond_with_etag(request, &etag, record.view(&context))
+    respond_with_etag(request, &etag, || record.view(&context))
 }
 
-/// A view with its entity tag, or 304 without it.
+/// A view with its entity tag, or 304 without it, for which the view is not made.
 pub fn respond_with_etag<V: Serialize + Send + 'static>(
     request: &Request<'_>,
     etag: &str,
-    view: V,
+    view: impl FnOnce() -> V,
 ) -> response::Result<'static> {
     let header = Header::new("ETag", format!("\"{etag}\""));
     if is_current(request, etag) {
         return Response::build().status(Status::NotModified).header(header).ok();
     }
-    Response::build_from(respond_with_json(request, view)?).header(header).ok()
+    Response::build_from(respond_with_json(request, view())?).header(header).ok()
 }
 
 /// Documents the 304 of whatever has an `ETag`.
@@ -104,7 +104,7 @@ impl<'r, R: Addressed> Responder<'r, 'static> for CreatedWithMessage<R> {
         let Self(record, message) = self;
         let context = view_context(request)?;
         let etag = record.etag(context.now);
-        let mut response = respond_with_etag(request, &etag, StatusView::success(message))?;
+        let mut response = respond_with_etag(request, &etag, || StatusView::success(message))?;
         response.set_status(Status::Created);
         response.set_header(Header::new("Location", record.link(&context)));
         Ok(response)
