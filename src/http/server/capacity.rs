@@ -3,7 +3,7 @@
 /// The most by default.
 const MAX_CONNECTIONS: u64 = 2_048;
 
-/// Descriptors for everything that is not a connection: the database, the log, the assets' readers.
+/// Descriptors for everything that is not a connection, such as the readers of the database.
 const OTHER_DESCRIPTORS: u64 = 128;
 
 /// What a connection needs at most while it waits: buffers of hyper, part of an answer, its task.

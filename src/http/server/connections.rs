@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -30,8 +31,8 @@ const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 /// for the oldest at each new connection.
 const EVICTED_SHARE: usize = 16;
 
-/// How many bytes of large answers may be in memory, or be read from elsewhere. Beyond it, clients
-/// that have not read theirs for longest lose them.
+/// How many bytes the large answers that are being sent may have together. Beyond it, connections
+/// close whose clients have not read theirs for longest.
 const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 
 /// A connection, as all tasks see it.
@@ -61,12 +62,6 @@ impl Connection {
 
     pub fn in_exchange(&self) -> bool {
         self.in_exchange.load(Ordering::Relaxed)
-    }
-
-    /// A request has begun. What it waits for from now on is not its client.
-    pub fn begin_exchange(&self) {
-        self.in_exchange.store(true, Ordering::Relaxed);
-        self.stop_waiting();
     }
 
     pub fn is_ambiguous(&self) -> bool {
@@ -174,7 +169,6 @@ impl Connections {
             held: AtomicUsize::new(0),
             task: OnceLock::new(),
         });
-        self.wait(&connection, allowance);
         if let Some(network) = network {
             *open.per_address.entry(network).or_default() += 1;
         }
@@ -182,59 +176,10 @@ impl Connections {
         open.next_id += 1;
         open.by_id.insert(id, Arc::clone(&connection));
         let stopping = self.stopping.subscribe();
-        Ok(Admitted { connections: Arc::clone(self), connection, stopping, id, network })
-    }
-
-    /// `connection` waits for its client from now on, at most for `allowance`. One that waits
-    /// already goes on as before.
-    pub fn wait(&self, connection: &Connection, allowance: Duration) {
-        if !connection.waits() {
-            let now = self.now();
-            connection.deadline.store(now.saturating_add(millis(allowance)), Ordering::Relaxed);
-            connection.since.store(now, Ordering::Relaxed);
-        }
-    }
-
-    /// The answer is complete: `connection` waits for the next request, unless the client has yet to
-    /// read the end of this answer.
-    pub fn end_exchange(&self, connection: &Connection) {
-        connection.in_exchange.store(false, Ordering::Relaxed);
-        self.release(connection);
-        self.wait(connection, self.keep_alive);
-    }
-
-    /// The client has read everything that was written.
-    pub fn end_stall(&self, connection: &Connection) {
-        connection.stop_waiting();
-        if !connection.in_exchange() {
-            self.wait(connection, self.keep_alive);
-        }
-    }
-
-    /// `connection` may wait longer by `extension`, but not longer than `allowance` from now.
-    pub fn extend_wait(&self, connection: &Connection, extension: Duration, allowance: Duration) {
-        let deadline = connection.deadline.load(Ordering::Relaxed) + millis(extension);
-        let latest = self.now() + millis(allowance);
-        connection.deadline.store(deadline.min(latest), Ordering::Relaxed);
-    }
-
-    /// `connection` begins to send a large answer. If all of them are too much, connections close that
-    /// have waited longest for their clients to read.
-    pub fn hold(&self, connection: &Connection, bytes: usize) {
-        connection.held.store(bytes, Ordering::Relaxed);
-        let mut open = self.open();
-        open.held += bytes;
-        if let Some(excess) = open.held.checked_sub(MAX_HELD_BYTES) {
-            release(&mut open, excess);
-        }
-    }
-
-    /// The answer is sent, or nobody wants it.
-    pub fn release(&self, connection: &Connection) {
-        let bytes = connection.held.swap(0, Ordering::Relaxed);
-        if bytes > 0 {
-            self.open().held -= bytes;
-        }
+        let admitted =
+            Admitted { connections: Arc::clone(self), connection, stopping, id, network };
+        admitted.wait(allowance);
+        Ok(admitted)
     }
 
     /// Closes those that have waited longest for their clients. Returns how many.
@@ -298,56 +243,129 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Closes a share of `max`, those that have waited longest. Returns how many.
 fn evict(open: &mut Open, max: usize) -> usize {
+    let most = (max / EVICTED_SHARE).max(1);
+    let mut closed = 0;
+    close_longest_waiting(
+        open,
+        |_| true,
+        |_| {
+            closed += 1;
+            closed < most
+        },
+    );
+    closed
+}
+
+/// Closes connections whose clients have not read their large answers for longest, until at least
+/// `bytes` of these are given up.
+fn give_up(open: &mut Open, bytes: usize) {
+    let mut given_up = 0;
+    close_longest_waiting(
+        open,
+        |connection| connection.held.load(Ordering::Relaxed) > 0,
+        |connection| {
+            given_up += connection.held.swap(0, Ordering::Relaxed);
+            given_up < bytes
+        },
+    );
+    open.held -= given_up;
+}
+
+/// Closes connections that wait, the longest first, as long as `goes_on` after each.
+fn close_longest_waiting(
+    open: &mut Open,
+    may_close: impl Fn(&Connection) -> bool,
+    mut goes_on: impl FnMut(&Connection) -> bool,
+) {
     let mut waiting: Vec<_> = open
         .by_id
         .iter()
-        .map(|(id, connection)| (connection.since.load(Ordering::Relaxed), *id))
-        .filter(|(since, _)| *since != 0)
+        .map(|(id, connection)| (connection.since.load(Ordering::Relaxed), *id, connection))
+        .filter(|(since, _, connection)| *since != 0 && may_close(connection))
+        .map(|(since, id, _)| (since, id))
         .collect();
-    let count = (max / EVICTED_SHARE).max(1).min(waiting.len());
-    if let Some(last) = count.checked_sub(1) {
-        waiting.select_nth_unstable(last);
-    }
-    for (_, id) in &waiting[..count] {
+    waiting.sort_unstable();
+    for (_, id) in waiting {
+        let Some(connection) = open.by_id.remove(&id) else { continue };
         // Its task ends a moment later.
-        if let Some(connection) = open.by_id.remove(id) {
-            connection.close();
+        connection.close();
+        if !goes_on(&connection) {
+            return;
         }
     }
-    count
-}
-
-/// Closes connections whose clients do not read their large answers, until at least `bytes` of them
-/// are given up. Those that still send stay, so that this never ends what makes progress.
-fn release(open: &mut Open, bytes: usize) {
-    let mut unread: Vec<_> = open
-        .by_id
-        .iter()
-        .map(|(id, connection)| (connection.since.load(Ordering::Relaxed), *id))
-        .filter(|(since, id)| *since != 0 && open.by_id[id].held.load(Ordering::Relaxed) > 0)
-        .collect();
-    unread.sort_unstable();
-    let mut released = 0;
-    for (_, id) in unread {
-        if released >= bytes {
-            break;
-        }
-        if let Some(connection) = open.by_id.remove(&id) {
-            // Its task ends a moment later.
-            released += connection.held.swap(0, Ordering::Relaxed);
-            connection.close();
-        }
-    }
-    open.held -= released;
 }
 
 /// A place among the open connections, until it is dropped.
 pub struct Admitted {
-    pub connections: Arc<Connections>,
-    pub connection: Arc<Connection>,
+    connections: Arc<Connections>,
+    connection: Arc<Connection>,
     pub stopping: watch::Receiver<bool>,
     id: u64,
     network: Option<Network>,
+}
+
+impl Admitted {
+    /// Waits for the client from now on, at most for `allowance`. One that waits already goes on as
+    /// before.
+    pub fn wait(&self, allowance: Duration) {
+        if !self.waits() {
+            let now = self.connections.now();
+            self.deadline.store(now.saturating_add(millis(allowance)), Ordering::Relaxed);
+            self.since.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// It may wait longer by `extension`, but not longer than `allowance` from now.
+    pub fn extend_wait(&self, extension: Duration, allowance: Duration) {
+        let deadline = self.deadline.load(Ordering::Relaxed) + millis(extension);
+        let latest = self.connections.now() + millis(allowance);
+        self.deadline.store(deadline.min(latest), Ordering::Relaxed);
+    }
+
+    /// A request has begun. What it waits for from now on is not its client.
+    pub fn begin_exchange(&self) {
+        self.in_exchange.store(true, Ordering::Relaxed);
+        self.stop_waiting();
+    }
+
+    /// The answer is complete: waits for the next request, unless the client has yet to read the end
+    /// of this answer.
+    pub fn end_exchange(&self) {
+        self.in_exchange.store(false, Ordering::Relaxed);
+        let bytes = self.held.swap(0, Ordering::Relaxed);
+        if bytes > 0 {
+            self.connections.open().held -= bytes;
+        }
+        self.wait(self.connections.keep_alive);
+    }
+
+    /// The client has read everything that was written.
+    pub fn end_stall(&self) {
+        self.stop_waiting();
+        if !self.in_exchange() {
+            self.wait(self.connections.keep_alive);
+        }
+    }
+
+    /// Begins to send a large answer. If all of them are too much, connections close that have waited
+    /// longest for their clients to read.
+    pub fn hold(&self, bytes: usize) {
+        let mut open = self.connections.open();
+        self.held.store(bytes, Ordering::Relaxed);
+        open.held += bytes;
+        if open.held > MAX_HELD_BYTES {
+            let excess = open.held - MAX_HELD_BYTES;
+            give_up(&mut open, excess);
+        }
+    }
+}
+
+impl Deref for Admitted {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Drop for Admitted {

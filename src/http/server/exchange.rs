@@ -53,10 +53,9 @@ impl Exchange {
         admitted: &Arc<Admitted>,
         request: Request<Incoming>,
     ) -> Self {
-        admitted.connection.begin_exchange();
         let (sender, answer) = oneshot::channel();
         let reads = matches!(*request.method(), hyper::Method::GET | hyper::Method::HEAD);
-        let running = Running(Arc::clone(admitted));
+        let running = Running::begin(admitted);
         let work: Work = Box::pin(async move {
             let (parts, body) = request.into_parts();
             let mut request = to_rocket(&client, peer, &parts);
@@ -105,9 +104,16 @@ fn drive(work: &mut Option<Work>, context: &mut Context<'_>) {
 /// A connection in an exchange, until it is dropped.
 struct Running(Arc<Admitted>);
 
+impl Running {
+    fn begin(admitted: &Arc<Admitted>) -> Self {
+        admitted.begin_exchange();
+        Self(Arc::clone(admitted))
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.connections.end_exchange(&self.0.connection);
+        self.0.end_exchange();
     }
 }
 
@@ -140,9 +146,7 @@ fn framing_error(parts: &Parts, admitted: &Admitted) -> Option<&'static str> {
     match (hosts.next(), hosts.next()) {
         (None, _) if parts.version == Version::HTTP_11 => Some("lack Host"),
         (Some(_), Some(_)) => Some("have more than one Host"),
-        _ if parts.headers.contains_key(TRANSFER_ENCODING)
-            && admitted.connection.is_ambiguous() =>
-        {
+        _ if parts.headers.contains_key(TRANSFER_ENCODING) && admitted.is_ambiguous() => {
             Some("have both Content-Length and Transfer-Encoding")
         }
         _ => None,
@@ -175,8 +179,7 @@ async fn respond(
         }
         return;
     }
-    let Admitted { connections, connection, .. } = &*running.0;
-    connections.hold(connection, size.unwrap_or(WHOLE_BYTES));
+    running.0.hold(size.unwrap_or(WHOLE_BYTES));
     let (sender, chunks) = mpsc::channel(1);
     let Some(begun) = complete(Ok(AnswerBody::chunked(chunks, running)), head) else { return };
     if answer.send(begun).is_err() {

@@ -37,7 +37,7 @@ impl AsyncRead for ArrivingBody {
         while self.rest.is_empty() {
             let frame = Pin::new(&mut self.body).poll_frame(context);
             if frame.is_pending() {
-                self.admitted.connections.wait(&self.admitted.connection, UNLIMITED);
+                self.admitted.wait(UNLIMITED);
             }
             match ready!(frame) {
                 None => return Poll::Ready(Ok(())),
@@ -54,6 +54,6 @@ impl AsyncRead for ArrivingBody {
 
 impl Drop for ArrivingBody {
     fn drop(&mut self) {
-        self.admitted.connection.stop_waiting();
+        self.admitted.stop_waiting();
     }
 }

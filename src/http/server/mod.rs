@@ -165,7 +165,7 @@ impl Server {
             peer,
             Arc::clone(&admitted),
         ));
-        admitted.connection.set_task(task.abort_handle());
+        admitted.set_task(task.abort_handle());
     }
 
     /// Ends every connection after its last request. Returns whether all did in time.

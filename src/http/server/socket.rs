@@ -11,15 +11,13 @@ use rocket::tokio::net::TcpStream;
 
 use super::connections::Admitted;
 use super::head::HeadScan;
+use crate::http::wire::TIME_PER_BYTE;
 
 /// How long the head of a request may take to arrive.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an answer may wait until the client reads more of it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What each byte adds to the time of a client that reads slowly: 1 KB/s.
-const TIME_PER_BYTE: Duration = Duration::from_millis(1);
 
 pub struct Socket {
     stream: TcpStream,
@@ -35,33 +33,31 @@ impl Socket {
     }
 
     fn received(&mut self, bytes: &[u8]) {
-        let Admitted { connections, connection, .. } = &*self.admitted;
-        if bytes.is_empty() || connection.in_exchange() {
+        if bytes.is_empty() || self.admitted.in_exchange() {
             return;
         }
         let is_first = !self.head.has_begun();
         match self.head.feed(bytes) {
-            Some(is_ambiguous) => connection.set_ambiguous(is_ambiguous),
+            Some(is_ambiguous) => self.admitted.set_ambiguous(is_ambiguous),
             None if is_first => {
-                connection.stop_waiting();
-                connections.wait(connection, HEAD_TIMEOUT);
+                self.admitted.stop_waiting();
+                self.admitted.wait(HEAD_TIMEOUT);
             }
             None => {}
         }
     }
 
     fn written(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        let Admitted { connections, connection, .. } = &*self.admitted;
         match &outcome {
             Poll::Pending if !self.is_stalled => {
                 self.is_stalled = true;
-                connection.stop_waiting();
-                connections.wait(connection, WRITE_TIMEOUT);
+                self.admitted.stop_waiting();
+                self.admitted.wait(WRITE_TIMEOUT);
             }
             Poll::Ready(Ok(bytes)) if self.is_stalled => {
                 // A client that reads a byte now and then gains little.
                 let extension = TIME_PER_BYTE * u32::try_from(*bytes).unwrap_or(u32::MAX);
-                connections.extend_wait(connection, extension, WRITE_TIMEOUT);
+                self.admitted.extend_wait(extension, WRITE_TIMEOUT);
             }
             _ => {}
         }
@@ -109,7 +105,7 @@ impl AsyncWrite for Socket {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.is_stalled {
             self.is_stalled = false;
-            self.admitted.connections.end_stall(&self.admitted.connection);
+            self.admitted.end_stall();
         }
         Pin::new(&mut self.stream).poll_flush(context)
     }

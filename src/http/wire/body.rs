@@ -24,8 +24,8 @@ use crate::error::Error;
 /// How long a body may take to arrive, beside the time for its bytes.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time that each byte may take: 1 KB/s.
-const TIME_PER_BYTE: Duration = Duration::from_millis(1);
+/// The time that each byte may take, in either direction: 1 KB/s.
+pub const TIME_PER_BYTE: Duration = Duration::from_millis(1);
 
 /// How many bytes of an unwanted body are read before the answer.
 const MAX_DISCARDED_BYTES: u64 = 16 * 1024 * 1024;

@@ -20,7 +20,7 @@ pub mod responses;
 pub mod routes;
 pub mod services;
 
-pub use self::body::{Body, Draft, SubmittedForm, attach_body, reject_unrouted};
+pub use self::body::{Body, Draft, SubmittedForm, TIME_PER_BYTE, attach_body, reject_unrouted};
 pub use self::conditions::Conditions;
 pub use self::fallback::has_empty_segments;
 pub use self::field::{Field, FieldContext, InputField, OrNone, describe_field, object_schema};
