@@ -24,10 +24,6 @@ fn connect_from(url: &str, address: [u8; 4]) -> TcpStream {
     stream
 }
 
-fn connect(server: &Server) -> TcpStream {
-    connect_from(&server.url, [127, 0, 0, 1])
-}
-
 /// What arrives until the server closes the connection. Fails if it does not.
 fn rest(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
@@ -47,7 +43,7 @@ fn answer(stream: &mut TcpStream) -> String {
 
 /// Sends bytes as they are, and reads until the server closes the connection.
 fn exchange(server: &Server, request: &str) -> String {
-    let mut stream = connect(server);
+    let mut stream = server.connect();
     stream.write_all(request.as_bytes()).unwrap();
     rest(stream)
 }
@@ -61,7 +57,7 @@ fn a_timeout_closes_each_connection_whose_client_sends_too_little() {
         Content-Type: application/x-www-form-urlencoded\r\n\r\n";
 
     // A slow client is served: the head takes two seconds.
-    let mut slow = connect(&server);
+    let mut slow = server.connect();
     for part in [&GET[..7], &GET[7..20], &GET[20..]] {
         slow.write_all(part.as_bytes()).unwrap();
         std::thread::sleep(Duration::from_secs(1));
@@ -70,10 +66,10 @@ fn a_timeout_closes_each_connection_whose_client_sends_too_little() {
     // And then the connection idles.
     assert_eq!(rest(slow), "");
 
-    let nothing = connect(&server);
-    let mut half_head = connect(&server);
+    let nothing = server.connect();
+    let mut half_head = server.connect();
     half_head.write_all(&GET.as_bytes()[..20]).unwrap();
-    let mut dripping = connect(&server);
+    let mut dripping = server.connect();
     let mut drip = dripping.try_clone().unwrap();
     std::thread::spawn(move || {
         // Ends when the connection does.
@@ -83,7 +79,7 @@ fn a_timeout_closes_each_connection_whose_client_sends_too_little() {
     });
     dripping.write_all(b"GET /healthz HTTP/1.1\r\nX-").unwrap();
     let bodies = ["", "email=ann%40e", "email=ann%40example.com&password="].map(|body| {
-        let mut stream = connect(&server);
+        let mut stream = server.connect();
         stream.write_all(format!("{post}{body}").as_bytes()).unwrap();
         stream
     });
@@ -103,7 +99,7 @@ fn a_timeout_closes_a_connection_whose_client_does_not_read() {
     let server = place.serve();
     let path = swagger_script(&server);
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
-    let mut stream = connect(&server);
+    let mut stream = server.connect();
     stream.write_all(request.repeat(300).as_bytes()).unwrap();
     // The server closes it with requests unread, which resets it.
     let started = Instant::now();
@@ -121,7 +117,7 @@ fn where_unread_answers_are_too_much_those_that_wait_longest_close() {
     let path = swagger_script(&server);
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let ask = || {
-        let mut stream = connect(&server);
+        let mut stream = server.connect();
         stream.write_all(request.as_bytes()).unwrap();
         std::thread::sleep(Duration::from_millis(50));
         stream
@@ -145,7 +141,7 @@ fn where_unread_answers_are_too_much_those_that_wait_longest_close() {
 fn an_address_has_256_connections_and_other_addresses_have_their_own() {
     let place = Place::new();
     let server = place.serve();
-    let held: Vec<_> = (0..256).map(|_| connect(&server)).collect();
+    let held: Vec<_> = (0..256).map(|_| server.connect()).collect();
     let refused = exchange(&server, GET);
     assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 503 "), "{refused}");
     let mut other = connect_from(&server.url, [127, 0, 0, 2]);
@@ -168,7 +164,7 @@ fn a_trusted_proxy_has_more_connections_than_other_addresses() {
     let mut place = Place::new();
     place.set("WIDGETD_TRUSTED_PROXIES", "[\"127.0.0.1\"]");
     let server = place.serve();
-    let mut held: Vec<_> = (0..300).map(|_| connect(&server)).collect();
+    let mut held: Vec<_> = (0..300).map(|_| server.connect()).collect();
     for stream in &mut held {
         stream.write_all(GET.as_bytes()).unwrap();
         assert!(answer(stream).starts_with("HTTP/1.1 200 "));
@@ -180,7 +176,7 @@ fn where_connections_run_out_those_that_wait_longest_close() {
     let mut place = Place::new();
     place.set("WIDGETD_MAX_CONNECTIONS", "16");
     let server = place.serve();
-    let mut waiting: Vec<_> = (0..16).map(|_| connect(&server)).collect();
+    let mut waiting: Vec<_> = (0..16).map(|_| server.connect()).collect();
     for _ in 0..4 {
         assert_eq!(server.client().get("/openapi.json").status, 200);
     }
@@ -262,7 +258,7 @@ fn a_head_over_16_kib_is_refused() {
 fn pipelined_requests_are_answered_in_their_order() {
     let place = Place::new();
     let server = place.serve();
-    let mut stream = connect(&server);
+    let mut stream = server.connect();
     let paths = ["/healthz", "/nope", "/healthz"];
     let requests = paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).concat();
     let last = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -327,8 +323,9 @@ fn flood(url: &str, requests: &[String], count: usize, time: Duration) {
     eprintln!("{count} connections, {reopened} opened once more");
 }
 
-/// The 50th and 99th percentile of a client's requests, sent one after the other until `stop`.
-fn latency(client: &Client, mut stop: impl FnMut(usize) -> bool) -> (usize, [Duration; 3]) {
+/// The number of a client's reads by key, sent one after the other until `stop`, and their 50th, 99th
+/// and 99.9th percentile.
+pub fn latency(client: &Client, mut stop: impl FnMut(usize) -> bool) -> (usize, [Duration; 3]) {
     let mut times = Vec::new();
     while !stop(times.len()) {
         let started = Instant::now();

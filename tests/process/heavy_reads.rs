@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::connections::latency;
 use crate::program::{Client, PASSWORD, Place, peak_memory_kib};
 
 const READERS: usize = 64;
@@ -49,20 +50,16 @@ fn fill(admin: &Client, readers: &[Client]) {
 
 /// The median and the 99th percentile of reads by key, and the slowest list, until `stop`.
 fn work(client: &Client, mut stop: impl FnMut(usize) -> bool) -> [Duration; 3] {
-    let (mut times, mut slowest_list) = (Vec::new(), Duration::ZERO);
-    while !stop(times.len()) {
-        let started = Instant::now();
-        assert_eq!(client.get("/auth/user").status, 200);
-        times.push(started.elapsed());
-        if times.len() % 100 == 0 {
+    let mut slowest_list = Duration::ZERO;
+    let (_, [median, p99, _]) = latency(client, |count| {
+        if count > 0 && count.is_multiple_of(100) {
             let started = Instant::now();
             assert_eq!(client.get("/tasks").status, 200);
             slowest_list = slowest_list.max(started.elapsed());
         }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    times.sort();
-    [times[times.len() / 2], times[times.len() * 99 / 100], slowest_list]
+        stop(count)
+    });
+    [median, p99, slowest_list]
 }
 
 #[test]

@@ -1,19 +1,13 @@
 //! HTTP over real connections: malformed, slow and truncated requests.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 
-use crate::program::{PASSWORD, Place, Server, TEST_TIMEOUT};
-
-fn connect(server: &Server) -> TcpStream {
-    let stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
-    stream
-}
+use crate::program::{PASSWORD, Place, Server};
 
 /// Sends bytes as they are, and reads the answer until the connection is closed.
 fn exchange(server: &Server, request: &[u8]) -> String {
-    let mut stream = connect(server);
+    let mut stream = server.connect();
     stream.write_all(request).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
@@ -68,7 +62,7 @@ fn authority_is_confirmed_again_after_a_slow_body() {
             admin.token.as_ref().unwrap()
         );
         let whole = request("POST", path, &headers, body);
-        let mut stream = connect(&server);
+        let mut stream = server.connect();
         let (first, rest) = whole.split_at(whole.len() - 3);
         stream.write_all(first).unwrap();
         (stream, rest.to_vec())
@@ -105,7 +99,7 @@ fn malformed_requests_are_400_and_do_not_stop_the_service() {
     let mut long = b"GET /".to_vec();
     long.resize(200_000, b'a');
     for noise in [&b"\0\x01\x02\r\n\r\n"[..], b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", &long] {
-        let mut stream = connect(&server);
+        let mut stream = server.connect();
         // The service may close the connection before it has read everything.
         let _ = stream.write_all(noise);
         let _ = stream.shutdown(Shutdown::Write);
@@ -153,7 +147,7 @@ fn a_body_that_ends_before_its_length_is_refused_and_changes_nothing() {
         headers("Transfer-Encoding: chunked\r\n\r\nd\r\nusername=bobb\r\n"),
         headers("Content-Length: 18\r\n\r\n"),
     ] {
-        let mut stream = connect(&server);
+        let mut stream = server.connect();
         stream.write_all(request.as_bytes()).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
         let mut answer = Vec::new();

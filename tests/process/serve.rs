@@ -1,7 +1,6 @@
 //! Start, setup, settings and shutdown.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Output;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -187,7 +186,7 @@ fn shutdown_by_sigterm_or_sigint_leaves_the_database_and_its_key_alone() {
 fn shutdown_by_a_second_ctrl_c_does_not_wait_for_requests() {
     let place = Place::new();
     let server = place.serve();
-    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let mut stream = server.connect();
     let head = "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     assert_eq!(server.client().get("/openapi.json").status, 200);
@@ -203,7 +202,7 @@ fn shutdown_by_a_second_ctrl_c_does_not_wait_for_requests() {
 fn shutdown_answers_the_request_in_flight() {
     let place = Place::new();
     let server = place.serve();
-    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let mut stream = server.connect();
     let body = "email=ann%40example.com&password=correct+horse+battery+staple";
     let head = format!(
         "POST /api/v1/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\

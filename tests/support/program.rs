@@ -1,6 +1,7 @@
 //! The program as a child process in a temporary folder, without settings of this environment.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -169,6 +170,13 @@ impl Server {
         let mut said = std::mem::take(&mut self.said);
         said.extend(self.lines.iter());
         (status.code(), said)
+    }
+
+    /// A connection to send bytes over as they are.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.url.trim_start_matches("http://")).unwrap();
+        stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
+        stream
     }
 
     pub fn client(&self) -> Client {
