@@ -54,7 +54,7 @@ impl Limit {
             Self::RegistrationsFrom(_) => (60, 120),
             // A script with many changes, but not one that fills the disk.
             Self::WritesBy(_) => (300, 1),
-            // A script that reads a whole list page by page, but not one that searches without end.
+            // People who filter and sort, but not a script that searches without end.
             Self::ListsReadBy(_) => return (300, Duration::from_millis(100)),
             Self::LogLinesAbout(_) => (10, 10),
         };

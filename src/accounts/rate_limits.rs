@@ -1,5 +1,5 @@
-//! The rate limits of passwords, codes, registrations, writes and lists. README.md has the figures and the
-//! reasons for them.
+//! The rate limits of passwords, codes, registrations, writes and lists. docs/operations.md has the
+//! figures and the reasons for them.
 
 use std::hash::Hash;
 
@@ -41,7 +41,7 @@ impl RateLimits {
         if role.is_admin() { Ok(()) } else { self.count(Limit::WritesBy(user)) }
     }
 
-    /// Counts the reading of a list, which costs the same whoever asks for it.
+    /// Counts the reading of a filtered or sorted list, which costs the same whoever asks for it.
     pub fn count_list(&self, user: UserId) -> Result<(), Error> {
         self.count(Limit::ListsReadBy(user))
     }

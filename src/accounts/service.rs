@@ -100,7 +100,7 @@ impl Accounts {
         self.limits.count_write(authority.user, authority.role)
     }
 
-    /// Counts the reading of a list by an account. [`Error::RateLimited`] after too many.
+    /// Counts the reading of a filtered or sorted list by an account. [`Error::RateLimited`] after too many.
     pub fn admit_list(&self, user: UserId) -> Result<(), Error> {
         self.limits.count_list(user)
     }
