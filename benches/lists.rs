@@ -79,8 +79,7 @@ async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
     let owner = UserId::generate();
     let new = NewUser {
         public_id: owner,
-        email: Email::parse("bench@example.org").expect("an address"),
-        username: None,
+        names: Email::parse("bench@example.org").expect("an address").into(),
         role: Role::Admin,
         status: Status::Active,
         password_hash: PasswordHash::from_stored(String::new()),

@@ -81,8 +81,7 @@ async fn fill(store: &Arc<dyn Store>) -> UserId {
         let user = UserId::generate();
         let new = NewUser {
             public_id: user,
-            email: Email::parse(&format!("user{n}@example.org")).expect("an address"),
-            username: None,
+            names: Email::parse(&format!("user{n}@example.org")).expect("an address").into(),
             role: Role::Employee,
             status: Status::Active,
             password_hash: PasswordHash::from_stored(String::new()),

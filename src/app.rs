@@ -48,6 +48,7 @@ pub async fn build(
         public_url: config.public_url.clone(),
         remote_setup: config.remote_setup,
         quota: config.store.quota,
+        require_email: config.require_email,
     };
     Ok(http::mount(rocket::custom(&config.figment), services))
 }

@@ -62,8 +62,9 @@ pub enum TokenError {
 pub enum Error {
     /// The input is wrong; every field at fault is named.
     Invalid(FieldErrors),
-    /// The account is unknown or the password is wrong. The error does not say which.
-    WrongCredentials,
+    /// The account is unknown or the password is wrong. The error does not say which, only the kind
+    /// of name that was given.
+    WrongCredentials(&'static str),
     /// The bearer token does not authenticate the caller.
     Token(TokenError),
     /// The caller's role is less than this one.
@@ -130,7 +131,7 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
-            Self::WrongCredentials => f.write_str("email or password does not match"),
+            Self::WrongCredentials(name) => write!(f, "{name} or password does not match"),
             Self::Token(TokenError::Missing) => f.write_str("Unauthorized"),
             Self::Token(TokenError::Expired) => f.write_str("Access token expired. Please log in again."),
             Self::Token(TokenError::Invalid) => f.write_str("Invalid token. Please log in again."),

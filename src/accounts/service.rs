@@ -7,9 +7,9 @@ use super::attempts::{Attempt, RateLimits};
 use super::hasher::Hasher;
 use super::sessions::{AccessToken, Sessions};
 use crate::domain::{
-    Action, Actor, Authority, Email, Failure, LoginName, Network, NewUser, Password, PasswordHash,
+    Action, Actor, Authority, Failure, LoginName, Network, NewUser, Password, PasswordHash,
     PasswordPolicy, Precondition, RegistrationPolicy, RequestContext, Role, SecretHash, SessionId,
-    Status, StoredCredentials, StrongPassword, Target, User, UserId, UserRef, Username,
+    Status, StoredCredentials, StrongPassword, Target, User, UserId, UserNames, UserRef,
 };
 use crate::error::Error;
 use crate::store::Store;
@@ -17,8 +17,7 @@ use crate::store::Store;
 /// A new account. Its password is a [`StrongPassword`] after it was judged.
 #[derive(Debug)]
 pub struct UserDetails<P = StrongPassword> {
-    pub email: Email,
-    pub username: Option<Username>,
+    pub names: UserNames,
     pub password: P,
 }
 
@@ -58,7 +57,7 @@ impl Accounts {
     pub(super) async fn judge(
         &self,
         password: Password,
-        names: Vec<String>,
+        names: UserNames,
     ) -> Result<Result<StrongPassword, String>, Error> {
         let policy = self.policy;
         self.hasher.run(move |_| policy.judge(&password, &names)).await
@@ -84,7 +83,7 @@ impl Accounts {
     pub async fn check_registration_password(
         &self,
         password: Password,
-        names: Vec<String>,
+        names: UserNames,
         context: &RequestContext,
     ) -> Result<Result<StrongPassword, String>, Error> {
         let attempt = self.limits.acquire_registration(network_of(context)).await?;
@@ -146,14 +145,16 @@ impl Accounts {
         role: Role,
         status: Status,
     ) -> Result<NewUser, Error> {
-        let UserDetails { email, username, password } = new;
-        // The store decides. This check comes first to avoid a hash for a taken address.
-        let taken = UserRef::LoginName(LoginName::Email(email.clone()));
-        if self.store.find_credentials(&taken, None).await?.is_some() {
-            return Err(Error::Conflict(format!("{email} is already registered")));
+        let UserDetails { names, password } = new;
+        // The store decides. This check comes first to avoid a hash for a taken name.
+        for name in names.login_names() {
+            let conflict = Error::Conflict(format!("{} is already registered", name.as_str()));
+            if self.store.find_credentials(&UserRef::LoginName(name), None).await?.is_some() {
+                return Err(conflict);
+            }
         }
         let password_hash = self.hash(password).await?;
-        Ok(NewUser { public_id, email, username, role, status, password_hash })
+        Ok(NewUser { public_id, names, role, status, password_hash })
     }
 
     /// Checks a login. [`Error::WrongCredentials`] if the account is unknown or the password wrong,
@@ -171,8 +172,8 @@ impl Accounts {
         self.limits.count_write(user.public_id, user.role)?;
         if let Some(obstacle) = user.status.obstacle_to_login() {
             let (target, reason) = (Target::User(user.public_id), user.status.as_str());
-            let email = user.email.as_str();
-            self.record_failure(Action::LogIn, target, email, reason, context).await?;
+            let label = user.names.label();
+            self.record_failure(Action::LogIn, target, label, reason, context).await?;
             return Err(Error::Forbidden(obstacle.to_owned()));
         }
         Ok(user)
@@ -191,7 +192,7 @@ impl Accounts {
         let target = Target::of(account, found.as_ref().map(|found| found.user.public_id));
         // Never a username without an account: people type passwords there.
         let shown = match (&found, &target) {
-            (Some(credentials), _) => credentials.user.email.as_str().to_owned(),
+            (Some(credentials), _) => credentials.user.names.label().to_owned(),
             (None, Target::UnknownEmail(email)) => email.as_str().to_owned(),
             (None, _) => "-".to_owned(),
         };
@@ -219,7 +220,7 @@ impl Accounts {
             let is_known = matches!(target, Target::User(_));
             let reason = if is_known { "wrong_password" } else { "unknown_account" };
             self.record_failure(action, target, &shown, reason, context).await?;
-            return Err(Error::WrongCredentials);
+            return Err(Error::WrongCredentials(account.kind()));
         };
         attempt.succeed();
         if let Some(new) = upgraded {
@@ -273,7 +274,7 @@ impl Accounts {
     ) -> Result<User, Error> {
         match self.check_password(&UserRef::Id(user), password, action, context).await {
             Ok(credentials) => Ok(credentials.user),
-            Err(Error::WrongCredentials) => {
+            Err(Error::WrongCredentials(_)) => {
                 Err(Error::invalid(field, "is not the account's password"))
             }
             Err(error) => Err(error),
@@ -286,8 +287,10 @@ impl Accounts {
         password: Password,
         user: &User,
     ) -> Result<PasswordHash, Error> {
-        let password =
-            self.judge(password, user.names()).await?.map_err(|why| Error::invalid(field, why))?;
+        let password = self
+            .judge(password, user.names.clone())
+            .await?
+            .map_err(|why| Error::invalid(field, why))?;
         self.hash(password).await
     }
 

@@ -8,7 +8,7 @@ use super::service::{Accounts, UserDetails};
 use super::sessions::{AccessToken, Sessions};
 use crate::domain::{
     Action, Actor, Password, RequestContext, Role, Secret, SecretHash, Status, UserId,
-    account_names, check_no_administrator,
+    check_no_administrator,
 };
 use crate::error::Error;
 
@@ -75,11 +75,10 @@ impl Accounts {
         // The store decides. This check comes first to refuse before a password is judged.
         check_no_administrator(self.store.has_administrator().await?)?;
 
-        let UserDetails { email, username, password } = new;
-        let names = account_names(&email, username.as_ref());
-        let password =
-            self.judge(password, names).await?.map_err(|why| Error::invalid("password", why))?;
-        let new = UserDetails { email, username, password };
+        let UserDetails { names, password } = new;
+        let judged = self.judge(password, names.clone()).await?;
+        let password = judged.map_err(|why| Error::invalid("password", why))?;
+        let new = UserDetails { names, password };
         let id = UserId::generate();
         let context = RequestContext { actor: Actor::User(id), ..context.clone() };
         let (token, session) = sessions.issue(id, Role::Admin, &context)?;

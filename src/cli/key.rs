@@ -93,7 +93,7 @@ async fn add(
     database
         .finish(&format!(
             "Created the key {name} of {}. It is not shown again.{warning}",
-            owner.email
+            owner.names.label()
         ))
         .await;
     if json {
@@ -129,12 +129,12 @@ async fn revoke(
     let keys = keys_of(&database, Some(owner.public_id)).await?;
     let id = KeyId::parse(key);
     let found = keys.into_iter().find(|one| one.name.as_str() == key || Some(one.id) == id);
-    let found =
-        found.ok_or_else(|| Error::NotFound(format!("{} has no key {key}", owner.email)))?;
+    let found = found
+        .ok_or_else(|| Error::NotFound(format!("{} has no key {key}", owner.names.label())))?;
     let name = found.name.as_str();
-    confirm(&format!("Revoke the key {name} of {}", owner.email), yes)?;
+    confirm(&format!("Revoke the key {name} of {}", owner.names.label()), yes)?;
     database.store.revoke_key(owner.public_id, found.id, &cli_context()).await?;
-    database.finish(&format!("Revoked the key {name} of {}.", owner.email)).await;
+    database.finish(&format!("Revoked the key {name} of {}.", owner.names.label())).await;
     if json { print_json(&KeyRow::new(&found)) } else { Ok(()) }
 }
 

@@ -17,7 +17,7 @@ use crate::accounts::{HashingMode, SetupCode, UserDetails};
 use crate::app::{self, API_PAGES, SETUP_PAGE};
 use crate::clock::Clock;
 use crate::config::{Config, FirstAdministrator};
-use crate::domain::{Actor, LoginName, RequestContext, Role, Status, User, UserRef};
+use crate::domain::{Actor, LoginName, RequestContext, Role, Status, User, UserNames, UserRef};
 use crate::error::Error;
 use crate::store::{self, IfAbsent, Retention, Store};
 
@@ -152,18 +152,19 @@ async fn add_first_administrator(
     })?;
     let cannot =
         |why: String| Error::Conflict(format!("cannot make the first administrator: {why}"));
-    let password =
-        judge(config, text.lines().next().unwrap_or_default(), &[email.as_str().to_owned()])
-            .map_err(|why| cannot(format!("the password in {} {why}", password_file.display())))?;
+    let names = UserNames::from(email.clone());
+    let password = judge(config, text.lines().next().unwrap_or_default(), &names)
+        .map_err(|why| cannot(format!("the password in {} {why}", password_file.display())))?;
     let accounts =
         app::accounts(config, Arc::clone(store), &Clock::System, HashingMode::Foreground)?;
-    let new = UserDetails { email: email.clone(), username: None, password };
+    let new = UserDetails { names, password };
     match accounts
         .add(new, Role::Admin, &RequestContext::local(Actor::Service, Clock::System.now()))
         .await
     {
         Ok(user) => {
-            eprintln!("Added {} as {}, as the settings say.", user.email, user.role.as_str());
+            let (label, role) = (user.names.label(), user.role.as_str());
+            eprintln!("Added {label} as {role}, as the settings say.");
             Ok(())
         }
         // The address is registered, maybe not by its owner: a person must decide.
@@ -181,13 +182,14 @@ async fn add_first_administrator(
 }
 
 /// The commands that turn an account into an active administrator.
-fn commands_to_promote(config: &Config, User { email, role, status, .. }: &User) -> String {
+fn commands_to_promote(config: &Config, User { names, role, status, .. }: &User) -> String {
+    let label = names.label();
     let status = match status {
-        Status::Pending => Some(format!("user approve {email}")),
-        Status::Disabled => Some(format!("user enable {email}")),
+        Status::Pending => Some(format!("user approve {label}")),
+        Status::Disabled => Some(format!("user enable {label}")),
         Status::Active => None,
     };
-    let role = (!role.is_admin()).then(|| format!("user role {email} admin"));
+    let role = (!role.is_admin()).then(|| format!("user role {label} admin"));
     let commands = status
         .into_iter()
         .chain(role)

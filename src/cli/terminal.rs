@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::domain::{Named, StrongPassword};
+use crate::domain::{Named, StrongPassword, UserNames};
 use crate::error::Error;
 
 /// Parses an argument that names a value. The help and the error list the names.
@@ -90,13 +90,13 @@ pub fn confirm(what: &str, yes: bool) -> Result<(), Error> {
 pub fn ask_password(
     config: &Config,
     from_stdin: bool,
-    names: &[String],
+    names: &UserNames,
 ) -> Result<StrongPassword, Error> {
     judge(config, &read_password(from_stdin)?, names).map_err(|why| Error::invalid("password", why))
 }
 
 /// Judges a new password. The error says why it is refused.
-pub fn judge(config: &Config, password: &str, names: &[String]) -> Result<StrongPassword, String> {
+pub fn judge(config: &Config, password: &str, names: &UserNames) -> Result<StrongPassword, String> {
     config.password_policy.judge(&config.password_policy.check_length(password)?, names)
 }
 

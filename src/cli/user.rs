@@ -8,8 +8,8 @@ use super::terminal::{ask_password, confirm, one_of, print, print_json, print_li
 use crate::accounts::UserDetails;
 use crate::config::Config;
 use crate::domain::{
-    Email, Precondition, Role, Search, Session, Size, Status, User, UserChange, UserFilter,
-    Username, account_names,
+    DisplayName, Email, Precondition, Role, Search, Session, Size, Status, User, UserChange,
+    UserFilter, UserNames, Username,
 };
 use crate::error::Error;
 use crate::store::IfAbsent;
@@ -18,11 +18,15 @@ use crate::store::IfAbsent;
 pub enum UserCommand {
     /// Add an account; creates the database if there is none
     Add {
-        /// The e-mail address to log in with
-        email: String,
+        /// The e-mail address to log in with; optional if the setting `require_email` is false
+        #[arg(required_unless_present = "username")]
+        email: Option<String>,
         /// A username, to log in with as well
         #[arg(long)]
         username: Option<String>,
+        /// What others call the owner
+        #[arg(long)]
+        name: Option<String>,
         /// The same as --role admin
         #[arg(long, conflicts_with = "role")]
         admin: bool,
@@ -52,7 +56,7 @@ pub enum UserCommand {
         /// Only accounts with this role
         #[arg(long, value_parser = one_of::<Role>())]
         role: Option<Role>,
-        /// Only accounts whose e-mail address or username contains each of these words
+        /// Only accounts whose e-mail address, username or name contains each of these words
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
         /// Print a JSON array
@@ -74,6 +78,16 @@ pub enum UserCommand {
         /// The new role
         #[arg(value_parser = one_of::<Role>())]
         role: Role,
+        /// Print the account as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change what others call the owner of an account
+    Name {
+        /// The account's e-mail address, username or public id
+        account: String,
+        /// The new name; without it, the account has none
+        name: Option<String>,
         /// Print the account as JSON
         #[arg(long)]
         json: bool,
@@ -112,18 +126,18 @@ pub struct AccountArg {
 
 pub async fn run(config: &Config, command: UserCommand) -> Result<(), Error> {
     match command {
-        UserCommand::Add { email, username, admin, role, password_stdin, json } => {
+        UserCommand::Add { email, username, name, admin, role, password_stdin, json } => {
             let role = if admin { Role::Admin } else { role };
-            let arg = AccountArg { account: email, json };
-            add(config, arg, username.as_deref(), role, password_stdin).await
+            let names = UserNames {
+                email: parse("email", email.as_deref(), Email::parse)?,
+                username: parse("username", username.as_deref(), Username::parse)?,
+                name: parse("name", name.as_deref(), DisplayName::parse)?,
+            };
+            add(config, names, role, password_stdin, json).await
         }
         UserCommand::Passwd { arg, password_stdin } => passwd(config, &arg, password_stdin).await,
         UserCommand::List { status, role, search, json } => {
-            let search = search
-                .as_deref()
-                .map(Search::parse)
-                .transpose()
-                .map_err(|why| Error::invalid("search", why))?;
+            let search = parse("search", search.as_deref(), Search::parse)?;
             list(config, &UserFilter { status, role, search, sort: None }, json).await
         }
         UserCommand::Show(arg) => show(config, &arg).await,
@@ -140,6 +154,10 @@ pub async fn run(config: &Config, command: UserCommand) -> Result<(), Error> {
         UserCommand::Role { account, role, json } => {
             set_role(config, AccountArg { account, json }, role).await
         }
+        UserCommand::Name { account, name, json } => {
+            let name = parse("name", name.as_deref(), DisplayName::parse)?;
+            set_name(config, AccountArg { account, json }, name).await
+        }
         UserCommand::ResetCode(arg) => create_reset_code(config, arg).await,
         UserCommand::Sessions { arg, end: false, .. } => list_sessions(config, &arg).await,
         UserCommand::Sessions { arg, end: true, yes } => end_sessions(config, arg, yes).await,
@@ -147,34 +165,44 @@ pub async fn run(config: &Config, command: UserCommand) -> Result<(), Error> {
     }
 }
 
+/// Parses an argument that may be absent.
+fn parse<T>(
+    argument: &str,
+    text: Option<&str>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, Error> {
+    text.map(parse).transpose().map_err(|why| Error::invalid(argument, why))
+}
+
 async fn add(
     config: &Config,
-    AccountArg { account: email, json }: AccountArg,
-    username: Option<&str>,
+    names: UserNames,
     role: Role,
     password_stdin: bool,
+    json: bool,
 ) -> Result<(), Error> {
-    let email = Email::parse(&email).map_err(|why| Error::invalid("email", why))?;
-    let username =
-        username.map(Username::parse).transpose().map_err(|why| Error::invalid("username", why))?;
-    let names = account_names(&email, username.as_ref());
+    if names.email.is_none() && config.require_email {
+        let unless = "is required, unless the setting `require_email` is false";
+        return Err(Error::invalid("email", unless));
+    }
     let password = ask_password(config, password_stdin, &names)?;
     // Creates the database last: a cancelled command leaves nothing behind.
     let database = Database::open(config, IfAbsent::Create)?;
-    let user = database
-        .accounts()?
-        .add(UserDetails { email, username, password }, role, &cli_context())
-        .await?;
-    database.finish(&format!("Added {} as {}.", user.email, user.role.as_str())).await;
+    let new = UserDetails { names, password };
+    let user = database.accounts()?.add(new, role, &cli_context()).await?;
+    database.finish(&format!("Added {} as {}.", user.names.label(), user.role.as_str())).await;
     print_if(config, json, &user)
 }
 
 async fn passwd(config: &Config, arg: &AccountArg, password_stdin: bool) -> Result<(), Error> {
     let (database, user) = Database::open_account(config, &arg.account).await?;
-    let password = ask_password(config, password_stdin, &user.names())?;
+    let password = ask_password(config, password_stdin, &user.names)?;
     let user = database.accounts()?.set_password(&user, password, &cli_context()).await?;
     database
-        .finish(&format!("Changed the password of {}; all its sessions have ended.", user.email))
+        .finish(&format!(
+            "Changed the password of {}; all its sessions have ended.",
+            user.names.label()
+        ))
         .await;
     print_if(config, arg.json, &user)
 }
@@ -190,8 +218,9 @@ async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Er
     let rows = users.iter().map(|user| UserRow::new(config, user)).collect();
     print_list(rows, json, "There are no such accounts.", |row| {
         let used = Size(row.used_bytes).to_string();
-        [row.email, row.role, row.status, &row.registered_on, &used, row.username.unwrap_or("")]
-            .map(str::to_owned)
+        let (email, username) = (row.email.unwrap_or("-"), row.username.unwrap_or(""));
+        let name = row.name.unwrap_or("");
+        [email, row.role, row.status, &row.registered_on, &used, username, name].map(str::to_owned)
     })
 }
 
@@ -203,8 +232,9 @@ async fn show(config: &Config, arg: &AccountArg) -> Result<(), Error> {
     let row = UserRow::new(config, &user);
     let storage = format!("{} of {}", Size(row.used_bytes), Size(row.quota_bytes));
     let lines = [
-        ["E-mail", row.email],
+        ["E-mail", row.email.unwrap_or("-")],
         ["Username", row.username.unwrap_or("-")],
+        ["Name", row.name.unwrap_or("-")],
         ["Public id", &row.public_id],
         ["Role", row.role],
         ["Status", row.status],
@@ -231,7 +261,7 @@ async fn set_status(
         };
         return Err(Error::Conflict(format!(
             "{} is {}{hint}; nothing was changed",
-            user.email,
+            user.names.label(),
             user.status.as_str()
         )));
     }
@@ -242,12 +272,25 @@ async fn set_status(
 async fn set_role(config: &Config, arg: AccountArg, role: Role) -> Result<(), Error> {
     let (database, user) = Database::open_account(config, &arg.account).await?;
     if user.role == role {
-        let message =
-            format!("{} is of role {} already; nothing was changed", user.email, role.as_str());
+        let message = format!(
+            "{} is of role {} already; nothing was changed",
+            user.names.label(),
+            role.as_str()
+        );
         return Err(Error::Conflict(message));
     }
     let to = UserChange { role: Some(role), ..UserChange::default() };
     change(database, &arg, &user, to, "Changed").await
+}
+
+async fn set_name(
+    config: &Config,
+    arg: AccountArg,
+    name: Option<DisplayName>,
+) -> Result<(), Error> {
+    let (database, user) = Database::open_account(config, &arg.account).await?;
+    let to = UserChange { name: Some(name), ..UserChange::default() };
+    change(database, &arg, &user, to, "Changed the name of").await
 }
 
 async fn change(
@@ -264,7 +307,10 @@ async fn change(
         .await?;
     let (role, status) = (user.role.as_str(), user.status.as_str());
     database
-        .finish(&format!("{done} {}: it is an account of role {role}, and {status}.", user.email))
+        .finish(&format!(
+            "{done} {}: it is an account of role {role}, and {status}.",
+            user.names.label()
+        ))
         .await;
     print_if(config, arg.json, &user)
 }
@@ -273,16 +319,16 @@ async fn create_reset_code(config: &Config, arg: AccountArg) -> Result<(), Error
     let (database, user) = Database::open_account(config, &arg.account).await?;
     let (code, user, expires_at) =
         database.accounts()?.create_reset_code(user.public_id, &cli_context()).await?;
-    let (email, until) = (user.email.as_str(), expires_at.to_iso_8601());
+    let (label, until) = (user.names.label(), expires_at.to_iso_8601());
     let warning = warning(&user);
     database
         .finish(&format!(
-            "Created a reset code for {email}. It works once, until {until}.{warning}"
+            "Created a reset code for {label}. It works once, until {until}.{warning}"
         ))
         .await;
     if arg.json {
         print_json(
-            &serde_json::json!({ "code": code.reveal(), "email": email, "expires_at": until }),
+            &serde_json::json!({ "code": code.reveal(), "email": user.names.email.as_ref().map(Email::as_str), "expires_at": until }),
         )
     } else {
         print(&format!("{}\n", code.reveal()))
@@ -294,7 +340,7 @@ async fn list_sessions(config: &Config, arg: &AccountArg) -> Result<(), Error> {
     let sessions =
         all(|page| database.store.list_sessions(user.public_id, page, cli_context().at)).await?;
     let rows = sessions.iter().map(SessionRow::new).collect();
-    print_list(rows, arg.json, &format!("{} is not logged in.", user.email), |row| {
+    print_list(rows, arg.json, &format!("{} is not logged in.", user.names.label()), |row| {
         let (address, client) = (row.address.unwrap_or_default(), row.client.unwrap_or(""));
         [row.started_at, row.expires_at, address, client.to_owned()]
     })
@@ -302,17 +348,17 @@ async fn list_sessions(config: &Config, arg: &AccountArg) -> Result<(), Error> {
 
 async fn end_sessions(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error> {
     let (database, user) = Database::open_account(config, &arg.account).await?;
-    confirm(&format!("End all sessions of {}", user.email), yes)?;
+    confirm(&format!("End all sessions of {}", user.names.label()), yes)?;
     let ended = database.store.end_sessions(user.public_id, &cli_context()).await?;
-    database.finish(&format!("Ended the sessions of {}: {ended}.", user.email)).await;
+    database.finish(&format!("Ended the sessions of {}: {ended}.", user.names.label())).await;
     if arg.json { print_json(&serde_json::json!({ "ended": ended })) } else { Ok(()) }
 }
 
 async fn delete(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error> {
     let (database, user) = Database::open_account(config, &arg.account).await?;
-    confirm(&format!("Delete {} for ever", user.email), yes)?;
+    confirm(&format!("Delete {} for ever", user.names.label()), yes)?;
     database.store.delete_user(user.public_id, Precondition::default(), &cli_context()).await?;
-    database.finish(&format!("Deleted {}.", user.email)).await;
+    database.finish(&format!("Deleted {}.", user.names.label())).await;
     print_if(config, arg.json, &user)
 }
 
@@ -320,8 +366,9 @@ async fn delete(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error
 #[derive(Serialize)]
 struct UserRow<'a> {
     public_id: String,
-    email: &'a str,
+    email: Option<&'a str>,
     username: Option<&'a str>,
+    name: Option<&'a str>,
     role: &'static str,
     status: &'static str,
     registered_on: String,
@@ -333,8 +380,9 @@ impl<'a> UserRow<'a> {
     fn new(config: &Config, user: &'a User) -> Self {
         Self {
             public_id: user.public_id.to_string(),
-            email: user.email.as_str(),
-            username: user.username.as_ref().map(Username::as_str),
+            email: user.names.email.as_ref().map(Email::as_str),
+            username: user.names.username.as_ref().map(Username::as_str),
+            name: user.names.name.as_ref().map(DisplayName::as_str),
             role: user.role.as_str(),
             status: user.status.as_str(),
             registered_on: user.registered_on.to_iso_8601(),

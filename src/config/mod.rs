@@ -52,6 +52,8 @@ pub struct Config {
     pub password_policy: PasswordPolicy,
     pub argon2: Argon2Settings,
     pub registration: RegistrationPolicy,
+    /// Whether every account has an e-mail address.
+    pub require_email: bool,
     /// Whether rate limits are on.
     pub throttle: bool,
     /// The proxies whose `X-Forwarded-For` is trusted.
@@ -136,6 +138,7 @@ impl Config {
                 min_score: settings.password_min_score,
             },
             registration,
+            require_email: settings.require_email,
             throttle: settings.throttle,
             trusted_proxies,
             allowed_origins,

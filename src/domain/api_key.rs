@@ -4,8 +4,7 @@ use async_trait::async_trait;
 
 use super::text::check_line;
 use super::{
-    Authority, Email, KeyId, KeyScope, Page, PageRequest, RequestContext, SecretHash, Timestamp,
-    UserId,
+    Authority, KeyId, KeyScope, Page, PageRequest, RequestContext, SecretHash, Timestamp, UserId,
 };
 use crate::error::Error;
 
@@ -40,8 +39,8 @@ impl NewApiKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
     pub id: KeyId,
-    /// Its owner's e-mail address.
-    pub owner: Email,
+    /// Its owner's e-mail address, or else username.
+    pub owner: String,
     pub name: KeyName,
     pub scope: KeyScope,
     pub created_at: Timestamp,

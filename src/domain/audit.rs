@@ -25,6 +25,7 @@ pub enum Action {
     ResetPassword,
     CreateResetCode,
     ChangeUsername,
+    ChangeName,
     /// From pending to active.
     Approve,
     /// To disabled or pending.
@@ -47,6 +48,7 @@ named!(Action {
     ResetPassword => "password.reset",
     CreateResetCode => "password.reset_code",
     ChangeUsername => "account.username",
+    ChangeName => "account.name",
     Approve => "account.approve",
     Disable => "account.disable",
     Enable => "account.enable",
@@ -93,14 +95,14 @@ pub struct Failure {
 pub struct AuditEntry {
     pub id: u64,
     pub at: Timestamp,
-    /// An e-mail address, or `anonymous`, `command line` or `service`.
+    /// An e-mail address or else a username, or `anonymous`, `command line` or `service`.
     pub actor: String,
     pub actor_id: Option<String>,
     /// `None` without a network.
     pub address: Option<String>,
     /// The name of an [`Action`].
     pub action: String,
-    /// An e-mail address, if it is known.
+    /// An e-mail address or else a username, if it is known.
     pub target: Option<String>,
     pub target_id: Option<String>,
     /// `ok`, or the reason of the refusal.

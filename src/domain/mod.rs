@@ -59,10 +59,11 @@ pub use text::turns_direction;
 pub use timestamp::Timestamp;
 pub use user::{
     NewUser, RegistrationPolicy, Status, StoredCredentials, User, UserChange, UserFilter, UserSort,
-    UserStore, account_names, check_administrator_remains, check_no_administrator, full_quota_from,
-    is_approval,
+    UserStore, check_administrator_remains, check_no_administrator, full_quota_from, is_approval,
 };
-pub use user_name::{Email, LoginName, UserId, UserRef, UserSummary, Username};
+pub use user_name::{
+    DisplayName, Email, LoginName, UserId, UserNames, UserRef, UserSummary, Username,
+};
 pub use version::{Precondition, Version, Versions};
 pub use widget::{
     InfoUrl, NewWidget, Upsert, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::UserNames;
+
 /// Longer passwords are refused, never truncated.
 pub const MAX_PASSWORD_CHARS: usize = 128;
 
@@ -74,13 +76,13 @@ impl PasswordPolicy {
     pub fn judge(
         &self,
         password: &Password,
-        account_names: &[String],
+        account: &UserNames,
     ) -> Result<StrongPassword, String> {
         let judged = |text: &str| text.chars().take(JUDGED_CHARS).collect::<String>();
         // Also the parts of an address: a password may be the address without its domain.
-        let names: Vec<String> = account_names
-            .iter()
-            .flat_map(|name| [name.as_str()].into_iter().chain(name.split('@')))
+        let names: Vec<String> = account
+            .texts()
+            .flat_map(|name| [name].into_iter().chain(name.split('@')))
             .map(judged)
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -124,11 +126,13 @@ impl fmt::Debug for PasswordHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Email;
 
     const POLICY: PasswordPolicy = PasswordPolicy { min_length: 8, min_score: 2 };
 
     fn judge(text: &str) -> Result<StrongPassword, String> {
-        POLICY.judge(&POLICY.check_length(text)?, &["ann.hathaway@example.com".to_owned()])
+        let names = Email::parse("ann.hathaway@example.com")?.into();
+        POLICY.judge(&POLICY.check_length(text)?, &names)
     }
 
     #[test]

@@ -50,9 +50,9 @@ impl Quota {
         if user.used_bytes <= quota {
             return Ok(());
         }
-        let (quota, whole, email) = (Size(quota), Size(self.0), &user.email);
+        let (quota, whole, label) = (Size(quota), Size(self.0), user.names.label());
         Err(Error::InsufficientStorage(if actor != Some(user.public_id) {
-            format!("This counts for {email}, who cannot store more than {quota}.")
+            format!("This counts for {label}, who cannot store more than {quota}.")
         } else if user.is_new(now) {
             format!(
                 "Your account cannot store more than {quota} on its first day, and {whole} from \
@@ -114,8 +114,7 @@ mod tests {
     fn user(used_bytes: u64, full_quota_from: Timestamp) -> User {
         User {
             public_id: UserId::generate(),
-            email: Email::parse("ann@example.com").unwrap(),
-            username: None,
+            names: Email::parse("ann@example.com").unwrap().into(),
             role: Role::Employee,
             status: Status::Active,
             token_epoch: 0,

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 
 use super::{
-    Email, Network, NewSession, Page, PageRequest, PasswordHash, Precondition, RequestContext,
-    Role, Search, SecretHash, SessionId, Sort, Timestamp, UserId, UserRef, Username, Version,
+    DisplayName, Network, NewSession, Page, PageRequest, PasswordHash, Precondition,
+    RequestContext, Role, Search, SecretHash, SessionId, Sort, Timestamp, UserId, UserNames,
+    UserRef, UserSummary, Username, Version,
 };
 use crate::error::Error;
 
@@ -47,10 +48,7 @@ impl Status {
 #[derive(Clone, Debug)]
 pub struct NewUser {
     pub public_id: UserId,
-    /// Unique by its folded form.
-    pub email: Email,
-    /// Unique by its folded form.
-    pub username: Option<Username>,
+    pub names: UserNames,
     pub role: Role,
     pub status: Status,
     pub password_hash: PasswordHash,
@@ -60,8 +58,7 @@ pub struct NewUser {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub public_id: UserId,
-    pub email: Email,
-    pub username: Option<Username>,
+    pub names: UserNames,
     pub role: Role,
     pub status: Status,
     /// Counts the events that ended all sessions of the user. A login compares it, so that no
@@ -76,20 +73,17 @@ pub struct User {
 }
 
 impl User {
+    /// As part of another record.
+    pub fn summary(&self) -> UserSummary {
+        let Self { names, public_id, version, .. } = self;
+        let (names, version) = (names.clone(), *version);
+        UserSummary { names, public_id: *public_id, version, is_deleted: false }
+    }
+
     /// Whether the user has a part of the quota only.
     pub fn is_new(&self, now: Timestamp) -> bool {
         now < self.full_quota_from
     }
-
-    pub fn names(&self) -> Vec<String> {
-        account_names(&self.email, self.username.as_ref())
-    }
-}
-
-/// The names that an account's password should not resemble.
-pub fn account_names(email: &Email, username: Option<&Username>) -> Vec<String> {
-    let username = username.map(Username::as_str);
-    [email.as_str()].into_iter().chain(username).map(str::to_owned).collect()
 }
 
 /// The data for the check of a password.
@@ -101,11 +95,13 @@ pub struct StoredCredentials {
     pub knows_network: bool,
 }
 
-/// A change of a user. `None` keeps a field. Users change their own username, administrators change
+/// A change of a user. `None` keeps a field. Users change their own names, administrators change
 /// everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserChange {
     pub username: Option<Username>,
+    /// `Some(None)` removes it.
+    pub name: Option<Option<DisplayName>>,
     /// Any other than active ends the user's sessions.
     pub status: Option<Status>,
     /// Takes effect from the next request.

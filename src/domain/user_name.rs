@@ -1,9 +1,12 @@
-//! The names of a user: id, e-mail address, username.
+//! The names of a user: id, e-mail address, username, display name.
 
 use std::fmt;
 
 use uuid::Uuid;
 use validator::ValidateEmail;
+
+use super::Version;
+use super::text::check_line;
 
 /// The public id of a user: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,6 +79,56 @@ impl Username {
     }
 }
 
+/// How a user is called: one line of 1 to 100 characters, in any script. Not unique.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisplayName(String);
+
+checked_text!(DisplayName, |text| check_line(text, 100));
+
+/// The names of a user by which others know them. There is an e-mail address or a username, unless
+/// the user is soft-deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserNames {
+    /// Unique by its folded form.
+    pub email: Option<Email>,
+    /// Unique by its folded form.
+    pub username: Option<Username>,
+    pub name: Option<DisplayName>,
+}
+
+impl From<Email> for UserNames {
+    fn from(email: Email) -> Self {
+        Self { email: Some(email), ..Self::default() }
+    }
+}
+
+impl UserNames {
+    /// What tells the user from all others: the e-mail address, or else the username.
+    pub fn label(&self) -> &str {
+        self.texts().next().unwrap_or("a former account")
+    }
+
+    /// The name by which people know the user.
+    pub fn called(&self) -> &str {
+        let username = || self.username.as_ref().map(Username::as_str);
+        self.name.as_ref().map(DisplayName::as_str).or_else(username).unwrap_or(self.label())
+    }
+
+    /// All of them, the unique ones first. The user's password should not resemble them.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let email = self.email.as_ref().map(Email::as_str);
+        let username = self.username.as_ref().map(Username::as_str);
+        let name = self.name.as_ref().map(DisplayName::as_str);
+        [email, username, name].into_iter().flatten()
+    }
+
+    /// What the user may log in with.
+    pub fn login_names(&self) -> impl Iterator<Item = LoginName> {
+        let email = self.email.clone().map(LoginName::Email);
+        email.into_iter().chain(self.username.clone().map(LoginName::Username))
+    }
+}
+
 /// What a user logs in with.
 #[derive(Clone, Debug)]
 pub enum LoginName {
@@ -84,6 +137,13 @@ pub enum LoginName {
 }
 
 impl LoginName {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Email(email) => email.as_str(),
+            Self::Username(username) => username.as_str(),
+        }
+    }
+
     /// Parses an e-mail address or a username. No text is both.
     pub fn parse(text: &str) -> Result<Self, String> {
         let email = || Email::parse(text).ok().map(Self::Email);
@@ -110,6 +170,15 @@ impl UserRef {
         })
     }
 
+    /// What kind of reference it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "public_id",
+            Self::LoginName(LoginName::Email(_)) => "email",
+            Self::LoginName(LoginName::Username(_)) => "username",
+        }
+    }
+
     /// The form for comparison.
     pub fn folded(&self) -> String {
         match self {
@@ -123,8 +192,10 @@ impl UserRef {
 /// A user as part of another record: its owner, creator or assignee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserSummary {
-    pub email: Email,
+    pub names: UserNames,
     pub public_id: UserId,
+    /// That of the user.
+    pub version: Version,
     pub is_deleted: bool,
 }
 

@@ -1,4 +1,4 @@
-// The account page: username, password, API keys, sessions, and deleting the account.
+// The account page: names, password, API keys, sessions, and deleting the account.
 
 import { call, root } from "./api.js";
 import { fill } from "./fill.js";
@@ -7,6 +7,7 @@ import { List } from "./list.js";
 import { confirm, openDialog, showToast } from "./page.js";
 import { showSecret } from "./secret.js";
 import { showTime } from "./time.js";
+import { nameOf } from "./user.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -109,11 +110,11 @@ function deleteAccount() {
   });
 }
 
-onSubmit(byId("username-form"), async (fields) => {
-  const { username } = await call("PATCH", "auth/user", { fields });
+onSubmit(byId("names-form"), async ({ name = null, ...fields }) => {
+  const user = await call("PATCH", "auth/user", { fields: { name, ...fields } });
   const who = document.querySelector(".who");
-  who.textContent = who.title = username;
-  showToast(`Your username is ${username}.`);
+  who.textContent = who.title = nameOf(user);
+  showToast("Your names are saved.");
 });
 
 onSubmit(byId("password-form"), async (fields) => {

@@ -7,6 +7,7 @@ import { List } from "./list.js";
 import { confirm, openDialog, runAction, showToast } from "./page.js";
 import { showSecret } from "./secret.js";
 import { showTime } from "./time.js";
+import { labelOf } from "./user.js";
 
 const template = document.getElementById("user");
 const filters = document.getElementById("filters");
@@ -30,6 +31,8 @@ const list = new List(document.getElementById("people"), {
   show(record) {
     const user = {
       ...record,
+      called: record.name ?? labelOf(record),
+      label: labelOf(record),
       isYou: record.public_id === template.dataset.viewerId,
       isPending: record.status === "pending",
       isDisabled: record.status === "disabled",
@@ -38,7 +41,7 @@ const list = new List(document.getElementById("people"), {
     };
     const element = fill(template, user);
     const audit = new URL("audit", root);
-    audit.searchParams.set("account", user.email);
+    audit.searchParams.set("account", user.label);
     element.querySelector(".audit").href = audit.href;
     for (const [name, action] of Object.entries(ACTIONS)) {
       const button = element.querySelector(`.${name}`);
@@ -91,14 +94,14 @@ function toggleMore(user, button) {
 function approve(user, button) {
   return runAction(button, async () => {
     await call("PATCH", userPath(user), { fields: { status: "active" } });
-    showChange(`${user.email} may sign in now.`);
+    showChange(`${user.label} may sign in now.`);
   });
 }
 
 function enable(user, button) {
   return runAction(button, async () => {
     await call("PATCH", userPath(user), { fields: { status: "active" } });
-    showChange(`${user.email} is enabled.`);
+    showChange(`${user.label} is enabled.`);
   });
 }
 
@@ -106,11 +109,11 @@ function disable(user) {
   const question = user.isYou
     ? "Disable your own account? You are signed out at once, " +
       "and only another administrator can enable it."
-    : `Disable ${user.email}? They cannot sign in, their sessions end, ` +
+    : `Disable ${user.label}? They cannot sign in, their sessions end, ` +
       "and their API keys stop working. You can enable them again.";
   confirm(question, "Disable", async () => {
     await call("PATCH", userPath(user), { fields: { status: "disabled" } });
-    showChange(`${user.email} is disabled.`);
+    showChange(`${user.label} is disabled.`);
   });
 }
 
@@ -118,7 +121,7 @@ function changeRole(user) {
   const dialog = document.getElementById("role-dialog");
   openDialog(dialog, {
     prepare(form) {
-      dialog.querySelector("h2").textContent = `Role of ${user.email}`;
+      dialog.querySelector("h2").textContent = `Role of ${user.label}`;
       dialog.querySelector(".notice").hidden = !user.isYou;
       setFields(form, user);
     },
@@ -126,7 +129,7 @@ function changeRole(user) {
       await call("PATCH", userPath(user), { fields: { role } });
       // Who is not an administrator any more may not see this page.
       if (user.isYou && role !== user.role) return location.assign(root);
-      showChange(`${user.email} has a new role.`);
+      showChange(`${user.label} has a new role.`);
     },
   });
 }
@@ -137,29 +140,29 @@ function createResetCode(user, button) {
     const dialog = document.getElementById("reset-code");
     const link = dialog.querySelector("a");
     link.textContent = link.href;
-    dialog.querySelector("h2").textContent = `Reset code for ${created.email}`;
+    dialog.querySelector("h2").textContent = `Reset code for ${user.label}`;
     showTime(dialog.querySelector("time"), created.expires_at_iso8601);
     showSecret(dialog, created.code);
   });
 }
 
 function endSessions(user) {
-  const whom = user.isYou ? "yourself, also here" : user.email;
+  const whom = user.isYou ? "yourself, also here" : user.label;
   const question = `Sign out ${whom}, everywhere? API keys stay.`;
   confirm(question, "Sign out everywhere", async () => {
     await call("DELETE", `${userPath(user)}/sessions`);
-    showChange(`${user.email} is signed out everywhere.`);
+    showChange(`${user.label} is signed out everywhere.`);
   });
 }
 
 function remove(user) {
-  const whom = user.isYou ? `your own account, ${user.email}` : user.email;
+  const whom = user.isYou ? `your own account, ${user.label}` : user.label;
   const question =
     `Delete ${whom}? Sessions, API keys and templates go with it. Widgets and tasks stay, ` +
     "and name it as a former account. This cannot be undone.";
   confirm(question, "Delete", async () => {
     await call("DELETE", userPath(user));
-    showChange(`${user.email} is deleted.`);
+    showChange(`${user.label} is deleted.`);
   });
 }
 

@@ -4,6 +4,7 @@ import { call, Problem } from "./api.js";
 import { fill } from "./fill.js";
 import { openDialog, runAction, showToast } from "./page.js";
 import { showDeadline } from "./time.js";
+import { labelOf, nameOf } from "./user.js";
 
 /** The label of each status, and the CSS classes of its tag. */
 const STATUSES = {
@@ -24,7 +25,12 @@ export function taskPath(id) {
  * change, also if it failed.
  */
 export function showTask(template, task, reload) {
-  const element = fill(template, task);
+  const { assignee, creator } = task;
+  const element = fill(template, {
+    ...task,
+    assignee: assignee && { ...assignee, called: nameOf(assignee), label: labelOf(assignee) },
+    creator: { ...creator, called: nameOf(creator), label: labelOf(creator) },
+  });
   const statusTag = element.querySelector(".task-status");
   if (statusTag) {
     const [label, ...classes] = STATUSES[task.status];

@@ -5,6 +5,7 @@ import { changedFields, fieldsOf, setFields } from "./forms.js";
 import { List } from "./list.js";
 import { confirm, openDialog, runAction, showToast } from "./page.js";
 import { showTask, taskPath } from "./task.js";
+import { labelOf, nameOf } from "./user.js";
 
 const editor = document.getElementById("editor");
 const deadlineHint = document.getElementById("editor-deadline-hint");
@@ -52,7 +53,7 @@ function add() {
 async function edit(id) {
   const task = await call("GET", taskPath(id));
   const deadline = task.deadline_iso8601?.slice(0, 10);
-  const values = { ...task, deadline, assignee: task.assignee?.email };
+  const values = { ...task, deadline, assignee: task.assignee && labelOf(task.assignee) };
   openEditor("Change the task", values, async (fields) => {
     if (Object.keys(fields).length === 0) return;
     const { title } = await call("PATCH", taskPath(id), { fields, etag: task.etag });
@@ -88,7 +89,7 @@ async function suggestAssignees() {
   const query = new URLSearchParams({ status: "active", q: typed });
   const { items } = await call("GET", `users?${query}`).catch(() => ({ items: [] }));
   if (assignee.value !== typed) return;
-  const options = items.map(({ email, username }) => new Option(username ?? "", email));
+  const options = items.map((user) => new Option(nameOf(user), labelOf(user)));
   suggestions.replaceChildren(...options);
 }
 

@@ -6,6 +6,7 @@ import { changedFields, fieldsOf, setFields } from "./forms.js";
 import { List } from "./list.js";
 import { confirm, openDialog, runAction, showToast } from "./page.js";
 import { showDeadline } from "./time.js";
+import { labelOf, nameOf } from "./user.js";
 
 const editor = document.getElementById("editor");
 const template = document.getElementById("widget");
@@ -14,7 +15,9 @@ const list = new List(document.getElementById("widgets"), {
   path: "widgets",
   filters: document.getElementById("filters"),
   show(widget) {
-    const element = fill(template, widget);
+    const { owner } = widget;
+    const shown = { ...owner, called: nameOf(owner), label: labelOf(owner) };
+    const element = fill(template, { ...widget, owner: shown });
     const { deadline_iso8601: deadline, deadline_passed: isPassed } = widget;
     showDeadline(element.querySelector(".due"), deadline, isPassed, "passed");
     const onClick = (selector, action) =>

@@ -347,7 +347,7 @@ async fn cross_site_registration_starts_no_session() {
                 format!("/login?notice={notice}")
             );
             assert_eq!(answer.set_cookie(), None);
-            assert_eq!(app.find(&email).await.email.as_str(), email);
+            assert_eq!(app.find(&email).await.names.label(), email);
             let login = visitor.follow(path, &answer).await;
             assert_eq!(
                 login

@@ -49,20 +49,30 @@ async fn form_errors_stand_beside_their_fields_and_values_are_kept() {
         (LOGIN, &[("login", ""), ("password", "")][..], "login"),
         (LOGIN, &[("login", "first last"), ("password", SECRET)], "login"),
         (LOGIN, &[("login", "ann@example.com"), ("password", "")], "password"),
-        (REGISTER, &[("email", ""), ("username", ""), ("password", "")], "email"),
+        (REGISTER, &[("name", ""), ("email", ""), ("username", ""), ("password", "")], "email"),
         (
             REGISTER,
-            &[("email", "first last"), ("username", "a b"), ("password", "hunter2")],
-            "email",
+            &[("name", " "), ("email", "first last"), ("username", "a b"), ("password", "hunter2")],
+            "name",
         ),
         (
             REGISTER,
-            &[("email", "ann@example.com"), ("username", "a"), ("password", SECRET)],
+            &[
+                ("name", "Ann"),
+                ("email", "ann@example.com"),
+                ("username", "a"),
+                ("password", SECRET),
+            ],
             "username",
         ),
         (
             REGISTER,
-            &[("email", "ann@example.com"), ("username", "ann"), ("password", "password1")],
+            &[
+                ("name", ""),
+                ("email", "ann@example.com"),
+                ("username", "ann"),
+                ("password", "password1"),
+            ],
             "password",
         ),
         (RESET, &[("code", ""), ("new_password", "")], "code"),
@@ -73,6 +83,7 @@ async fn form_errors_stand_beside_their_fields_and_values_are_kept() {
             SETUP,
             &[
                 ("code", CODE),
+                ("name", "Ann"),
                 ("email", "first last"),
                 ("username", "a b"),
                 ("password", "hunter2"),
@@ -81,7 +92,13 @@ async fn form_errors_stand_beside_their_fields_and_values_are_kept() {
         ),
         (
             SETUP,
-            &[("code", CODE), ("email", "ann@example.com"), ("username", ""), ("password", "")],
+            &[
+                ("code", CODE),
+                ("name", ""),
+                ("email", "ann@example.com"),
+                ("username", ""),
+                ("password", ""),
+            ],
             "password",
         ),
     ] {
@@ -220,7 +237,7 @@ async fn form_problems_401_and_409_are_told_above_the_form_without_passwords() {
     app.visitor().submit(REGISTER, &register).await.assert(Status::SeeOther);
     let page = app.visitor().submit(LOGIN, &[("login", "Ann"), ("password", "hunter2")]).await;
     page.assert(Status::Unauthorized);
-    assert_eq!(summary(&page), "email or password does not match");
+    assert_eq!(summary(&page), "username or password does not match");
     assert_eq!(page.element("login").get("value"), Some("Ann"));
     assert_eq!(page.set_cookie(), None);
     let page = app.visitor().submit(REGISTER, &register).await;
@@ -345,11 +362,24 @@ async fn login_page_shows_known_notices_alone() {
 }
 
 #[rocket::async_test]
+async fn the_registration_form_asks_for_an_email_unless_the_setting_lets_it_be() {
+    for (setting, is_required) in [("true", Some("")), ("false", None)] {
+        let app = TestApp::with(&[("require_email", setting)]).await;
+        let page = app.visitor().open("/register").await;
+        assert_eq!(page.element("email").get("required"), is_required, "{setting}");
+        assert_eq!(page.element("username").get("required"), None);
+    }
+}
+
+#[rocket::async_test]
 async fn setup_page_shows_the_form_for_the_right_code_alone() {
     let app = TestApp::new().await;
     let path = format!("/setup/{}", app.setup_code.reveal());
     let page = here(&app).open(&path).await;
-    assert_eq!(fields_of(page.assert(Status::Ok)), ["code", "email", "username", "password"]);
+    assert_eq!(
+        fields_of(page.assert(Status::Ok)),
+        ["code", "name", "email", "username", "password"]
+    );
     assert_eq!(page.element("code").get("value"), Some(app.setup_code.reveal()));
     for wrong in [CODE, "nonsense", "%22%3E%3Cscript%3E"] {
         let page = here(&app).open(&format!("/setup/{wrong}")).await;

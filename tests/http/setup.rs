@@ -30,8 +30,7 @@ async fn is_good(app: &TestApp) -> bool {
 async fn add_administrator(app: &TestApp) {
     let new = NewUser {
         public_id: UserId::generate(),
-        email: widgetd::domain::Email::parse("root@example.com").unwrap(),
-        username: None,
+        names: widgetd::domain::Email::parse("root@example.com").unwrap().into(),
         role: Role::Admin,
         status: AccountStatus::Active,
         password_hash: PasswordHash::from_stored("any".to_owned()),

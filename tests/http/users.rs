@@ -21,6 +21,7 @@ async fn get_answers_the_user_with_its_status_or_404() {
         "email": "ann@example.com",
         "public_id": id,
         "username": null,
+        "name": null,
         "role": "employee",
         "admin": false,
         "active": true,

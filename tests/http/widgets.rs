@@ -43,7 +43,12 @@ async fn get_answers_every_user_and_a_name_in_a_path_is_case_insensitive() {
             "deadline_iso8601": "2026-12-31T23:59:59+00:00",
             "deadline_passed": false,
             "time_remaining": "40 days 11 hours 59 minutes 59 seconds",
-            "owner": { "email": "admin@example.com", "public_id": admin.public_id().await.to_string() },
+            "owner": {
+                "email": "admin@example.com",
+                "username": null,
+                "name": null,
+                "public_id": admin.public_id().await.to_string(),
+            },
             "link": "/api/v1/widgets/one",
         });
         assert_eq!(answer.body, expected);

@@ -57,6 +57,31 @@ fn user_add_takes_a_username_and_a_role() {
 }
 
 #[test]
+fn user_add_needs_no_email_if_the_settings_say_so_and_takes_a_name() {
+    let mut place = Place::new();
+    let arguments = ["--username", "Ann.A", "--name", "Ann Lee"];
+    let refused = add(&place, &arguments, PASSWORD);
+    let why = "widgetd: email: is required, unless the setting `require_email` is false";
+    assert_failed(&refused, 1, why);
+    place.set("WIDGETD_REQUIRE_EMAIL", "false");
+    assert_eq!(
+        text(&add(&place, &arguments, PASSWORD).stderr).lines().next(),
+        Some("Added Ann.A as employee.")
+    );
+    let user = shown(&place, "ann.a");
+    assert_eq!((&user["email"], &user["name"]), (&Value::Null, &Value::from("Ann Lee")));
+    for (arguments, name) in [(&["Ann"][..], Value::from("Ann")), (&[], Value::Null)] {
+        let arguments = [&["user", "name", "ann.a"], arguments].concat();
+        assert_changed(
+            &place,
+            &arguments,
+            "Changed the name of Ann.A: it is an account of role employee, and active.",
+        );
+        assert_eq!(shown(&place, "ann.a")["name"], name);
+    }
+}
+
+#[test]
 fn user_show_prints_text_and_json() {
     let place = Place::new();
     add_user(&place, &[ANN, "--username", "Ann.A", "--role", "manager"]);
@@ -68,6 +93,7 @@ fn user_show_prints_text_and_json() {
         "public_id": id,
         "email": "ann@example.com",
         "username": "Ann.A",
+        "name": null,
         "role": "manager",
         "status": "active",
         "registered_on": registered_on,
@@ -78,6 +104,7 @@ fn user_show_prints_text_and_json() {
     let lines = format!(
         "E-mail      ann@example.com\n\
          Username    Ann.A\n\
+         Name        -\n\
          Public id   {id}\n\
          Role        manager\n\
          Status      active\n\

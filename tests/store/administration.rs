@@ -2,7 +2,7 @@
 
 use widgetd::domain::{
     Authority, NewSession, NewUser, PageRequest, Role, Search, Status, User, UserChange,
-    UserFilter, UserId, WidgetFilter, check_administrator_remains,
+    UserFilter, UserId, UserNames, WidgetFilter, check_administrator_remains,
 };
 use widgetd::error::Error;
 use widgetd::store::Store;
@@ -10,8 +10,8 @@ use widgetd::store::Store;
 use crate::users::assert_absent;
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_credentials,
-    assert_not_found, at_once, email, later, new_key, new_session, new_user, new_widget,
-    owner_context, secret, to_role, to_status, username, widget_name,
+    assert_not_found, at_once, later, new_key, new_session, new_user, new_widget, owner_context,
+    secret, to_role, to_status, username, widget_name, with_username,
 };
 
 #[tokio::test]
@@ -186,12 +186,15 @@ async fn the_audit_names_each_change_of_a_user_and_notes_none_where_nothing_chan
         (None, Some(Status::Disabled), Some(Role::Admin), &["account.disable", "account.role"]),
     ] {
         let name = name.map(username);
-        let change = UserChange { username: name.clone(), status, role };
+        let change = UserChange { username: name.clone(), name: None, status, role };
         let before = subject.get_user(ann).await.unwrap();
         let update = subject.update_user(ann, change, ANY_STATE, CLI);
         let changed = subject.audited(expected, update).await.unwrap();
         let expected = User {
-            username: name.or_else(|| before.username.clone()),
+            names: UserNames {
+                username: name.or_else(|| before.names.username.clone()),
+                ..before.names.clone()
+            },
             status: status.unwrap_or(before.status),
             role: role.unwrap_or(before.role),
             token_epoch: changed.token_epoch,
@@ -199,8 +202,8 @@ async fn the_audit_names_each_change_of_a_user_and_notes_none_where_nothing_chan
             ..before.clone()
         };
         assert_eq!((&changed, &subject.get_user(ann).await.unwrap()), (&expected, &expected));
-        let is_same = (changed.status, changed.role, &changed.username)
-            == (before.status, before.role, &before.username);
+        let is_same = (changed.status, changed.role, &changed.names)
+            == (before.status, before.role, &before.names);
         assert_eq!(changed == before, is_same);
     }
 }
@@ -210,7 +213,12 @@ const DEPARTURES: [Option<UserChange>; 5] = [
     Some(to_role(Role::Manager)),
     Some(to_status(Status::Disabled)),
     Some(to_status(Status::Pending)),
-    Some(UserChange { username: None, status: Some(Status::Disabled), role: Some(Role::Employee) }),
+    Some(UserChange {
+        username: None,
+        name: None,
+        status: Some(Status::Disabled),
+        role: Some(Role::Employee),
+    }),
     None,
 ];
 
@@ -289,7 +297,7 @@ async fn of_the_last_two_administrators_who_leave_at_once_one_remains() {
 #[tokio::test]
 async fn soft_delete_of_a_user_ends_its_sessions_api_keys_and_reset_codes() {
     let subject = Subject::new();
-    let ann = subject.add(NewUser { username: Some(username("Ann.O")), ..new_user("ann") }).await;
+    let ann = subject.add(with_username("ann", "Ann.O")).await;
     let (bob, store) = (subject.add_user("bob").await, &subject.store);
     let mut sessions = Vec::new();
     for (id, byte) in [(ann.public_id, 1), (bob.public_id, 2)] {
@@ -332,7 +340,7 @@ async fn soft_delete_of_a_user_ends_its_sessions_api_keys_and_reset_codes() {
 #[tokio::test]
 async fn soft_delete_of_a_user_frees_its_names_and_keeps_it_as_owner_of_its_widgets() {
     let subject = Subject::new();
-    let new = NewUser { username: Some(username("Ann.O")), ..new_user("Ann") };
+    let new = with_username("Ann", "Ann.O");
     let (former, store) = (subject.add(new.clone()).await, &subject.store);
     store.create_widget(new_widget("one", &former), CLI).await.unwrap();
     store.delete_user(former.public_id, ANY_STATE, CLI).await.unwrap();
@@ -351,7 +359,10 @@ async fn soft_delete_of_a_user_frees_its_names_and_keeps_it_as_owner_of_its_widg
         .items;
     for (widget, user, is_deleted) in [("one", former, true), ("two", namesake, false)] {
         let widget = store.get_widget(&widget_name(widget)).await.unwrap();
-        assert_eq!((&widget.owner.email, widget.owner.public_id), (&email("Ann"), user.public_id));
+        assert_eq!(
+            (widget.owner.names.label(), widget.owner.public_id),
+            ("Ann@example.com", user.public_id)
+        );
         assert_eq!(widget.owner.is_deleted, is_deleted);
         assert!(listed.contains(&widget));
     }

@@ -20,7 +20,7 @@ async fn an_api_key_is_read_back_as_created_after_reopening() {
             subject.audited(&["key.create"], subject.create_key(new.clone(), &context)).await;
         let expected = ApiKey {
             id: new.id,
-            owner: ann.email.clone(),
+            owner: ann.names.label().to_owned(),
             name: new.name,
             scope,
             created_at: NOW,

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use widgetd::domain::{
-    Action, Actor, AuditEntry, AuditFilter, Credential, Failure, NewUser, RequestContext, Role,
-    Search, Sort, Status, Target, User, UserId,
+    Action, Actor, AuditEntry, AuditFilter, Credential, DisplayName, Failure, NewUser,
+    RequestContext, Role, Search, Sort, Status, Target, User, UserChange, UserId,
 };
 use widgetd::error::Error;
 
@@ -13,6 +13,7 @@ use widgetd::store::Retention;
 use crate::{
     ALL, ANY_STATE, NOW, Subject, account, assert_pages, cli_at, email, hash, later, new_key,
     new_session, new_user, owner_context, secret, to_role, to_status, to_username, username,
+    with_username,
 };
 
 /// The entry of an action on Ann, without its id, action and detail.
@@ -93,6 +94,9 @@ async fn the_audit_has_one_entry_per_action_with_actor_target_time_and_request()
     let redeem = store.redeem_reset_code(code, hash("third"), own);
     check(s, by_ann, Action::ResetPassword, "", redeem).await;
     check(s, is, Action::ChangeUsername, "Ann.O", update(to_username(username("Ann.O")))).await;
+    let name = DisplayName::parse("Ann Lee").ok();
+    let change = UserChange { name: Some(name), ..UserChange::default() };
+    check(s, is, Action::ChangeName, "", update(change)).await;
     check(s, is, Action::Disable, "", update(to_status(Status::Disabled))).await;
     check(s, is, Action::Enable, "", update(to_status(Status::Active))).await;
     check(s, is, Action::ChangeRole, "manager", update(to_role(Role::Manager))).await;
@@ -170,7 +174,7 @@ async fn audit_pagination_is_latest_first() {
     for n in 0..12 {
         let user =
             subject.create_user(new_user(&format!("u{n}")), None, &cli_at(later(n))).await.unwrap();
-        expected.insert(0, (later(n), user.email.into_string()));
+        expected.insert(0, (later(n), user.names.label().to_owned()));
     }
     let entries = subject.audit().await;
     let found: Vec<_> =
@@ -194,7 +198,7 @@ async fn assert_filtered(subject: &Subject, filter: AuditFilter, expected: &[i64
 async fn subject_with_a_history() -> (Subject, User, User) {
     let subject = Subject::new();
     let (store, at) = (&subject.store, |n| cli_at(later(n)));
-    let new = NewUser { username: Some(username("Ann.O")), role: Role::Admin, ..new_user("Ann") };
+    let new = NewUser { role: Role::Admin, ..with_username("Ann", "Ann.O") };
     let ann = store.create_user(new, None, &at(1)).await.unwrap();
     let bob = store.create_user(new_user("bob"), None, &at(2)).await.unwrap();
     let session = new_session(ann.public_id);

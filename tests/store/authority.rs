@@ -163,7 +163,10 @@ impl Scene {
         assert_eq!(widgets.total, 1, "{what}");
         assert_eq!(widgets.items[0].info_url.as_str(), "https://example.com", "{what}");
         let ann = store.get_user(self.ann).await.unwrap();
-        assert_eq!((ann.role, ann.status, ann.username), (Role::Employee, Status::Active, None));
+        assert_eq!(
+            (ann.role, ann.status, ann.names.username),
+            (Role::Employee, Status::Active, None)
+        );
         assert!(self.subject.is_live(self.ann, self.ann_session).await, "{what}");
     }
 }

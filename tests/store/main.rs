@@ -36,8 +36,8 @@ use widgetd::domain::{
     NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
     PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash, SessionId, Status,
     StoreLimits, StoredCredentials, TaskDescription, TaskId, TaskStatus, TaskTitle, TemplateBody,
-    TemplateName, Timestamp, User, UserChange, UserFilter, UserId, UserRef, Username, Version,
-    Versions, WidgetFilter, WidgetName,
+    TemplateName, Timestamp, User, UserChange, UserFilter, UserId, UserNames, UserRef, Username,
+    Version, Versions, WidgetFilter, WidgetName,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Retention, Store};
@@ -132,7 +132,7 @@ impl Subject {
 
     async fn emails(&self, filter: UserFilter) -> Vec<String> {
         let page = self.store.list_users(None, filter, ALL).await.unwrap();
-        page.items.into_iter().map(|user| user.email.into_string()).collect()
+        page.items.into_iter().map(|user| user.names.label().to_owned()).collect()
     }
 
     /// The whole audit, latest first.
@@ -203,12 +203,17 @@ fn owner_context(owner: UserId, address: &str) -> RequestContext {
 fn new_user(name: &str) -> NewUser {
     NewUser {
         public_id: UserId::generate(),
-        email: email(name),
-        username: None,
+        names: email(name).into(),
         role: Role::Employee,
         status: Status::Active,
         password_hash: hash("first"),
     }
+}
+
+fn with_username(name: &str, text: &str) -> NewUser {
+    let new = new_user(name);
+    let names = UserNames { username: Some(username(text)), ..new.names };
+    NewUser { names, ..new }
 }
 
 fn new_session(user: UserId) -> NewSession {
@@ -262,15 +267,15 @@ fn template_name(text: &str) -> TemplateName {
 }
 
 const fn to_status(status: Status) -> UserChange {
-    UserChange { username: None, status: Some(status), role: None }
+    UserChange { username: None, name: None, status: Some(status), role: None }
 }
 
 const fn to_role(role: Role) -> UserChange {
-    UserChange { username: None, status: None, role: Some(role) }
+    UserChange { username: None, name: None, status: None, role: Some(role) }
 }
 
 const fn to_username(username: Username) -> UserChange {
-    UserChange { username: Some(username), status: None, role: None }
+    UserChange { username: Some(username), name: None, status: None, role: None }
 }
 
 /// The precondition of `If-Match`.
@@ -303,7 +308,7 @@ fn assert_busy<T: Debug>(result: Result<T, Error>) {
 
 #[track_caller]
 fn assert_credentials<T: Debug>(result: Result<T, Error>) {
-    assert!(matches!(result, Err(Error::WrongCredentials)), "{result:?}");
+    assert!(matches!(result, Err(Error::WrongCredentials(_))), "{result:?}");
 }
 
 /// Spawns this many tasks.

@@ -38,7 +38,7 @@ async fn a_session_starts_only_for_an_active_user_with_the_current_token_epoch()
         assert_credentials(refused);
         store.update_user(id, to_status(Status::Active), ANY_STATE, CLI).await.unwrap();
         assert!(!subject.is_live(id, session.id).await);
-        assert!(!knows(&subject, user.email.as_str(), Some("192.0.2.7")).await);
+        assert!(!knows(&subject, user.names.label(), Some("192.0.2.7")).await);
     }
     let session = new_session(ann.public_id);
     let started = subject

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use widgetd::clock::Clock;
 use widgetd::domain::{
     Authority, Deadline, Email, InfoUrl, NewTask, PageRequest, PasswordHash, Role, Search, Status,
-    StoreLimits, TaskFilter, TemplateFilter, Timestamp, User, UserFilter, UserId, UserSummary,
-    Username, Version, Widget, WidgetFilter,
+    StoreLimits, TaskFilter, TemplateFilter, Timestamp, User, UserFilter, UserId, UserNames,
+    UserSummary, Username, Version, Widget, WidgetFilter,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Store};
@@ -300,8 +300,11 @@ const ANY_VERSION: Version = Version::from_stored(0);
 fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
     let user = |id, email: &str, username: Option<&str>, role, registered_on: i64| User {
         public_id: UserId::parse(id).unwrap(),
-        email: Email::parse(email).unwrap(),
-        username: username.map(|text| Username::parse(text).unwrap()),
+        names: UserNames {
+            email: Some(Email::parse(email).unwrap()),
+            username: username.map(|text| Username::parse(text).unwrap()),
+            name: None,
+        },
         role,
         status: Status::Active,
         token_epoch: 0,
@@ -363,7 +366,7 @@ async fn migration_from_version_0_1_0_keeps_the_data() {
         listed.into_iter().map(|user| User { version: ANY_VERSION, ..user }).collect();
     assert_eq!(listed, accounts.clone().map(|(user, _)| user));
     for (user, password_hash) in &accounts {
-        assert_eq!(subject.credentials(user.email.as_str()).await.password_hash, *password_hash);
+        assert_eq!(subject.credentials(user.names.label()).await.password_hash, *password_hash);
     }
     assert_eq!(subject.credentials("bob.b").await.user.public_id, accounts[1].0.public_id);
     let widgets = store
@@ -373,8 +376,14 @@ async fn migration_from_version_0_1_0_keeps_the_data() {
         .items;
     let versions: BTreeSet<_> = widgets.iter().map(|widget| widget.version.to_string()).collect();
     assert_eq!(versions.len(), 2);
-    let widgets: Vec<_> =
-        widgets.into_iter().map(|widget| Widget { version: ANY_VERSION, ..widget }).collect();
+    let widgets: Vec<_> = widgets
+        .into_iter()
+        .map(|widget| Widget {
+            version: ANY_VERSION,
+            owner: UserSummary { version: ANY_VERSION, ..widget.owner },
+            ..widget
+        })
+        .collect();
     let expected =
         [("one", 1_795_231_490_448), ("two", 1_795_231_490_747)].map(|(name, created_at)| Widget {
             version: ANY_VERSION,
@@ -382,11 +391,7 @@ async fn migration_from_version_0_1_0_keeps_the_data() {
             info_url: InfoUrl::parse(&format!("https://example.com/{name}")).unwrap(),
             deadline: Deadline::from_stored(Timestamp::from_millis(4_102_444_799_999)),
             created_at: Timestamp::from_millis(created_at),
-            owner: UserSummary {
-                email: accounts[0].0.email.clone(),
-                public_id: accounts[0].0.public_id,
-                is_deleted: false,
-            },
+            owner: accounts[0].0.summary(),
         });
     assert_eq!(widgets, expected);
 

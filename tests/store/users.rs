@@ -1,20 +1,18 @@
 //! Users: create, find, list, rename.
 
 use widgetd::domain::{
-    Action, Actor, Authority, KeyId, NewUser, RequestContext, Role, Search, Session, SessionId,
-    Sort, Status, User, UserChange, UserFilter, UserId,
+    Action, Actor, Authority, DisplayName, KeyId, NewUser, RequestContext, Role, Search, Session,
+    SessionId, Sort, Status, User, UserChange, UserFilter, UserId, UserNames,
 };
+
+use widgetd::error::Error;
 
 use crate::sessions::knows;
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages,
-    email, hash, later, new_key, new_session, new_user, owner_context, secret, to_status,
-    to_username, username,
+    email, hash, later, new_key, new_session, new_user, new_widget, owner_context, secret,
+    to_status, to_username, username, widget_name, with_username,
 };
-
-fn with_username(name: &str, text: &str) -> NewUser {
-    NewUser { username: Some(username(text)), ..new_user(name) }
-}
 
 #[tokio::test]
 async fn a_user_is_read_back_as_created_after_reopening() {
@@ -24,8 +22,7 @@ async fn a_user_is_read_back_as_created_after_reopening() {
     let created = subject.add(new.clone()).await;
     let expected = User {
         public_id: new.public_id,
-        email: new.email,
-        username: new.username,
+        names: new.names,
         role: Role::Manager,
         status: Status::Pending,
         token_epoch: 0,
@@ -278,8 +275,11 @@ async fn a_new_username_replaces_the_old_one_and_frees_it() {
         let update = store.update_user(ann.public_id, rename.clone(), ANY_STATE, &context);
         let changed = subject.audited(&["account.username"], update).await.unwrap();
         assert_ne!(changed.version, before.version);
-        let expected =
-            User { username: Some(username(new)), version: changed.version, ..ann.clone() };
+        let expected = User {
+            names: UserNames { username: Some(username(new)), ..ann.names.clone() },
+            version: changed.version,
+            ..ann.clone()
+        };
         assert_eq!(changed, expected);
         assert_eq!(store.get_user_by_name(&account(new)).await.unwrap(), expected);
         let same = store.update_user(ann.public_id, rename, ANY_STATE, &context);
@@ -290,4 +290,66 @@ async fn a_new_username_replaces_the_old_one_and_frees_it() {
     let taken = store.update_user(bob.public_id, to_username(username("ann.o")), ANY_STATE, CLI);
     assert_conflict(subject.audited(&[], taken).await, "ann.o is already registered");
     assert_eq!(store.get_user(bob.public_id).await.unwrap(), bob);
+}
+
+fn named(name: Option<&str>) -> UserChange {
+    let name = name.map(|name| DisplayName::parse(name).unwrap());
+    UserChange { name: Some(name), ..UserChange::default() }
+}
+
+#[tokio::test]
+async fn a_name_is_given_shown_with_records_searched_and_removed() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_admin("ann").await, &subject.store);
+    store.create_widget(new_widget("one", &ann), CLI).await.unwrap();
+    let context = subject.context_of(ann.public_id).await;
+    let found = async || {
+        let search = Some(Search::parse("zoe").unwrap());
+        subject.emails(UserFilter { search, ..UserFilter::default() }).await.len()
+    };
+    let mut last = ann;
+    for (name, finds) in [(Some("Zoé 愛"), 1), (Some("Bo"), 0), (None, 0)] {
+        let change = named(name);
+        let update = store.update_user(last.public_id, change.clone(), ANY_STATE, &context);
+        let changed = subject.audited(&["account.name"], update).await.unwrap();
+        assert_eq!(changed.names.name, change.name.clone().flatten());
+        assert_ne!(changed.version, last.version);
+        assert_eq!(found().await, finds);
+        // Whatever shows the user has another tag.
+        let owner = store.get_widget(&widget_name("one")).await.unwrap().owner;
+        assert_eq!(owner, changed.summary());
+        let same = store.update_user(last.public_id, change, ANY_STATE, &context);
+        assert_eq!(subject.audited(&[], same).await.unwrap(), changed);
+        last = changed;
+    }
+    let bob = subject.add_user("bob").await.public_id;
+    let by_bob = &owner_context(bob, "192.0.2.7");
+    let refused = store.update_user(last.public_id, named(Some("Eve")), ANY_STATE, by_bob).await;
+    assert!(matches!(refused, Err(Error::RoleRequired(Role::Admin))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_user_without_an_email_is_known_by_the_username() {
+    let subject = Subject::new();
+    let store = &subject.store;
+    let nameless = |text: &str| {
+        let new = with_username("x", text);
+        NewUser { names: UserNames { email: None, ..new.names }, role: Role::Admin, ..new }
+    };
+    let ann = subject.add(nameless("Ann.O")).await;
+    let bob = subject.add(nameless("bob")).await;
+    assert_eq!(ann.names.label(), "Ann.O");
+    assert_eq!(subject.credentials("ann.o").await.user, ann);
+    let taken = store.create_user(nameless("ANN.o"), None, CLI).await;
+    assert_conflict(taken, "ANN.o is already registered");
+
+    store.create_widget(new_widget("one", &ann), CLI).await.unwrap();
+    let context = subject.context_of(bob.public_id).await;
+    store.delete_user(ann.public_id, ANY_STATE, &context).await.unwrap();
+    let entry = subject.audit().await.remove(0);
+    assert_eq!((&*entry.actor, entry.target.as_deref()), ("bob", Some("Ann.O")));
+    // The username is free, and the widget still says whose it was.
+    subject.add(nameless("ann.o")).await;
+    let owner = store.get_widget(&widget_name("one")).await.unwrap().owner;
+    assert_eq!((owner.is_deleted, owner.names.called()), (true, "Ann.O"));
 }

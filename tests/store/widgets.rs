@@ -1,8 +1,8 @@
 //! Widgets.
 
 use widgetd::domain::{
-    Deadline, InfoUrl, NewWidget, PageRequest, Sort, Upsert, UserId, UserSummary, Version, Widget,
-    WidgetChange, WidgetFilter,
+    Deadline, InfoUrl, NewWidget, PageRequest, Sort, Upsert, UserId, Version, Widget, WidgetChange,
+    WidgetFilter,
 };
 use widgetd::error::Error;
 
@@ -24,10 +24,7 @@ async fn a_widget_is_read_back_as_created_after_reopening() {
         (new.name, new.info_url, new.deadline)
     );
     assert_eq!(widget.created_at, NOW);
-    assert_eq!(
-        widget.owner,
-        UserSummary { email: ann.email, public_id: ann.public_id, is_deleted: false }
-    );
+    assert_eq!(widget.owner, ann.summary());
 }
 
 #[tokio::test]

@@ -162,7 +162,12 @@ impl TestApp {
         let actor = Actor { email, ..self.anon() };
         self.change(
             &actor,
-            UserChange { username: None, status: Some(AccountStatus::Active), role: Some(role) },
+            UserChange {
+                username: None,
+                name: None,
+                status: Some(AccountStatus::Active),
+                role: Some(role),
+            },
         )
         .await;
         actor.again().await

@@ -7,8 +7,12 @@ use schemars::r#gen::SchemaGenerator;
 use schemars::schema::Schema;
 use serde_json::{Value, json};
 
+use super::users::NewEmail;
 use crate::accounts::{SetupCode, UserDetails, read_reset_code};
-use crate::domain::{Action, Email, LoginName, Password, RegistrationPolicy, Secret, Username};
+use crate::domain::{
+    Action, DisplayName, Email, LoginName, Password, RegistrationPolicy, Secret, UserNames,
+    Username,
+};
 use crate::error::Error;
 use crate::http::auth::{
     Anonymous, CrossSiteSignIn, MaySetUp, Notice, SessionUser, SignIn, SignInResponse,
@@ -84,8 +88,10 @@ impl Field for ResetCode {
 input! {
     /// A registration.
     struct Register {
-        email: Email,
+        /// Required, unless the setting `require_email` is false and there is a username.
+        email: NewEmail,
         username: Option<Option<Username>>,
+        name: Option<Option<DisplayName>>,
         password: PasswordField,
     }
     example { "email": "ann@example.com", "password": "correct horse battery staple" }
@@ -95,8 +101,10 @@ input! {
     /// The first administrator.
     struct SetUp {
         code: SetupCode,
-        email: Email,
+        /// Required, unless the setting `require_email` is false and there is a username.
+        email: NewEmail,
         username: Option<Option<Username>>,
+        name: Option<Option<DisplayName>>,
         password: PasswordField,
     }
     example {
@@ -222,17 +230,18 @@ async fn register_user(
     accounts.check_registration()?;
     let mut password = None;
     if let Some(PasswordField(candidate)) = draft.parse("password") {
-        let email = draft.parse("email").map(Email::into_string);
-        let username = draft.parse("username").map(Username::into_string);
-        let names = email.into_iter().chain(username).collect();
+        let (email, username) = (draft.parse("email"), draft.parse("username"));
+        let names = UserNames { email, username, name: draft.parse("name") };
         match accounts.check_registration_password(candidate, names, &context).await? {
             Ok(good) => password = Some(good),
             Err(why) => draft.add_error("password", why),
         }
     }
-    let Register { email, username, password: PasswordField(_judged) } = draft.finish()?;
+    let Register { email: NewEmail(email), username, name, password: PasswordField(_judged) } =
+        draft.finish()?;
     let password = password.ok_or_else(|| Error::invalid("password", "is required"))?;
-    let user = UserDetails { email, username: username.flatten(), password };
+    let names = UserNames { email, username: username.flatten(), name: name.flatten() };
+    let user = UserDetails { names, password };
     let sessions = sign_in.may_start_session().then_some(&services.sessions);
     let token = accounts.register(user, sessions, &context).await?;
     let registered = "successfully registered";
@@ -259,8 +268,10 @@ async fn set_up(
     body: Body<SetUp>,
     services: &State<Services>,
 ) -> Result<SignInResponse<201>, Problem> {
-    let SetUp { code, email, username, password: PasswordField(password) } = body.0;
-    let user = UserDetails { email, username: username.flatten(), password };
+    let SetUp { code, email: NewEmail(email), username, name, password: PasswordField(password) } =
+        body.0;
+    let names = UserNames { email, username: username.flatten(), name: name.flatten() };
+    let user = UserDetails { names, password };
     let token = services.accounts.set_up(&code, user, &services.sessions, &client.0).await?;
     Ok(sign_in.started("successfully set up; you are the administrator", token))
 }

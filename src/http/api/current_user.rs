@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::auth::RATE_LIMITED;
 use super::users::UserFieldsView;
-use crate::domain::{Password, Timestamp, User, UserChange, Username};
+use crate::domain::{DisplayName, Password, Timestamp, User, UserChange, Username};
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{
     Body, Conditions, Found, NoContent, Operations, Problem, Record, Services, Updated,
@@ -22,11 +22,13 @@ pub fn routes() -> Operations {
 }
 
 input! {
-    /// Changes of your account.
+    /// Changes of your account: at least one.
     struct UpdateCurrentUser {
-        username: Username,
+        username: Option<Username>,
+        name: Option<Option<DisplayName>>,
     }
-    example { "username": "ann" }
+    example { "username": "ann", "name": "Ann Lee" }
+    require_one = true;
 }
 
 input! {
@@ -76,9 +78,10 @@ async fn get_current_user(user: AnyUser) -> Result<Found<CurrentUser>, Problem> 
     Ok(Found(found))
 }
 
-/// # Choose a username
+/// # Choose a username or a name
 ///
-/// Unique without regard to letter case, and shown as typed. You can log in with it.
+/// A username is unique without regard to letter case, and shown as typed. You can log in with it.
+/// A name says how others call you.
 #[openapi(tag = "Your account")]
 #[patch("/auth/user", data = "<body>")]
 async fn update_current_user(
@@ -86,7 +89,8 @@ async fn update_current_user(
     conditions: Conditions,
     body: Body<UpdateCurrentUser>,
 ) -> Result<Updated<CurrentUser>, Problem> {
-    let change = UserChange { username: Some(body.0.username), ..UserChange::default() };
+    let UpdateCurrentUser { username, name } = body.0;
+    let change = UserChange { username, name, ..UserChange::default() };
     let updated = user.store.update_user(user.id(), change, conditions.0, &user.context).await?;
     let updated = CurrentUser { user: updated, expires_at: user.expires_at() };
     Ok(Updated::new(updated))

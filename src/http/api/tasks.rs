@@ -133,12 +133,11 @@ impl Record for Task {
     type View = TaskView;
 
     fn etag(&self, now: Timestamp) -> String {
-        let mark = |is, mark| if is { mark } else { "" };
-        let passed = mark(self.has_passed(now), "-p");
-        let creator = mark(self.creator.is_deleted, "-c");
-        let is_assignee_deleted = self.assignee.as_ref().is_some_and(|user| user.is_deleted);
-        let assignee = mark(is_assignee_deleted, "-a");
-        format!("{}{passed}{creator}{assignee}", self.version)
+        let passed = if self.has_passed(now) { "-p" } else { "" };
+        // The task shows their names.
+        let creator = self.creator.version;
+        let assignee = self.assignee.as_ref().map(|user| format!("-{}", user.version));
+        format!("{}{passed}-{creator}{}", self.version, assignee.unwrap_or_default())
     }
 
     fn view(self, context: &ViewContext<'_>) -> TaskView {

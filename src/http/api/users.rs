@@ -7,14 +7,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::{
-    Email, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter, UserId, UserRef,
-    UserSort, UserSummary, Username,
+    DisplayName, Email, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter,
+    UserId, UserNames, UserRef, UserSort, UserSummary, Username,
 };
 use crate::http::auth::{Admin, SessionAdmin};
 use crate::http::wire::{
-    Body, Conditions, Empty, Field, FieldContext, Found, InPath, List, ListQuery, NoContent,
-    Operations, Problem, Record, SecretCreated, Services, Updated, ViewContext, field, filter,
-    id_in_path, input, operations,
+    Body, Conditions, Empty, Field, FieldContext, Fields, Found, Given, InPath, InputField, List,
+    ListQuery, NoContent, Operations, Problem, Record, SecretCreated, Services, Updated,
+    ViewContext, field, filter, id_in_path, input, operations,
 };
 
 pub fn routes() -> Operations {
@@ -39,8 +39,42 @@ field!(Username, {
     "type": "string", "minLength": 3, "maxLength": 32, "pattern": "^[a-zA-Z0-9._-]+$",
     "description": "3 to 32 of `a-z A-Z 0-9 . - _`, to log in with instead of the e-mail address.",
 });
+field!(DisplayName, {
+    "type": "string", "minLength": 1, "maxLength": 100,
+    "description": "How others call the account's owner: one line, in any script. Not unique.",
+});
 field!(UserRef, { "type": "string" });
 id_in_path!(UserId, "account");
+
+/// The e-mail address of a new account: required, unless a setting lets a username do.
+pub struct NewEmail(pub Option<Email>);
+
+impl InputField for NewEmail {
+    const IS_REQUIRED: bool = false;
+
+    fn read(fields: &mut Fields, name: &'static str, context: &FieldContext) -> Option<Self> {
+        let parse = |text: &str| match text {
+            "" => Ok(None),
+            text => Email::parse(text).map(Some),
+        };
+        let email = match fields.read(name, parse)? {
+            Given::Value(email) => email,
+            Given::Absent | Given::Null => None,
+        };
+        let missing = match fields.text("username") {
+            _ if email.is_some() => return Some(Self(email)),
+            _ if context.require_email => "is required",
+            None => "is required, unless there is a username",
+            Some(_) => return Some(Self(None)),
+        };
+        fields.add_error(name, missing);
+        None
+    }
+
+    fn schema() -> Value {
+        <Email as Field>::schema()
+    }
+}
 
 /// A status that an administrator may set.
 struct NewStatus(Status);
@@ -66,6 +100,7 @@ input! {
         status: Option<NewStatus>,
         /// Holds from the account's next request.
         role: Option<Role>,
+        name: Option<Option<DisplayName>>,
     }
     example { "status": "active", "role": "manager" }
     require_one = true;
@@ -77,7 +112,7 @@ filter! {
         status: Status,
         /// Accounts of this role.
         role: Role,
-        /// Accounts whose e-mail address or username contains words that begin with each of these,
+        /// Accounts whose e-mail address, username or name contains words that begin with each of these,
         /// at most 8 different ones.
         search = "q": Search,
         /// The order; `-` for the latest first.
@@ -85,13 +120,32 @@ filter! {
     }
 }
 
+/// The names of an account. One without an e-mail address has a username.
+#[derive(Serialize, JsonSchema)]
+pub struct UserNamesView {
+    email: Option<String>,
+    username: Option<String>,
+    /// How others call the account's owner.
+    name: Option<String>,
+}
+
+impl UserNamesView {
+    fn new(names: UserNames) -> Self {
+        Self {
+            email: names.email.map(Email::into_string),
+            username: names.username.map(Username::into_string),
+            name: names.name.map(DisplayName::into_string),
+        }
+    }
+}
+
 /// The fields of an account that its owner and administrators see.
 #[derive(Serialize, JsonSchema)]
 pub struct UserFieldsView {
-    email: String,
+    #[serde(flatten)]
+    names: UserNamesView,
     /// A UUID.
     public_id: String,
-    username: Option<String>,
     /// `employee`, `manager` or `admin`
     role: &'static str,
     /// Whether the role is `admin`.
@@ -112,9 +166,8 @@ impl UserFieldsView {
     pub fn new(user: User, context: &ViewContext<'_>) -> Self {
         let quota_bytes = context.quota.of(&user, context.now);
         Self {
-            email: user.email.into_string(),
+            names: UserNamesView::new(user.names),
             public_id: user.public_id.to_string(),
-            username: user.username.map(Username::into_string),
             role: user.role.as_str(),
             admin: user.role.is_admin(),
             active: user.status == Status::Active,
@@ -129,7 +182,8 @@ impl UserFieldsView {
 /// An account as other users see it: an owner, assignee or creator.
 #[derive(Serialize, JsonSchema)]
 pub struct UserSummaryView {
-    email: String,
+    #[serde(flatten)]
+    names: UserNamesView,
     public_id: String,
     /// Whether the account is deleted. Left out if it is not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -140,7 +194,7 @@ pub struct UserSummaryView {
 impl UserSummaryView {
     pub fn new(user: UserSummary) -> Self {
         Self {
-            email: user.email.into_string(),
+            names: UserNamesView::new(user.names),
             public_id: user.public_id.to_string(),
             former: user.is_deleted,
         }
@@ -174,8 +228,8 @@ impl Record for User {
 pub struct ResetCodeView {
     /// For the account's owner. Works once, and is not shown again.
     code: String,
-    /// The account.
-    email: String,
+    /// The account's e-mail address, if it has one.
+    email: Option<String>,
     /// `12/31/26 11:59:59 PM UTC`
     expires_at: String,
     expires_at_iso8601: String,
@@ -200,7 +254,7 @@ async fn get_user(admin: Admin, public_id: InPath<UserId>) -> Result<Found<User>
     Ok(Found(admin.store.get_user(public_id.0?).await?))
 }
 
-/// # Approve, disable or enable an account, or change its role
+/// # Approve, disable or enable an account, or change its role or name
 ///
 /// The last administrator can be neither demoted nor disabled.
 #[openapi(tag = "Administration")]
@@ -211,9 +265,9 @@ async fn update_user(
     public_id: InPath<UserId>,
     body: Body<UpdateUser>,
 ) -> Result<Updated<User>, Problem> {
-    let (id, UpdateUser { status, role }) = (public_id.0?, body.0);
+    let (id, UpdateUser { status, role, name }) = (public_id.0?, body.0);
     let status = status.map(|NewStatus(status)| status);
-    let change = UserChange { status, role, ..UserChange::default() };
+    let change = UserChange { name, status, role, ..UserChange::default() };
     let user = admin.store.update_user(id, change, conditions.0, &admin.context).await?;
     Ok(Updated::new(user))
 }
@@ -250,7 +304,7 @@ async fn create_reset_code(
         services.accounts.create_reset_code(public_id.0?, &admin.context).await?;
     Ok(SecretCreated(ResetCodeView {
         code: code.reveal().to_owned(),
-        email: user.email.into_string(),
+        email: user.names.email.map(Email::into_string),
         expires_at: expires_at.to_clock_text(),
         expires_at_iso8601: expires_at.to_iso_8601(),
     }))

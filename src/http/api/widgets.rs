@@ -118,8 +118,8 @@ impl Record for Widget {
 
     fn etag(&self, now: Timestamp) -> String {
         let passed = if self.deadline.has_passed(now) { "-p" } else { "" };
-        let deleted = if self.owner.is_deleted { "-f" } else { "" };
-        format!("{}{passed}{deleted}", self.version)
+        // The widget shows the owner's names.
+        format!("{}{passed}-{}", self.version, self.owner.version)
     }
 
     fn view(self, context: &ViewContext<'_>) -> WidgetView {

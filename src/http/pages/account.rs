@@ -5,7 +5,7 @@ use rocket::{State, get};
 
 use super::forms::password_hint;
 use super::frame::{Frame, Html};
-use crate::domain::{Size, Username};
+use crate::domain::{DisplayName, Email, Size, Username};
 use crate::http::auth::AnyUser;
 use crate::http::wire::{Problem, Services};
 
@@ -13,8 +13,11 @@ use crate::http::wire::{Problem, Services};
 #[template(path = "account.html")]
 struct AccountPage {
     frame: Frame,
+    /// What tells the user from all others.
+    label: String,
     email: String,
     username: String,
+    display_name: String,
     registered_on: String,
     used: Size,
     quota: Size,
@@ -31,12 +34,15 @@ pub async fn show_account(
     let now = user.context.at;
     let frame = frame.shown_to(user.authority, services).await?;
     let user = services.store.get_user(user.id()).await?;
+    let names = user.names.clone();
     Html::of(&AccountPage {
         frame,
         used: Size(user.used_bytes),
         quota: Size(services.quota.of(&user, now)),
-        email: user.email.into_string(),
-        username: user.username.map_or_else(String::new, Username::into_string),
+        label: names.label().to_owned(),
+        email: names.email.map_or_else(String::new, Email::into_string),
+        username: names.username.map_or_else(String::new, Username::into_string),
+        display_name: names.name.map_or_else(String::new, DisplayName::into_string),
         registered_on: user.registered_on.to_iso_8601(),
         password_hint: password_hint(services),
     })

@@ -69,6 +69,9 @@ impl ActionWords {
             Action::ChangeUsername => {
                 ("username chosen", "chose a username", "chose a username for {}", TRIED)
             }
+            Action::ChangeName => {
+                ("name changed", "changed their name", "changed the name of {}", TRIED)
+            }
             Action::Approve => ("approved", "approved themselves", "approved {}", TRIED),
             Action::Disable => ("disabled", "disabled themselves", "disabled {}", TRIED),
             Action::Enable => ("enabled", "enabled themselves", "enabled {}", TRIED),

@@ -82,6 +82,7 @@ pub struct RegisterPage {
     pub frame: Frame,
     pub form: Form,
     pub registration: RegistrationPolicy,
+    pub require_email: bool,
     pub password_hint: String,
 }
 
@@ -100,6 +101,7 @@ pub struct SetupPage {
     pub form: Form,
     /// Whether the link works.
     pub is_good: bool,
+    pub require_email: bool,
     pub password_hint: String,
 }
 
@@ -160,7 +162,8 @@ pub fn show_registration(
         return Ok(PageOrRedirect::redirect(&frame, ""));
     }
     let (registration, hint) = (services.accounts.registration(), password_hint(services));
-    let page = RegisterPage { frame, form, registration, password_hint: hint };
+    let require_email = services.require_email;
+    let page = RegisterPage { frame, form, registration, require_email, password_hint: hint };
     Ok(PageOrRedirect::Page(Html::of(&page)?))
 }
 
@@ -181,6 +184,7 @@ pub async fn show_setup(
     let is_good = services.accounts.is_good_setup_code(code).await?;
     let form = Form { typed: vec![("code".to_owned(), code.to_owned())], ..form };
     let status = if is_good { Status::Ok } else { Status::NotFound };
-    let page = SetupPage { frame, form, is_good, password_hint: password_hint(services) };
+    let (require_email, password_hint) = (services.require_email, password_hint(services));
+    let page = SetupPage { frame, form, is_good, require_email, password_hint };
     Ok(Html::with(status, &page)?)
 }

@@ -8,7 +8,7 @@ use rocket::{Request, Response};
 use rocket_okapi::OpenApiFromRequest;
 
 use super::assets;
-use crate::domain::{Authority, Role, UserId, Username};
+use crate::domain::{Authority, Role, UserId};
 use crate::error::Error;
 use crate::http::auth::{MENU, root};
 use crate::http::wire::{Problem, Services, see_other};
@@ -53,12 +53,12 @@ impl Frame {
     /// The frame for a signed-in user.
     pub async fn shown_to(self, authority: Authority, services: &Services) -> Result<Self, Error> {
         let user = services.store.get_user(authority.user).await?;
-        let name = user.username.map_or(user.email.into_string(), Username::into_string);
+        let name = user.names.called().to_owned();
         let user = FrameUser { id: authority.user, name, role: authority.role };
         Ok(Self { user: Some(user), ..self })
     }
 
-    /// The user's name: the username or else the e-mail address.
+    /// What the user is called.
     pub fn viewer(&self) -> Option<&str> {
         self.user.as_ref().map(|user| user.name.as_str())
     }

@@ -21,7 +21,7 @@ use crate::http::wire::{
 };
 
 /// The fields that are shown again as they were typed. Passwords are not.
-const SHOWN_AGAIN: [&str; 4] = ["email", "username", "login", "code"];
+const SHOWN_AGAIN: [&str; 5] = ["name", "email", "username", "login", "code"];
 
 /// The fairing that turns a problem into a page. The headers of the problem stay.
 pub struct ProblemPages;
@@ -106,7 +106,7 @@ impl FormTarget {
     fn fields(self) -> &'static [&'static str] {
         match self {
             // The setup code is hidden, so there is no place beside it for an error.
-            Self::SetUp | Self::Register => &["email", "username", "password"],
+            Self::SetUp | Self::Register => &["name", "email", "username", "password"],
             Self::LogIn => &["login", "password"],
             Self::Reset => &["code", "new_password"],
             Self::LogOut => &[],
@@ -165,7 +165,9 @@ fn render(
     let password_hint = password_hint(services);
     match target {
         Some(FormTarget::SetUp) if status != Status::Forbidden => {
-            Html::with(status, &SetupPage { frame, form, is_good: true, password_hint })
+            let require_email = services.require_email;
+            let is_good = true;
+            Html::with(status, &SetupPage { frame, form, is_good, require_email, password_hint })
         }
         Some(FormTarget::LogIn) => {
             let (may_register, lacks_administrator) = (may_register(services), false);
@@ -174,7 +176,11 @@ fn render(
         }
         Some(FormTarget::Register) => {
             let registration = services.accounts.registration();
-            Html::with(status, &RegisterPage { frame, form, registration, password_hint })
+            let require_email = services.require_email;
+            Html::with(
+                status,
+                &RegisterPage { frame, form, registration, require_email, password_hint },
+            )
         }
         Some(FormTarget::Reset) => Html::with(status, &ResetPage { frame, form, password_hint }),
         Some(FormTarget::LogOut | FormTarget::SetUp) | None => {

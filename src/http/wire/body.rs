@@ -12,11 +12,11 @@ use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::{MediaType, RequestBody};
 use rocket_okapi::request::OpenApiFromData;
 
-use super::field::FieldContext;
 use super::fields::{Fields, WHOLE_BODY};
 use super::input::{Empty, Input};
 use super::problem::{Problem, remember};
 use super::request::wants_page;
+use super::services::FieldContext;
 use super::services::Services;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -155,10 +155,7 @@ async fn read<T: Input>(request: &Request<'_>) -> Result<Draft<T>, Problem> {
         let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         request.local_cache(|| SubmittedForm(fields.texts().map(owned).collect()));
     }
-    let context = FieldContext {
-        now: services.clock.now(),
-        password_policy: services.accounts.password_policy(),
-    };
+    let context = services.field_context();
     let value = T::read(&mut fields, &context);
     Ok(Draft { fields, value, context })
 }

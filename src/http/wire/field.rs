@@ -5,14 +5,8 @@ use serde_json::{Value, json};
 
 use super::fields::{Fields, Given};
 use super::openapi::one_line;
-use crate::domain::{Named, PasswordPolicy, Search, Sort, Timestamp};
-
-/// What the meaning of a text depends on.
-#[derive(Clone, Copy)]
-pub struct FieldContext {
-    pub now: Timestamp,
-    pub password_policy: PasswordPolicy,
-}
+use super::services::FieldContext;
+use crate::domain::{Named, Search, Sort, Timestamp};
 
 /// A type that is read from the text of a field.
 pub trait Field: Sized {
@@ -34,7 +28,7 @@ macro_rules! field {
         impl $crate::http::wire::field::Field for $type {
             fn parse(
                 text: &str,
-                _: &$crate::http::wire::field::FieldContext,
+                _: &$crate::http::wire::services::FieldContext,
             ) -> Result<Self, String> {
                 Self::parse(text)
             }

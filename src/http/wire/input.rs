@@ -3,8 +3,8 @@
 
 use schemars::JsonSchema;
 
-use super::field::FieldContext;
 use super::fields::Fields;
+use super::services::FieldContext;
 
 /// What a body must contain.
 pub trait Input: JsonSchema + Send + Sized {
@@ -56,7 +56,7 @@ macro_rules! input {
 
             fn read(
                 fields: &mut $crate::http::wire::fields::Fields,
-                context: &$crate::http::wire::field::FieldContext,
+                context: &$crate::http::wire::services::FieldContext,
             ) -> Option<Self> {
                 use $crate::http::wire::field::InputField;
                 $( let $field = <$type as InputField>::read(fields, stringify!($field), context); )+
@@ -95,7 +95,7 @@ macro_rules! filter {
         impl $crate::http::wire::list::Filter for $filter {
             fn read(
                 fields: &mut $crate::http::wire::fields::Fields,
-                context: &$crate::http::wire::field::FieldContext,
+                context: &$crate::http::wire::services::FieldContext,
             ) -> Option<Self> {
                 use $crate::http::wire::field::InputField;
                 $(

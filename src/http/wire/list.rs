@@ -14,13 +14,13 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::field::FieldContext;
 use super::fields::{Fields, Given};
 use super::openapi::{add_response, parameters, query_parameter, with_schema};
 use super::problem::reject;
 use super::record::Record;
 use super::request::{remembered_user, view_context};
 use super::responses::{add_not_modified, respond_with_etag};
+use super::services::FieldContext;
 use super::services::{BasePath, Services, ViewContext};
 use crate::domain::{PAGE_SIZES, Page, PageRequest, Timestamp};
 use crate::error::Error;
@@ -77,10 +77,7 @@ impl<'r, F: Filter> FromRequest<'r> for ListQuery<F> {
         // The route's path is the canonical form of the request's.
         let path = request.route().map_or("", |route| route.uri.path());
         let query = request.uri().query().map_or("", |query| query.as_str());
-        let context = Services::of(request).map(|services| FieldContext {
-            now: services.clock.now(),
-            password_policy: services.accounts.password_policy(),
-        });
+        let context = Services::of(request).map(Services::field_context);
         let query = context.and_then(|context| read(path, query, &context));
         match query.and_then(|query| admit(request, &query.address).map(|()| query)) {
             Ok(query) => Outcome::Success(query),
@@ -267,7 +264,8 @@ mod tests {
 
     fn read<F: Filter>(query: &str) -> Result<ListQuery<F>, Error> {
         let password_policy = PasswordPolicy { min_length: 8, min_score: 2 };
-        let context = FieldContext { now: Timestamp::from_millis(0), password_policy };
+        let context =
+            FieldContext { now: Timestamp::from_millis(0), password_policy, require_email: true };
         super::read("/api/v1/a", query, &context)
     }
 

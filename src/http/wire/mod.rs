@@ -23,7 +23,7 @@ pub mod services;
 pub use self::body::{Body, Draft, SubmittedForm, TIME_PER_BYTE, attach_body, reject_unrouted};
 pub use self::conditions::Conditions;
 pub use self::fallback::has_empty_segments;
-pub use self::field::{Field, FieldContext, InputField, OrNone, describe_field, object_schema};
+pub use self::field::{Field, InputField, OrNone, describe_field, object_schema};
 pub use self::fields::{Fields, Given, WHOLE_BODY};
 pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
 pub use self::input::{Empty, Input, max_body_of};
@@ -39,7 +39,7 @@ pub use self::responses::{
     Created, CreatedWithMessage, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView,
     Updated, Upserted, forbid_storing, see_other,
 };
-pub use self::services::{API, API_PAGES, Services, ViewContext};
+pub use self::services::{API, API_PAGES, FieldContext, Services, ViewContext};
 
 // Macros.
 pub(crate) use self::field::field;

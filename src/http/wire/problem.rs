@@ -199,7 +199,7 @@ impl From<Error> for Problem {
                 problem.0.errors = errors;
                 problem
             }
-            Error::WrongCredentials | Error::Token(TokenError::Missing) => {
+            Error::WrongCredentials(_) | Error::Token(TokenError::Missing) => {
                 Self::new(Status::Unauthorized, message).with_challenge(Role::Employee, None)
             }
             Error::Token(_) => {

@@ -7,7 +7,7 @@ use rocket::Request;
 
 use crate::accounts::{Accounts, Sessions};
 use crate::clock::Clock;
-use crate::domain::{AllowedOrigins, PublicUrl, Quota, Timestamp, TrustedProxies};
+use crate::domain::{AllowedOrigins, PasswordPolicy, PublicUrl, Quota, Timestamp, TrustedProxies};
 use crate::error::Error;
 use crate::store::Store;
 
@@ -35,6 +35,8 @@ pub struct Services {
     pub remote_setup: bool,
     /// What a user may store.
     pub quota: Quota,
+    /// Whether every account has an e-mail address.
+    pub require_email: bool,
 }
 
 /// The path prefix of every address in an answer: empty, or `/w` if a proxy strips that prefix.
@@ -45,6 +47,15 @@ impl fmt::Display for BasePath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
+}
+
+/// What the meaning of a field's text depends on.
+#[derive(Clone, Copy)]
+pub struct FieldContext {
+    pub now: Timestamp,
+    pub password_policy: PasswordPolicy,
+    /// Whether every account has an e-mail address.
+    pub require_email: bool,
 }
 
 /// What a view depends on besides its record.
@@ -65,6 +76,15 @@ impl Services {
     /// The path of the public URL. Its origin is left out, so that links hold under any host name.
     pub fn base_path(&self) -> BasePath<'_> {
         BasePath(self.public_url.as_ref().map_or("", PublicUrl::path))
+    }
+
+    /// The context of the fields of a request that is read now.
+    pub fn field_context(&self) -> FieldContext {
+        FieldContext {
+            now: self.clock.now(),
+            password_policy: self.accounts.password_policy(),
+            require_email: self.require_email,
+        }
     }
 
     /// The context of views as they are at `now`.

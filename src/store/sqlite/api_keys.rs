@@ -18,7 +18,7 @@ const MAX_KEYS_PER_USER: u32 = 100;
 
 const KEYS: Select<ApiKey> = select! {
     ApiKey {
-        id: "k.public_id", owner: "u.email", name, scope, created_at: "k.created_at", expires_at,
+        id: "k.public_id", owner: "coalesce(u.email, u.username)", name: "k.name", scope, created_at: "k.created_at", expires_at,
         last_used_at,
     },
     from "api_key AS k JOIN user AS u ON u.id = k.user_id", id "k.id", key "k.public_id = ?1",

@@ -73,7 +73,7 @@ fn insert(
         Actor::Anonymous => ("anonymous", None),
         Actor::CommandLine => ("command line", None),
         Actor::Service => ("service", None),
-        // The statement stores the user's e-mail address instead.
+        // The statement stores the user's e-mail address or username instead.
         Actor::User(id) => ("", Some(id)),
     };
     let (target, target_id) = match target {
@@ -85,8 +85,8 @@ fn insert(
         .prepare_cached(
             "INSERT INTO audit (at, actor, actor_id, address, action, target, target_id, result, detail, credential,
                                 request_id)
-             VALUES (?1, coalesce((SELECT email FROM user WHERE public_id = ?3), ?2), ?3, ?4, ?5,
-                     coalesce((SELECT email FROM user WHERE public_id = ?7), ?6), ?7, ?8, ?9, ?10, ?11)",
+             VALUES (?1, coalesce((SELECT coalesce(email, username) FROM user WHERE public_id = ?3), ?2), ?3, ?4, ?5,
+                     coalesce((SELECT coalesce(email, username) FROM user WHERE public_id = ?7), ?6), ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             context.at,

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_scoped_search.sql"),
     include_str!("migrations/0006_quota.sql"),
     include_str!("migrations/0007_beginnings.sql"),
+    include_str!("migrations/0008_names.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.

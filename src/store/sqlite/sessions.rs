@@ -135,7 +135,7 @@ pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Res
             epoch
         ])?;
     if started == 0 {
-        return Err(Error::WrongCredentials);
+        return Err(Error::WrongCredentials("login"));
     }
     transaction
         .prepare_cached(

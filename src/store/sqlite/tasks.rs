@@ -23,8 +23,10 @@ const TASKS: Select<Task> = select! {
         description: "description" => beginning!("t.description"),
         description_truncated: "FALSE" => is_truncated!("t.description"),
         status: "t.status", deadline,
-        assignee: "a.email, a.public_id, a.deleted_at IS NOT NULL" as user_rows::summary_if_any,
-        creator: "c.email, c.public_id, c.deleted_at IS NOT NULL" as user_rows::summary,
+        assignee: "a.email, a.username, a.name, a.public_id, a.version, a.deleted_at IS NOT NULL"
+            as user_rows::summary_if_any,
+        creator: "c.email, c.username, c.name, c.public_id, c.version, c.deleted_at IS NOT NULL"
+            as user_rows::summary,
         created_at: "t.created_at", updated_at: "t.updated_at",
     },
     from "task AS t JOIN user AS c ON c.id = t.creator_id
@@ -133,7 +135,7 @@ fn find_assignee(
     let Some(user) = user else { return Ok(None) };
     let why = || Error::invalid("assignee", format!("there is no account {}", user.folded()));
     let found = user_rows::find(connection, user)?.ok_or_else(why)?;
-    Ok(Some(UserSummary { email: found.email, public_id: found.public_id, is_deleted: false }))
+    Ok(Some(found.summary()))
 }
 
 fn list(

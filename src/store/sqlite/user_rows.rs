@@ -6,12 +6,12 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::lists::{Columns, Select, select};
 use super::transaction::Transaction;
-use crate::domain::{LoginName, User, UserId, UserRef, UserSummary};
+use crate::domain::{LoginName, User, UserId, UserNames, UserRef, UserSummary};
 use crate::error::Error;
 
 pub const USERS: Select<User> = select! {
     User {
-        public_id, email, username, role, status, token_epoch, registered_on: "created_at",
+        public_id, names: "email, username, name" as names, role, status, token_epoch, registered_on: "created_at",
         version, used_bytes, full_quota_from,
     },
     from "user", id "user.id", key "deleted_at IS NULL AND public_id = ?1",
@@ -91,15 +91,24 @@ pub fn find_row(connection: &Connection, user: &UserRef) -> rusqlite::Result<i64
     Ok(row.unwrap_or(0))
 }
 
-/// Reads `email`, `public_id` and `deleted_at IS NOT NULL` of a user.
+fn names(columns: &mut Columns<'_>) -> rusqlite::Result<UserNames> {
+    Ok(UserNames { email: columns.get()?, username: columns.get()?, name: columns.get()? })
+}
+
+/// Reads the names, `public_id`, `version` and `deleted_at IS NOT NULL` of a user.
 pub fn summary(columns: &mut Columns<'_>) -> rusqlite::Result<UserSummary> {
-    Ok(UserSummary { email: columns.get()?, public_id: columns.get()?, is_deleted: columns.get()? })
+    Ok(UserSummary {
+        names: names(columns)?,
+        public_id: columns.get()?,
+        version: columns.get()?,
+        is_deleted: columns.get()?,
+    })
 }
 
 /// The same of a user who may be absent from a LEFT JOIN.
 pub fn summary_if_any(columns: &mut Columns<'_>) -> rusqlite::Result<Option<UserSummary>> {
-    let (email, public_id): (Option<_>, Option<_>) = (columns.get()?, columns.get()?);
+    let (names, id, version) = (names(columns)?, columns.get()?, columns.get::<Option<_>>()?);
     let is_deleted = columns.get()?;
-    let user = email.zip(public_id);
-    Ok(user.map(|(email, public_id)| UserSummary { email, public_id, is_deleted }))
+    let user = Option::zip(id, version);
+    Ok(user.map(|(public_id, version)| UserSummary { names, public_id, version, is_deleted }))
 }

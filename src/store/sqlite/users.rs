@@ -10,10 +10,10 @@ use super::transaction::Transaction;
 use super::user_rows::{self, USERS};
 use super::{audit, passwords, sessions};
 use crate::domain::{
-    Action, Actor, Network, NewSession, NewUser, Page, PageRequest, PasswordHash, Precondition,
-    RequestContext, Role, SecretHash, SessionId, Sort, Status, StoredCredentials, Timestamp, User,
-    UserChange, UserFilter, UserId, UserRef, UserSort, UserStore, Username,
-    check_administrator_remains, check_no_administrator, full_quota_from, is_approval,
+    Action, Actor, Email, Network, NewSession, NewUser, Page, PageRequest, PasswordHash,
+    Precondition, RequestContext, Role, SecretHash, SessionId, Sort, Status, StoredCredentials,
+    Timestamp, User, UserChange, UserFilter, UserId, UserNames, UserRef, UserSort, UserStore,
+    Username, check_administrator_remains, check_no_administrator, full_quota_from, is_approval,
 };
 use crate::error::Error;
 
@@ -117,14 +117,15 @@ impl UserStore for SqliteStore {
     ) -> Result<User, Error> {
         let disables = change.status == Some(Status::Disabled);
         let job = move |transaction: &Transaction<'_>| {
-            let UserChange { username, status, role } = change;
+            let UserChange { username, name, status, role } = change;
             transaction.require_user_or(id, Role::Admin)?;
             if status.is_some() || role.is_some() {
                 transaction.require(Role::Admin)?;
             }
             let old = get(transaction, id, &precondition)?;
             let mut new = old.clone();
-            new.username = username.or(new.username);
+            new.names.username = username.or(new.names.username);
+            new.names.name = name.unwrap_or(new.names.name);
             new.status = status.unwrap_or(new.status);
             new.role = role.unwrap_or(new.role);
             if is_approval(&old, &new) {
@@ -212,16 +213,17 @@ fn insert(
 ) -> Result<User, Error> {
     let by_themselves = transaction.context.actor == Actor::User(new.public_id);
     let inserted = transaction.run(
-        "INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status,
-                           password_hash, created_at, updated_at, full_quota_from, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, random())
+        "INSERT INTO user (public_id, email, email_folded, username, username_folded, name, role,
+                           status, password_hash, created_at, updated_at, full_quota_from, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, random())
          ON CONFLICT DO NOTHING",
         params![
             new.public_id,
-            new.email,
-            new.email.folded(),
-            new.username,
-            new.username.as_ref().map(Username::folded),
+            new.names.email,
+            new.names.email.as_ref().map(Email::folded),
+            new.names.username,
+            new.names.username.as_ref().map(Username::folded),
+            new.names.name,
             new.role,
             new.status,
             new.password_hash,
@@ -242,12 +244,13 @@ fn insert(
 
 /// Which of a new user's names is taken.
 fn taken_name<'a>(connection: &Connection, new: &'a NewUser) -> rusqlite::Result<&'a str> {
+    let UserNames { email, username, .. } = &new.names;
     let email_is_taken: bool = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM user WHERE email_folded = ?1)")?
-        .query_row([new.email.folded()], |row| row.get(0))?;
-    Ok(match &new.username {
+        .query_row([email.as_ref().map(Email::folded)], |row| row.get(0))?;
+    Ok(match username {
         Some(username) if !email_is_taken => username.as_str(),
-        _ => new.email.as_str(),
+        _ => new.names.label(),
     })
 }
 
@@ -290,20 +293,21 @@ fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, E
     check_administrator_remains((old.role, old.status), Some((new.role, new.status)), others)?;
     let ends_sessions = new.status != Status::Active && new.status != old.status;
     transaction.run_unless(
-        || is_taken(new.username.as_ref().map_or("", Username::as_str)),
+        || is_taken(new.names.username.as_ref().map_or("", Username::as_str)),
         "UPDATE user SET username = ?2, username_folded = ?3, role = ?4, status = ?5,
                          token_epoch = token_epoch + ?6, updated_at = ?7, full_quota_from = ?8,
-                         version = random()
+                         name = ?9, version = random()
          WHERE public_id = ?1",
         params![
             id,
-            new.username,
-            new.username.as_ref().map(Username::folded),
+            new.names.username,
+            new.names.username.as_ref().map(Username::folded),
             new.role,
             new.status,
             ends_sessions,
             transaction.context.at,
             new.full_quota_from,
+            new.names.name,
         ],
     )?;
     if ends_sessions {
@@ -317,10 +321,15 @@ fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, E
 /// Adds each change to the audit.
 fn audit_changes(transaction: &Transaction<'_>, old: &User, new: &User) -> rusqlite::Result<()> {
     let id = new.public_id;
-    if let Some(username) = new.username.as_ref().filter(|_| new.username != old.username) {
-        let before = old.username.as_ref().map(|old| format!("{} to ", old.as_str()));
+    if let Some(username) = new.names.username.as_ref()
+        && new.names.username != old.names.username
+    {
+        let before = old.names.username.as_ref().map(|old| format!("{} to ", old.as_str()));
         let detail = format!("{}{}", before.unwrap_or_default(), username.as_str());
         audit::done(transaction, Action::ChangeUsername, id, Some(&detail))?;
+    }
+    if new.names.name != old.names.name {
+        audit::done(transaction, Action::ChangeName, id, None)?;
     }
     if new.status != old.status {
         let action = match (old.status, new.status) {
@@ -359,8 +368,9 @@ fn delete(transaction: &Transaction<'_>, user: &User) -> Result<(), Error> {
     }
     transaction
         .prepare_cached(
-            "UPDATE user SET email_folded = public_id, username = NULL, username_folded = NULL, password_hash = '',
-                             status = 'disabled', token_epoch = token_epoch + 1, updated_at = ?2, deleted_at = ?2
+            "UPDATE user SET name = iif(email IS NULL, coalesce(name, username), name), email_folded = public_id,
+                             username = NULL, username_folded = NULL, password_hash = '', status = 'disabled',
+                             token_epoch = token_epoch + 1, updated_at = ?2, deleted_at = ?2, version = random()
              WHERE public_id = ?1",
         )?
         .execute(params![id, transaction.context.at])?;

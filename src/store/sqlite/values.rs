@@ -54,6 +54,7 @@ macro_rules! ids {
 }
 
 texts! {
+    domain::DisplayName,
     domain::Email,
     domain::InfoUrl,
     domain::KeyName,

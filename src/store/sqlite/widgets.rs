@@ -16,8 +16,9 @@ use crate::error::Error;
 
 const WIDGETS: Select<Widget> = select! {
     Widget {
-        version: "w.version", name, info_url, deadline, created_at: "w.created_at",
-        owner: "u.email, u.public_id, u.deleted_at IS NOT NULL" as user_rows::summary,
+        version: "w.version", name: "w.name", info_url, deadline, created_at: "w.created_at",
+        owner: "u.email, u.username, u.name, u.public_id, u.version, u.deleted_at IS NOT NULL"
+            as user_rows::summary,
     },
     from "widget AS w JOIN user AS u ON u.id = w.owner_id", id "w.id", key "w.name = ?1",
 };
