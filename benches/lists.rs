@@ -83,6 +83,7 @@ async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
         role: Role::Admin,
         status: Status::Active,
         password_hash: PasswordHash::from_stored(String::new()),
+        reset_code: None,
     };
     store.create_user(new, None, &context).await.expect("an account");
     let tasks: Vec<_> = (0..256)

@@ -85,6 +85,7 @@ async fn fill(store: &Arc<dyn Store>) -> UserId {
             role: Role::Employee,
             status: Status::Active,
             password_hash: PasswordHash::from_stored(String::new()),
+            reset_code: None,
         };
         let context = RequestContext::local(Actor::CommandLine, NOW);
         store.create_user(new, None, &context).await.expect("an account");

@@ -17,6 +17,7 @@ mod tokens;
 
 pub use self::attempts::RateLimits;
 pub use self::hasher::{Argon2Settings, Hasher, HashingMode};
+pub use self::reset::ResetCode;
 pub use self::secrets::read_reset_code;
 pub use self::service::{Accounts, UserDetails};
 pub use self::sessions::{AccessToken, Caller, Sessions, create_key};

@@ -154,7 +154,7 @@ impl Accounts {
             }
         }
         let password_hash = self.hash(password).await?;
-        Ok(NewUser { public_id, names, role, status, password_hash })
+        Ok(NewUser { public_id, names, role, status, password_hash, reset_code: None })
     }
 
     /// Checks a login. [`Error::WrongCredentials`] if the account is unknown or the password wrong,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::database::{Database, all, cli_context, open, warning};
 use super::terminal::{ask_password, confirm, one_of, print, print_json, print_list, print_table};
-use crate::accounts::UserDetails;
+use crate::accounts::{ResetCode, UserDetails};
 use crate::config::Config;
 use crate::domain::{
     DisplayName, Email, Precondition, Role, Search, Session, Size, Status, User, UserChange,
@@ -317,7 +317,7 @@ async fn change(
 
 async fn create_reset_code(config: &Config, arg: AccountArg) -> Result<(), Error> {
     let (database, user) = Database::open_account(config, &arg.account).await?;
-    let (code, user, expires_at) =
+    let (user, ResetCode { code, expires_at }) =
         database.accounts()?.create_reset_code(user.public_id, &cli_context()).await?;
     let (label, until) = (user.names.label(), expires_at.to_iso_8601());
     let warning = warning(&user);

@@ -46,10 +46,10 @@ pub use quota::{MinFree, Quota, Size, StoreLimits};
 pub use role::Role;
 pub use secret::{Secret, SecretHash};
 pub use session::{NewSession, Session, SessionStore};
-pub use sort::{Search, Sort};
+pub use sort::{Search, Sort, folded};
 pub use task::{
-    NewTask, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskSort, TaskStatus,
-    TaskStore, TaskTitle, check_move, sees_only,
+    AssigneeFilter, NewTask, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskSort,
+    TaskStatus, TaskStore, TaskTitle, check_move, sees_only,
 };
 pub use template::{
     NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName,
@@ -58,8 +58,9 @@ pub use template::{
 pub use text::turns_direction;
 pub use timestamp::Timestamp;
 pub use user::{
-    NewUser, RegistrationPolicy, Status, StoredCredentials, User, UserChange, UserFilter, UserSort,
-    UserStore, check_administrator_remains, check_no_administrator, full_quota_from, is_approval,
+    NewResetCode, NewUser, RegistrationPolicy, Status, StoredCredentials, User, UserChange,
+    UserFilter, UserSort, UserStore, check_administrator_remains, check_no_administrator,
+    full_quota_from, is_approval,
 };
 pub use user_name::{
     DisplayName, Email, LoginName, UserId, UserNames, UserRef, UserSummary, Username,

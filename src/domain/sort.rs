@@ -1,6 +1,10 @@
 //! The sort order of a list, and full-text search in it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use super::Named;
 
@@ -56,6 +60,18 @@ impl Search {
     }
 }
 
+/// A text without letter case and diacritics, for comparison.
+pub fn folded(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            text.to_ascii_lowercase().into()
+        } else {
+            text.into()
+        };
+    }
+    text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +89,20 @@ mod tests {
                     "'{text}' must be one of employee, -employee, manager, -manager, admin, -admin"
                 )
             );
+        }
+    }
+
+    #[test]
+    fn folding_removes_letter_case_and_diacritics() {
+        for (text, expected) in [
+            ("Ann", "ann"),
+            ("ann", "ann"),
+            ("ZOË", "zoe"),
+            ("Ǆ", "dz"),
+            ("愛", "愛"),
+            ("Αθήνα", "αθηνα"),
+        ] {
+            assert_eq!(folded(text), expected);
         }
     }
 

@@ -139,14 +139,28 @@ pub enum TaskSort {
 
 named!(TaskSort { CreatedAt => "created_at", Deadline => "deadline", UpdatedAt => "updated_at" });
 
+/// Whose tasks a list has.
+#[derive(Clone, Debug)]
+pub enum AssigneeFilter {
+    Nobody,
+    /// By id, also a soft-deleted user.
+    User(UserRef),
+}
+
+impl AssigneeFilter {
+    /// Parses `none` or a reference to a user.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "none" { Ok(Self::Nobody) } else { UserRef::parse(text).map(Self::User) }
+    }
+}
+
 /// Filter and sort order of a list of tasks.
 #[derive(Clone, Debug, Default)]
 pub struct TaskFilter {
     /// Whether they are assigned to the reader.
     pub mine: Option<bool>,
     pub status: Option<TaskStatus>,
-    /// Assigned to this user. By id, also a soft-deleted one.
-    pub assignee: Option<UserRef>,
+    pub assignee: Option<AssigneeFilter>,
     /// Due before this moment.
     pub deadline_before: Option<Timestamp>,
     /// Due at this moment or after it.
@@ -162,8 +176,8 @@ pub struct TaskFilter {
 /// status. A change without effect keeps the version. Only a changed deadline is checked.
 #[async_trait]
 pub trait TaskStore {
-    /// [`Error::Invalid`] if the assignee does not exist, [`Error::NotFound`] if the creator does
-    /// not.
+    /// [`Error::Invalid`] if the assignee does not exist or is not active, [`Error::NotFound`] if the
+    /// creator does not exist.
     async fn create_task(&self, new: NewTask, context: &RequestContext) -> Result<Task, Error>;
 
     /// [`Error::NotFound`] also if the reader may not see it.
@@ -181,7 +195,7 @@ pub trait TaskStore {
 
     /// [`Error::NotFound`] also if the user may not see it, [`Error::Forbidden`] if the assignee
     /// may not change these fields, [`Error::Conflict`] if they may not set this status,
-    /// [`Error::Invalid`] if the new assignee does not exist.
+    /// [`Error::Invalid`] if the new assignee does not exist or is not active.
     async fn update_task(
         &self,
         id: TaskId,

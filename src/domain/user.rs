@@ -52,6 +52,14 @@ pub struct NewUser {
     pub role: Role,
     pub status: Status,
     pub password_hash: PasswordHash,
+    pub reset_code: Option<NewResetCode>,
+}
+
+/// A code that sets a new password once.
+#[derive(Clone, Copy, Debug)]
+pub struct NewResetCode {
+    pub hash: SecretHash,
+    pub expires_at: Timestamp,
 }
 
 /// A stored user, without the password.
@@ -202,6 +210,14 @@ pub trait UserStore {
         page: PageRequest,
     ) -> Result<Page<User>, Error>;
 
+    /// The active users, by name, whose names contain every word of the search. For managers.
+    async fn list_people(
+        &self,
+        reader: UserId,
+        search: Option<Search>,
+        page: PageRequest,
+    ) -> Result<Page<UserSummary>, Error>;
+
     /// Whether there is an active administrator.
     async fn has_administrator(&self) -> Result<bool, Error>;
 
@@ -246,8 +262,7 @@ pub trait UserStore {
     async fn create_reset_code(
         &self,
         id: UserId,
-        code: SecretHash,
-        expires_at: Timestamp,
+        code: NewResetCode,
         context: &RequestContext,
     ) -> Result<User, Error>;
 

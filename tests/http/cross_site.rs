@@ -122,7 +122,7 @@ impl Scene {
         let account = [("email", "new@example.com"), ("password", PASSWORD)];
         let new_password = ("new_password", "tinker tailor soldier spy");
         let fields: &[(&'static str, &str)] = match route.name.as_deref().unwrap() {
-            "register_user" => &account,
+            "register_user" | "create_user" => &account,
             "log_in" => &[("login", "target@example.com"), account[1]],
             "change_password" => &[("current_password", PASSWORD), new_password],
             "reset_password" => &[("code", &self.code), new_password],

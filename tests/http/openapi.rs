@@ -320,7 +320,7 @@ impl Seen<'_> {
         let nobody = self.app.anon();
         let manager = self.app.user_of("manager", Role::Manager).await;
         let wrong = form(&[("email", &ann.email), ("password", "wrong")]);
-        let tries: [(&Actor<'_>, Method, &str, &str); 22] = [
+        let tries: [(&Actor<'_>, Method, &str, &str); 23] = [
             (&nobody, Post, "/auth/login", &wrong),
             (
                 &nobody,
@@ -357,6 +357,7 @@ impl Seen<'_> {
             (writer, Get, "/tasks?q=a", ""),
             (writer, Get, "/templates?q=a", ""),
             (admin, Get, "/users?q=a", ""),
+            (admin, Get, "/people?q=a", ""),
             (admin, Get, "/audit?action=session.start", ""),
         ];
         for (actor, method, path, body) in tries {
@@ -417,6 +418,11 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         (&admin, Delete, "/auth/user", &form(&[("password", PASSWORD)])),
         (&admin, Get, "/users", ""),
         (&ann, Get, "/users", ""),
+        (&admin, Get, "/people", ""),
+        (&ann, Get, "/people", ""),
+        (&admin, Post, "/users", &account("eve")),
+        (&admin, Post, "/users", &account("eve")),
+        (&ann, Post, "/users", &account("eve")),
         (&admin, Get, &target_path, ""),
         (&ann, Get, &target_path, ""),
         (&admin, Get, absent, ""),
@@ -442,6 +448,7 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         "/auth/sessions",
         "/auth/keys",
         "/users",
+        "/people",
         &target_path,
         "/audit",
         "/widgets",

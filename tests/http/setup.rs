@@ -34,6 +34,7 @@ async fn add_administrator(app: &TestApp) {
         role: Role::Admin,
         status: AccountStatus::Active,
         password_hash: PasswordHash::from_stored("any".to_owned()),
+        reset_code: None,
     };
     app.store.create_user(new, None, &app.cli_context()).await.unwrap();
 }

@@ -198,3 +198,73 @@ async fn delete_of_the_sessions_of_a_user_ends_them_all() {
     admin.get("/auth/user").await.assert(Status::Ok);
     assert_ne!(ann.again().await.get("/auth/user").await.body, Value::Null);
 }
+
+#[rocket::async_test]
+async fn create_answers_201_with_the_user_who_logs_in_with_the_password() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let fields = [
+        ("email", "eve@example.com"),
+        ("username", "eve"),
+        ("name", "Eve"),
+        ("role", "manager"),
+        ("password", PASSWORD),
+    ];
+    let made = admin.post("/users", &fields).await;
+    let id = app.find("eve").await.public_id;
+    let link = format!("/api/v1/users/{id}");
+    assert_eq!(made.assert(Status::Created).header("Location"), Some(&*link));
+    let read = admin.get(&format!("/users/{id}")).await;
+    assert_eq!(made.etag(), read.etag());
+    let mut expected = read.body.clone();
+    expected["reset_code"] = Value::Null;
+    assert_eq!(made.body, expected);
+    assert_eq!((&read.body["role"], &read.body["name"]), (&json!("manager"), &json!("Eve")));
+    let login = [("username", "eve"), ("password", PASSWORD)];
+    app.anon().post("/auth/login", &login).await.assert(Status::Ok);
+
+    admin
+        .post("/users", &fields)
+        .await
+        .assert_message(Status::Conflict, "eve@example.com is already registered");
+    let weak =
+        [("email", "x@example.com"), ("username", "tinker.tailor"), ("password", "tinker.tailor")];
+    admin.post("/users", &weak).await.assert_invalid(&["password"]);
+    let wrong = [("email", "first last"), ("role", "boss"), ("password", "short")];
+    admin.post("/users", &wrong).await.assert_invalid(&["email", "role", "password"]);
+    assert_eq!(admin.get("/users").await.body["total_items"], 2);
+}
+
+#[rocket::async_test]
+async fn create_without_a_password_answers_a_reset_code_that_sets_one() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let made = admin.post("/users", &[("email", "eve@example.com")]).await;
+    let code = &made.assert(Status::Created).body["reset_code"];
+    assert_eq!(code["expires_at_iso8601"], "2026-11-21T13:00:00+00:00");
+    assert_eq!(made.header("Cache-Control"), Some("no-store"));
+    let reset = [("code", code["code"].as_str().unwrap()), ("new_password", PASSWORD)];
+    app.anon().post("/auth/reset", &reset).await.assert(Status::Ok);
+    let login = [("email", "eve@example.com"), ("password", PASSWORD)];
+    let eve = app.anon().post("/auth/login", &login).await;
+    let eve = app.anon().bearing(eve.assert(Status::Ok).token());
+    assert_eq!(eve.get("/auth/user").await.body["role"], "employee");
+}
+
+#[rocket::async_test]
+async fn people_lists_names_alone_for_managers() {
+    let app = TestApp::new().await;
+    let boss = app.user_of("boss", Role::Manager).await;
+    boss.patch("/auth/user", &[("name", "The Boss")]).await.assert(Status::Ok);
+    app.user("ann").await;
+    let people = boss.get("/people").await;
+    assert_eq!(people.assert(Status::Ok).each("email"), ["ann@example.com", "boss@example.com"]);
+    let expected = json!({
+        "email": "boss@example.com",
+        "username": null,
+        "name": "The Boss",
+        "public_id": boss.public_id().await.to_string(),
+    });
+    assert_eq!(boss.get("/people?q=oss").await.body["items"], json!([expected]));
+    boss.get("/people?sort=name").await.assert_invalid(&["sort"]);
+}

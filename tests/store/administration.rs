@@ -11,7 +11,7 @@ use crate::users::assert_absent;
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_credentials,
     assert_not_found, at_once, later, new_key, new_session, new_user, new_widget, owner_context,
-    secret, to_role, to_status, username, widget_name, with_username,
+    reset_code, secret, to_role, to_status, username, widget_name, with_username,
 };
 
 #[tokio::test]
@@ -131,12 +131,12 @@ async fn an_inactive_status_ends_sessions_and_reset_codes_and_suspends_api_keys(
     let subject = Subject::new();
     let (store, bob) = (&subject.store, subject.add_user("bob").await);
     let bobs = subject.log_in(bob.public_id).await;
-    store.create_reset_code(bob.public_id, secret(2), later(1_000), CLI).await.unwrap();
+    store.create_reset_code(bob.public_id, reset_code(secret(2), later(1_000)), CLI).await.unwrap();
     for (name, status) in [("ann", Status::Disabled), ("cid", Status::Pending)] {
         let user = subject.add_user(name).await;
         let (id, session) = (user.public_id, subject.log_in(user.public_id).await);
         store.create_key(new_key(id, "ci", 1), CLI).await.unwrap();
-        store.create_reset_code(id, secret(3), later(1_000), CLI).await.unwrap();
+        store.create_reset_code(id, reset_code(secret(3), later(1_000)), CLI).await.unwrap();
 
         let shut_out = store.update_user(id, to_status(status), ANY_STATE, CLI).await.unwrap();
         assert_ne!(shut_out.version, user.version);
@@ -303,7 +303,7 @@ async fn soft_delete_of_a_user_ends_its_sessions_api_keys_and_reset_codes() {
     for (id, byte) in [(ann.public_id, 1), (bob.public_id, 2)] {
         sessions.push(subject.log_in(id).await);
         store.create_key(new_key(id, "ci", byte), CLI).await.unwrap();
-        store.create_reset_code(id, secret(byte), later(1_000), CLI).await.unwrap();
+        store.create_reset_code(id, reset_code(secret(byte), later(1_000)), CLI).await.unwrap();
     }
     let deleted = subject
         .audited(&["account.delete"], store.delete_user(ann.public_id, ANY_STATE, CLI))

@@ -12,8 +12,8 @@ use widgetd::store::Retention;
 
 use crate::{
     ALL, ANY_STATE, NOW, Subject, account, assert_pages, cli_at, email, hash, later, new_key,
-    new_session, new_user, owner_context, secret, to_role, to_status, to_username, username,
-    with_username,
+    new_session, new_user, owner_context, reset_code, secret, to_role, to_status, to_username,
+    username, with_username,
 };
 
 /// The entry of an action on Ann, without its id, action and detail.
@@ -89,7 +89,7 @@ async fn the_audit_has_one_entry_per_action_with_actor_target_time_and_request()
     check(s, is, Action::EndSessions, "", store.end_sessions(ann, context)).await;
     let set = store.set_password(ann, hash("second"), None, own);
     check(s, by_ann, Action::ChangePassword, "", set).await;
-    let create = store.create_reset_code(ann, code, later(1_000), context);
+    let create = store.create_reset_code(ann, reset_code(code, later(1_000)), context);
     check(s, is, Action::CreateResetCode, "", create).await;
     let redeem = store.redeem_reset_code(code, hash("third"), own);
     check(s, by_ann, Action::ResetPassword, "", redeem).await;

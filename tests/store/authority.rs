@@ -12,8 +12,8 @@ use widgetd::error::{Error, TokenError};
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, hash, later, new_key, new_session, new_task, new_template,
-    new_user, new_widget, owner_context, secret, template_name, to_role, to_status, to_username,
-    username, widget_name,
+    new_user, new_widget, owner_context, reset_code, secret, template_name, to_role, to_status,
+    to_username, username, widget_name,
 };
 
 /// What a write requires of the user who makes it.
@@ -80,7 +80,7 @@ impl Scene {
         let (store, ann) = (&self.subject.store, self.ann);
         let update =
             async |change| store.update_user(ann, change, ANY_STATE, context).await.map(drop);
-        let code = store.create_reset_code(ann, secret(9), later(1_000), context).await;
+        let code = store.create_reset_code(ann, reset_code(secret(9), later(1_000)), context).await;
         vec![
             (
                 "create_user",

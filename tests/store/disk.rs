@@ -6,7 +6,9 @@ use widgetd::error::Error;
 use widgetd::store::{IfAbsent, Retention};
 
 use crate::authority::{Scene, a_session};
-use crate::{CLI, NOW, Subject, hash, later, new_session, new_user, owner_context, secret};
+use crate::{
+    CLI, NOW, Subject, hash, later, new_session, new_user, owner_context, reset_code, secret,
+};
 
 /// More than any disk has.
 fn low_disk() -> StoreLimits {
@@ -36,7 +38,12 @@ fn is_low(error: &Error) -> bool {
 #[tokio::test]
 async fn a_low_disk_refuses_every_write_but_those_that_give_space_back() {
     let scene = Scene::new().await;
-    scene.subject.store.create_reset_code(scene.ann, secret(8), later(1_000), CLI).await.unwrap();
+    scene
+        .subject
+        .store
+        .create_reset_code(scene.ann, reset_code(secret(8), later(1_000)), CLI)
+        .await
+        .unwrap();
     let context = scene.context(a_session(&scene).await);
     scene.subject.close().await;
     let subject = Subject::limited(scene.subject.folder, IfAbsent::Fail, low_disk());

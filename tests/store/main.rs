@@ -33,11 +33,11 @@ use tokio::task::JoinHandle;
 use widgetd::clock::Clock;
 use widgetd::domain::{
     Actor, AuditEntry, AuditFilter, Credential, Deadline, Email, InfoUrl, KeyId, KeyName, KeyScope,
-    NewApiKey, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
-    PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash, SessionId, Status,
-    StoreLimits, StoredCredentials, TaskDescription, TaskId, TaskStatus, TaskTitle, TemplateBody,
-    TemplateName, Timestamp, User, UserChange, UserFilter, UserId, UserNames, UserRef, Username,
-    Version, Versions, WidgetFilter, WidgetName,
+    NewApiKey, NewResetCode, NewSession, NewTask, NewTemplate, NewUser, NewWidget, Page,
+    PageRequest, PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash,
+    SessionId, Status, StoreLimits, StoredCredentials, TaskDescription, TaskId, TaskStatus,
+    TaskTitle, TemplateBody, TemplateName, Timestamp, User, UserChange, UserFilter, UserId,
+    UserNames, UserRef, Username, Version, Versions, WidgetFilter, WidgetName,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Retention, Store};
@@ -207,6 +207,7 @@ fn new_user(name: &str) -> NewUser {
         role: Role::Employee,
         status: Status::Active,
         password_hash: hash("first"),
+        reset_code: None,
     }
 }
 
@@ -214,6 +215,10 @@ fn with_username(name: &str, text: &str) -> NewUser {
     let new = new_user(name);
     let names = UserNames { username: Some(username(text)), ..new.names };
     NewUser { names, ..new }
+}
+
+fn reset_code(hash: SecretHash, expires_at: Timestamp) -> NewResetCode {
+    NewResetCode { hash, expires_at }
 }
 
 fn new_session(user: UserId) -> NewSession {

@@ -4,7 +4,7 @@ use widgetd::domain::User;
 
 use crate::{
     CLI, NOW, Subject, assert_credentials, at_once, cli_at, hash, later, new_session,
-    owner_context, secret,
+    owner_context, reset_code, secret,
 };
 
 #[tokio::test]
@@ -49,7 +49,10 @@ async fn set_password_revokes_the_reset_code() {
     let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
     let store = &subject.store;
     for (user, byte) in [(&ann, 1), (&bob, 2)] {
-        store.create_reset_code(user.public_id, secret(byte), later(1_000), CLI).await.unwrap();
+        store
+            .create_reset_code(user.public_id, reset_code(secret(byte), later(1_000)), CLI)
+            .await
+            .unwrap();
     }
     store.set_password(ann.public_id, hash("second"), None, CLI).await.unwrap();
     assert_eq!(store.find_user_by_reset_code(&secret(1), NOW).await.unwrap(), None);
@@ -64,7 +67,7 @@ async fn a_password_hash_is_upgraded_only_if_unchanged_since_it_was_read() {
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
     subject.add_user("bob").await;
     let session = subject.log_in(ann.public_id).await;
-    store.create_reset_code(ann.public_id, secret(1), later(1_000), CLI).await.unwrap();
+    store.create_reset_code(ann.public_id, reset_code(secret(1), later(1_000)), CLI).await.unwrap();
     let upgrade = async |old, new| {
         store.upgrade_password_hash(ann.public_id, hash(old), hash(new)).await.unwrap();
     };
@@ -87,10 +90,10 @@ async fn a_reset_code_sets_the_password_once_and_ends_all_sessions() {
         [subject.log_in(ann.public_id).await, subject.log_in(bob.public_id).await],
         &subject.store,
     );
-    let create = store.create_reset_code(ann.public_id, secret(1), later(1_000), CLI);
+    let create = store.create_reset_code(ann.public_id, reset_code(secret(1), later(1_000)), CLI);
     let created = subject.audited(&["password.reset_code"], create).await;
     assert_eq!(created.unwrap(), ann);
-    store.create_reset_code(bob.public_id, secret(2), later(1_000), CLI).await.unwrap();
+    store.create_reset_code(bob.public_id, reset_code(secret(2), later(1_000)), CLI).await.unwrap();
 
     let subject = subject.reopen().await;
     let store = &subject.store;
@@ -119,7 +122,7 @@ async fn a_wrong_reset_code_changes_nothing() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
     let session = subject.log_in(ann.public_id).await;
-    store.create_reset_code(ann.public_id, secret(1), later(1_000), CLI).await.unwrap();
+    store.create_reset_code(ann.public_id, reset_code(secret(1), later(1_000)), CLI).await.unwrap();
     assert_eq!(store.find_user_by_reset_code(&secret(2), NOW).await.unwrap(), None);
     let redeem = store.redeem_reset_code(secret(2), hash("second"), CLI);
     assert_eq!(subject.audited(&[], redeem).await.unwrap(), None);
@@ -133,8 +136,8 @@ async fn a_wrong_reset_code_changes_nothing() {
 async fn a_new_reset_code_replaces_the_older_one() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
-    store.create_reset_code(ann.public_id, secret(1), later(1_000), CLI).await.unwrap();
-    store.create_reset_code(ann.public_id, secret(2), later(500), CLI).await.unwrap();
+    store.create_reset_code(ann.public_id, reset_code(secret(1), later(1_000)), CLI).await.unwrap();
+    store.create_reset_code(ann.public_id, reset_code(secret(2), later(500)), CLI).await.unwrap();
     assert_eq!(store.redeem_reset_code(secret(1), hash("second"), CLI).await.unwrap(), None);
     assert_eq!(store.find_user_by_reset_code(&secret(2), later(500)).await.unwrap(), None);
     assert!(store.redeem_reset_code(secret(2), hash("second"), CLI).await.unwrap().is_some());
@@ -144,7 +147,7 @@ async fn a_new_reset_code_replaces_the_older_one() {
 async fn a_reset_code_is_valid_until_the_moment_it_expires() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);
-    store.create_reset_code(ann.public_id, secret(1), later(1_000), CLI).await.unwrap();
+    store.create_reset_code(ann.public_id, reset_code(secret(1), later(1_000)), CLI).await.unwrap();
     for (at, is_good) in [(later(999), true), (later(1_000), false), (later(1_001), false)] {
         assert_eq!(store.find_user_by_reset_code(&secret(1), at).await.unwrap().is_some(), is_good);
     }
@@ -159,7 +162,10 @@ async fn a_reset_code_is_valid_until_the_moment_it_expires() {
 async fn reset_code_redeemed_64_times_at_once_succeeds_once() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await;
-    subject.create_reset_code(ann.public_id, secret(1), later(1_000), CLI).await.unwrap();
+    subject
+        .create_reset_code(ann.public_id, reset_code(secret(1), later(1_000)), CLI)
+        .await
+        .unwrap();
     let new = |n| hash(&format!("new {n}"));
     let redeem = |n| {
         let store = subject.store.clone();

@@ -8,7 +8,7 @@ use widgetd::store::Retention;
 use crate::sessions::knows;
 use crate::{
     ALL, CLI, NOW, Subject, at_once, cli_at, hash, later, new_key, new_session, new_user,
-    new_widget, owner_context, secret, widget_name,
+    new_widget, owner_context, reset_code, secret, widget_name,
 };
 
 /// A retention that purges nothing of these tests.
@@ -23,7 +23,7 @@ async fn retention_purges_sessions_and_reset_codes_from_the_moment_they_expire()
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await.public_id, &subject.store);
     let session = subject.log_in(ann).await;
-    store.create_reset_code(ann, secret(1), later(1_000), CLI).await.unwrap();
+    store.create_reset_code(ann, reset_code(secret(1), later(1_000)), CLI).await.unwrap();
     for (now, is_kept) in [(later(999), true), (later(1_000), false)] {
         store.purge(Retention { now, ..NOTHING }).await.unwrap();
         assert_eq!(subject.is_live(ann, session).await, is_kept);

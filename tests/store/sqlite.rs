@@ -17,7 +17,7 @@ use widgetd::store::{self, IfAbsent, Store};
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, database, hash, later, new_key, new_session,
-    new_task, new_template, new_widget, owner_context, secret, widget_name,
+    new_task, new_template, new_widget, owner_context, reset_code, secret, widget_name,
 };
 
 /// The connection of another program.
@@ -161,7 +161,7 @@ async fn a_soft_deleted_user_leaves_rows_only_where_they_are_kept() {
     let (ann, bob) = (user.public_id, subject.add_user("bob").await.public_id);
     store.start_session(new_session(ann), 0, &owner_context(ann, "192.0.2.7")).await.unwrap();
     store.create_key(new_key(ann, "ci", 1), CLI).await.unwrap();
-    store.create_reset_code(ann, secret(1), later(1_000), CLI).await.unwrap();
+    store.create_reset_code(ann, reset_code(secret(1), later(1_000)), CLI).await.unwrap();
     for owner in [ann, bob] {
         store.create_template(new_template("one", owner), CLI).await.unwrap();
     }
@@ -399,7 +399,7 @@ async fn migration_from_version_0_1_0_keeps_the_data() {
     let bob = accounts[1].0.public_id;
     let session = subject.log_in(bob).await;
     store.create_key(new_key(bob, "ci", 1), CLI).await.unwrap();
-    store.create_reset_code(bob, secret(1), later(1_000), CLI).await.unwrap();
+    store.create_reset_code(bob, reset_code(secret(1), later(1_000)), CLI).await.unwrap();
     store.delete_user(accounts[2].0.public_id, ANY_STATE, CLI).await.unwrap();
 
     let subject = subject.reopen().await;

@@ -1,20 +1,25 @@
 //! Tasks.
 
 use widgetd::domain::{
-    Authority, Deadline, NewTask, Page, PageRequest, RequestContext, Role, Search, Sort, Task,
-    TaskChange, TaskDescription, TaskFilter, TaskId, TaskSort, TaskStatus, TaskTitle, Timestamp,
-    User, UserId, UserSummary,
+    AssigneeFilter, Authority, Deadline, NewTask, Page, PageRequest, RequestContext, Role, Search,
+    Sort, Status, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskSort, TaskStatus,
+    TaskTitle, Timestamp, User, UserId, UserSummary,
 };
 use widgetd::error::Error;
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages,
-    assert_precondition_failed, cli_at, if_match, later, new_task, new_user, to_role, to_username,
-    username,
+    assert_precondition_failed, cli_at, if_match, later, new_task, new_user, to_role, to_status,
+    to_username, username,
 };
 
 fn owner(user: &User) -> UserSummary {
     user.summary()
+}
+
+/// The tasks of an assignee, or of nobody.
+fn of(text: &str) -> AssigneeFilter {
+    AssigneeFilter::parse(text).unwrap()
 }
 
 fn assigned(title: &str, creator: &User, assignee: &User) -> NewTask {
@@ -167,6 +172,31 @@ async fn an_assignee_is_an_existing_user_by_id_email_or_username() {
 }
 
 #[tokio::test]
+async fn a_task_is_given_to_active_users_alone_and_stays_with_one_who_is_disabled() {
+    let scene = Scene::new().await;
+    let (store, bob) = (&scene.subject.store, scene.bob.public_id);
+    let id = scene.add(assigned("one", &scene.boss, &scene.bob)).await.id;
+    for (status, word) in [(Status::Pending, "pending"), (Status::Disabled, "disabled")] {
+        store.update_user(bob, to_status(status), ANY_STATE, CLI).await.unwrap();
+        let refused = |result: Result<Task, Error>| {
+            let why = result.unwrap_err().to_string();
+            assert_eq!(why, format!("assignee: the account bob@example.com is {word}, not active"));
+        };
+        refused(store.create_task(assigned("two", &scene.boss, &scene.bob), CLI).await);
+        let to = |user: &User| Some(Some(account(user.names.label())));
+        let give = |user: &User| TaskChange { assignee: to(user), ..TaskChange::default() };
+        // The same assignee again is no change.
+        let both = TaskChange { assignee: to(&scene.bob), ..title(word) };
+        let task = scene.update(id, both, scene.manager()).await.unwrap();
+        assert_eq!((task.title.as_str(), task.assignee.unwrap().public_id), (word, bob));
+        scene.update(id, give(&scene.ann), scene.manager()).await.unwrap();
+        refused(scene.update(id, give(&scene.bob), scene.manager()).await);
+        store.update_user(bob, to_status(Status::Active), ANY_STATE, CLI).await.unwrap();
+        scene.update(id, give(&scene.bob), scene.manager()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_update_changes_the_given_fields_and_the_version() {
     let scene = Scene::new().await;
     let old = scene
@@ -304,15 +334,13 @@ async fn each_field_of_the_filter_selects_tasks() {
         (TaskFilter { mine: Some(false), ..all() }, &["late", "done", "off", "now", "free"]),
         (TaskFilter { status: Some(TaskStatus::Pending), ..all() }, &["late", "soon", "free"]),
         (TaskFilter { status: Some(TaskStatus::InProgress), ..all() }, &["now"]),
-        (TaskFilter { assignee: Some(account("ANN@example.com")), ..all() }, &["late", "done"]),
-        (TaskFilter { assignee: Some(account("Ann.O")), ..all() }, &["late", "done"]),
-        (
-            TaskFilter { assignee: Some(account(&bob.public_id.to_string())), ..all() },
-            &["off", "now"],
-        ),
-        (TaskFilter { assignee: Some(account("nobody")), ..all() }, &[]),
-        (TaskFilter { assignee: Some(account("nobody@example.com")), ..all() }, &[]),
-        (TaskFilter { assignee: Some(account(&UserId::generate().to_string())), ..all() }, &[]),
+        (TaskFilter { assignee: Some(of("ANN@example.com")), ..all() }, &["late", "done"]),
+        (TaskFilter { assignee: Some(of("Ann.O")), ..all() }, &["late", "done"]),
+        (TaskFilter { assignee: Some(of(&bob.public_id.to_string())), ..all() }, &["off", "now"]),
+        (TaskFilter { assignee: Some(of("nobody")), ..all() }, &[]),
+        (TaskFilter { assignee: Some(of("none")), ..all() }, &["free"]),
+        (TaskFilter { assignee: Some(of("nobody@example.com")), ..all() }, &[]),
+        (TaskFilter { assignee: Some(of(&UserId::generate().to_string())), ..all() }, &[]),
         (TaskFilter { deadline_before: Some(NOW), ..all() }, &["late", "done", "off"]),
         (TaskFilter { deadline_after: Some(NOW), ..all() }, &["now", "soon"]),
         (
@@ -334,7 +362,7 @@ async fn each_field_of_the_filter_selects_tasks() {
         (anns(true).await, anns(false).await),
         (vec!["late".to_owned(), "done".to_owned()], vec![])
     );
-    let of_another = TaskFilter { assignee: Some(account("bob@example.com")), ..all() };
+    let of_another = TaskFilter { assignee: Some(of("bob@example.com")), ..all() };
     assert_eq!(scene.titles(of_another, authority(ann)).await, [""; 0]);
 }
 
@@ -470,11 +498,10 @@ async fn a_soft_deleted_user_stays_assignee_and_creator_of_its_tasks() {
     assert_eq!((ann, boss), (&former(&scene.ann, ann.version), &former(&scene.boss, boss.version)));
     assert!(ann.version != scene.ann.version && boss.version != scene.boss.version);
     let by_id = TaskFilter {
-        assignee: Some(account(&scene.ann.public_id.to_string())),
+        assignee: Some(of(&scene.ann.public_id.to_string())),
         ..TaskFilter::default()
     };
-    let by_name =
-        TaskFilter { assignee: Some(account("ann@example.com")), ..TaskFilter::default() };
+    let by_name = TaskFilter { assignee: Some(of("ann@example.com")), ..TaskFilter::default() };
     assert_eq!(scene.titles(TaskFilter::default(), bob).await, ["one"]);
     assert_eq!(scene.titles(by_id, bob).await, ["one"]);
     assert_eq!(scene.titles(by_name, bob).await, [""; 0]);

@@ -10,8 +10,8 @@ use widgetd::error::Error;
 use crate::sessions::knows;
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_not_found, assert_pages,
-    email, hash, later, new_key, new_session, new_user, new_widget, owner_context, secret,
-    to_status, to_username, username, widget_name, with_username,
+    email, hash, later, new_key, new_session, new_user, new_widget, owner_context, reset_code,
+    secret, to_status, to_username, username, widget_name, with_username,
 };
 
 #[tokio::test]
@@ -121,7 +121,7 @@ pub async fn assert_absent(subject: &Subject, id: UserId) {
         assert_not_found(store.update_user(id, change, ANY_STATE, CLI).await);
     }
     assert_not_found(store.delete_user(id, ANY_STATE, CLI).await);
-    assert_not_found(store.create_reset_code(id, secret(77), later(1_000), CLI).await);
+    assert_not_found(store.create_reset_code(id, reset_code(secret(77), later(1_000)), CLI).await);
     assert!(store.find_user_by_reset_code(&secret(77), NOW).await.unwrap().is_none());
     assert!(!subject.is_live(id, SessionId::generate()).await);
     assert_not_found(store.end_session(id, SessionId::generate(), Action::EndSession, CLI).await);
@@ -352,4 +352,63 @@ async fn a_user_without_an_email_is_known_by_the_username() {
     subject.add(nameless("ann.o")).await;
     let owner = store.get_widget(&widget_name("one")).await.unwrap().owner;
     assert_eq!((owner.is_deleted, owner.names.called()), (true, "Ann.O"));
+}
+
+#[tokio::test]
+async fn people_are_the_active_users_by_name_found_by_any_part_of_their_names() {
+    let subject = Subject::new();
+    let person = |email: &str, username: Option<&str>, name: Option<&str>| {
+        let new = new_user(email);
+        let names = UserNames {
+            username: username.map(crate::username),
+            name: name.map(|name| DisplayName::parse(name).unwrap()),
+            ..new.names.clone()
+        };
+        NewUser { names, ..new }
+    };
+    let zoe = subject.add(person("zoe", Some("zozo"), Some("Ärmel Zoë"))).await;
+    let bob = subject.add(person("bob", Some("Mcbob"), None)).await;
+    let ann = subject.add(person("ann", None, None)).await;
+    let gone = subject.add(person("gone", None, Some("Gone Zoë"))).await;
+    subject.delete_user(gone.public_id, ANY_STATE, CLI).await.unwrap();
+    for status in [Status::Pending, Status::Disabled] {
+        subject.add(NewUser { status, ..person(status.as_str(), None, Some("Zoë")) }).await;
+    }
+    let list = async |text: &str, page| {
+        let search = (!text.is_empty()).then(|| Search::parse(text).unwrap());
+        subject.list_people(ann.public_id, search, page).await.unwrap()
+    };
+    let summaries = [&ann, &zoe, &bob].map(User::summary);
+    assert_eq!(list("", ALL).await.items, summaries);
+    for (text, expected) in [
+        ("zo", &[&zoe][..]),
+        ("OE", &[&zoe]),
+        ("rmel", &[&zoe]),
+        ("armel ZOE", &[&zoe]),
+        ("cbo", &[&bob]),
+        ("@example", &[&ann, &zoe, &bob]),
+        ("ann zoe", &[]),
+        ("%", &[]),
+        ("_", &[]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|user| user.summary()).collect();
+        let found = list(text, ALL).await;
+        assert_eq!((found.total, found.items), (expected.len() as u64, expected), "{text}");
+    }
+    for n in 0..4 {
+        subject.add(person(&format!("more{n}"), None, None)).await;
+    }
+    let all = list("", ALL).await.items;
+    assert_eq!(all.len(), 7);
+    assert_pages(&all, async |page| Ok(list("", page).await)).await;
+}
+
+#[tokio::test]
+async fn a_user_is_created_together_with_its_reset_code() {
+    let subject = Subject::new();
+    let code = reset_code(secret(1), later(1_000));
+    let create =
+        subject.create_user(NewUser { reset_code: Some(code), ..new_user("ann") }, None, CLI);
+    let ann = subject.audited(&["account.register", "password.reset_code"], create).await.unwrap();
+    assert_eq!(subject.find_user_by_reset_code(&secret(1), NOW).await.unwrap(), Some(ann));
 }

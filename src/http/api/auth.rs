@@ -7,7 +7,7 @@ use schemars::r#gen::SchemaGenerator;
 use schemars::schema::Schema;
 use serde_json::{Value, json};
 
-use super::users::NewEmail;
+use super::user_fields::{NewEmail, PasswordField};
 use crate::accounts::{SetupCode, UserDetails, read_reset_code};
 use crate::domain::{
     Action, DisplayName, Email, LoginName, Password, RegistrationPolicy, Secret, UserNames,
@@ -51,22 +51,6 @@ field!(SetupCode, {
     "description": "The code that the service prints when it starts. Letter case, hyphens and \
         spaces do not count.",
 });
-
-/// A new password of an allowed length. How hard it is to guess is estimated elsewhere.
-struct PasswordField(Password);
-
-impl Field for PasswordField {
-    fn parse(text: &str, context: &FieldContext) -> Result<Self, String> {
-        context.password_policy.check_length(text).map(Self)
-    }
-
-    fn schema() -> Value {
-        json!({
-            "type": "string", "minLength": 1, "maxLength": 128,
-            "description": "8 to 128 characters (the minimum is a setting) that are hard to guess.",
-        })
-    }
-}
 
 /// A reset code.
 struct ResetCode(Secret);

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::auth::RATE_LIMITED;
-use super::users::UserFieldsView;
+use super::user_fields::UserFieldsView;
 use crate::domain::{DisplayName, Password, Timestamp, User, UserChange, Username};
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{

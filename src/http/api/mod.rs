@@ -6,10 +6,12 @@ mod audit;
 mod auth;
 mod current_user;
 mod deadline;
+mod people;
 pub mod service;
 mod sessions;
 mod tasks;
 mod templates;
+mod user_fields;
 mod users;
 mod widgets;
 
@@ -45,6 +47,7 @@ pub fn routes() -> Vec<Operations> {
         audit::routes(),
         widgets::routes(),
         tasks::routes(),
+        people::routes(),
         templates::routes(),
         service::document_routes(),
     ]

@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::deadline::{FutureMoment, Moment};
-use super::users::UserSummaryView;
+use super::user_fields::UserSummaryView;
 use crate::domain::{
-    Deadline, NewTask, Search, Sort, Task, TaskChange, TaskDescription, TaskFilter, TaskId,
-    TaskSort, TaskStatus, TaskTitle, Timestamp, UserRef,
+    AssigneeFilter, Deadline, NewTask, Search, Sort, Task, TaskChange, TaskDescription, TaskFilter,
+    TaskId, TaskSort, TaskStatus, TaskTitle, Timestamp, UserRef,
 };
 use crate::http::auth::{AnyUser, Manager};
 use crate::http::wire::{
@@ -39,6 +39,7 @@ field!(TaskDescription, {
     "type": "string", "maxLength": 10000,
     "description": "Any text. In JSON, an empty one removes it.",
 }, null = TaskDescription::default());
+field!(AssigneeFilter, { "type": "string" });
 id_in_path!(TaskId, "task");
 
 input! {
@@ -49,7 +50,7 @@ input! {
         /// `pending` if it is not sent.
         status: Option<TaskStatus>,
         deadline: Option<OrNone<FutureMoment>>,
-        /// A public id, e-mail address or username; `none` for nobody.
+        /// A public id, e-mail address or username of an active account; `none` for nobody.
         assignee: Option<OrNone<UserRef>>,
     }
     example {
@@ -85,8 +86,8 @@ filter! {
         /// Tasks of this status.
         status: TaskStatus,
         /// Tasks that are assigned to this account: a public id, e-mail address or username; a
-        /// deleted account's public id.
-        assignee: UserRef,
+        /// deleted account's public id; `none` for nobody's.
+        assignee: AssigneeFilter,
         /// Tasks that are due before this: an RFC 3339 time, or a date, which stands for its start.
         deadline_before: Timestamp,
         /// Tasks that are due at this or later: an RFC 3339 time, or a date, which stands for its

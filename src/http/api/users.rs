@@ -6,74 +6,33 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::user_fields::{NewEmail, PasswordField, UserFieldsView};
+use crate::accounts::ResetCode;
 use crate::domain::{
-    DisplayName, Email, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter,
-    UserId, UserNames, UserRef, UserSort, UserSummary, Username,
+    DisplayName, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter, UserId,
+    UserNames, UserSort, Username,
 };
 use crate::http::auth::{Admin, SessionAdmin};
 use crate::http::wire::{
-    Body, Conditions, Empty, Field, FieldContext, Fields, Found, Given, InPath, InputField, List,
+    Addressed, Body, Conditions, Created, Empty, Field, FieldContext, Found, InPath, List,
     ListQuery, NoContent, Operations, Problem, Record, SecretCreated, Services, Updated,
-    ViewContext, field, filter, id_in_path, input, operations,
+    ViewContext, filter, input, operations,
 };
 
 pub fn routes() -> Operations {
     let last = "No administrator would be left.";
     operations![
         list_users,
+        create_user,
         get_user,
         update_user,
         delete_user,
         create_reset_code,
         end_sessions_of_user
     ]
+    .also("create_user", 409, "The e-mail address or the username is already registered.")
     .also("update_user", 409, last)
     .also("delete_user", 409, last)
-}
-
-field!(Email, {
-    "type": "string", "maxLength": 254,
-    "description": "An e-mail address as browsers accept it. Letter case does not count.",
-});
-field!(Username, {
-    "type": "string", "minLength": 3, "maxLength": 32, "pattern": "^[a-zA-Z0-9._-]+$",
-    "description": "3 to 32 of `a-z A-Z 0-9 . - _`, to log in with instead of the e-mail address.",
-});
-field!(DisplayName, {
-    "type": "string", "minLength": 1, "maxLength": 100,
-    "description": "How others call the account's owner: one line, in any script. Not unique.",
-});
-field!(UserRef, { "type": "string" });
-id_in_path!(UserId, "account");
-
-/// The e-mail address of a new account: required, unless a setting lets a username do.
-pub struct NewEmail(pub Option<Email>);
-
-impl InputField for NewEmail {
-    const IS_REQUIRED: bool = false;
-
-    fn read(fields: &mut Fields, name: &'static str, context: &FieldContext) -> Option<Self> {
-        let parse = |text: &str| match text {
-            "" => Ok(None),
-            text => Email::parse(text).map(Some),
-        };
-        let email = match fields.read(name, parse)? {
-            Given::Value(email) => email,
-            Given::Absent | Given::Null => None,
-        };
-        let missing = match fields.text("username") {
-            _ if email.is_some() => return Some(Self(email)),
-            _ if context.require_email => "is required",
-            None => "is required, unless there is a username",
-            Some(_) => return Some(Self(None)),
-        };
-        fields.add_error(name, missing);
-        None
-    }
-
-    fn schema() -> Value {
-        <Email as Field>::schema()
-    }
 }
 
 /// A status that an administrator may set.
@@ -90,6 +49,21 @@ impl Field for NewStatus {
     fn schema() -> Value {
         json!({ "type": "string", "enum": ["active", "disabled"] })
     }
+}
+
+input! {
+    /// A new account.
+    struct CreateUser {
+        /// Required, unless the setting `require_email` is false and there is a username.
+        email: NewEmail,
+        username: Option<Option<Username>>,
+        name: Option<Option<DisplayName>>,
+        /// `employee` if it is not sent.
+        role: Option<Role>,
+        /// Without it, the answer has a reset code.
+        password: Option<PasswordField>,
+    }
+    example { "email": "eve@example.com", "name": "Eve Moss", "role": "manager" }
 }
 
 input! {
@@ -117,87 +91,6 @@ filter! {
         search = "q": Search,
         /// The order; `-` for the latest first.
         sort: Sort<UserSort>,
-    }
-}
-
-/// The names of an account. One without an e-mail address has a username.
-#[derive(Serialize, JsonSchema)]
-pub struct UserNamesView {
-    email: Option<String>,
-    username: Option<String>,
-    /// How others call the account's owner.
-    name: Option<String>,
-}
-
-impl UserNamesView {
-    fn new(names: UserNames) -> Self {
-        Self {
-            email: names.email.map(Email::into_string),
-            username: names.username.map(Username::into_string),
-            name: names.name.map(DisplayName::into_string),
-        }
-    }
-}
-
-/// The fields of an account that its owner and administrators see.
-#[derive(Serialize, JsonSchema)]
-pub struct UserFieldsView {
-    #[serde(flatten)]
-    names: UserNamesView,
-    /// A UUID.
-    public_id: String,
-    /// `employee`, `manager` or `admin`
-    role: &'static str,
-    /// Whether the role is `admin`.
-    admin: bool,
-    /// Whether the account may log in.
-    active: bool,
-    /// `12/31/26 11:59:59 PM UTC`
-    registered_on: String,
-    registered_on_iso8601: String,
-    /// What the account stores: the text of its templates, the tasks that it created and the widgets
-    /// that it owns, and 512 bytes for each.
-    used_bytes: u64,
-    /// What it may store.
-    quota_bytes: u64,
-}
-
-impl UserFieldsView {
-    pub fn new(user: User, context: &ViewContext<'_>) -> Self {
-        let quota_bytes = context.quota.of(&user, context.now);
-        Self {
-            names: UserNamesView::new(user.names),
-            public_id: user.public_id.to_string(),
-            role: user.role.as_str(),
-            admin: user.role.is_admin(),
-            active: user.status == Status::Active,
-            registered_on: user.registered_on.to_clock_text(),
-            registered_on_iso8601: user.registered_on.to_iso_8601(),
-            used_bytes: user.used_bytes,
-            quota_bytes,
-        }
-    }
-}
-
-/// An account as other users see it: an owner, assignee or creator.
-#[derive(Serialize, JsonSchema)]
-pub struct UserSummaryView {
-    #[serde(flatten)]
-    names: UserNamesView,
-    public_id: String,
-    /// Whether the account is deleted. Left out if it is not.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schemars(default)]
-    former: bool,
-}
-
-impl UserSummaryView {
-    pub fn new(user: UserSummary) -> Self {
-        Self {
-            names: UserNamesView::new(user.names),
-            public_id: user.public_id.to_string(),
-            former: user.is_deleted,
-        }
     }
 }
 
@@ -233,6 +126,70 @@ pub struct ResetCodeView {
     /// `12/31/26 11:59:59 PM UTC`
     expires_at: String,
     expires_at_iso8601: String,
+}
+
+impl ResetCodeView {
+    fn new(ResetCode { code, expires_at }: &ResetCode, user: &User) -> Self {
+        Self {
+            code: code.reveal().to_owned(),
+            email: user.names.email.as_ref().map(|email| email.as_str().to_owned()),
+            expires_at: expires_at.to_clock_text(),
+            expires_at_iso8601: expires_at.to_iso_8601(),
+        }
+    }
+}
+
+/// An account that an administrator has created.
+struct CreatedUser {
+    user: User,
+    reset_code: Option<ResetCode>,
+}
+
+/// A new account.
+#[derive(Serialize, JsonSchema)]
+struct CreatedUserView {
+    #[serde(flatten)]
+    user: AdminUserView,
+    /// Null if you have sent a password.
+    reset_code: Option<ResetCodeView>,
+}
+
+impl Record for CreatedUser {
+    type View = CreatedUserView;
+
+    fn etag(&self, now: Timestamp) -> String {
+        self.user.etag(now)
+    }
+
+    fn view(self, context: &ViewContext<'_>) -> CreatedUserView {
+        let reset_code = self.reset_code.map(|code| ResetCodeView::new(&code, &self.user));
+        CreatedUserView { user: self.user.view(context), reset_code }
+    }
+}
+
+impl Addressed for CreatedUser {
+    fn path(&self) -> String {
+        format!("/users/{}", self.user.public_id)
+    }
+}
+
+/// # Create an account
+///
+/// Active at once. Without a password, the answer has a reset code to hand over: with it, the owner
+/// chooses a password, once, within an hour.
+#[openapi(tag = "Administration")]
+#[post("/users", data = "<body>")]
+async fn create_user(
+    admin: Admin,
+    body: Body<CreateUser>,
+    services: &State<Services>,
+) -> Result<Created<CreatedUser>, Problem> {
+    let CreateUser { email: NewEmail(email), username, name, role, password } = body.0;
+    let names = UserNames { email, username: username.flatten(), name: name.flatten() };
+    let (role, password) = (role.unwrap_or(Role::Employee), password.map(|field| field.0));
+    let (user, reset_code) =
+        services.accounts.add_with_code(names, role, password, &admin.context).await?;
+    Ok(Created(CreatedUser { user, reset_code }))
 }
 
 /// # List the accounts
@@ -300,14 +257,8 @@ async fn create_reset_code(
     _body: Body<Empty>,
     services: &State<Services>,
 ) -> Result<SecretCreated<ResetCodeView>, Problem> {
-    let (code, user, expires_at) =
-        services.accounts.create_reset_code(public_id.0?, &admin.context).await?;
-    Ok(SecretCreated(ResetCodeView {
-        code: code.reveal().to_owned(),
-        email: user.names.email.map(Email::into_string),
-        expires_at: expires_at.to_clock_text(),
-        expires_at_iso8601: expires_at.to_iso_8601(),
-    }))
+    let (user, code) = services.accounts.create_reset_code(public_id.0?, &admin.context).await?;
+    Ok(SecretCreated(ResetCodeView::new(&code, &user)))
 }
 
 /// # Log an account out everywhere

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::deadline::{Day, FutureDay};
-use super::users::UserSummaryView;
+use super::user_fields::UserSummaryView;
 use crate::domain::{
     InfoUrl, NewWidget, Search, Sort, Timestamp, Upsert, UserRef, Widget, WidgetChange,
     WidgetFilter, WidgetName, WidgetSort,

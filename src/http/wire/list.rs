@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, Given};
-use super::openapi::{add_response, parameters, query_parameter, with_schema};
+use super::openapi::{parameters, query_parameter, with_schema};
 use super::problem::reject;
 use super::record::Record;
 use super::request::{remembered_user, view_context};
@@ -24,8 +24,6 @@ use super::services::FieldContext;
 use super::services::{BasePath, Services, ViewContext};
 use crate::domain::{PAGE_SIZES, Page, PageRequest, Timestamp};
 use crate::error::Error;
-
-const SEARCH_LIMIT: &str = "The account has reached its rate limit for filtered and sorted lists.";
 
 /// Which items of a list are requested, by query parameters. Declared by [`super::input::filter`].
 pub trait Filter: Send + Sized {
@@ -125,14 +123,6 @@ impl<F: Filter> OpenApiFromRequest<'_> for ListQuery<F> {
         all.push(query_parameter("page", "The page, from 1. A page past the end is empty.", page));
         all.push(query_parameter("per_page", "The number of items on a page.", per_page));
         Ok(parameters(all))
-    }
-
-    fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        let mut responses = Responses::default();
-        if !F::parameters().is_empty() {
-            add_response(&mut responses, 429, SEARCH_LIMIT, &[]);
-        }
-        Ok(responses)
     }
 }
 

@@ -23,6 +23,9 @@ use super::services::{API, BasePath};
 pub const KEY_MAY_ONLY_READ: &str = "The API key may only read.";
 pub const WRITE_LIMIT: &str = "The account has reached its rate limit for writes.";
 
+/// The 429 of lists that can be filtered, sorted or searched.
+const LIST_LIMIT: &str = "The account has reached its rate limit for filtered and sorted lists.";
+
 /// The document, serialized once: it does not change while the service runs.
 pub struct Document(pub String);
 
@@ -154,6 +157,9 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
         rule(400, "A parameter is invalid; `errors` names it.");
     }
     rule(400, "The request has a body, and none is expected.");
+    if is_filtered_list(&operation.parameters) {
+        rule(429, LIST_LIMIT);
+    }
     if names_a_record && can_fail && kind != Kind::Upsert {
         rule(404, "There is no such record, or you may not see it.");
     }
@@ -172,6 +178,17 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
     responses.responses.sort_keys();
     let is_empty = |body: &RefOr<_>| matches!(body, RefOr::Object(body) if no_content(body));
     operation.request_body = operation.request_body.take().filter(|body| !is_empty(body));
+}
+
+/// Whether there are query parameters besides those of every list.
+fn is_filtered_list(parameters: &[RefOr<Parameter>]) -> bool {
+    let in_query = parameters.iter().filter_map(|parameter| match parameter {
+        RefOr::Object(parameter) if parameter.location == "query" => Some(parameter.name.as_str()),
+        _ => None,
+    });
+    let (of_lists, others): (Vec<_>, Vec<_>) =
+        in_query.partition(|name| matches!(*name, "page" | "per_page"));
+    !of_lists.is_empty() && !others.is_empty()
 }
 
 fn no_content(body: &rocket_okapi::okapi::openapi3::RequestBody) -> bool {

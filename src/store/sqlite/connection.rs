@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::search::add_scoped_words;
+use super::search::add_functions;
 use crate::error::Error;
 
 /// The settings and functions of every connection. The writer and the readers add their own.
@@ -13,7 +13,7 @@ pub fn initialise(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")?;
-    add_scoped_words(connection)
+    add_functions(connection)
 }
 
 /// Maps an SQLite error by its code. Conflicts and missing rows do not appear here: statements

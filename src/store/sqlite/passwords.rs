@@ -6,8 +6,8 @@ use super::transaction::Transaction;
 use super::user_rows::{self, USERS, lookup};
 use super::{audit, sessions};
 use crate::domain::{
-    Action, Network, PasswordHash, SecretHash, SessionId, StoredCredentials, Timestamp, User,
-    UserId, UserRef,
+    Action, Network, NewResetCode, PasswordHash, SecretHash, SessionId, StoredCredentials,
+    Timestamp, User, UserId, UserRef,
 };
 use crate::error::Error;
 
@@ -54,6 +54,21 @@ pub fn set(
     delete_reset_code(transaction, id)?;
     audit::done(transaction, action, id, None)?;
     Ok(user)
+}
+
+/// Stores a code for a user, in the place of an older one.
+pub fn store_reset_code(
+    transaction: &Transaction<'_>,
+    id: UserId,
+    NewResetCode { hash, expires_at }: NewResetCode,
+) -> rusqlite::Result<()> {
+    transaction.run(
+        "INSERT INTO reset_code (user_id, hash, expires_at)
+         SELECT id, ?2, ?3 FROM user WHERE public_id = ?1
+         ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at",
+        params![id, hash, expires_at],
+    )?;
+    audit::done(transaction, Action::CreateResetCode, id, None)
 }
 
 pub fn find_by_reset_code(

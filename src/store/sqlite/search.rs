@@ -11,7 +11,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, Error};
 
-use crate::domain::Search;
+use crate::domain::{Search, folded};
 
 /// The ASCII characters besides letters and digits that are part of words: those of the categories
 /// S*.
@@ -59,12 +59,16 @@ fn expression(words: impl Iterator<Item = String>) -> String {
     if words.is_empty() { "\"\"".to_owned() } else { words.join(" ") }
 }
 
-/// Adds the SQL function [`scoped_words`], which triggers call.
-pub fn add_scoped_words(connection: &Connection) -> rusqlite::Result<()> {
+/// Adds the SQL functions: [`scoped_words`], which triggers call, and [`folded`].
+pub fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     // Innocuous: the schema is not trusted, and may call only what does no harm.
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("folded", 1, flags, |context| {
+        let text = context.get_raw(0).as_str().map_err(|_| Error::InvalidQuery)?;
+        Ok(folded(text).into_owned())
+    })?;
     connection.create_scalar_function("scoped_words", 2, flags, |context| {
         let text = context.get_raw(1).as_str().map_err(|_| Error::InvalidQuery)?;
         scoped_words(context.get(0)?, text)
@@ -132,7 +136,7 @@ mod tests {
     /// Two indexes as the migrations define them: of `shared` texts, and of `scoped` ones.
     fn connection() -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        add_scoped_words(&connection).unwrap();
+        add_functions(&connection).unwrap();
         connection
             .execute_batch(
                 "CREATE VIRTUAL TABLE shared USING fts5 (text, content = '', contentless_delete = 1,

@@ -10,9 +10,9 @@ use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
-    Authority, Deadline, NewTask, Page, PageRequest, Precondition, RequestContext, Role, Sort,
-    Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStore, Timestamp, UserRef, UserSummary,
-    check_move, sees_only,
+    AssigneeFilter, Authority, Deadline, NewTask, Page, PageRequest, Precondition, RequestContext,
+    Role, Sort, Status, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStore, Timestamp,
+    UserId, UserRef, UserSummary, check_move, sees_only,
 };
 use crate::error::Error;
 
@@ -114,7 +114,7 @@ fn check_deadline(deadline: Deadline, transaction: &Transaction<'_>) -> Result<(
 
 fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, Error> {
     let NewTask { id, title, description, status, deadline, assignee, creator } = new;
-    let assignee = find_assignee(transaction, assignee.as_ref())?;
+    let assignee = find_assignee(transaction, assignee.as_ref(), None)?;
     let assignee = assignee.map(|user| user.public_id);
     let creator = user_rows::get_row(transaction, creator)?;
     let now = transaction.context.at;
@@ -127,14 +127,20 @@ fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, Error> {
     get(transaction, id, None)
 }
 
-/// The user that a task is assigned to, if any.
+/// The user that a task is to be assigned to, if any: an active one, or the `present` assignee.
 fn find_assignee(
     connection: &Connection,
     user: Option<&UserRef>,
+    present: Option<UserId>,
 ) -> Result<Option<UserSummary>, Error> {
     let Some(user) = user else { return Ok(None) };
     let why = || Error::invalid("assignee", format!("there is no account {}", user.folded()));
     let found = user_rows::find(connection, user)?.ok_or_else(why)?;
+    if found.status != Status::Active && present != Some(found.public_id) {
+        let (label, status) = (found.names.label(), found.status.as_str());
+        let why = format!("the account {label} is {status}, not active");
+        return Err(Error::invalid("assignee", why));
+    }
     Ok(Some(found.summary()))
 }
 
@@ -152,14 +158,18 @@ fn list(
         None => (filter.search.as_ref(), None),
     };
     let me_if = |mine| (filter.mine == Some(mine)).then_some(&reader.user);
-    let assignee = user_rows::find_row_of(connection, filter.assignee.as_ref())?;
+    let assignee = match &filter.assignee {
+        None => None,
+        Some(AssigneeFilter::Nobody) => Some(None),
+        Some(AssigneeFilter::User(user)) => Some(Some(user_rows::find_row(connection, user)?)),
+    };
     let now_if = |overdue| (filter.overdue == Some(overdue)).then_some(&now);
     let conditions = WhereClause::new("TRUE")
         .and("t.assignee_id = ?", only.as_ref())
         .and(IS_ASSIGNED_TO, me_if(true))
         .and(IS_NOT_ASSIGNED_TO, me_if(false))
         .and("t.status = ?", filter.status.as_ref())
-        .and("t.assignee_id = ?", assignee.as_ref())
+        .and("t.assignee_id IS ?", assignee.as_ref())
         .and("t.deadline < ?", filter.deadline_before.as_ref())
         .and("t.deadline >= ?", filter.deadline_after.as_ref())
         .and(IS_OVERDUE, now_if(true))
@@ -183,7 +193,8 @@ fn changed(connection: &Connection, mut task: Task, change: TaskChange) -> Resul
     task.status = status.unwrap_or(task.status);
     task.deadline = deadline.unwrap_or(task.deadline);
     if let Some(assignee) = assignee {
-        task.assignee = find_assignee(connection, assignee.as_ref())?;
+        let present = task.assignee.map(|user| user.public_id);
+        task.assignee = find_assignee(connection, assignee.as_ref(), present)?;
     }
     Ok(task)
 }

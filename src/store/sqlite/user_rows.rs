@@ -4,9 +4,11 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::lists::{Columns, Select, select};
+use super::lists::{Columns, Order, Select, WhereClause, select};
 use super::transaction::Transaction;
-use crate::domain::{LoginName, User, UserId, UserNames, UserRef, UserSummary};
+use crate::domain::{
+    LoginName, Page, PageRequest, Search, User, UserId, UserNames, UserRef, UserSummary, folded,
+};
 use crate::error::Error;
 
 pub const USERS: Select<User> = select! {
@@ -91,7 +93,7 @@ pub fn find_row(connection: &Connection, user: &UserRef) -> rusqlite::Result<i64
     Ok(row.unwrap_or(0))
 }
 
-fn names(columns: &mut Columns<'_>) -> rusqlite::Result<UserNames> {
+pub fn names(columns: &mut Columns<'_>) -> rusqlite::Result<UserNames> {
     Ok(UserNames { email: columns.get()?, username: columns.get()?, name: columns.get()? })
 }
 
@@ -111,4 +113,30 @@ pub fn summary_if_any(columns: &mut Columns<'_>) -> rusqlite::Result<Option<User
     let is_deleted = columns.get()?;
     let user = Option::zip(id, version);
     Ok(user.map(|(public_id, version)| UserSummary { names, public_id, version, is_deleted }))
+}
+
+const PEOPLE: Select<UserSummary> = select! {
+    UserSummary {
+        names: "email, username, name" as names, public_id, version,
+        is_deleted: "deleted_at IS NOT NULL",
+    },
+    from "user", id "user.id", key "public_id = ?1",
+};
+
+/// No index helps to find parts of words. A team is small enough to look at everybody.
+const HAS_PART: &str = "instr(folded(concat_ws(' ', email, username, name)), ?) > 0";
+
+const BY_NAME: &str = "folded(coalesce(name, username, email))";
+
+pub fn list_people(
+    connection: &Connection,
+    search: Option<&Search>,
+    page: PageRequest,
+) -> rusqlite::Result<Page<UserSummary>> {
+    let words: Vec<_> = search.iter().flat_map(|search| search.words()).map(folded).collect();
+    let mut conditions = WhereClause::new("deleted_at IS NULL AND status = 'active'");
+    for word in &words {
+        conditions = conditions.and(HAS_PART, Some(word));
+    }
+    PEOPLE.page(connection, &conditions, Order::new(BY_NAME, false), page)
 }

@@ -10,10 +10,11 @@ use super::transaction::Transaction;
 use super::user_rows::{self, USERS};
 use super::{audit, passwords, sessions};
 use crate::domain::{
-    Action, Actor, Email, Network, NewSession, NewUser, Page, PageRequest, PasswordHash,
-    Precondition, RequestContext, Role, SecretHash, SessionId, Sort, Status, StoredCredentials,
-    Timestamp, User, UserChange, UserFilter, UserId, UserNames, UserRef, UserSort, UserStore,
-    Username, check_administrator_remains, check_no_administrator, full_quota_from, is_approval,
+    Action, Actor, Email, Network, NewResetCode, NewSession, NewUser, Page, PageRequest,
+    PasswordHash, Precondition, RequestContext, Role, Search, SecretHash, SessionId, Sort, Status,
+    StoredCredentials, Timestamp, User, UserChange, UserFilter, UserId, UserNames, UserRef,
+    UserSort, UserStore, UserSummary, Username, check_administrator_remains,
+    check_no_administrator, full_quota_from, is_approval,
 };
 use crate::error::Error;
 
@@ -69,6 +70,18 @@ impl UserStore for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<User>, Error> {
         self.read_list(reader, move |connection| list(connection, &filter, page)).await
+    }
+
+    async fn list_people(
+        &self,
+        reader: UserId,
+        search: Option<Search>,
+        page: PageRequest,
+    ) -> Result<Page<UserSummary>, Error> {
+        self.read_list(Some(reader), move |connection| {
+            user_rows::list_people(connection, search.as_ref(), page)
+        })
+        .await
     }
 
     async fn has_administrator(&self) -> Result<bool, Error> {
@@ -157,21 +170,13 @@ impl UserStore for SqliteStore {
     async fn create_reset_code(
         &self,
         id: UserId,
-        code: SecretHash,
-        expires_at: Timestamp,
+        code: NewResetCode,
         context: &RequestContext,
     ) -> Result<User, Error> {
         self.write(context, move |transaction| {
             transaction.require(Role::Admin)?;
             let user = user_rows::get(transaction, id)?;
-            transaction
-                .prepare_cached(
-                    "INSERT INTO reset_code (user_id, hash, expires_at)
-                     SELECT id, ?2, ?3 FROM user WHERE public_id = ?1
-                     ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at",
-                )?
-                .execute(params![id, code, expires_at])?;
-            audit::done(transaction, Action::CreateResetCode, id, None)?;
+            passwords::store_reset_code(transaction, id, code)?;
             Ok(user)
         })
         .await
@@ -236,6 +241,9 @@ fn insert(
     }
     let detail = format!("{}, {}", new.role.as_str(), new.status.as_str());
     audit::done(transaction, Action::Register, new.public_id, Some(&detail))?;
+    if let Some(code) = new.reset_code {
+        passwords::store_reset_code(transaction, new.public_id, code)?;
+    }
     if let Some(session) = session {
         sessions::start(transaction, session, 0)?;
     }
