@@ -223,7 +223,7 @@ impl Accounts {
             return Err(Error::WrongCredentials(account.kind()));
         };
         attempt.succeed();
-        if let Some(new) = upgraded {
+        if let Some(new) = upgraded.filter(|_| !context.dry_run) {
             let old = credentials.password_hash.clone();
             // The login succeeds also without the upgrade.
             if let Err(error) =

@@ -35,11 +35,21 @@ pub struct RequestContext {
     pub client: Option<String>,
     pub request: Option<RequestId>,
     pub at: Timestamp,
+    /// Whether the transaction is rolled back in the end.
+    pub dry_run: bool,
 }
 
 impl RequestContext {
     /// A write without a network and without a request.
     pub const fn local(actor: Actor, at: Timestamp) -> Self {
-        Self { actor, credential: None, address: None, client: None, request: None, at }
+        Self {
+            actor,
+            credential: None,
+            address: None,
+            client: None,
+            request: None,
+            at,
+            dry_run: false,
+        }
     }
 }

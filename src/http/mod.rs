@@ -14,6 +14,7 @@ pub use self::server::{ServerSettings, serve};
 pub use self::wire::attach_body;
 use self::wire::cors::Cors;
 use self::wire::delay::DelayRefusals;
+use self::wire::dry_run::MarkDryRuns;
 use self::wire::fallback::{self, RejectEmptySegments};
 use self::wire::headers::CommonHeaders;
 use self::wire::json::RenderLargeAnswers;
@@ -41,6 +42,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         .attach(RejectEmptySegments)
         // Response fairings run in this order: the page of a problem comes before its headers.
         .attach(RenderLargeAnswers::default())
+        .attach(MarkDryRuns)
         .attach(pages::ProblemPages)
         .attach(CommonHeaders)
         .attach(Cors)

@@ -32,7 +32,7 @@ const ELSEWHERE: [&[(&str, &str)]; 12] = [
 const SILENT: [&[(&str, &str)]; 2] = [&[], &[("Referer", "http://here.example:8000/widgets")]];
 
 /// Headers of requests that a page of ours has sent.
-const FROM_HERE: [&[(&str, &str)]; 3] = [
+pub const FROM_HERE: [&[(&str, &str)]; 3] = [
     &[("Sec-Fetch-Site", "same-origin")],
     &[("Sec-Fetch-Site", "same-origin"), ("Origin", "http://here.example:8000")],
     // Browsers from before 2023 do not send `Sec-Fetch-Site`.
@@ -45,20 +45,20 @@ const ACCEPT: [&str; 2] = [PAGE, "*/*"];
 /// Content types that need no preflight, and JSON.
 const CONTENT_TYPES: [&str; 3] = [FORM, "text/plain", "application/json"];
 
-fn said<'a>(visitor: &Visitor<'a>, headers: &[(&str, &str)]) -> Visitor<'a> {
+pub fn said<'a>(visitor: &Visitor<'a>, headers: &[(&str, &str)]) -> Visitor<'a> {
     let visitor = visitor.silent_on("Sec-Fetch-Site").saying(HOST.0, HOST.1);
     headers.iter().fold(visitor, |visitor, (name, value)| visitor.saying(name, value))
 }
 
 /// A request that has an effect: its method and path, and the fields of its body.
-struct Effect {
+pub struct Effect {
     method: Method,
-    path: String,
+    pub path: String,
     fields: Vec<(&'static str, String)>,
 }
 
 impl Effect {
-    async fn send(&self, visitor: &Visitor<'_>, content_type: &str) -> Answer {
+    pub async fn send(&self, visitor: &Visitor<'_>, content_type: &str) -> Answer {
         let fields = self.fields.iter().map(|(name, value)| (*name, value.as_str()));
         let body = match content_type {
             FORM => form(&fields.collect::<Vec<_>>()),
@@ -72,8 +72,8 @@ impl Effect {
 }
 
 /// An administrator in a browser, and records of every kind.
-struct Scene {
-    app: TestApp,
+pub struct Scene {
+    pub app: TestApp,
     token: String,
     target: String,
     task: String,
@@ -83,7 +83,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(settings: &[(&str, &str)]) -> Self {
+    pub async fn new(settings: &[(&str, &str)]) -> Self {
         let app = TestApp::with(settings).await;
         let root = app.user_of("root", Role::Admin).await;
         let admin = app.admin().await;
@@ -116,7 +116,7 @@ impl Scene {
     }
 
     /// A request with an effect for a route. A route that is missing here fails.
-    fn effect(&self, route: &Route) -> Effect {
+    pub fn effect(&self, route: &Route) -> Effect {
         let widget =
             [("name", "new"), ("info_url", "https://example.org"), ("deadline", "2027-01-01")];
         let account = [("email", "new@example.com"), ("password", PASSWORD)];
@@ -166,13 +166,13 @@ impl Scene {
     }
 
     /// The administrator, in a browser on the machine itself.
-    fn browser<'a>(&self, app: &'a TestApp) -> Visitor<'a> {
+    pub fn browser<'a>(&self, app: &'a TestApp) -> Visitor<'a> {
         app.anon().from("127.0.0.1").bearing(&self.token).in_a_browser()
     }
 }
 
 /// Every write but setup, which has no effect once there is an administrator; see `session_starts`.
-fn routes_that_write(app: &TestApp) -> impl Iterator<Item = &Route> {
+pub fn routes_that_write(app: &TestApp) -> impl Iterator<Item = &Route> {
     app.routes()
         .filter(|route| route.method != Method::Get && route.name.as_deref() != Some("set_up"))
 }
@@ -253,7 +253,7 @@ async fn same_origin_requests_and_tokens_of_any_origin_have_an_effect_on_every_r
 }
 
 /// Requests that start a session or reset a password, each with an app where it has an effect.
-async fn session_starts() -> [(TestApp, Effect); 3] {
+pub async fn session_starts() -> [(TestApp, Effect); 3] {
     let effect = |path: &str, fields: &[(&'static str, &str)]| Effect {
         method: Method::Post,
         path: format!("/api/v1/auth/{path}"),

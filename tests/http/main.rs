@@ -20,6 +20,7 @@ mod conditions;
 mod cookies;
 mod cors;
 mod cross_site;
+mod dry_run;
 mod forms;
 mod headers;
 mod limits;

@@ -197,6 +197,7 @@ fn owner_context(owner: UserId, address: &str) -> RequestContext {
         client: Some("curl/8.5.0".to_owned()),
         request: Some(RequestId::generate()),
         at: NOW,
+        dry_run: false,
     }
 }
 

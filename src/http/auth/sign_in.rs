@@ -24,8 +24,8 @@ use super::origin::{check_same_origin, cross_site, is_cross_site};
 use crate::accounts::AccessToken;
 use crate::error::Error;
 use crate::http::wire::{
-    NO_STORE, Problem, StatusView, add_response, forbid_storing, reject, see_other, wants_page,
-    with_schema,
+    NO_STORE, Problem, StatusView, add_response, forbid_storing, is_dry_run, reject, see_other,
+    wants_page, with_schema,
 };
 
 /// The header by which a script asks for the cookie. Pages of other origins may not send it
@@ -167,7 +167,11 @@ struct SignInView {
 
 impl<'r, const STATUS: u16> Responder<'r, 'static> for SignInResponse<STATUS> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let Self { kind, outcome, session, next } = self;
+        let Self { mut kind, outcome, mut session, next } = self;
+        if is_dry_run(request) {
+            // There is no session to go on with, and the present one stays.
+            (kind, session) = (ClientKind::ApiClient, SessionChange::None);
+        }
         let next = format!("{}{}", root(request), next.address());
         let keeps_cookie = kind != ClientKind::ApiClient;
         let (token, cookie) = match session {

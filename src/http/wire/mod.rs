@@ -4,6 +4,7 @@ pub mod body;
 pub mod conditions;
 pub mod cors;
 pub mod delay;
+pub mod dry_run;
 pub mod fallback;
 pub mod field;
 pub mod fields;
@@ -22,6 +23,7 @@ pub mod services;
 
 pub use self::body::{Body, Draft, SubmittedForm, TIME_PER_BYTE, attach_body, reject_unrouted};
 pub use self::conditions::Conditions;
+pub use self::dry_run::is_dry_run;
 pub use self::fallback::has_empty_segments;
 pub use self::field::{Field, InputField, OrNone, describe_field, object_schema};
 pub use self::fields::{Fields, Given, WHOLE_BODY};

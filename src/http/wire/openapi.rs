@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use schemars::schema::InstanceType;
 use serde_json::{Value, json};
 
+use super::request::DRY_RUN;
 use super::services::{API, BasePath};
 
 /// The 403 and the 429 that only writes have.
@@ -25,6 +26,9 @@ pub const WRITE_LIMIT: &str = "The account has reached its rate limit for writes
 
 /// The 429 of lists that can be filtered, sorted or searched.
 const LIST_LIMIT: &str = "The account has reached its rate limit for filtered and sorted lists.";
+
+const DRY_RUN_TEXT: &str = "`true`: answers as if it was done, with `dry_run: true` in the answer \
+    and a header `Dry-Run`, and changes nothing.";
 
 /// The document, serialized once: it does not change while the service runs.
 pub struct Document(pub String);
@@ -148,6 +152,10 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
             add_response(responses, status, description, &[]);
         }
     };
+    if kind != Kind::Read {
+        let schema = json!({ "type": "boolean", "default": false });
+        operation.parameters.push(RefOr::Object(query_parameter(DRY_RUN, DRY_RUN_TEXT, schema)));
+    }
     if operation.request_body.is_some() {
         rule(400, "The input is invalid; `errors` names every field at fault.");
         rule(413, "The body is too large.");

@@ -12,10 +12,14 @@ use crate::error::Error;
 /// How many characters of `User-Agent` are kept.
 const MAX_USER_AGENT_CHARS: usize = 200;
 
+/// The parameter that tries a write, and the field of its answer.
+pub const DRY_RUN: &str = "dry_run";
+
 /// The context of a request before anybody is authenticated. It is computed once per request.
 pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContext, Error> {
     let services = Services::of(request)?;
     let is_read = is_read(request);
+    let dry_run = !is_read && read_dry_run(request)?;
     Ok(request.local_cache(|| RequestContext {
         actor: Actor::Anonymous,
         credential: None,
@@ -24,7 +28,21 @@ pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContex
         client: if is_read { None } else { user_agent(request) },
         request: if is_read { None } else { Some(request_id(request)) },
         at: services.clock.now(),
+        dry_run,
     }))
+}
+
+/// Whether a write is only tried, by the query parameter of that name.
+fn read_dry_run(request: &Request<'_>) -> Result<bool, Error> {
+    let Some(query) = request.uri().query() else { return Ok(false) };
+    let mut values = query.segments().filter(|(name, _)| *name == DRY_RUN).map(|(_, value)| value);
+    let why = match (values.next(), values.next()) {
+        (None | Some("false"), None) => return Ok(false),
+        (Some("true"), None) => return Ok(true),
+        (_, Some(_)) => "is given more than once".to_owned(),
+        (Some(other), None) => format!("'{other}' must be one of true, false"),
+    };
+    Err(Error::invalid(DRY_RUN, why))
 }
 
 /// What the views of an answer depend on: all of them are as at the time of the request.

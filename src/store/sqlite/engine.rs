@@ -52,7 +52,7 @@ impl SqliteStore {
     /// Runs a job in a transaction, with the authority that the actor has at that moment.
     /// [`Error::InsufficientStorage`] if the disk has too little space, or if a user stores more than
     /// before and more than their quota. Whether their session or key has expired is judged by the
-    /// time at which the job is queued, because jobs read no clock.
+    /// time at which the job is queued, because jobs read no clock. A dry run is rolled back in the end.
     pub async fn write<T: Send + 'static>(
         &self,
         context: &RequestContext,
@@ -75,8 +75,14 @@ impl SqliteStore {
         self.writer
             .run(move |connection| {
                 let transaction = Transaction::begin(connection, &context, now)?;
+                if context.dry_run {
+                    connection.execute_batch("SAVEPOINT dry_run")?;
+                }
                 let done = job(&transaction)?;
                 quotas::check(&transaction, quota)?;
+                if context.dry_run {
+                    connection.execute_batch("ROLLBACK TO dry_run; RELEASE dry_run")?;
+                }
                 Ok(done)
             })
             .await
