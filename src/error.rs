@@ -80,6 +80,8 @@ pub enum Error {
     },
     /// The record does not meet the precondition.
     PreconditionFailed,
+    /// The idempotency key belongs to another request.
+    KeyReused,
     /// The request contradicts what is stored. The text says with what.
     Conflict(String),
     /// There is no room for what the request would store. The text says whose.
@@ -152,6 +154,9 @@ impl fmt::Display for Error {
             }
             Self::PreconditionFailed => f.write_str(
                 "It has changed meanwhile, or is not in the state that was asked for. Please read it again.",
+            ),
+            Self::KeyReused => f.write_str(
+                "This Idempotency-Key was used for another request. Please use a new one.",
             ),
             Self::Busy => f.write_str("The service is busy. Please try again in a moment."),
             Self::ReadTimeout => f.write_str(

@@ -122,6 +122,7 @@ impl Accounts {
             RegistrationPolicy::Approval | RegistrationPolicy::Closed => (Status::Pending, None),
         };
         let (token, session) = start.unzip();
+        self.check_names_free(&new.names).await?;
         let new = self.prepare(id, new, Role::Employee, status).await?;
         self.store.create_user(new, session, &context).await?;
         Ok(token)
@@ -134,8 +135,20 @@ impl Accounts {
         role: Role,
         context: &RequestContext,
     ) -> Result<User, Error> {
+        self.check_names_free(&new.names).await?;
         let new = self.prepare(UserId::generate(), new, role, Status::Active).await?;
         self.store.create_user(new, None, context).await
+    }
+
+    /// [`Error::Conflict`] if a name is taken. The store decides; this avoids a hash for nothing.
+    async fn check_names_free(&self, names: &UserNames) -> Result<(), Error> {
+        for name in names.login_names() {
+            let conflict = Error::Conflict(format!("{} is already registered", name.as_str()));
+            if self.store.find_credentials(&UserRef::LoginName(name), None).await?.is_some() {
+                return Err(conflict);
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn prepare(
@@ -146,13 +159,6 @@ impl Accounts {
         status: Status,
     ) -> Result<NewUser, Error> {
         let UserDetails { names, password } = new;
-        // The store decides. This check comes first to avoid a hash for a taken name.
-        for name in names.login_names() {
-            let conflict = Error::Conflict(format!("{} is already registered", name.as_str()));
-            if self.store.find_credentials(&UserRef::LoginName(name), None).await?.is_some() {
-                return Err(conflict);
-            }
-        }
         let password_hash = self.hash(password).await?;
         Ok(NewUser { public_id, names, role, status, password_hash, reset_code: None })
     }

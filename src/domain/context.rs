@@ -1,10 +1,11 @@
 //! The request context: the actor, their address, and the time.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Credential, Timestamp, UserId};
+use super::{Credential, IdempotencyKey, Timestamp, UserId};
 
 /// Identifies a request in the log, the audit and the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct RequestContext {
     pub at: Timestamp,
     /// Whether the transaction is rolled back in the end.
     pub dry_run: bool,
+    /// A create with a key is done once.
+    pub idempotency_key: Option<Arc<IdempotencyKey>>,
 }
 
 impl RequestContext {
@@ -50,6 +53,7 @@ impl RequestContext {
             request: None,
             at,
             dry_run: false,
+            idempotency_key: None,
         }
     }
 }

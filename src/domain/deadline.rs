@@ -2,9 +2,10 @@
 
 use super::Timestamp;
 use super::date::{end_of, parse_date};
+use serde::{Deserialize, Serialize};
 
 /// The last moment that is on time, usually the last millisecond of a day in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadline(Timestamp);
 
 impl Deadline {

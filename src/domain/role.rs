@@ -1,7 +1,9 @@
 //! Roles of users.
 
+use serde::{Deserialize, Serialize};
+
 /// Each role includes the rights of those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Role {
     /// Reads shared records, and writes their own.
     Employee,

@@ -1,6 +1,7 @@
 //! Tasks: managers create and assign them, the assignee changes the status.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::text::check_line;
@@ -11,19 +12,19 @@ use super::{
 use crate::error::Error;
 
 /// A random UUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskId(Uuid);
 
 uuid_id!(TaskId);
 
 /// One line of 1 to 255 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskTitle(String);
 
 checked_text!(TaskTitle, |text| check_line(text, 255));
 
 /// A text of at most 10,000 characters; it may be empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskDescription(String);
 
 checked_text!(TaskDescription);
@@ -37,7 +38,7 @@ impl TaskDescription {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskStatus {
     #[default]
     Pending,
@@ -105,7 +106,7 @@ impl TaskChange {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     pub id: TaskId,
     pub version: Version,

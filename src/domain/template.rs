@@ -1,6 +1,7 @@
 //! Templates: private to their owner.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::text::{check_bytes, check_path_segment};
 use super::{
@@ -10,13 +11,13 @@ use crate::error::Error;
 
 /// A name, which is also a segment of the path: 1 to 100 characters, none of them a control
 /// character, no blank at either end, and not `.` or `..`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TemplateName(String);
 
 checked_text!(TemplateName, |text| check_path_segment(text, 100));
 
 /// A text of 1 byte to 64 KiB in UTF-8, stored unchanged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TemplateBody(String);
 
 checked_text!(TemplateBody, |text| check_bytes(text, Self::MAX_BYTES));
@@ -40,7 +41,7 @@ pub struct NewTemplate {
     pub owner: UserId,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
     pub version: Version,
     pub name: TemplateName,

@@ -1,5 +1,6 @@
 //! Points in time, and their forms in the wire format.
 
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 use time::OffsetDateTime;
@@ -10,7 +11,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

@@ -1,6 +1,7 @@
 //! Users.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::{
     DisplayName, Network, NewSession, Page, PageRequest, PasswordHash, Precondition,
@@ -23,7 +24,7 @@ pub enum RegistrationPolicy {
 named!(RegistrationPolicy { Open => "open", Approval => "approval", Closed => "closed" });
 
 /// Whether a user may log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     /// Waits for an administrator's approval.
     Pending,
@@ -63,7 +64,7 @@ pub struct NewResetCode {
 }
 
 /// A stored user, without the password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     pub public_id: UserId,
     pub names: UserNames,

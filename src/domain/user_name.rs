@@ -1,5 +1,6 @@
 //! The names of a user: id, e-mail address, username, display name.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use super::Version;
 use super::text::check_line;
 
 /// The public id of a user: a random UUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UserId(Uuid);
 
 uuid_id!(UserId);
@@ -18,7 +19,7 @@ uuid_id!(UserId);
 ///
 /// It is valid in `<input type="email">` (WHATWG HTML, "valid e-mail address"), in ASCII, with at
 /// most 254 characters (RFC 5321 section 4.5.3.1.3 without the brackets).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Email(String);
 
 checked_text!(Email);
@@ -52,7 +53,7 @@ impl fmt::Display for Email {
 
 /// A name to log in with instead of the e-mail address, shown as it was typed:
 /// 3 to 32 of `a-z A-Z 0-9 . - _`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Username(String);
 
 checked_text!(Username);
@@ -80,14 +81,14 @@ impl Username {
 }
 
 /// How a user is called: one line of 1 to 100 characters, in any script. Not unique.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DisplayName(String);
 
 checked_text!(DisplayName, |text| check_line(text, 100));
 
 /// The names of a user by which others know them. There is an e-mail address or a username, unless
 /// the user is soft-deleted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserNames {
     /// Unique by its folded form.
     pub email: Option<Email>,
@@ -190,7 +191,7 @@ impl UserRef {
 }
 
 /// A user as part of another record: its owner, creator or assignee.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserSummary {
     pub names: UserNames,
     pub public_id: UserId,

@@ -1,11 +1,12 @@
 //! Versions of records (each an `ETag`), and preconditions on them.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use crate::error::Error;
 
 /// A random number, replaced by each change of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version(i64);
 
 impl Version {

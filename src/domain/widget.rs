@@ -1,6 +1,7 @@
 //! Widgets: every user reads, administrators write.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
 use crate::error::Error;
 
 /// A widget's name, which is also a segment of its path: 1 to 100 of `a-z 0-9 - _`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WidgetName(String);
 
 checked_text!(WidgetName);
@@ -46,7 +47,7 @@ impl WidgetName {
 }
 
 /// An absolute http or https URL (WHATWG URL) of at most 255 characters, stored as it was typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InfoUrl(String);
 
 checked_text!(InfoUrl);
@@ -117,7 +118,7 @@ pub struct NewWidget {
     pub owner: UserId,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Widget {
     pub version: Version,
     pub name: WidgetName,

@@ -54,6 +54,14 @@ pub trait Store:
     /// connections that read lists, the queue of writes or the process's descriptors are exhausted.
     async fn ping(&self) -> Result<(), Error>;
 
+    /// The request that a user has given this idempotency key in the last day, if it was done.
+    async fn find_done_request(
+        &self,
+        user: domain::UserId,
+        key: &str,
+        now: domain::Timestamp,
+    ) -> Result<Option<domain::DoneRequest>, Error>;
+
     /// Deletes what has expired.
     async fn purge(&self, retention: Retention) -> Result<(), Error>;
 

@@ -23,6 +23,7 @@ mod cross_site;
 mod dry_run;
 mod forms;
 mod headers;
+mod idempotency;
 mod limits;
 mod lists;
 mod model;

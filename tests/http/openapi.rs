@@ -8,7 +8,9 @@ use rocket::http::Method::{self, Delete, Get, Patch, Post, Put};
 use serde_json::{Value, json};
 use widgetd::domain::Role;
 
-use crate::support::{Actor, Answer, PASSWORD, TestApp, form, is_for_people, widget, with_body};
+use crate::support::{
+    Actor, Answer, FORM, PASSWORD, TestApp, form, is_for_people, widget, with_body,
+};
 
 /// `GET /widgets/{name}` and the statuses it documents.
 type Operations = BTreeMap<String, BTreeSet<u16>>;
@@ -245,6 +247,21 @@ impl Seen<'_> {
         }
     }
 
+    /// The same key on every create that takes one.
+    async fn provoke_422(&mut self, admin: &Actor<'_>) {
+        let headers = [("Content-Type", FORM), ("Idempotency-Key", "k")];
+        for (path, body) in [
+            ("/tasks", "title=one"),
+            ("/tasks", "title=two"),
+            ("/templates", "name=x&body=x"),
+            ("/users", "email=x@example.com&password=tinker+tailor+soldier"),
+            ("/widgets", "name=x"),
+        ] {
+            let answer = admin.send_with(Post, path, &headers, body).await;
+            self.note(&format!("POST /api/v1{path}"), answer.status.code);
+        }
+    }
+
     /// Answers to browsers: redirects, and 403 of cross-site requests.
     async fn provoke_pages(&mut self, admin: &Actor<'_>) {
         let leaver = self.app.user("visitor").await.in_a_browser();
@@ -465,6 +482,7 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
     ];
     seen.provoke_conditions(&admin, &reads, &writes).await;
     seen.provoke_tasks(&admin, &ann).await;
+    seen.provoke_422(&admin).await;
     for (actor, method, path, body) in requests {
         seen.send(actor, *method, path, body).await;
     }

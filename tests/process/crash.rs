@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::program::Place;
+use crate::program::{Answer, Client, Place};
 
 const ROUNDS: usize = 24;
 const WRITERS: usize = 64;
@@ -74,4 +74,67 @@ fn kill_9_loses_no_acknowledged_write_of_64_writers_and_no_logout() {
         .collect();
     assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), acknowledged.len());
     assert!(rounds_with_writes > ROUNDS / 2, "only {rounds_with_writes} rounds wrote anything");
+}
+
+/// A create with an idempotency key, and its first answer, if one arrived before the service died.
+struct Attempt {
+    key: String,
+    answered: Option<String>,
+}
+
+fn try_create(client: &Client, key: &str) -> Option<Answer> {
+    let client = client.with("Idempotency-Key", key);
+    client.try_post("/tasks", &[("title", key)]).ok()
+}
+
+#[test]
+fn kill_9_between_a_write_and_its_answer_leaves_one_record_and_the_retry_gets_the_first_answer() {
+    let place = Place::new();
+    place.add_admin();
+    let (mut total, mut unanswered_but_done) = (0, 0);
+    for round in 0..ROUNDS / 3 {
+        let server = place.serve();
+        let admin = server.log_in("admin@example.com");
+        let attempts = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let (admin, attempts) = (&admin, &attempts);
+                scope.spawn(move || {
+                    for n in 0.. {
+                        let key = format!("r{round}-w{writer}-{n}");
+                        let answer = try_create(admin, &key);
+                        let is_dead = answer.is_none();
+                        let answered = answer.map(|answer| {
+                            assert_eq!(answer.status, 201, "{}", answer.text);
+                            answer.text
+                        });
+                        attempts.lock().unwrap().push(Attempt { key, answered });
+                        if is_dead {
+                            return;
+                        }
+                    }
+                });
+            }
+            std::thread::sleep(Duration::from_millis(100 + 17 * round as u64));
+            server.kill();
+        });
+        let server = place.serve();
+        let admin = server.client().bearing(admin.token.as_ref().unwrap());
+        let attempts = attempts.into_inner().unwrap();
+        for Attempt { key, answered } in &attempts {
+            let answer = try_create(&admin, key).unwrap();
+            assert_eq!(answer.status, 201, "{}", answer.text);
+            let is_replayed = answer.headers.contains_key("Idempotent-Replayed");
+            match answered {
+                Some(first) => assert_eq!((&answer.text, is_replayed), (first, true)),
+                None => unanswered_but_done += usize::from(is_replayed),
+            }
+        }
+        total += attempts.len();
+        let tasks = admin.get("/tasks?per_page=5").body["total_items"].clone();
+        assert_eq!(tasks, total, "round {round}");
+        server.kill();
+    }
+    assert!(total > WRITERS, "{total}");
+    eprintln!("{total} creates, of which {unanswered_but_done} were done without an answer");
 }

@@ -198,6 +198,7 @@ fn owner_context(owner: UserId, address: &str) -> RequestContext {
         request: Some(RequestId::generate()),
         at: NOW,
         dry_run: false,
+        idempotency_key: None,
     }
 }
 

@@ -8,9 +8,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use widgetd::clock::Clock;
 use widgetd::domain::{
-    Authority, Deadline, Email, InfoUrl, NewTask, PageRequest, PasswordHash, Role, Search, Status,
-    StoreLimits, TaskFilter, TemplateFilter, Timestamp, User, UserFilter, UserId, UserNames,
-    UserSummary, Username, Version, Widget, WidgetFilter,
+    Authority, Deadline, Email, IdempotencyKey, InfoUrl, NewTask, PageRequest, PasswordHash,
+    RequestContext, Role, Search, Status, StoreLimits, TaskFilter, TemplateFilter, Timestamp, User,
+    UserFilter, UserId, UserNames, UserSummary, Username, Version, Widget, WidgetFilter,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Store};
@@ -162,9 +162,12 @@ async fn a_soft_deleted_user_leaves_rows_only_where_they_are_kept() {
     store.start_session(new_session(ann), 0, &owner_context(ann, "192.0.2.7")).await.unwrap();
     store.create_key(new_key(ann, "ci", 1), CLI).await.unwrap();
     store.create_reset_code(ann, reset_code(secret(1), later(1_000)), CLI).await.unwrap();
-    for owner in [ann, bob] {
-        store.create_template(new_template("one", owner), CLI).await.unwrap();
-    }
+    let key = IdempotencyKey::parse("k").unwrap();
+    key.set_digest([0; 32]);
+    let key = Some(Arc::new(key));
+    let once = RequestContext { idempotency_key: key, ..subject.context_of(ann).await };
+    store.create_template(new_template("one", ann), &once).await.unwrap();
+    store.create_template(new_template("one", bob), CLI).await.unwrap();
     store.create_widget(new_widget("one", &user), CLI).await.unwrap();
     let assignee = Some(account("ann@example.com"));
     store.create_task(NewTask { assignee, ..new_task("one", &user) }, CLI).await.unwrap();

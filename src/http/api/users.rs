@@ -12,6 +12,7 @@ use crate::domain::{
     DisplayName, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter, UserId,
     UserNames, UserSort, Username,
 };
+use crate::error::Error;
 use crate::http::auth::{Admin, SessionAdmin};
 use crate::http::wire::{
     Addressed, Body, Conditions, Created, Empty, Field, FieldContext, Found, InPath, List,
@@ -187,6 +188,10 @@ async fn create_user(
     let CreateUser { email: NewEmail(email), username, name, role, password } = body.0;
     let names = UserNames { email, username: username.flatten(), name: name.flatten() };
     let (role, password) = (role.unwrap_or(Role::Employee), password.map(|field| field.0));
+    if password.is_none() && admin.context.idempotency_key.is_some() {
+        let why = "is required with an Idempotency-Key: a reset code is not stored";
+        return Err(Error::invalid("password", why).into());
+    }
     let (user, reset_code) =
         services.accounts.add_with_code(names, role, password, &admin.context).await?;
     Ok(Created(CreatedUser { user, reset_code }))

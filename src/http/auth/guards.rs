@@ -30,8 +30,8 @@ use crate::domain::{
 };
 use crate::error::{Error, TokenError};
 use crate::http::wire::{
-    KEY_MAY_ONLY_READ, Problem, Services, WRITE_LIMIT, add_response, is_read, reject,
-    remember_user, request_context,
+    IDEMPOTENCY_KEY, KEY_MAY_ONLY_READ, Problem, Services, WRITE_LIMIT, add_response,
+    idempotency_key, is_read, reject, remember_user, request_context,
 };
 use crate::store::Store;
 
@@ -103,13 +103,18 @@ async fn session_user(request: &Request<'_>, role: Role) -> Result<SessionUser, 
     let signed_in = authorize(request, role).await?;
     let why = || Problem::insufficient("An API key cannot do this. Please log in.", role);
     let session = signed_in.session().ok_or_else(why)?;
+    if idempotency_key(request)?.is_some() {
+        let why = "is not possible here: what this answers is not stored";
+        return Err(Error::invalid(IDEMPOTENCY_KEY, why).into());
+    }
     count_write(request, &signed_in)?;
     Ok(SessionUser { signed_in, session })
 }
 
 async fn any_caller(request: &Request<'_>, role: Role) -> Result<SignedIn, Problem> {
-    let signed_in = authorize(request, role).await?;
+    let mut signed_in = authorize(request, role).await?;
     if !is_read(request) {
+        signed_in.context.idempotency_key = idempotency_key(request)?.cloned();
         if matches!(signed_in.credential, Credential::Key { scope: KeyScope::Read, .. }) {
             return Err(Problem::insufficient("This API key may only read", role));
         }

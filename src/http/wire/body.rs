@@ -15,7 +15,7 @@ use rocket_okapi::request::OpenApiFromData;
 use super::fields::{Fields, WHOLE_BODY};
 use super::input::{Empty, Input};
 use super::problem::{Problem, remember};
-use super::request::wants_page;
+use super::request::{done_at, recognise, wants_page};
 use super::services::FieldContext;
 use super::services::Services;
 use crate::clock::Clock;
@@ -155,7 +155,9 @@ async fn read<T: Input>(request: &Request<'_>) -> Result<Draft<T>, Problem> {
         let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         request.local_cache(|| SubmittedForm(fields.texts().map(owned).collect()));
     }
-    let context = services.field_context();
+    let mut context = services.field_context();
+    // A repeated request is judged as the first one was.
+    context.now = done_at(request).unwrap_or(context.now);
     let value = T::read(&mut fields, &context);
     Ok(Draft { fields, value, context })
 }
@@ -198,6 +200,7 @@ async fn read_fields(request: &Request<'_>, at_least: Option<u64>) -> Result<Fie
             Format::Form | Format::Json => Problem::too_large(limit),
         });
     }
+    recognise(request, &bytes).await?;
     let fields = match format {
         Format::Form | Format::Absent => Fields::from_form(&bytes),
         Format::Json => Fields::from_json(&bytes),

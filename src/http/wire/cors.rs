@@ -9,11 +9,11 @@ use super::services::Services;
 use crate::domain::AllowedOrigins;
 
 /// The headers that scripts of another origin may read.
-const EXPOSED: &str =
-    "Link, Total-Count, Location, ETag, Retry-After, WWW-Authenticate, X-Request-Id";
+const EXPOSED: &str = "Link, Total-Count, Location, ETag, Retry-After, WWW-Authenticate, \
+    X-Request-Id, Dry-Run, Idempotent-Replayed";
 
 /// The headers that they may send.
-const ALLOWED: &str = "Authorization, Content-Type, If-Match, If-None-Match";
+const ALLOWED: &str = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key";
 
 /// How long a browser may cache a preflight, in seconds.
 const MAX_AGE: &str = "600";

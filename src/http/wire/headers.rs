@@ -4,7 +4,7 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Header;
 use rocket::{Request, Response};
 
-use super::request::{is_https, is_read, request_id};
+use super::request::{done_at, is_https, is_read, request_id};
 
 /// What a page may load and do: only what comes from this origin (W3C CSP level 3). No script may
 /// turn text into markup (W3C Trusted Types).
@@ -63,6 +63,9 @@ pub fn add_common_headers(request: &Request<'_>, response: &mut Response<'_>) {
     }
     if is_https(request) {
         response.set_raw_header("Strict-Transport-Security", HSTS);
+    }
+    if !is_read(request) && done_at(request).is_some() {
+        response.set_raw_header("Idempotent-Replayed", "true");
     }
     // A successful read is logged nowhere, so it needs no id.
     if !is_read(request) || response.status().code >= 400 {

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use schemars::schema::InstanceType;
 use serde_json::{Value, json};
 
-use super::request::DRY_RUN;
+use super::request::{DRY_RUN, IDEMPOTENCY_KEY};
 use super::services::{API, BasePath};
 
 /// The 403 and the 429 that only writes have.
@@ -29,6 +29,9 @@ const LIST_LIMIT: &str = "The account has reached its rate limit for filtered an
 
 const DRY_RUN_TEXT: &str = "`true`: answers as if it was done, with `dry_run: true` in the answer \
     and a header `Dry-Run`, and changes nothing.";
+
+const IDEMPOTENCY_TEXT: &str = "Names the request, in 1 to 255 characters: with the same one, the \
+    request is done once in 24 hours, and answered alike, with a header `Idempotent-Replayed`.";
 
 /// The document, serialized once: it does not change while the service runs.
 pub struct Document(pub String);
@@ -124,15 +127,18 @@ impl Operations {
 enum Kind {
     Read,
     Write,
+    /// POST.
+    Create,
     /// PUT, which creates what is absent.
     Upsert,
 }
 
 fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, Kind)> {
-    let writes = [&mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten();
+    let writes = [&mut item.delete, &mut item.patch].into_iter().flatten();
+    let creates = item.post.iter_mut().map(|operation| (operation, Kind::Create));
     let reads = item.get.iter_mut().map(|operation| (operation, Kind::Read));
     let upserts = item.put.iter_mut().map(|operation| (operation, Kind::Upsert));
-    reads.chain(upserts).chain(writes.map(|operation| (operation, Kind::Write)))
+    reads.chain(creates).chain(upserts).chain(writes.map(|operation| (operation, Kind::Write)))
 }
 
 /// Adds by rule what follows from an operation's types.
@@ -147,6 +153,12 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
             description != Some(KEY_MAY_ONLY_READ) && description != Some(WRITE_LIMIT)
         });
     }
+    let has_location = |response: &RefOr<Response>| match response {
+        RefOr::Object(response) => response.headers.contains_key("Location"),
+        RefOr::Ref(_) => false,
+    };
+    let created = responses.responses.get("201");
+    let is_done_once = kind == Kind::Create && created.is_some_and(has_location);
     let mut rule = |status: u16, description: &str| {
         if !responses.responses.contains_key(&status.to_string()) {
             add_response(responses, status, description, &[]);
@@ -155,6 +167,11 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
     if kind != Kind::Read {
         let schema = json!({ "type": "boolean", "default": false });
         operation.parameters.push(RefOr::Object(query_parameter(DRY_RUN, DRY_RUN_TEXT, schema)));
+    }
+    if is_done_once {
+        let parameter = header_parameter(IDEMPOTENCY_KEY, IDEMPOTENCY_TEXT);
+        operation.parameters.push(RefOr::Object(parameter));
+        rule(422, "The `Idempotency-Key` was used for another request.");
     }
     if operation.request_body.is_some() {
         rule(400, "The input is invalid; `errors` names every field at fault.");

@@ -211,6 +211,7 @@ impl From<Error> for Problem {
             Error::NotFound(_) => Self::new(Status::NotFound, message),
             Error::Conflict(_) => Self::new(Status::Conflict, message),
             Error::PreconditionFailed => Self::new(Status::PreconditionFailed, message),
+            Error::KeyReused => Self::new(Status::UnprocessableEntity, message),
             Error::RateLimited { retry_after } => {
                 let mut problem = Self::new(Status::TooManyRequests, message);
                 problem.0.retry_after = Some(retry_after);

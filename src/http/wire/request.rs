@@ -1,16 +1,24 @@
 //! Facts about a request that its handler is not the first to need: who sends it, from where, how.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use rocket::Request;
 use rocket::http::{Accept, Method, Status};
+use sha2::{Digest, Sha256};
 
 use super::services::{Services, ViewContext};
-use crate::domain::{Actor, RequestContext, RequestId, TrustedProxies, UserId, turns_direction};
+use crate::domain::{
+    Actor, IdempotencyKey, RequestContext, RequestId, Timestamp, TrustedProxies, UserId,
+    turns_direction,
+};
 use crate::error::Error;
 
 /// How many characters of `User-Agent` are kept.
 const MAX_USER_AGENT_CHARS: usize = 200;
+
+/// The header that names a request that is to be done once.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// The parameter that tries a write, and the field of its answer.
 pub const DRY_RUN: &str = "dry_run";
@@ -29,7 +37,53 @@ pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContex
         request: if is_read { None } else { Some(request_id(request)) },
         at: services.clock.now(),
         dry_run,
+        idempotency_key: None,
     }))
+}
+
+/// The key of a request that is to be done once.
+pub fn idempotency_key<'r>(
+    request: &'r Request<'_>,
+) -> Result<Option<&'r Arc<IdempotencyKey>>, Error> {
+    let mut given = request.headers().get(IDEMPOTENCY_KEY);
+    let Some(text) = given.next().filter(|_| request.method() == Method::Post) else {
+        return Ok(None);
+    };
+    if given.next().is_some() {
+        return Err(Error::invalid(IDEMPOTENCY_KEY, "is given more than once"));
+    }
+    let key = IdempotencyKey::parse(text).map_err(|why| Error::invalid(IDEMPOTENCY_KEY, why))?;
+    Ok(request.local_cache(|| Some(Arc::new(key))).as_ref())
+}
+
+/// Takes the digest of a request whose body has arrived, if it is to be done once. Then finds out
+/// whether it was done before. [`Error::KeyReused`] if the key was given to another request.
+pub async fn recognise(request: &Request<'_>, body: &[u8]) -> Result<(), Error> {
+    let key = request.local_cache(|| None::<Arc<IdempotencyKey>>);
+    let (Some(key), Some(user)) = (key, remembered_user(request)) else { return Ok(()) };
+    let mut digest = Sha256::new();
+    let content_type = request.headers().get_one("Content-Type").unwrap_or_default();
+    for part in [request.uri().to_string().as_bytes(), content_type.as_bytes(), body] {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    let digest = digest.finalize().into();
+    key.set_digest(digest);
+    let services = Services::of(request)?;
+    let found = services.store.find_done_request(user, key.as_str(), services.clock.now()).await?;
+    match found {
+        Some(done) if done.digest != digest => Err(Error::KeyReused),
+        Some(done) => {
+            key.set_done_at(done.at);
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// When this request was done, if it is to be done once and was done before.
+pub fn done_at(request: &Request<'_>) -> Option<Timestamp> {
+    request.local_cache(|| None::<Arc<IdempotencyKey>>).as_ref().and_then(|key| key.done_at())
 }
 
 /// Whether a write is only tried, by the query parameter of that name.
@@ -45,11 +99,12 @@ fn read_dry_run(request: &Request<'_>) -> Result<bool, Error> {
     Err(Error::invalid(DRY_RUN, why))
 }
 
-/// What the views of an answer depend on: all of them are as at the time of the request.
+/// What the views of an answer depend on: all of them are as at the time of the request, or of the
+/// earlier request that it repeats.
 pub fn view_context<'r>(request: &'r Request<'_>) -> Result<ViewContext<'r>, Status> {
     let context = request_context(request).and_then(|context| {
         let services = Services::of(request)?;
-        Ok(services.view_at(context.at))
+        Ok(services.view_at(done_at(request).unwrap_or(context.at)))
     });
     context.map_err(|_| Status::InternalServerError)
 }

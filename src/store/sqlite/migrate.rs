@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_quota.sql"),
     include_str!("migrations/0007_beginnings.sql"),
     include_str!("migrations/0008_names.sql"),
+    include_str!("migrations/0009_idempotency.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.

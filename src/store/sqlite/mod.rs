@@ -8,6 +8,7 @@ mod budgets;
 mod connection;
 mod disk;
 mod engine;
+mod idempotency;
 mod lists;
 mod migrate;
 mod passwords;

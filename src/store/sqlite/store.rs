@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::engine::SqliteStore;
-use super::{audit, passwords, sessions};
+use super::{audit, idempotency, passwords, sessions};
+use crate::domain::{DoneRequest, IDEMPOTENCY_SECONDS, Timestamp, UserId};
 use crate::error::Error;
 use crate::store::traits::{Retention, Store};
 
@@ -29,6 +30,15 @@ impl Store for SqliteStore {
         })
     }
 
+    async fn find_done_request(
+        &self,
+        user: UserId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<DoneRequest>, Error> {
+        self.read(|connection| idempotency::find(connection, user, key, now))
+    }
+
     async fn purge(&self, retention: Retention) -> Result<(), Error> {
         let Retention { now, networks_since, audit_since } = retention;
         for (purge, before) in [
@@ -36,6 +46,7 @@ impl Store for SqliteStore {
             (passwords::PURGE_RESET_CODES, now),
             (sessions::PURGE_NETWORKS, networks_since),
             (audit::PURGE, audit_since),
+            (idempotency::PURGE, now.plus_seconds(-IDEMPOTENCY_SECONDS)),
         ] {
             let job = move |connection: &Connection| {
                 Ok(connection.prepare_cached(purge)?.execute(params![before, PURGE_BATCH])?)

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
 use super::engine::SqliteStore;
+use super::idempotency::once;
 use super::lists::{Order, Select, WhereClause, beginning, is_truncated, select};
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
@@ -45,7 +46,7 @@ impl TaskStore for SqliteStore {
     async fn create_task(&self, new: NewTask, context: &RequestContext) -> Result<Task, Error> {
         self.write(context, move |transaction| {
             transaction.require(Role::Manager)?;
-            insert(transaction, new)
+            once(transaction, |transaction| insert(transaction, new))
         })
         .await
     }

@@ -4,8 +4,10 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::engine::SqliteStore;
+use super::idempotency::once;
 use super::lists::{Order, Select, WhereClause, beginning, is_truncated, select};
 use super::search::ScopedSearch;
+use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
     NewTemplate, Page, PageRequest, Precondition, RequestContext, Template, TemplateChange,
@@ -34,15 +36,7 @@ impl TemplateStore for SqliteStore {
     ) -> Result<Template, Error> {
         self.write(context, move |transaction| {
             let owner = user_rows::require_owner(transaction, new.owner)?;
-            let count = "SELECT count(*) FROM template WHERE owner_id = ?1";
-            user_rows::check_count(transaction, owner, count, MAX_TEMPLATES_PER_USER, "templates")?;
-            transaction.run_unless(
-                || Error::is_taken("Template", new.name.as_str()),
-                "INSERT INTO template (owner_id, name, body, created_at, updated_at, version)
-                 VALUES (?1, ?2, ?3, ?4, ?4, random())",
-                params![owner, new.name, new.body, transaction.context.at],
-            )?;
-            get(transaction, new.owner, &new.name)
+            once(transaction, |transaction| insert(transaction, owner, &new))
         })
         .await
     }
@@ -117,6 +111,18 @@ impl TemplateStore for SqliteStore {
         })
         .await
     }
+}
+
+fn insert(transaction: &Transaction<'_>, owner: i64, new: &NewTemplate) -> Result<Template, Error> {
+    let count = "SELECT count(*) FROM template WHERE owner_id = ?1";
+    user_rows::check_count(transaction, owner, count, MAX_TEMPLATES_PER_USER, "templates")?;
+    transaction.run_unless(
+        || Error::is_taken("Template", new.name.as_str()),
+        "INSERT INTO template (owner_id, name, body, created_at, updated_at, version)
+         VALUES (?1, ?2, ?3, ?4, ?4, random())",
+        params![owner, new.name, new.body, transaction.context.at],
+    )?;
+    get(transaction, new.owner, &new.name)
 }
 
 fn get(connection: &Connection, owner: UserId, name: &TemplateName) -> Result<Template, Error> {

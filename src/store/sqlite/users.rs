@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
 use super::engine::SqliteStore;
+use super::idempotency::once;
 use super::lists::{Order, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows::{self, USERS};
@@ -28,7 +29,7 @@ impl UserStore for SqliteStore {
     ) -> Result<User, Error> {
         self.write(context, move |transaction| {
             transaction.require_user_or(new.public_id, Role::Admin)?;
-            insert(transaction, &new, session.as_ref())
+            once(transaction, |transaction| insert(transaction, &new, session.as_ref()))
         })
         .await
     }
@@ -366,6 +367,7 @@ fn delete(transaction: &Transaction<'_>, user: &User) -> Result<(), Error> {
         ("api_key", "user_id"),
         ("reset_code", "user_id"),
         ("known_network", "user_id"),
+        ("idempotency_key", "user_id"),
         ("template", "owner_id"),
     ] {
         transaction

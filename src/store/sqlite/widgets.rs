@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
 use super::engine::SqliteStore;
+use super::idempotency::once;
 use super::lists::{Order, Select, WhereClause, select};
 use super::transaction::Transaction;
 use super::user_rows;
@@ -32,7 +33,7 @@ impl WidgetStore for SqliteStore {
     ) -> Result<Widget, Error> {
         self.write(context, move |transaction| {
             transaction.require(Role::Admin)?;
-            insert(transaction, new)
+            once(transaction, |transaction| insert(transaction, new))
         })
         .await
     }
