@@ -32,6 +32,7 @@ mod public_url;
 mod quotas;
 mod routing;
 mod rules;
+mod search;
 mod sessions;
 mod setup;
 mod tasks;

@@ -337,7 +337,7 @@ impl Seen<'_> {
         let nobody = self.app.anon();
         let manager = self.app.user_of("manager", Role::Manager).await;
         let wrong = form(&[("email", &ann.email), ("password", "wrong")]);
-        let tries: [(&Actor<'_>, Method, &str, &str); 23] = [
+        let tries: [(&Actor<'_>, Method, &str, &str); 24] = [
             (&nobody, Post, "/auth/login", &wrong),
             (
                 &nobody,
@@ -375,6 +375,7 @@ impl Seen<'_> {
             (writer, Get, "/templates?q=a", ""),
             (admin, Get, "/users?q=a", ""),
             (admin, Get, "/people?q=a", ""),
+            (admin, Get, "/search?q=a", ""),
             (admin, Get, "/audit?action=session.start", ""),
         ];
         for (actor, method, path, body) in tries {
@@ -436,6 +437,7 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         (&admin, Get, "/users", ""),
         (&ann, Get, "/users", ""),
         (&admin, Get, "/people", ""),
+        (&ann, Get, "/search?q=a", ""),
         (&ann, Get, "/people", ""),
         (&admin, Post, "/users", &account("eve")),
         (&admin, Post, "/users", &account("eve")),

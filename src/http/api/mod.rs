@@ -7,6 +7,7 @@ mod auth;
 mod current_user;
 mod deadline;
 mod people;
+mod search;
 pub mod service;
 mod sessions;
 mod tasks;
@@ -26,6 +27,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("Widgets", "Shared: every user reads, administrators write."),
     ("Tasks", "Assigned: managers create them, the assignee moves them on."),
     ("Templates", "Private: only you see yours."),
+    ("Search", "Everything that you may see."),
     ("Service", "The service itself."),
 ];
 
@@ -48,6 +50,7 @@ pub fn routes() -> Vec<Operations> {
         widgets::routes(),
         tasks::routes(),
         people::routes(),
+        search::routes(),
         templates::routes(),
         service::document_routes(),
     ]

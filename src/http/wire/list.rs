@@ -53,6 +53,40 @@ pub struct ListQuery<F> {
     pub address: ListAddress,
 }
 
+/// A guard: the filter of what has no pages. It is counted as a filtered list.
+pub struct FilterQuery<F>(pub F);
+
+#[rocket::async_trait]
+impl<'r, F: Filter> FromRequest<'r> for FilterQuery<F> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let query = request.uri().query().map_or("", |query| query.as_str());
+        let filter = Services::of(request).and_then(|services| {
+            let mut fields = Fields::from_form(query.as_bytes())?;
+            let filter = F::read(&mut fields, &services.field_context());
+            let filter = fields.finish(filter)?;
+            let user = remembered_user(request);
+            user.map_or(Ok(()), |user| services.accounts.admit_list(user))?;
+            Ok(filter)
+        });
+        match filter {
+            Ok(filter) => Outcome::Success(Self(filter)),
+            Err(error) => reject(request, error),
+        }
+    }
+}
+
+impl<F: Filter> OpenApiFromRequest<'_> for FilterQuery<F> {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
+        Ok(parameters(F::parameters()))
+    }
+}
+
 /// A list's address without the parameters of a page.
 pub struct ListAddress {
     path: String,

@@ -29,7 +29,7 @@ pub use self::field::{Field, InputField, OrNone, describe_field, object_schema};
 pub use self::fields::{Fields, Given, WHOLE_BODY};
 pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
 pub use self::input::{Empty, Input, max_body_of};
-pub use self::list::{List, ListQuery};
+pub use self::list::{FilterQuery, List, ListQuery};
 pub use self::openapi::{
     Document, KEY_MAY_ONLY_READ, Operations, WRITE_LIMIT, add_response, with_content, with_schema,
 };
@@ -41,7 +41,7 @@ pub use self::request::{
 };
 pub use self::responses::{
     Created, CreatedWithMessage, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView,
-    Updated, Upserted, forbid_storing, see_other,
+    Updated, Upserted, View, forbid_storing, see_other,
 };
 pub use self::services::{API, API_PAGES, FieldContext, Services, ViewContext};
 

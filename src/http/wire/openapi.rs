@@ -182,7 +182,7 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
         rule(400, "A parameter is invalid; `errors` names it.");
     }
     rule(400, "The request has a body, and none is expected.");
-    if is_filtered_list(&operation.parameters) {
+    if kind == Kind::Read && has_filter(&operation.parameters) {
         rule(429, LIST_LIMIT);
     }
     if names_a_record && can_fail && kind != Kind::Upsert {
@@ -206,14 +206,13 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
 }
 
 /// Whether there are query parameters besides those of every list.
-fn is_filtered_list(parameters: &[RefOr<Parameter>]) -> bool {
-    let in_query = parameters.iter().filter_map(|parameter| match parameter {
-        RefOr::Object(parameter) if parameter.location == "query" => Some(parameter.name.as_str()),
-        _ => None,
-    });
-    let (of_lists, others): (Vec<_>, Vec<_>) =
-        in_query.partition(|name| matches!(*name, "page" | "per_page"));
-    !of_lists.is_empty() && !others.is_empty()
+fn has_filter(parameters: &[RefOr<Parameter>]) -> bool {
+    parameters.iter().any(|parameter| match parameter {
+        RefOr::Object(Parameter { location, name, .. }) => {
+            location == "query" && !matches!(name.as_str(), "page" | "per_page")
+        }
+        RefOr::Ref(_) => false,
+    })
 }
 
 fn no_content(body: &rocket_okapi::okapi::openapi3::RequestBody) -> bool {

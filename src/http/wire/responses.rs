@@ -73,6 +73,21 @@ pub fn add_not_modified(responses: &mut Responses) {
     add_response(responses, 304, "Unchanged since the `ETag` in `If-None-Match`.", &["ETag"]);
 }
 
+/// 200 with a view of no record.
+pub struct View<V>(pub V);
+
+impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for View<V> {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        respond_with_json(request, self.0)
+    }
+}
+
+impl<V: JsonSchema> OpenApiResponderInner for View<V> {
+    fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        Ok(with_schema::<V>(generator, 200, "What was found.", &[]))
+    }
+}
+
 /// 201 with `Location`, and the record with its `ETag`.
 pub struct Created<R>(pub R);
 
