@@ -14,6 +14,10 @@ const DAY: i64 = 24 * HOUR;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The first and the last moment that can be written: clients read years of four digits.
+    pub const FIRST: Self = Self::from_seconds(-62_167_219_200);
+    pub const LAST: Self = Self(253_402_300_799_999);
+
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
