@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60;
@@ -72,8 +72,7 @@ impl Timestamp {
     pub fn to_iso_8601(self) -> String {
         let utc = self.to_utc();
         let mut text = Text::default();
-        text.year(utc.year()).push("-").number(u8::from(utc.month())).push("-").number(utc.day());
-        text.push("T").time(utc.to_hms()).push("+00:00");
+        text.date(utc.date()).push("T").time(utc.to_hms()).push("+00:00");
         text.0
     }
 
@@ -138,6 +137,13 @@ impl Timestamp {
     }
 }
 
+/// ISO 8601: `2026-12-31`.
+pub fn date_to_iso_8601(date: Date) -> String {
+    let mut text = Text::default();
+    text.date(date);
+    text.0
+}
+
 /// Builds a short text from two-digit numbers. A page of a list has hundreds of them; with
 /// `std::fmt` or the formats of `time` they took as much of a request as its two reads of the
 /// database.
@@ -160,6 +166,11 @@ impl Text {
         self.0.push(char::from(b'0' + number / 10 % 10));
         self.0.push(char::from(b'0' + number % 10));
         self
+    }
+
+    fn date(&mut self, date: Date) -> &mut Self {
+        let (year, month, day) = date.to_calendar_date();
+        self.year(year).push("-").number(month.into()).push("-").number(day)
     }
 
     fn time(&mut self, (hour, minute, second): (u8, u8, u8)) -> &mut Self {

@@ -38,3 +38,4 @@ mod tokens;
 mod users;
 mod weight;
 mod widgets;
+mod zones;

@@ -157,6 +157,7 @@ async fn read<T: Input>(request: &Request<'_>) -> Result<Draft<T>, Problem> {
     }
     let context = FieldContext {
         now: services.clock.now(),
+        zone: services.store.zone().clone(),
         password_policy: services.accounts.password_policy(),
     };
     let value = T::read(&mut fields, &context);

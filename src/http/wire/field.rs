@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use super::fields::{Fields, Given};
 use super::openapi::one_line;
-use crate::domain::{Named, PasswordPolicy, Search, Sort, Timestamp};
+use crate::domain::{Named, PasswordPolicy, Search, Sort, Timestamp, Zone};
 
 /// What the meaning of a text depends on.
-#[derive(Clone, Copy)]
 pub struct FieldContext {
     pub now: Timestamp,
+    /// Where a date begins and ends.
+    pub zone: Zone,
     pub password_policy: PasswordPolicy,
 }
 
@@ -89,8 +90,8 @@ impl Field for bool {
 
 /// A moment: an RFC 3339 time, or a date, which stands for its first moment.
 impl Field for Timestamp {
-    fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
-        Self::parse_start(text)
+    fn parse(text: &str, context: &FieldContext) -> Result<Self, String> {
+        Self::parse_start(text, &context.zone)
     }
 
     fn schema() -> Value {

@@ -79,6 +79,7 @@ impl<'r, F: Filter> FromRequest<'r> for ListQuery<F> {
         let query = request.uri().query().map_or("", |query| query.as_str());
         let context = Services::of(request).map(|services| FieldContext {
             now: services.clock.now(),
+            zone: services.store.zone().clone(),
             password_policy: services.accounts.password_policy(),
         });
         let query = context.and_then(|context| read(path, query, &context));
@@ -263,11 +264,12 @@ impl<R: Record> OpenApiResponderInner for List<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{PasswordPolicy, Search};
+    use crate::domain::{PasswordPolicy, Search, Zone};
 
     fn read<F: Filter>(query: &str) -> Result<ListQuery<F>, Error> {
         let password_policy = PasswordPolicy { min_length: 8, min_score: 2 };
-        let context = FieldContext { now: Timestamp::from_millis(0), password_policy };
+        let (now, zone) = (Timestamp::from_millis(0), Zone::UTC);
+        let context = FieldContext { now, zone, password_policy };
         super::read("/api/v1/a", query, &context)
     }
 
