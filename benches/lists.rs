@@ -18,7 +18,7 @@ use widgetd::clock::Clock;
 use widgetd::domain::{
     Actor, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, Quota,
     RequestContext, Role, Sort, Status, StoreLimits, Timestamp, UserId, WidgetFilter, WidgetName,
-    WidgetSort,
+    WidgetSort, Zone,
 };
 use widgetd::store::{self, IfAbsent, Store};
 
@@ -99,7 +99,7 @@ async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
                     let new = NewWidget {
                         name: WidgetName::parse(&format!("widget-{n}")).expect("a name"),
                         info_url: InfoUrl::parse("https://example.org").expect("a URL"),
-                        deadline: Deadline::from_stored(day),
+                        deadline: Deadline::end_of(Zone::UTC.date_of(day), &Zone::UTC),
                         owner,
                     };
                     store.create_widget(new, &context).await.expect("a widget");

@@ -30,17 +30,16 @@ const OLDEST_FIRST: Sort<AuditSort> = Sort { key: AuditSort::At, descending: fal
 /// Prints the entries, oldest first.
 pub async fn run(config: &Config, arguments: AuditArgs) -> Result<(), Error> {
     let AuditArgs { since, account, action, json } = arguments;
-    let since = since
-        .as_deref()
-        .map(Timestamp::parse_start)
-        .transpose()
-        .map_err(|why| Error::invalid("since", why))?;
     let account = account
         .as_deref()
         .map(UserRef::parse)
         .transpose()
         .map_err(|why| Error::invalid("account", why))?;
     let store = open(config, IfAbsent::Fail)?;
+    let since = since
+        .map(|text| Timestamp::parse_start(&text, store.zone()))
+        .transpose()
+        .map_err(|why| Error::invalid("since", why))?;
     let filter = AuditFilter {
         user: account,
         action,

@@ -15,9 +15,11 @@ pub struct Database<'a> {
     pub store: Arc<dyn Store>,
 }
 
-/// Opens the database. A command may read as long as it needs.
+/// Opens the database. A command may read as long as it needs. The time zone is the one that the
+/// service was last started with: the settings of a service are often in its unit, where a command
+/// does not see them, and a date must mean the same to both.
 pub fn open(config: &Config, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
-    let limits = StoreLimits { read_timeout: None, ..config.store };
+    let limits = StoreLimits { read_timeout: None, keep_zone: true, ..config.store.clone() };
     store::open(&config.database, if_absent, Clock::System, limits)
 }
 

@@ -76,7 +76,7 @@ async fn add(
 ) -> Result<(), Error> {
     let name = KeyName::parse(name).map_err(|why| Error::invalid("name", why))?;
     let expires = expires
-        .map(|text| NewApiKey::parse_expiry(text, cli_context().at))
+        .map(|text| NewApiKey::parse_expiry(text, cli_context().at, database.store.zone()))
         .transpose()
         .map_err(|why| Error::invalid("expires", why))?;
     let owner = database.find(account).await?;

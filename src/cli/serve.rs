@@ -69,7 +69,8 @@ async fn serve(config: &Config) -> Result<(), Error> {
     let at = listener.local_addr().unwrap_or(config.address);
     let stop = stop_signal()?;
     let clock = Clock::System;
-    let store = store::open(&config.database, IfAbsent::Create, clock.clone(), config.store)?;
+    let limits = config.store.clone();
+    let store = store::open(&config.database, IfAbsent::Create, clock.clone(), limits)?;
     if let Some(first) = &config.first_administrator {
         add_first_administrator(config, first, &store).await?;
     }
@@ -232,6 +233,7 @@ fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
     // The links in answers name the public address.
     eprintln!("  API pages  {}{API_PAGES}", public.as_ref().unwrap_or(&local));
     eprintln!("  Database   {}", config.database.display());
+    eprintln!("  Time zone  {}", config.store.zone);
     if let Some(code) = setup_code {
         let (here, root) = match &public {
             Some(public) if config.remote_setup => ("", public),

@@ -66,7 +66,7 @@ pub struct Config {
     pub remote_setup: bool,
     /// The retention of audit entries.
     pub audit_days: u32,
-    /// How much may be stored, and how long reading a list may take.
+    /// How much may be stored, how long reading a list may take, and the time zone.
     pub store: StoreLimits,
     pub first_administrator: Option<FirstAdministrator>,
     /// In the syntax of `env_logger`.
@@ -129,7 +129,7 @@ impl Config {
             .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
         Ok(Self {
             argon2: settings.argon2(),
-            store: settings.store_limits(),
+            store: settings.store_limits()?,
             database,
             access_token_seconds: settings.access_token_seconds,
             realm: settings.realm,
@@ -325,6 +325,7 @@ mod tests {
             ("WIDGETD_QUOTA_MIB", "0"),
             ("WIDGETD_MIN_FREE_MIB", "5 %"),
             ("WIDGETD_READ_TIMEOUT_SECONDS", "0"),
+            ("WIDGETD_TIME_ZONE", "Europe/Atlantis"),
             ("WIDGETD_ADMIN_EMAIL", "ann@example.com"),
             ("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password"),
             ("WIDGETD_DATABASE", ""),

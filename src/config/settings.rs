@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
-use crate::domain::{Email, MAX_PASSWORD_CHARS, MinFree, Quota, RegistrationPolicy, StoreLimits};
+use crate::domain::{
+    Email, MAX_PASSWORD_CHARS, MinFree, Quota, RegistrationPolicy, StoreLimits, Zone,
+};
 use crate::error::Error;
 
 pub const ENVIRONMENT_PREFIX: &str = "WIDGETD_";
@@ -43,6 +45,7 @@ pub struct Settings {
     pub quota_mib: u32,
     pub min_free_mib: Option<u32>,
     pub read_timeout_seconds: u32,
+    pub time_zone: Option<String>,
     pub admin_email: Option<String>,
     pub admin_password_file: Option<PathBuf>,
 }
@@ -70,6 +73,7 @@ impl Default for Settings {
             quota_mib: Quota::DEFAULT_MIB,
             min_free_mib: None,
             read_timeout_seconds: 2,
+            time_zone: None,
             admin_email: None,
             admin_password_file: None,
         }
@@ -81,12 +85,17 @@ impl Settings {
         Argon2Settings { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes }
     }
 
-    pub fn store_limits(&self) -> StoreLimits {
-        StoreLimits {
+    pub fn store_limits(&self) -> Result<StoreLimits, Error> {
+        // An empty variable counts as not set.
+        let zone = self.time_zone.as_deref().filter(|name| !name.is_empty());
+        let zone = zone.map_or_else(|| Ok(Zone::of_this_machine()), Zone::parse);
+        Ok(StoreLimits {
             quota: Quota::from_mib(self.quota_mib),
             min_free: MinFree::from_mib(self.min_free_mib),
             read_timeout: Some(Duration::from_secs(self.read_timeout_seconds.into())),
-        }
+            zone: zone.map_err(|why| wrong_setting("time_zone", why))?,
+            keep_zone: false,
+        })
     }
 
     pub fn first_administrator(&self) -> Result<Option<FirstAdministrator>, Error> {

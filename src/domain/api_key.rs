@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::text::check_line;
 use super::{
     Authority, KeyId, KeyScope, Page, PageRequest, RequestContext, SecretHash, Timestamp, UserId,
+    Zone,
 };
 use crate::error::Error;
 
@@ -28,9 +29,10 @@ pub struct NewApiKey {
 }
 
 impl NewApiKey {
-    /// Parses the last moment of a key: a time, or a date, of which the last moment in UTC counts.
-    pub fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-        let end = Timestamp::parse_end(text)?;
+    /// Parses the last moment of a key: a time, or a date, of which the last moment in the zone
+    /// counts.
+    pub fn parse_expiry(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, String> {
+        let end = Timestamp::parse_end(text, zone)?;
         if end > now { Ok(end) } else { Err(format!("'{text}' is in the past")) }
     }
 }
@@ -136,6 +138,16 @@ mod tests {
         assert!(!key(Some(1_000), None).has_expired(at(1_000)));
         assert!(key(Some(1_000), None).has_expired(at(1_001)));
         assert!(!key(None, None).has_expired(at(i64::MAX)));
+    }
+
+    #[test]
+    fn a_key_expires_at_the_end_of_a_date_in_the_zone() {
+        let zone = Zone::parse("America/Los_Angeles").unwrap();
+        // 2027-01-01T07:59:59.999Z
+        let end = Timestamp::from_millis(1_798_790_399_999);
+        let parse = |now| NewApiKey::parse_expiry("2026-12-31", now, &zone);
+        assert_eq!(parse(Timestamp::from_millis(end.as_millis() - 1)), Ok(end));
+        assert_eq!(parse(end), Err("'2026-12-31' is in the past".to_owned()));
     }
 
     #[test]

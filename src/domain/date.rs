@@ -2,10 +2,10 @@
 
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
-use time::macros::{format_description, time};
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
-use super::Timestamp;
+use super::{Timestamp, Zone};
 
 /// The formats of a date, in the order in which they are tried. The case of month names is ignored.
 const FORMATS: &[&[BorrowedFormatItem<'_>]] = &[
@@ -45,38 +45,36 @@ fn parse_short_year(text: &str) -> Option<Date> {
     Date::parse(&format!("{day_and_month}/20{year}"), FORMATS[1]).ok()
 }
 
-/// The last millisecond of a day, UTC.
-pub fn end_of(date: Date) -> Timestamp {
-    let last = date.with_time(time!(23:59:59.999)).assume_utc();
-    Timestamp::from_millis(last.unix_timestamp() * 1_000 + 999)
-}
-
-/// The first millisecond of a day, UTC.
-fn start_of(date: Date) -> Timestamp {
-    Timestamp::from_seconds(date.with_time(time!(0:00)).assume_utc().unix_timestamp())
-}
-
 impl Timestamp {
-    /// Parses an RFC 3339 time, or a date, of which the first moment in UTC counts.
-    pub fn parse_start(text: &str) -> Result<Self, String> {
-        parse_moment(text, start_of)
+    /// Parses an RFC 3339 time, or a date, of which the first moment in the zone counts.
+    pub fn parse_start(text: &str, zone: &Zone) -> Result<Self, String> {
+        parse_moment(text, |date| zone.start_of(date))
     }
 
-    /// Parses an RFC 3339 time, or a date, of which the last moment in UTC counts.
-    pub fn parse_end(text: &str) -> Result<Self, String> {
-        parse_moment(text, end_of)
+    /// Parses an RFC 3339 time, or a date, of which the last moment in the zone counts.
+    pub fn parse_end(text: &str, zone: &Zone) -> Result<Self, String> {
+        parse_moment(text, |date| zone.end_of(date))
     }
 }
 
-fn parse_moment(text: &str, of_day: fn(Date) -> Timestamp) -> Result<Timestamp, String> {
-    let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) else {
-        return parse_date(text).map(of_day);
-    };
-    // The offset may lead to a year in UTC that cannot be written.
-    if time.checked_to_offset(UtcOffset::UTC).is_none_or(|utc| !(0..=9999).contains(&utc.year())) {
-        return Err(format!("'{text}' is not in the years 0 to 9999 of UTC"));
+fn parse_moment(text: &str, of_date: impl Fn(Date) -> Timestamp) -> Result<Timestamp, String> {
+    match parse_time(text)? {
+        Some(moment) => Ok(moment),
+        None => parse_date(text).map(of_date),
     }
-    Ok(Timestamp::from_millis(time.unix_timestamp() * 1_000 + i64::from(time.millisecond())))
+}
+
+/// Parses an RFC 3339 time; `None` if the text is something else.
+pub fn parse_time(text: &str) -> Result<Option<Timestamp>, String> {
+    let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) else { return Ok(None) };
+    let millis = time.unix_timestamp() * 1_000 + i64::from(time.millisecond());
+    let moment = Timestamp::from_millis(millis);
+    // The offset may lead to a year in UTC that cannot be written.
+    if (Timestamp::FIRST..=Timestamp::LAST).contains(&moment) {
+        Ok(Some(moment))
+    } else {
+        Err(format!("'{text}' is not in the years 0 to 9999 of UTC"))
+    }
 }
 
 #[cfg(test)]
@@ -85,15 +83,16 @@ mod tests {
 
     #[test]
     fn a_date_is_its_first_or_its_last_moment_and_a_time_is_itself() {
-        let both = |text: &str| {
+        let both_in = |zone: &Zone, text: &str| {
             let in_full = |moment: Timestamp| {
                 format!("{}.{:03}", moment.to_iso_8601(), moment.as_millis() % 1_000)
             };
             (
-                in_full(Timestamp::parse_start(text).unwrap()),
-                in_full(Timestamp::parse_end(text).unwrap()),
+                in_full(Timestamp::parse_start(text, zone).unwrap()),
+                in_full(Timestamp::parse_end(text, zone).unwrap()),
             )
         };
+        let both = |text| both_in(&Zone::UTC, text);
         assert_eq!(
             both("Dec 31 2026"),
             (
@@ -102,10 +101,20 @@ mod tests {
             )
         );
         let time = "2026-12-31T22:00:00+00:00.250".to_owned();
-        assert_eq!(both("2026-12-31T23:00:00.250+01:00"), (time.clone(), time));
+        assert_eq!(both("2026-12-31T23:00:00.250+01:00"), (time.clone(), time.clone()));
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        assert_eq!(both_in(&berlin, "2026-12-31T23:00:00.250+01:00"), (time.clone(), time));
+        assert_eq!(
+            both_in(&berlin, "2026-03-29"),
+            (
+                "2026-03-28T23:00:00+00:00.000".to_owned(),
+                "2026-03-29T21:59:59+00:00.999".to_owned()
+            )
+        );
         for text in ["yesterday", "9999-12-31T23:59:59-08:00", "0000-01-01T00:00:00+08:00"] {
             assert!(
-                Timestamp::parse_start(text).is_err() && Timestamp::parse_end(text).is_err(),
+                Timestamp::parse_start(text, &Zone::UTC).is_err()
+                    && Timestamp::parse_end(text, &Zone::UTC).is_err(),
                 "{text}"
             );
         }

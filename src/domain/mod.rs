@@ -30,6 +30,7 @@ mod user;
 mod user_name;
 mod version;
 mod widget;
+mod zone;
 
 pub use api_key::{ApiKey, ApiKeyStore, KeyAuthority, KeyName, NewApiKey};
 pub use audit::{Action, AuditEntry, AuditFilter, AuditSort, AuditStore, Failure, Target};
@@ -72,3 +73,4 @@ pub use widget::{
     InfoUrl, NewWidget, Upsert, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort,
     WidgetStore,
 };
+pub use zone::Zone;

@@ -3,18 +3,22 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Timestamp, User, UserId};
+use super::{Timestamp, User, UserId, Zone};
 use crate::error::Error;
 
 const MIB: u64 = 1024 * 1024;
 
 /// The bounds of what the store accepts, and of what a list may cost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StoreLimits {
     pub quota: Quota,
     pub min_free: MinFree,
     /// How long reading a list may take. `None`: as long as it needs.
     pub read_timeout: Option<Duration>,
+    /// Decides when a date ends. The store moves the deadlines that are the end of a date to it.
+    pub zone: Zone,
+    /// Whether a store that has another zone keeps that.
+    pub keep_zone: bool,
 }
 
 /// What a user may store, in bytes.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60;
@@ -15,6 +15,10 @@ const DAY: i64 = 24 * HOUR;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The first and the last moment that can be written: clients read years of four digits.
+    pub const FIRST: Self = Self::from_seconds(-62_167_219_200);
+    pub const LAST: Self = Self(253_402_300_799_999);
+
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
@@ -69,8 +73,7 @@ impl Timestamp {
     pub fn to_iso_8601(self) -> String {
         let utc = self.to_utc();
         let mut text = Text::default();
-        text.year(utc.year()).push("-").number(u8::from(utc.month())).push("-").number(utc.day());
-        text.push("T").time(utc.to_hms()).push("+00:00");
+        text.date(utc.date()).push("T").time(utc.to_hms()).push("+00:00");
         text.0
     }
 
@@ -135,6 +138,13 @@ impl Timestamp {
     }
 }
 
+/// ISO 8601: `2026-12-31`.
+pub fn date_to_iso_8601(date: Date) -> String {
+    let mut text = Text::default();
+    text.date(date);
+    text.0
+}
+
 /// Builds a short text from two-digit numbers. A page of a list has hundreds of them; with
 /// `std::fmt` or the formats of `time` they took as much of a request as its two reads of the
 /// database.
@@ -157,6 +167,11 @@ impl Text {
         self.0.push(char::from(b'0' + number / 10 % 10));
         self.0.push(char::from(b'0' + number % 10));
         self
+    }
+
+    fn date(&mut self, date: Date) -> &mut Self {
+        let (year, month, day) = date.to_calendar_date();
+        self.year(year).push("-").number(month.into()).push("-").number(day)
     }
 
     fn time(&mut self, (hour, minute, second): (u8, u8, u8)) -> &mut Self {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::{self, Timestamp};
+use crate::domain::{self, Timestamp, Zone};
 use crate::error::Error;
 
 /// Whether opening a store may create it.
@@ -47,6 +47,9 @@ pub trait Store:
     + Send
     + Sync
 {
+    /// The time zone that decides when a date begins and ends.
+    fn zone(&self) -> &Zone;
+
     /// The id of this installation, which never changes.
     async fn get_installation_id(&self) -> Result<String, Error>;
 

@@ -6,7 +6,7 @@ import { onSubmit, resetForm } from "./forms.js";
 import { List } from "./list.js";
 import { confirm, openDialog, showToast } from "./page.js";
 import { showSecret } from "./secret.js";
-import { showTime } from "./time.js";
+import { dateEndingAt, showTime } from "./time.js";
 import { nameOf } from "./user.js";
 
 const byId = (id) => document.getElementById(id);
@@ -20,7 +20,9 @@ const keys = new List(byId("keys"), {
   reorder: (items) => items.reverse(),
   show(key) {
     const isExpired = key.expires_at !== null && new Date(key.expires_at_iso8601) < new Date();
-    const element = fill(byId("key"), { ...key, isExpired, writes: key.scope === "write" });
+    const expires_date = key.expires_at && dateEndingAt(key.expires_at_iso8601);
+    const writes = key.scope === "write";
+    const element = fill(byId("key"), { ...key, expires_date, isExpired, writes });
     element.querySelector(".revoke").addEventListener("click", () => revokeKey(key));
     return element;
   },

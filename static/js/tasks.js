@@ -5,6 +5,7 @@ import { changedFields, fieldsOf, setFields } from "./forms.js";
 import { List } from "./list.js";
 import { confirm, openDialog, runAction, showToast } from "./page.js";
 import { showTask, taskPath } from "./task.js";
+import { dateOf, zone } from "./time.js";
 import { labelOf, nameOf } from "./user.js";
 
 const editor = document.getElementById("editor");
@@ -32,7 +33,7 @@ function openEditor(title, values, send) {
   openDialog(editor, {
     prepare(form) {
       editor.querySelector("h2").textContent = title;
-      showDeadlineHint(values.deadline_iso8601);
+      showDeadlineHint(values);
       setFields(form, { status: "pending", ...values });
       initial = fieldsOf(form);
       suggestAssignees();
@@ -52,8 +53,8 @@ function add() {
 /** Edits the stored task. The ETag makes saving fail if another user changes it meanwhile. */
 async function edit(id) {
   const task = await call("GET", taskPath(id));
-  const deadline = task.deadline_iso8601?.slice(0, 10);
-  const values = { ...task, deadline, assignee: task.assignee && labelOf(task.assignee) };
+  const { assignee } = task;
+  const values = { ...task, deadline: dateOf(task), assignee: assignee && labelOf(assignee) };
   openEditor("Change the task", values, async (fields) => {
     if (Object.keys(fields).length === 0) return;
     const { title } = await call("PATCH", taskPath(id), { fields, etag: task.etag });
@@ -66,12 +67,11 @@ async function edit(id) {
  * The editor sets only dates. A deadline with a time of day, which a script has set, keeps it as
  * long as the date is not changed. The hint says so.
  */
-function showDeadlineHint(deadline) {
-  const time = deadline?.slice(11, 19) ?? "23:59:59";
+function showDeadlineHint({ deadline_iso8601: deadline, deadline_date: date }) {
   deadlineHint.textContent =
-    time === "23:59:59"
-      ? "Until the end of that day, UTC. Empty: none."
-      : `Until ${time} UTC on this day. If you choose another, until its end.`;
+    deadline && !date
+      ? `Until ${deadline.slice(11, 19)} UTC on this day. If you choose another, until its end.`
+      : `Until the end of that day in ${zone}. Empty: none.`;
 }
 
 function remove({ id, title }) {

@@ -5,7 +5,7 @@ import { fill } from "./fill.js";
 import { changedFields, fieldsOf, setFields } from "./forms.js";
 import { List } from "./list.js";
 import { confirm, openDialog, runAction, showToast } from "./page.js";
-import { showDeadline } from "./time.js";
+import { dateOf, showDeadline } from "./time.js";
 import { labelOf, nameOf } from "./user.js";
 
 const editor = document.getElementById("editor");
@@ -50,7 +50,7 @@ async function edit(name) {
   openDialog(editor, {
     prepare(form) {
       editor.querySelector("h2").textContent = `Change ${name}`;
-      setFields(form, { ...widget, deadline: widget.deadline_iso8601.slice(0, 10) });
+      setFields(form, { ...widget, deadline: dateOf(widget) });
       before = fieldsOf(form);
     },
     async send(typed) {

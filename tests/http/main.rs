@@ -41,3 +41,4 @@ mod tokens;
 mod users;
 mod weight;
 mod widgets;
+mod zones;

@@ -53,6 +53,7 @@ async fn create_answers_201_with_location_and_the_assignee_reads_the_task() {
         "status": "pending",
         "deadline": "12/31/26 11:59:59 PM UTC",
         "deadline_iso8601": "2026-12-31T23:59:59+00:00",
+        "deadline_date": "2026-12-31",
         "deadline_passed": false,
         "time_remaining": "40 days 11 hours 59 minutes 59 seconds",
         "assignee": summary(&ann).await,

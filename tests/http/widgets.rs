@@ -41,6 +41,7 @@ async fn get_answers_every_user_and_a_name_in_a_path_is_case_insensitive() {
             "created_at_rfc822": "Sat, 21 Nov 2026 12:00:00 +0000",
             "deadline": "12/31/26 11:59:59 PM UTC",
             "deadline_iso8601": "2026-12-31T23:59:59+00:00",
+            "deadline_date": "2026-12-31",
             "deadline_passed": false,
             "time_remaining": "40 days 11 hours 59 minutes 59 seconds",
             "owner": {

@@ -182,6 +182,11 @@ fn only_the_hasher_knows_argon2_and_only_tokens_know_jwt() {
 }
 
 #[test]
+fn only_the_zone_knows_jiff() {
+    assert_named_only_in(&["jiff"], &["domain/zone.rs"]);
+}
+
+#[test]
 fn only_the_clock_asks_for_the_time() {
     assert_named_only_in(&["SystemTime", "now_utc", "Instant::now"], &["clock.rs"]);
 }

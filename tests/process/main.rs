@@ -28,3 +28,4 @@ mod pages;
 mod readme;
 mod serve;
 mod users;
+mod zones;

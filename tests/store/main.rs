@@ -22,6 +22,7 @@ mod tasks;
 mod templates;
 mod users;
 mod widgets;
+mod zones;
 
 use std::fmt::Debug;
 use std::ops::Deref;
@@ -37,7 +38,7 @@ use widgetd::domain::{
     PageRequest, PasswordHash, Precondition, RequestContext, RequestId, Role, SecretHash,
     SessionId, Status, StoreLimits, StoredCredentials, TaskDescription, TaskId, TaskStatus,
     TaskTitle, TemplateBody, TemplateName, Timestamp, User, UserChange, UserFilter, UserId,
-    UserNames, UserRef, Username, Version, Versions, WidgetFilter, WidgetName,
+    UserNames, UserRef, Username, Version, Versions, WidgetFilter, WidgetName, Zone,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Retention, Store};
@@ -243,7 +244,7 @@ fn new_widget(name: &str, owner: &User) -> NewWidget {
     NewWidget {
         name: widget_name(name),
         info_url: InfoUrl::parse("https://example.com").unwrap(),
-        deadline: Deadline::parse("2026-12-31").unwrap(),
+        deadline: Deadline::parse("2026-12-31", &Zone::UTC).unwrap(),
         owner: owner.public_id,
     }
 }

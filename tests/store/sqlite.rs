@@ -10,7 +10,7 @@ use widgetd::clock::Clock;
 use widgetd::domain::{
     Authority, Deadline, Email, IdempotencyKey, InfoUrl, NewTask, PageRequest, PasswordHash,
     RequestContext, Role, Search, Status, StoreLimits, TaskFilter, TemplateFilter, Timestamp, User,
-    UserFilter, UserId, UserNames, UserSummary, Username, Version, Widget, WidgetFilter,
+    UserFilter, UserId, UserNames, UserSummary, Username, Version, Widget, WidgetFilter, Zone,
 };
 use widgetd::error::Error;
 use widgetd::store::{self, IfAbsent, Store};
@@ -392,7 +392,7 @@ async fn migration_from_version_0_1_0_keeps_the_data() {
             version: ANY_VERSION,
             name: widget_name(name),
             info_url: InfoUrl::parse(&format!("https://example.com/{name}")).unwrap(),
-            deadline: Deadline::from_stored(Timestamp::from_millis(4_102_444_799_999)),
+            deadline: Deadline::parse("2099-12-31", &Zone::UTC).unwrap(),
             created_at: Timestamp::from_millis(created_at),
             owner: accounts[0].0.summary(),
         });

@@ -35,7 +35,7 @@ fn status(status: TaskStatus) -> TaskChange {
 }
 
 fn due(millis: i64) -> Deadline {
-    Deadline::from_stored(later(millis))
+    Deadline::from_stored(later(millis), None)
 }
 
 /// A manager and two employees.
@@ -460,7 +460,8 @@ async fn pagination_follows_the_sort() {
     let scene = Scene::new().await;
     let mut tasks = Vec::new();
     for n in 0..12 {
-        let deadline = (n % 3 > 0).then(|| Deadline::from_stored(Timestamp::from_millis(n % 4)));
+        let deadline =
+            (n % 3 > 0).then(|| Deadline::from_stored(Timestamp::from_millis(n % 4), None));
         tasks.push(
             scene
                 .add(NewTask { deadline, ..assigned(&format!("t{n}"), &scene.boss, &scene.ann) })

@@ -2,7 +2,7 @@
 
 use widgetd::domain::{
     Deadline, InfoUrl, NewWidget, PageRequest, Sort, Upsert, UserId, Version, Widget, WidgetChange,
-    WidgetFilter,
+    WidgetFilter, Zone,
 };
 use widgetd::error::Error;
 
@@ -67,7 +67,7 @@ async fn an_upsert_creates_or_updates() {
     );
     let changed = NewWidget {
         info_url: InfoUrl::parse("https://example.org").unwrap(),
-        deadline: Deadline::parse("2027-01-01").unwrap(),
+        deadline: Deadline::parse("2027-01-01", &Zone::UTC).unwrap(),
         ..new_widget("one", &bob)
     };
     assert_eq!(
@@ -129,7 +129,7 @@ async fn each_of_600_concurrent_writes_is_answered_by_its_own_result() {
 }
 
 fn to_deadline(text: &str) -> WidgetChange {
-    WidgetChange { deadline: Deadline::parse(text).ok(), ..WidgetChange::default() }
+    WidgetChange { deadline: Deadline::parse(text, &Zone::UTC).ok(), ..WidgetChange::default() }
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn an_update_that_changes_nothing_keeps_the_version() {
 async fn a_deadline_is_validated_only_where_it_changes() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await;
-    let past = Deadline::parse("2026-11-01").unwrap();
+    let past = Deadline::parse("2026-11-01", &Zone::UTC).unwrap();
     let (store, new) = (&subject.store, NewWidget { deadline: past, ..new_widget("one", &ann) });
     let name = widget_name("one");
     let created = store.create_widget(new.clone(), CLI).await.unwrap();
@@ -182,7 +182,7 @@ async fn a_deadline_is_validated_only_where_it_changes() {
     let patched = store.update_widget(&name, change, ANY_STATE, CLI).await.unwrap();
 
     let refusal = "deadline: 2026-11-20 is in the past; the deadline must be today (2026-11-21, UTC) or later";
-    let yesterday = Deadline::parse("2026-11-20").unwrap();
+    let yesterday = Deadline::parse("2026-11-20", &Zone::UTC).unwrap();
     let change = to_deadline("2026-11-20");
     let update = store.update_widget(&name, change, ANY_STATE, CLI).await;
     assert_eq!(update.unwrap_err().to_string(), refusal);

@@ -112,13 +112,15 @@ impl TestApp {
             .merge(("argon2_memory_kib", 64))
             .merge(("argon2_passes", 1))
             .merge(("throttle", false))
+            .merge(("time_zone", "UTC"))
             .merge(("log_level", "off"));
         for (key, value) in settings {
             let value: rocket::figment::value::Value = value.parse().unwrap();
             figment = figment.merge((key, value));
         }
         let config = Config::from_figment(figment).unwrap();
-        let store = store::open(&database, IfAbsent::Create, clock.clone(), config.store).unwrap();
+        let limits = config.store.clone();
+        let store = store::open(&database, IfAbsent::Create, clock.clone(), limits).unwrap();
         let setup_code = SetupCode::generate().unwrap();
         let rocket = app::build(&config, Arc::clone(&store), clock.clone(), Some(&setup_code))
             .await

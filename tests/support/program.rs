@@ -62,6 +62,7 @@ impl Place {
         command
             .args(arguments)
             .current_dir(self.path())
+            .env("WIDGETD_TIME_ZONE", "UTC")
             .envs(self.environment.iter().map(|(k, v)| (k, v)));
         command
     }

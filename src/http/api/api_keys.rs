@@ -30,14 +30,14 @@ struct Expiry(Timestamp);
 
 impl Field for Expiry {
     fn parse(text: &str, context: &FieldContext) -> Result<Self, String> {
-        NewApiKey::parse_expiry(text, context.now).map(Self)
+        NewApiKey::parse_expiry(text, context.now, &context.zone).map(Self)
     }
 
     fn schema() -> Value {
         json!({
             "type": "string",
-            "description": "An RFC 3339 time, or a date, which stands for its end. Without it the \
-                key does not expire.",
+            "description": "An RFC 3339 time, or a date, which stands for its end in the service's \
+                time zone. Without it the key does not expire.",
         })
     }
 }

@@ -21,7 +21,8 @@ filter! {
         user = "account": UserRef,
         /// Events of this action.
         action: Action,
-        /// Events at this or later: an RFC 3339 time, or a date, which stands for its start.
+        /// Events at this or later: an RFC 3339 time, or a date, which stands for its start in the
+        /// service's time zone.
         since: Timestamp,
         /// Events whose names, action, result or detail contain words that begin with each of
         /// these, at most 8 different ones.

@@ -88,10 +88,11 @@ filter! {
         /// Tasks that are assigned to this account: a public id, e-mail address or username; a
         /// deleted account's public id; `none` for nobody's.
         assignee: AssigneeFilter,
-        /// Tasks that are due before this: an RFC 3339 time, or a date, which stands for its start.
+        /// Tasks that are due before this: an RFC 3339 time, or a date, which stands for its start
+        /// in the service's time zone.
         deadline_before: Timestamp,
         /// Tasks that are due at this or later: an RFC 3339 time, or a date, which stands for its
-        /// start.
+        /// start in the service's time zone.
         deadline_after: Timestamp,
         /// `true`: tasks whose deadline has passed and that are neither done nor cancelled;
         /// `false`: all others.
@@ -119,6 +120,9 @@ pub struct TaskView {
     /// `12/31/26 11:59:59 PM UTC`
     deadline: Option<String>,
     deadline_iso8601: Option<String>,
+    /// In the service's time zone: `2026-12-31`, at whose end the deadline is. Null for a deadline
+    /// with a time of day.
+    deadline_date: Option<String>,
     deadline_passed: bool,
     /// `2 days 3 hours 1 minutes 5 seconds` or `No time remaining`, whatever the status
     time_remaining: Option<String>,
@@ -149,6 +153,7 @@ impl Record for Task {
             id: self.id.to_string(),
             deadline: deadline.map(Timestamp::to_clock_text),
             deadline_iso8601: deadline.map(Timestamp::to_iso_8601),
+            deadline_date: self.deadline.and_then(Deadline::date_to_iso_8601),
             deadline_passed: self.has_passed(now),
             time_remaining: deadline.map(|deadline| deadline.remaining_in_words(now)),
             title: self.title.into_string(),

@@ -78,10 +78,10 @@ filter! {
         /// Widgets of this account: a public id, e-mail address or username.
         owner: UserRef,
         /// Widgets that are due before this: an RFC 3339 time, or a date, which stands for its
-        /// start.
+        /// start in the service's time zone.
         deadline_before: Timestamp,
         /// Widgets that are due at this or later: an RFC 3339 time, or a date, which stands for
-        /// its start.
+        /// its start in the service's time zone.
         deadline_after: Timestamp,
         /// `true`: widgets whose deadline has passed; `false`: all others.
         overdue: bool,
@@ -102,9 +102,11 @@ pub struct WidgetView {
     created_at: String,
     created_at_iso8601: String,
     created_at_rfc822: String,
-    /// The end of the day, UTC: `12/31/26 11:59:59 PM UTC`
+    /// The end of `deadline_date`, in UTC: `12/31/26 11:59:59 PM UTC`
     deadline: String,
     deadline_iso8601: String,
+    /// In the service's time zone: `2026-12-31`
+    deadline_date: Option<String>,
     deadline_passed: bool,
     /// `2 days 3 hours 1 minutes 5 seconds` or `No time remaining`
     time_remaining: String,
@@ -133,6 +135,7 @@ impl Record for Widget {
             created_at_rfc822: self.created_at.to_rfc_822(),
             deadline: deadline.to_clock_text(),
             deadline_iso8601: deadline.to_iso_8601(),
+            deadline_date: self.deadline.date_to_iso_8601(),
             deadline_passed: self.deadline.has_passed(context.now),
             time_remaining: deadline.remaining_in_words(context.now),
             owner: UserSummaryView::new(self.owner),

@@ -20,6 +20,8 @@ pub struct Frame {
     pub root: String,
     /// The relative address of the assets, with a slash at its end.
     pub assets: String,
+    /// The service's time zone; empty without a user.
+    pub zone: String,
     /// The page's address in the menu.
     here: String,
     user: Option<FrameUser>,
@@ -47,7 +49,7 @@ impl Frame {
         let root = root(request);
         let assets = format!("{root}assets/{}/", assets::VERSION);
         let here = request.uri().path().segments().get(0).unwrap_or_default().to_owned();
-        Self { root, assets, here, user: None }
+        Self { root, assets, zone: String::new(), here, user: None }
     }
 
     /// The frame for a signed-in user.
@@ -55,7 +57,7 @@ impl Frame {
         let user = services.store.get_user(authority.user).await?;
         let name = user.names.called().to_owned();
         let user = FrameUser { id: authority.user, name, role: authority.role };
-        Ok(Self { user: Some(user), ..self })
+        Ok(Self { user: Some(user), zone: services.store.zone().name().to_owned(), ..self })
     }
 
     /// What the user is called.

@@ -83,8 +83,8 @@ impl Field for bool {
 
 /// A moment: an RFC 3339 time, or a date, which stands for its first moment.
 impl Field for Timestamp {
-    fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
-        Self::parse_start(text)
+    fn parse(text: &str, context: &FieldContext) -> Result<Self, String> {
+        Self::parse_start(text, &context.zone)
     }
 
     fn schema() -> Value {

@@ -284,12 +284,16 @@ impl<R: Record> OpenApiResponderInner for List<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{PasswordPolicy, Search};
+    use crate::domain::{PasswordPolicy, Search, Zone};
 
     fn read<F: Filter>(query: &str) -> Result<ListQuery<F>, Error> {
         let password_policy = PasswordPolicy { min_length: 8, min_score: 2 };
-        let context =
-            FieldContext { now: Timestamp::from_millis(0), password_policy, require_email: true };
+        let context = FieldContext {
+            now: Timestamp::from_millis(0),
+            zone: Zone::UTC,
+            password_policy,
+            require_email: true,
+        };
         super::read("/api/v1/a", query, &context)
     }
 

@@ -7,7 +7,9 @@ use rocket::Request;
 
 use crate::accounts::{Accounts, Sessions};
 use crate::clock::Clock;
-use crate::domain::{AllowedOrigins, PasswordPolicy, PublicUrl, Quota, Timestamp, TrustedProxies};
+use crate::domain::{
+    AllowedOrigins, PasswordPolicy, PublicUrl, Quota, Timestamp, TrustedProxies, Zone,
+};
 use crate::error::Error;
 use crate::store::Store;
 
@@ -50,9 +52,10 @@ impl fmt::Display for BasePath<'_> {
 }
 
 /// What the meaning of a field's text depends on.
-#[derive(Clone, Copy)]
 pub struct FieldContext {
     pub now: Timestamp,
+    /// Where a date begins and ends.
+    pub zone: Zone,
     pub password_policy: PasswordPolicy,
     /// Whether every account has an e-mail address.
     pub require_email: bool,
@@ -82,6 +85,7 @@ impl Services {
     pub fn field_context(&self) -> FieldContext {
         FieldContext {
             now: self.clock.now(),
+            zone: self.store.zone().clone(),
             password_policy: self.accounts.password_policy(),
             require_email: self.require_email,
         }

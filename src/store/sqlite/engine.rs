@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::connection::{connect, use_write_ahead_log};
+use super::deadlines::settle_zone;
 use super::disk::Disk;
 use super::migrate::migrate;
 use super::quotas;
@@ -12,7 +13,7 @@ use super::readers::Readers;
 use super::transaction::Transaction;
 use super::writer::Writer;
 use crate::clock::Clock;
-use crate::domain::{Quota, RequestContext, StoreLimits, UserId};
+use crate::domain::{Quota, RequestContext, StoreLimits, UserId, Zone};
 use crate::error::Error;
 use crate::store::traits::IfAbsent;
 
@@ -22,6 +23,7 @@ pub struct SqliteStore {
     clock: Clock,
     disk: Disk,
     quota: Quota,
+    pub zone: Zone,
 }
 
 impl SqliteStore {
@@ -39,6 +41,7 @@ impl SqliteStore {
         // Changes nothing about a file of another program.
         migrate(&mut connection, path)?;
         use_write_ahead_log(&connection)?;
+        let zone = settle_zone(&mut connection, &limits.zone, limits.keep_zone)?;
         quotas::note_growth(&connection)?;
         Ok(Self {
             writer: Writer::start(connection)?,
@@ -46,6 +49,7 @@ impl SqliteStore {
             clock,
             disk: Disk::new(path, limits.min_free),
             quota: limits.quota,
+            zone,
         })
     }
 
@@ -72,9 +76,10 @@ impl SqliteStore {
     ) -> Result<T, Error> {
         // The body of the request may have taken a while since `context.at`.
         let (context, quota, now) = (context.clone(), self.quota, self.clock.now());
+        let zone = self.zone.clone();
         self.writer
             .run(move |connection| {
-                let transaction = Transaction::begin(connection, &context, now)?;
+                let transaction = Transaction::begin(connection, &context, now, &zone)?;
                 if context.dry_run {
                     connection.execute_batch("SAVEPOINT dry_run")?;
                 }

@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_beginnings.sql"),
     include_str!("migrations/0008_names.sql"),
     include_str!("migrations/0009_idempotency.sql"),
+    include_str!("migrations/0010_time_zone.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.
@@ -84,13 +85,55 @@ mod tests {
     use super::super::connection::initialise;
     use super::*;
 
+    /// A database as it was before a migration.
+    fn before(migration: &str) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        initialise(&connection).unwrap();
+        let earlier = MIGRATIONS.iter().take_while(|earlier| **earlier != migration);
+        earlier.for_each(|earlier| connection.execute_batch(earlier).unwrap());
+        connection
+    }
+
+    #[test]
+    fn migration_finds_the_dates_of_deadlines() {
+        let zones = include_str!("migrations/0010_time_zone.sql");
+        let connection = before(zones);
+        connection
+            .execute_batch(
+                "INSERT INTO installation (id, public_id) VALUES (1, 'i');
+                 INSERT INTO user (id, public_id, email, email_folded, role, status, password_hash, created_at, updated_at)
+                 VALUES (1, 'a', 'a', 'a', 'admin', 'active', '', 7, 9);
+                 INSERT INTO task (public_id, title, description, status, deadline, creator_id, created_at, updated_at, version)
+                 VALUES ('1', '', '', 'done', 1798761599999, 1, 0, 0, 0), ('2', '', '', 'done', 1798761599000, 1, 0, 0, 0),
+                        ('3', '', '', 'done', NULL, 1, 0, 0, 0), ('4', '', '', 'done', -1, 1, 0, 0, 0),
+                        ('5', '', '', 'done', 253402300799999, 1, 0, 0, 0), ('6', '', '', 'done', 86399998, 1, 0, 0, 0);
+                 INSERT INTO widget (name, info_url, owner_id, created_at, updated_at, deadline)
+                 SELECT public_id, '', 1, 0, 0, deadline FROM task WHERE deadline IS NOT NULL;",
+            )
+            .unwrap();
+        connection.execute_batch(zones).unwrap();
+        for sql in [
+            "SELECT public_id, deadline_date FROM task WHERE deadline_date IS NOT NULL ORDER BY 1",
+            "SELECT name, deadline_date FROM widget WHERE deadline_date IS NOT NULL ORDER BY 1",
+        ] {
+            let mut statement = connection.prepare(sql).unwrap();
+            let dates: Vec<(String, String)> = statement
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let dates: Vec<_> =
+                dates.iter().map(|(id, date)| (id.as_str(), date.as_str())).collect();
+            assert_eq!(dates, [("1", "2026-12-31"), ("4", "1969-12-31"), ("5", "9999-12-31")]);
+        }
+        let zone = "SELECT time_zone FROM installation";
+        assert_eq!(connection.query_row(zone, [], |row| row.get(0)), Ok("UTC".to_owned()));
+    }
+
     #[test]
     fn migration_counts_what_users_store_already() {
         let quota = include_str!("migrations/0006_quota.sql");
-        let before = MIGRATIONS.iter().take_while(|migration| **migration != quota);
-        let connection = Connection::open_in_memory().unwrap();
-        initialise(&connection).unwrap();
-        before.for_each(|migration| connection.execute_batch(migration).unwrap());
+        let connection = before(quota);
         connection
             .execute_batch(
                 "INSERT INTO user (id, public_id, email, email_folded, role, status, password_hash, created_at, updated_at)

@@ -6,6 +6,7 @@ mod authority;
 mod buckets;
 mod budgets;
 mod connection;
+mod deadlines;
 mod disk;
 mod engine;
 mod idempotency;

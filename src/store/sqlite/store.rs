@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::engine::SqliteStore;
 use super::{audit, idempotency, passwords, sessions};
-use crate::domain::{DoneRequest, IDEMPOTENCY_SECONDS, Timestamp, UserId};
+use crate::domain::{DoneRequest, IDEMPOTENCY_SECONDS, Timestamp, UserId, Zone};
 use crate::error::Error;
 use crate::store::traits::{Retention, Store};
 
@@ -14,6 +14,10 @@ const PURGE_BATCH: usize = 1_000;
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
     async fn get_installation_id(&self) -> Result<String, Error> {
         self.read(|connection| {
             connection

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
+use super::deadlines;
 use super::engine::SqliteStore;
 use super::idempotency::once;
 use super::lists::{Order, Select, WhereClause, beginning, is_truncated, select};
@@ -23,7 +24,8 @@ const TASKS: Select<Task> = select! {
         id: "t.public_id", version: "t.version", title,
         description: "description" => beginning!("t.description"),
         description_truncated: "FALSE" => is_truncated!("t.description"),
-        status: "t.status", deadline,
+        status: "t.status",
+        deadline: "t.deadline, t.deadline_date" as deadlines::deadline_if_any,
         assignee: "a.email, a.username, a.name, a.public_id, a.version, a.deleted_at IS NOT NULL"
             as user_rows::summary_if_any,
         creator: "c.email, c.username, c.name, c.public_id, c.version, c.deleted_at IS NOT NULL"
@@ -118,12 +120,14 @@ fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, Error> {
     let assignee = find_assignee(transaction, assignee.as_ref(), None)?;
     let assignee = assignee.map(|user| user.public_id);
     let creator = user_rows::get_row(transaction, creator)?;
+    let (at, date) = (deadline.map(Deadline::timestamp), deadline.and_then(Deadline::date));
     let now = transaction.context.at;
     transaction.run(
-        "INSERT INTO task (public_id, title, description, status, deadline, assignee_id, creator_id,
-                           created_at, updated_at, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, (SELECT id FROM user WHERE public_id = ?6), ?7, ?8, ?8, random())",
-        params![id, title, description, status, deadline, assignee, creator, now],
+        "INSERT INTO task (public_id, title, description, status, deadline, deadline_date,
+                           assignee_id, creator_id, created_at, updated_at, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6,
+                 (SELECT id FROM user WHERE public_id = ?7), ?8, ?9, ?9, random())",
+        params![id, title, description, status, at, date, assignee, creator, now],
     )?;
     get(transaction, id, None)
 }
@@ -192,7 +196,10 @@ fn changed(connection: &Connection, mut task: Task, change: TaskChange) -> Resul
     task.title = title.unwrap_or(task.title);
     task.description = description.unwrap_or(task.description);
     task.status = status.unwrap_or(task.status);
-    task.deadline = deadline.unwrap_or(task.deadline);
+    task.deadline = match (task.deadline, deadline) {
+        (Some(old), Some(Some(new))) => Some(old.changed_to(new)),
+        (old, deadline) => deadline.unwrap_or(old),
+    };
     if let Some(assignee) = assignee {
         let present = task.assignee.map(|user| user.public_id);
         task.assignee = find_assignee(connection, assignee.as_ref(), present)?;
@@ -211,12 +218,14 @@ fn update(transaction: &Transaction<'_>, old: Task, new: Task) -> Result<Task, E
     }
     let Task { id, title, description, status, deadline, assignee, .. } = new;
     let (assignee, now) = (assignee.map(|user| user.public_id), transaction.context.at);
+    let (at, date) = (deadline.map(Deadline::timestamp), deadline.and_then(Deadline::date));
     transaction.run(
         "UPDATE task SET title = ?2, description = ?3, status = ?4, deadline = ?5,
-                         assignee_id = (SELECT id FROM user WHERE public_id = ?6), updated_at = ?7,
+                         deadline_date = ?6,
+                         assignee_id = (SELECT id FROM user WHERE public_id = ?7), updated_at = ?8,
                          version = random()
          WHERE public_id = ?1",
-        params![id, title, description, status, deadline, assignee, now],
+        params![id, title, description, status, at, date, assignee, now],
     )?;
     get(transaction, id, None)
 }

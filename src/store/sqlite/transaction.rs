@@ -7,12 +7,14 @@ use rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE;
 use rusqlite::{Connection, Params};
 
 use super::authority;
-use crate::domain::{Actor, Authority, Credential, RequestContext, Role, Timestamp, UserId};
+use crate::domain::{Actor, Authority, Credential, RequestContext, Role, Timestamp, UserId, Zone};
 use crate::error::{Error, TokenError};
 
 pub struct Transaction<'a> {
     connection: &'a Connection,
     pub context: &'a RequestContext,
+    /// Decides what today is.
+    pub zone: &'a Zone,
     /// `None` for local actors, who may do everything.
     authority: Option<Authority>,
 }
@@ -24,6 +26,7 @@ impl<'a> Transaction<'a> {
         connection: &'a Connection,
         context: &'a RequestContext,
         now: Timestamp,
+        zone: &'a Zone,
     ) -> Result<Self, Error> {
         let authority = match (context.actor, context.credential) {
             (Actor::CommandLine | Actor::Service, _) => None,
@@ -34,7 +37,7 @@ impl<'a> Transaction<'a> {
                     .ok_or_else(|| Error::Token(why_ended(credential, now)))?,
             ),
         };
-        Ok(Self { connection, context, authority })
+        Ok(Self { connection, context, zone, authority })
     }
 
     /// `None` for local actors, who may do everything.

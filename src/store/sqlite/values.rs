@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::domain::{self, Deadline, Network, SecretHash, Timestamp, Version};
+use crate::domain::{self, Network, SecretHash, Timestamp, Version};
 
 /// The error for a value that this program does not write.
 fn unknown(text: &str) -> FromSqlError {
@@ -83,8 +83,6 @@ ids! {
 
 to_sql!(Timestamp, |at| at.as_millis());
 from_sql!(Timestamp, |value| i64::column_result(value).map(Self::from_millis));
-to_sql!(Deadline, |deadline| deadline.timestamp().as_millis());
-from_sql!(Deadline, |value| Timestamp::column_result(value).map(Self::from_stored));
 from_sql!(Version, |value| i64::column_result(value).map(Self::from_stored));
 to_sql!(SecretHash, |hash| hash.as_bytes());
 to_sql!(Network, |network| network.to_string());

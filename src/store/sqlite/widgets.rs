@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
+use super::deadlines;
 use super::engine::SqliteStore;
 use super::idempotency::once;
 use super::lists::{Order, Select, WhereClause, select};
@@ -17,7 +18,9 @@ use crate::error::Error;
 
 const WIDGETS: Select<Widget> = select! {
     Widget {
-        version: "w.version", name: "w.name", info_url, deadline, created_at: "w.created_at",
+        version: "w.version", name: "w.name", info_url,
+        deadline: "w.deadline, w.deadline_date" as deadlines::deadline,
+        created_at: "w.created_at",
         owner: "u.email, u.username, u.name, u.public_id, u.version, u.deleted_at IS NOT NULL"
             as user_rows::summary,
     },
@@ -117,18 +120,20 @@ fn get(connection: &Connection, name: &WidgetName) -> Result<Widget, Error> {
 
 fn check_deadline(deadline: Deadline, transaction: &Transaction<'_>) -> Result<(), Error> {
     deadline
-        .check_date_not_past(transaction.context.at)
+        .check_date_not_past(transaction.context.at, transaction.zone)
         .map_err(|why| Error::invalid("deadline", why))
 }
 
 fn insert(transaction: &Transaction<'_>, new: NewWidget) -> Result<Widget, Error> {
     let NewWidget { name, info_url, deadline, owner } = new;
     let owner = user_rows::get_row(transaction, owner)?;
+    let now = transaction.context.at;
     transaction.run_unless(
         || Error::is_taken("Widget", name.as_str()),
-        "INSERT INTO widget (name, info_url, deadline, owner_id, created_at, updated_at, version)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5, random())",
-        params![name, info_url, deadline, owner, transaction.context.at],
+        "INSERT INTO widget (name, info_url, deadline, deadline_date, owner_id, created_at,
+                             updated_at, version)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, random())",
+        params![name, info_url, deadline.timestamp(), deadline.date(), owner, now],
     )?;
     get(transaction, &name)
 }
@@ -164,11 +169,14 @@ fn update(transaction: &Transaction<'_>, old: Widget, new: Widget) -> Result<Wid
     if new.deadline != old.deadline {
         check_deadline(new.deadline, transaction)?;
     }
+    let Widget { name, info_url, deadline, .. } = new;
+    let (at, date, now) = (deadline.timestamp(), deadline.date(), transaction.context.at);
     transaction.run_unless(
-        || Error::is_taken("Widget", new.name.as_str()),
-        "UPDATE widget SET name = ?2, info_url = ?3, deadline = ?4, updated_at = ?5, version = random()
+        || Error::is_taken("Widget", name.as_str()),
+        "UPDATE widget SET name = ?2, info_url = ?3, deadline = ?4, deadline_date = ?5,
+                           updated_at = ?6, version = random()
          WHERE name = ?1",
-        params![old.name, new.name, new.info_url, new.deadline, transaction.context.at],
+        params![old.name, name, info_url, at, date, now],
     )?;
-    get(transaction, &new.name)
+    get(transaction, &name)
 }

@@ -14,6 +14,7 @@ mod tasks;
 mod templates;
 mod widgets;
 mod xss;
+mod zones;
 
 use std::cell::RefCell;
 use std::ops::Deref;

@@ -1,0 +1,64 @@
+//! Dates on the pages: everybody sees the date that was typed, whatever the time zone.
+
+use super::Site;
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn dates_are_shown_and_edited_as_typed_in_the_zone_of_the_service() {
+    let site = Site::with(&[("WIDGETD_TIME_ZONE", "America/Los_Angeles")]);
+    let api = site.api("admin");
+    let deadline = ("deadline", "2099-12-31T10:00:00Z");
+    assert_eq!(api.post("/tasks", &[("title", "timed"), deadline]).status, 201);
+    site.visit(&[], async |page| {
+        page.sign_in("admin").await;
+        page.open("widgets").await;
+        page.press_button("New widget").await;
+        page.see("#editor-deadline-hint", "Until the end of that day in America/Los_Angeles.")
+            .await;
+        page.fill("#editor-name", "star").await;
+        page.fill("#editor-url", "https://example.com").await;
+        page.set("#editor-deadline", "2099-12-31").await;
+        page.press_button("Save").await;
+        page.see(".records > li time", "Dec 31, 2099").await;
+        assert_eq!(page.texts(".records > li time").await, ["Dec 31, 2099"]);
+        let stored = api.get("/widgets/star");
+        assert_eq!(stored.body["deadline_iso8601"], "2100-01-01T07:59:59+00:00");
+        // Saved again, the date is the same.
+        page.press_in_record("star", "Edit").await;
+        page.see("#editor-title", "Change star").await;
+        assert_eq!(page.value("#editor-deadline").await, "2099-12-31");
+        page.fill("#editor-url", "https://example.com/star").await;
+        page.press_button("Save").await;
+        page.see("#toast", "star is changed.").await;
+        assert_eq!(api.get("/widgets/star").body["deadline_date"], "2099-12-31");
+        page.open("").await;
+        page.see("#deadlines time", "Dec 31, 2099").await;
+
+        page.open("tasks").await;
+        page.see(".records > li time", "Dec 31, 2099, ").await;
+        page.press_in_record("timed", "Edit").await;
+        page.see("#editor-deadline-hint", "Until 10:00:00 UTC on this day.").await;
+        assert_eq!(page.value("#editor-deadline").await, "2099-12-31");
+        page.set("#editor-deadline", "2099-12-30").await;
+        page.press_button("Save").await;
+        page.see("#toast", "Changed: timed").await;
+        assert_eq!(page.texts(".records > li time").await, ["Dec 30, 2099"]);
+        assert_eq!(api.get("/tasks").body["items"][0]["deadline_date"], "2099-12-30");
+        page.press_in_record("timed", "Edit").await;
+        page.see("#editor-deadline-hint", "end of that day in America/Los_Angeles. Empty").await;
+        assert_eq!(page.value("#editor-deadline").await, "2099-12-30");
+        page.press_button("Cancel").await;
+
+        page.open("account").await;
+        page.press_button("New key").await;
+        page.see("#key-expires-hint", "Until the end of that day in America/Los_Angeles.").await;
+        page.fill("#key-name", "nightly").await;
+        page.set("#key-expires", "2099-12-31").await;
+        page.press_button("Make the key").await;
+        page.press_button("Done").await;
+        page.see("#keys .records", "good until").await;
+        assert_eq!(page.texts("#keys time").await[1..], ["Dec 31, 2099"]);
+        page.open("audit").await;
+        page.see("label", "Since (in America/Los_Angeles)").await;
+    });
+}
