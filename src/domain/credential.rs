@@ -23,9 +23,11 @@ pub enum KeyScope {
     Read,
     /// Every method.
     Write,
+    /// The calendar, and nothing else: its address contains the key.
+    Calendar,
 }
 
-named!(KeyScope { Read => "read", Write => "write" });
+named!(KeyScope { Read => "read", Write => "write", Calendar => "calendar" });
 
 /// What a request was authenticated with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,8 @@ const byId = (id) => document.getElementById(id);
 // 100 is the limit of keys and sessions per user, so one page has all of them.
 const query = { per_page: 100 };
 
+const SCOPES = ["read", "write", "calendar"];
+
 const keys = new List(byId("keys"), {
   path: "auth/keys",
   query,
@@ -21,8 +23,9 @@ const keys = new List(byId("keys"), {
   show(key) {
     const isExpired = key.expires_at !== null && new Date(key.expires_at_iso8601) < new Date();
     const expires_date = key.expires_at && dateEndingAt(key.expires_at_iso8601);
-    const writes = key.scope === "write";
-    const element = fill(byId("key"), { ...key, expires_date, isExpired, writes });
+    const [reads, writes, isCalendar] = SCOPES.map((scope) => scope === key.scope);
+    const shown = { ...key, expires_date, isExpired, reads, writes, isCalendar };
+    const element = fill(byId("key"), shown);
     element.querySelector(".revoke").addEventListener("click", () => revokeKey(key));
     return element;
   },
@@ -71,7 +74,11 @@ function createKey() {
       const created = await call("POST", "auth/keys", { fields });
       dialog.close();
       byId("created-key-title").textContent = `Your new key: ${created.name}`;
-      showSecret(byId("created-key"), created.key);
+      const isCalendar = created.scope === "calendar";
+      byId("created-key-script").hidden = isCalendar;
+      byId("created-key-calendar").hidden = !isCalendar;
+      const calendar = new URL(`api/v1/calendar.ics?key=${created.key}`, root);
+      showSecret(byId("created-key"), isCalendar ? calendar.href : created.key);
       keys.load();
     },
   });

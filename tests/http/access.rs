@@ -162,6 +162,8 @@ const TABLE: &[Row] = &[
     row(Post,   "/users/<public_id>/reset-code", NONE, [401, 401, 401, 403, 403, 201,       403, 403,    403, 403]),
     row(Delete, "/users/<public_id>/sessions", NONE,   [401, 401, 401, 403, 403, 204,       403, 403,    403, 403]),
     row(Get,    "/people",                  NONE,      [401, 401, 401, 403, 200, 200,       403, 403,    200, 200]),
+    // Its key is in the address.
+    row(Get,    "/calendar.ics",            NONE,      [401, 401, 401, 401, 401, 401,       401, 401,    401, 401]),
     row(Get,    "/search",                  NONE,      [401, 401, 401, 400, 400, 400,       400, 400,    400, 400]),
     row(Get,    "/audit",                   NONE,      [401, 401, 401, 403, 403, 200,       403, 403,    200, 200]),
     row(Get,    "/widgets",                 NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),

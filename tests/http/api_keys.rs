@@ -120,7 +120,7 @@ async fn create_validation_names_each_field_and_a_taken_name_is_409() {
         .post("/auth/keys", &[("name", " "), ("scope", "admin"), ("expires", "2026-11-20")])
         .await;
     answer.assert_invalid(&["name", "scope", "expires"]);
-    assert_eq!(answer.error_of("scope"), "'admin' must be one of read, write");
+    assert_eq!(answer.error_of("scope"), "'admin' must be one of read, write, calendar");
     assert_eq!(answer.error_of("expires"), "'2026-11-20' is in the past");
     ann.key("one", "read").await;
     let taken = ann.post("/auth/keys", &[("name", "one"), ("scope", "write")]).await;

@@ -371,7 +371,9 @@ async fn cross_site_reads_change_nothing_and_are_not_readable() {
     let app = scene.app.copy(&settings).await;
     let before = app.dump();
     let mut count = 0;
-    for route in app.routes().filter(|route| route.method == Method::Get) {
+    // The key of the calendar is in the address, not in a cookie.
+    let reads = app.routes().filter(|route| route.method == Method::Get);
+    for route in reads.filter(|route| route.name.as_deref() != Some("get_calendar")) {
         let path = route.uri.path().replace("<version>/<name..>", "any/style.css");
         let path = path
             .replace("<name>", "old")

@@ -16,6 +16,7 @@ mod api_keys;
 mod audit;
 mod auth;
 mod bodies;
+mod calendar;
 mod conditions;
 mod cookies;
 mod cors;

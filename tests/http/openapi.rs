@@ -337,7 +337,9 @@ impl Seen<'_> {
         let nobody = self.app.anon();
         let manager = self.app.user_of("manager", Role::Manager).await;
         let wrong = form(&[("email", &ann.email), ("password", "wrong")]);
-        let tries: [(&Actor<'_>, Method, &str, &str); 24] = [
+        let calendar = admin.key("calendar", "calendar").await.token.unwrap();
+        let calendar = format!("/calendar.ics?key={calendar}");
+        let tries: [(&Actor<'_>, Method, &str, &str); 25] = [
             (&nobody, Post, "/auth/login", &wrong),
             (
                 &nobody,
@@ -376,6 +378,7 @@ impl Seen<'_> {
             (admin, Get, "/users?q=a", ""),
             (admin, Get, "/people?q=a", ""),
             (admin, Get, "/search?q=a", ""),
+            (admin, Get, &calendar, ""),
             (admin, Get, "/audit?action=session.start", ""),
         ];
         for (actor, method, path, body) in tries {
@@ -409,6 +412,21 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         |current| form(&[("current_password", current), ("new_password", "tinker tailor soldier")]);
     let target_path = format!("/users/{target_id}");
     let admin_path = format!("/users/{}", admin.public_id().await);
+    let calendar = ann.key("calendar", "calendar").await.token.unwrap();
+    let calendar = format!("/calendar.ics?key={calendar}");
+    let reads = format!("/calendar.ics?key={}", ann_reads.token.as_ref().unwrap());
+    let tag = nobody.get(&calendar).await.etag();
+    let unchanged = nobody.send_if(Get, &calendar, ("If-None-Match", &tag), &[]).await;
+    seen.note("GET /api/v1/calendar.ics", unchanged.status.code);
+    // No other read takes a calendar key.
+    let key = app.anon().bearing(calendar.split_once('=').unwrap().1);
+    for (operation, statuses) in documented(app.document()) {
+        let Some(path) = operation.strip_prefix("GET /api/v1") else { continue };
+        if statuses.contains(&403) && path != "/calendar.ics" {
+            let status = key.get(&path.replace(['{', '}'], "")).await.status.code;
+            seen.note(&operation, status);
+        }
+    }
     let absent = "/users/00000000-0000-4000-8000-000000000000";
     let requests: &[(&Actor<'_>, Method, &str, &str)] = &[
         (&nobody, Post, "/auth/register", &account("bob")),
@@ -438,6 +456,10 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         (&ann, Get, "/users", ""),
         (&admin, Get, "/people", ""),
         (&ann, Get, "/search?q=a", ""),
+        (&nobody, Get, &calendar, ""),
+        (&nobody, Get, "/calendar.ics", ""),
+        (&nobody, Get, &format!("{calendar}&x=1"), ""),
+        (&nobody, Get, &reads, ""),
         (&ann, Get, "/people", ""),
         (&admin, Post, "/users", &account("eve")),
         (&admin, Post, "/users", &account("eve")),
@@ -552,11 +574,9 @@ async fn openapi_security_is_bearer_where_401_is_an_answer() {
             item.as_object().unwrap().iter().filter(|(key, _)| *key != "servers")
         {
             let guarded = operation["responses"].get("401").is_some() && path != "/auth/login";
-            assert_eq!(
-                operation["security"] == json!([{ "bearer": [] }]),
-                guarded,
-                "{method} {path}"
-            );
+            let scheme = if path == "/calendar.ics" { "calendar key" } else { "bearer" };
+            let expected = json!([{ scheme: [] }]);
+            assert_eq!(operation["security"] == expected, guarded, "{method} {path}");
         }
     }
 }

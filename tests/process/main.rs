@@ -16,6 +16,7 @@ mod endless;
 mod program;
 
 mod browser;
+mod calendar;
 mod cli;
 mod connections;
 mod crash;

@@ -4,6 +4,7 @@
 mod api_keys;
 mod audit;
 mod auth;
+mod calendar;
 mod current_user;
 mod deadline;
 mod people;
@@ -28,6 +29,7 @@ pub const TAGS: &[(&str, &str)] = &[
     ("Tasks", "Assigned: managers create them, the assignee moves them on."),
     ("Templates", "Private: only you see yours."),
     ("Search", "Everything that you may see."),
+    ("Calendar", "Deadlines for calendar programs."),
     ("Service", "The service itself."),
 ];
 
@@ -51,6 +53,7 @@ pub fn routes() -> Vec<Operations> {
         tasks::routes(),
         people::routes(),
         search::routes(),
+        calendar::routes(),
         templates::routes(),
         service::document_routes(),
     ]

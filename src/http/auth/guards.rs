@@ -7,6 +7,9 @@
 //! | [`Admin`] | an administrator's | the same; scope `write` for a write |
 //! | [`SessionUser`] | any | none |
 //! | [`SessionAdmin`] | an administrator's | none |
+//! | [`CalendarReader`] | none | scope `calendar`, in the address |
+//!
+//! No other guard accepts a key of scope `calendar`.
 //!
 //! Each carries the request context and the store. A write's transaction decides about the role once more.
 
@@ -30,8 +33,8 @@ use crate::domain::{
 };
 use crate::error::{Error, TokenError};
 use crate::http::wire::{
-    IDEMPOTENCY_KEY, KEY_MAY_ONLY_READ, Problem, Services, WRITE_LIMIT, add_response,
-    idempotency_key, is_read, reject, remember_user, request_context,
+    Fields, Given, IDEMPOTENCY_KEY, KEY_MAY_ONLY_READ, LIST_LIMIT, Problem, Services, WRITE_LIMIT,
+    add_response, idempotency_key, is_read, reject, remember_user, request_context,
 };
 use crate::store::Store;
 
@@ -129,6 +132,41 @@ async fn authorize(request: &Request<'_>, role: Role) -> Result<SignedIn, Proble
     let Caller { authority, credential } = authenticate(request).await.map_err(for_role)?;
     let enough = authority.role.require(role);
     enough.map_err(Problem::from)?;
+    if is_calendar_key(credential) {
+        return Err(Problem::insufficient("This API key may only read the calendar", role));
+    }
+    sign_in(request, authority, credential)
+}
+
+fn is_calendar_key(credential: Credential) -> bool {
+    matches!(credential, Credential::Key { scope: KeyScope::Calendar, .. })
+}
+
+/// The caller by a key of scope `calendar` in the address: calendars cannot send a header.
+async fn calendar_reader(request: &Request<'_>, role: Role) -> Result<SignedIn, Problem> {
+    let services = Services::of(request)?;
+    let mut fields =
+        Fields::from_form(request.uri().query().map_or("", |query| query.as_str()).as_bytes())?;
+    let key = match fields.read("key", |text| Ok(text.to_owned())) {
+        Some(Given::Value(key)) => Some(key),
+        _ => None,
+    };
+    fields.finish(Some(()))?;
+    let key = key.ok_or(Error::Token(TokenError::Missing))?;
+    let Caller { authority, credential } = services.sessions.authenticate(&key).await?;
+    if !is_calendar_key(credential) {
+        let why = "Only an API key of scope calendar may be part of an address";
+        return Err(Problem::insufficient(why, role));
+    }
+    services.accounts.admit_list(authority.user)?;
+    Ok(sign_in(request, authority, credential)?)
+}
+
+fn sign_in(
+    request: &Request<'_>,
+    authority: Authority,
+    credential: Credential,
+) -> Result<SignedIn, Problem> {
     remember_user(request, authority.user);
     let context = RequestContext {
         actor: Actor::User(authority.user),
@@ -180,16 +218,18 @@ fn bearer_token<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, Error> 
 
 fn bearer_scheme() -> RequestHeaderInput {
     let description = "The `access_token` of a registration or login, or an API key.";
-    let scheme = SecurityScheme {
-        description: Some(description.to_owned()),
-        data: SecuritySchemeData::Http {
-            scheme: "bearer".to_owned(),
-            bearer_format: Some("JWT".to_owned()),
-        },
-        extensions: Object::default(),
+    let data = SecuritySchemeData::Http {
+        scheme: "bearer".to_owned(),
+        bearer_format: Some("JWT".to_owned()),
     };
-    let requirement = SecurityRequirement::from_iter([(SECURITY_SCHEME.to_owned(), Vec::new())]);
-    RequestHeaderInput::Security(SECURITY_SCHEME.to_owned(), scheme, requirement)
+    security(SECURITY_SCHEME, description, data)
+}
+
+fn security(name: &str, description: &str, data: SecuritySchemeData) -> RequestHeaderInput {
+    let description = Some(description.to_owned());
+    let scheme = SecurityScheme { description, data, extensions: Object::default() };
+    let requirement = SecurityRequirement::from_iter([(name.to_owned(), Vec::new())]);
+    RequestHeaderInput::Security(name.to_owned(), scheme, requirement)
 }
 
 fn responses(forbidden: &str, has_write_limit: bool) -> Responses {
@@ -267,3 +307,44 @@ guard!(Manager(SignedIn), Role::Manager, any_caller, NOT_A_MANAGER);
 guard!(Admin(SignedIn), Role::Admin, any_caller, NOT_AN_ADMIN);
 guard!(SessionAdmin(SessionUser), Role::Admin, session_user, NOT_AN_ADMIN_SESSION);
 guard!(SessionUser, Role::Employee, session_user, "An API key cannot do this.", identity);
+
+/// The owner of a calendar key.
+pub struct CalendarReader(SignedIn);
+
+impl Deref for CalendarReader {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for CalendarReader {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match calendar_reader(request, Role::Employee).await {
+            Ok(caller) => Outcome::Success(Self(caller)),
+            Err(problem) => reject(request, problem),
+        }
+    }
+}
+
+impl OpenApiFromRequest<'_> for CalendarReader {
+    fn from_request_input(
+        _: &mut OpenApiGenerator,
+        _: String,
+        _: bool,
+    ) -> rocket_okapi::Result<RequestHeaderInput> {
+        let data =
+            SecuritySchemeData::ApiKey { name: "key".to_owned(), location: "query".to_owned() };
+        Ok(security("calendar key", "An API key of scope `calendar`.", data))
+    }
+
+    fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
+        let mut responses = responses("The key is not of scope `calendar`.", false);
+        add_response(&mut responses, 429, LIST_LIMIT, &[]);
+        Ok(responses)
+    }
+}

@@ -9,7 +9,7 @@ pub mod sign_in;
 
 pub use self::cookie::{clear_session_cookie, session_cookie};
 pub use self::guards::{
-    Admin, Anonymous, AnyUser, Manager, SessionAdmin, SessionUser, find_caller,
+    Admin, Anonymous, AnyUser, CalendarReader, Manager, SessionAdmin, SessionUser, find_caller,
 };
 pub use self::local::{MaySetUp, check_may_set_up};
 pub use self::navigation::{Destination, MENU, Notice, login_address, next_query, root};

@@ -31,7 +31,8 @@ pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
 pub use self::input::{Empty, Input, max_body_of};
 pub use self::list::{FilterQuery, List, ListQuery};
 pub use self::openapi::{
-    Document, KEY_MAY_ONLY_READ, Operations, WRITE_LIMIT, add_response, with_content, with_schema,
+    Document, KEY_MAY_ONLY_READ, LIST_LIMIT, Operations, WRITE_LIMIT, add_response, with_content,
+    with_schema,
 };
 pub use self::path::{InPath, escape_segment};
 pub use self::problem::{Problem, reject, remember, remember_or, remembered};
@@ -41,7 +42,7 @@ pub use self::request::{
 };
 pub use self::responses::{
     Created, CreatedWithMessage, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView,
-    Updated, Upserted, View, forbid_storing, see_other,
+    Updated, Upserted, View, add_not_modified, forbid_storing, respond_with_text, see_other,
 };
 pub use self::services::{API, API_PAGES, FieldContext, Services, ViewContext};
 

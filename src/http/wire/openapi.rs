@@ -24,8 +24,12 @@ use super::services::{API, BasePath};
 pub const KEY_MAY_ONLY_READ: &str = "The API key may only read.";
 pub const WRITE_LIMIT: &str = "The account has reached its rate limit for writes.";
 
+/// The 403 of reads that every role may do.
+const CALENDAR_KEY: &str = "The API key may only read the calendar.";
+
 /// The 429 of lists that can be filtered, sorted or searched.
-const LIST_LIMIT: &str = "The account has reached its rate limit for filtered and sorted lists.";
+pub const LIST_LIMIT: &str =
+    "The account has reached its rate limit for filtered and sorted lists.";
 
 const DRY_RUN_TEXT: &str = "`true`: answers as if it was done, with `dry_run: true` in the answer \
     and a header `Dry-Run`, and changes nothing.";
@@ -148,10 +152,12 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
     // Okapi documents a `Result` with a `Problem` as a 500.
     let can_fail = responses.responses.shift_remove("500").is_some();
     if kind == Kind::Read {
-        responses.responses.retain(|_, response| {
-            let description = description_of(response);
-            description != Some(KEY_MAY_ONLY_READ) && description != Some(WRITE_LIMIT)
-        });
+        responses.responses.retain(|_, response| description_of(response) != Some(WRITE_LIMIT));
+        if let Some(RefOr::Object(response)) = responses.responses.get_mut("403")
+            && response.description == KEY_MAY_ONLY_READ
+        {
+            CALENDAR_KEY.clone_into(&mut response.description);
+        }
     }
     let has_location = |response: &RefOr<Response>| match response {
         RefOr::Object(response) => response.headers.contains_key("Location"),

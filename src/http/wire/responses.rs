@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use rocket::http::{Header, Status};
+use data_encoding::HEXLOWER;
+use rocket::http::{ContentType, Header, Status};
 use rocket::response::{self, Responder};
 use rocket::serde::json::Json;
 use rocket::{Request, Response};
@@ -11,6 +12,7 @@ use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::response::OpenApiResponderInner;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::conditions::is_current;
 use super::json::respond_with_json;
@@ -53,6 +55,22 @@ fn respond_with_record(request: &Request<'_>, record: impl Record) -> response::
     let context = view_context(request)?;
     let etag = record.etag(context.now);
     respond_with_etag(request, &etag, || record.view(&context))
+}
+
+/// 200 with a text and an entity tag of its bytes, or 304.
+pub fn respond_with_text(
+    request: &Request<'_>,
+    content_type: ContentType,
+    text: String,
+) -> response::Result<'static> {
+    let digest = Sha256::digest(&text);
+    let etag = HEXLOWER.encode(&digest[..16]);
+    let header = Header::new("ETag", format!("\"{etag}\""));
+    if is_current(request, &etag) {
+        return Response::build().status(Status::NotModified).header(header).ok();
+    }
+    let response = (content_type, text).respond_to(request)?;
+    Response::build_from(response).header(header).ok()
 }
 
 /// A view with its entity tag, or 304 without it, for which the view is not made.

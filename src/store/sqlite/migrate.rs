@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_names.sql"),
     include_str!("migrations/0009_idempotency.sql"),
     include_str!("migrations/0010_time_zone.sql"),
+    include_str!("migrations/0011_calendar_keys.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.
