@@ -2,7 +2,9 @@
 
 mod audit;
 mod database;
+mod httpie_session;
 mod key;
+mod login;
 mod serve;
 mod terminal;
 mod user;
@@ -56,6 +58,8 @@ enum Command {
     Key(key::KeyCommand),
     /// List what happened to accounts, sessions and API keys, oldest first
     Audit(audit::AuditArgs),
+    /// Log in to a running service, for HTTPie or other programs
+    Login(login::LoginArgs),
 }
 
 #[derive(clap::Args, Default)]
@@ -86,6 +90,11 @@ pub fn run() -> ExitCode {
         Command::Serve(ServeArgs { address, port }) => {
             with_config(Overrides { database, address, port }, serve::run)
         }
+        Command::Login(arguments) => {
+            with_config(Overrides { database, ..Overrides::default() }, |config| {
+                login::run(config, arguments)
+            })
+        }
         command => with_config(Overrides { database, ..Overrides::default() }, |config| {
             administer(config, command)
         }),
@@ -108,7 +117,7 @@ fn administer(config: &Config, command: Command) -> Result<(), Error> {
         .map_err(|cause| Error::internal("cannot start", cause))?;
     runtime.block_on(async {
         match command {
-            Command::Serve(_) => Ok(()),
+            Command::Serve(_) | Command::Login(_) => Ok(()),
             Command::User(command) => user::run(config, command).await,
             Command::Key(command) => key::run(config, command).await,
             Command::Audit(arguments) => audit::run(config, arguments).await,

@@ -92,7 +92,8 @@ pub fn ask_password(
     from_stdin: bool,
     names: &UserNames,
 ) -> Result<StrongPassword, Error> {
-    judge(config, &read_password(from_stdin)?, names).map_err(|why| Error::invalid("password", why))
+    let password = read_password(from_stdin, true)?;
+    judge(config, &password, names).map_err(|why| Error::invalid("password", why))
 }
 
 /// Judges a new password. The error says why it is refused.
@@ -100,8 +101,13 @@ pub fn judge(config: &Config, password: &str, names: &UserNames) -> Result<Stron
     config.password_policy.judge(&config.password_policy.check_length(password)?, names)
 }
 
-/// Asks twice without echo, or reads the first line of stdin.
-fn read_password(from_stdin: bool) -> Result<String, Error> {
+/// Asks for a password that the service knows.
+pub fn ask_known_password(from_stdin: bool) -> Result<String, Error> {
+    read_password(from_stdin, false)
+}
+
+/// Asks without echo, twice for a new password, or reads the first line of stdin.
+fn read_password(from_stdin: bool, is_new: bool) -> Result<String, Error> {
     let failed = |cause: std::io::Error| match cause.kind() {
         ErrorKind::Interrupted => Error::Conflict("interrupted; nothing was changed".to_owned()),
         _ => Error::internal("cannot read the password", cause),
@@ -120,7 +126,7 @@ fn read_password(from_stdin: bool) -> Result<String, Error> {
     ctrlc::set_handler(|| ())
         .map_err(|cause| Error::internal("cannot ask for the password", cause))?;
     let password = rpassword::prompt_password("Password: ").map_err(failed)?;
-    if rpassword::prompt_password("Again: ").map_err(failed)? == password {
+    if !is_new || rpassword::prompt_password("Again: ").map_err(failed)? == password {
         Ok(password)
     } else {
         Err(Error::Conflict("the two passwords differ; nothing was changed".to_owned()))

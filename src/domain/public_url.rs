@@ -1,6 +1,6 @@
 //! The address of the service behind a proxy.
 
-use url::Url;
+use url::{Host, Url};
 
 /// The address of the service's root for browsers, like `https://example.org/w/`.
 ///
@@ -9,6 +9,7 @@ use url::Url;
 pub struct PublicUrl {
     origin: String,
     is_https: bool,
+    is_loopback: bool,
     path: String,
 }
 
@@ -28,6 +29,12 @@ impl PublicUrl {
             Some(url) => Ok(Self {
                 origin: url.origin().ascii_serialization(),
                 is_https: url.scheme() == "https",
+                is_loopback: match url.host() {
+                    Some(Host::Domain(name)) => name == "localhost",
+                    Some(Host::Ipv4(address)) => address.is_loopback(),
+                    Some(Host::Ipv6(address)) => address.is_loopback(),
+                    None => false,
+                },
                 path: url.path().trim_end_matches('/').to_owned(),
             }),
             None => Err(format!(
@@ -39,6 +46,16 @@ impl PublicUrl {
     /// The origin (RFC 6454), as browsers send it in the header `Origin`.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The host, and the port unless it is that of the scheme.
+    pub fn authority(&self) -> &str {
+        self.origin.split_once("://").map_or("", |(_, authority)| authority)
+    }
+
+    /// Whether the host is the machine that asks.
+    pub fn is_loopback(&self) -> bool {
+        self.is_loopback
     }
 
     /// Whether browsers reach the service over TLS.
@@ -72,6 +89,24 @@ mod tests {
             parts("http://10.0.0.7:8080/a/b/").as_deref(),
             Ok("http://10.0.0.7:8080 false /a/b")
         );
+    }
+
+    #[test]
+    fn it_knows_its_host() {
+        let host = |text| {
+            PublicUrl::parse(text).map(|url| (url.authority().to_owned(), url.is_loopback()))
+        };
+        for (text, authority, is_loopback) in [
+            ("https://example.org:443/w/", "example.org", false),
+            ("http://localhost.example.org:8000/", "localhost.example.org:8000", false),
+            ("http://128.0.0.1:8000/", "128.0.0.1:8000", false),
+            ("http://[2001:db8::1]/", "[2001:db8::1]", false),
+            ("http://Localhost:8000/", "localhost:8000", true),
+            ("http://127.0.0.2/", "127.0.0.2", true),
+            ("http://[::1]:8000/", "[::1]:8000", true),
+        ] {
+            assert_eq!(host(text), Ok((authority.to_owned(), is_loopback)));
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod heavy_reads;
 mod house;
 mod keys;
 mod limits;
+mod login;
 mod network;
 mod pages;
 mod readme;

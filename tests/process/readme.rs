@@ -159,8 +159,9 @@ fn each_command_of_the_documentation_does_what_it_says() {
 /// Runs the commands of a block. Each has to succeed, unless the answer that the page shows is an
 /// error: then the last command has to fail with it.
 fn run_block(script: &str, expected: Option<&Block>, folder: &Path, session: &mut String) {
-    let asks = ["user add", "user passwd"].iter().any(|command| script.contains(command));
-    let typed = if asks { TYPED.repeat(2) } else { String::new() };
+    let asks = [("user add", 2), ("user passwd", 2), ("widgetd login", 1)];
+    let times = asks.iter().find(|(command, _)| script.contains(command)).map_or(0, |(_, n)| *n);
+    let typed = TYPED.repeat(times);
     let variables: Vec<&str> = script.lines().filter_map(assigned).collect();
     let shown: Vec<_> =
         variables.iter().map(|name| format!("\necho \"<{name}=${name}>\"")).collect();

@@ -14,14 +14,17 @@ fn username_and_password_are_changed_after_validation_errors() {
         page.open("account").await;
         page.see(".facts", "employee@example.com").await;
         page.fill("#username", "x").await;
-        page.press_button("Save the username").await;
+        page.press_button("Save the names").await;
         page.see("#username-error", "must have 3 to 32 characters").await;
         page.see_focus("username").await;
         page.assert_accessible().await;
         page.fill("#username", "emmy").await;
-        page.press_button("Save the username").await;
-        page.see("#toast", "Your username is emmy.").await;
+        page.press_button("Save the names").await;
+        page.see("#toast", "Your names are saved.").await;
         page.see(".who", "emmy").await;
+        page.fill("#name", "Emmy Noether").await;
+        page.press_button("Save the names").await;
+        page.see(".who", "Emmy Noether").await;
 
         page.fill("#current", "not the password").await;
         page.fill("#new", "short").await;
