@@ -179,7 +179,7 @@ fn an_unknown_value_exits_with_2_and_names_the_possible_ones() {
         (&["user", "list", "--status", "gone"], "[possible values: pending, active, disabled]"),
         (
             &["key", "add", "ann@example.com", "--name", "k", "--scope", "all"],
-            "[possible values: read, write]",
+            "[possible values: read, write, calendar]",
         ),
         (&["audit", "--action", "login"], "[possible values: account.register, session.start, "),
     ] {
