@@ -46,7 +46,7 @@ fn username_and_password_are_changed_after_validation_errors() {
             200
         );
         page.open("account").await;
-        page.see(".who", "emmy").await;
+        page.see(".who", "Emmy Noether").await;
     });
 }
 
