@@ -95,7 +95,11 @@ fn writes(site: &Site) -> Vec<WriteRequest> {
         ("DELETE", format!("/users/{person}/sessions"), Vec::new()),
         ("DELETE", format!("/users/{person}"), Vec::new()),
         ("DELETE", format!("/auth/sessions/{session}"), Vec::new()),
-        ("POST", "/users".to_owned(), newcomer.clone()),
+        (
+            "POST",
+            "/users".to_owned(),
+            fields(&[("email", "more@example.com"), ("password", PASSWORD)]),
+        ),
         ("POST", "/auth/register".to_owned(), newcomer.clone()),
         ("POST", "/auth/setup".to_owned(), [newcomer, fields(&[("code", &code)])].concat()),
         ("POST", "/auth/login".to_owned(), credentials),
