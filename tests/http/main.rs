@@ -27,6 +27,7 @@ mod headers;
 mod idempotency;
 mod limits;
 mod lists;
+mod marked;
 mod model;
 mod openapi;
 mod public_url;
