@@ -282,10 +282,17 @@ async fn the_audit_keeps_the_names_of_a_deleted_user_and_finds_them() {
     assert_eq!(after[1..], before);
     assert_eq!(after[0].target.as_deref(), Some("bob@example.com"));
     assert_eq!(after[0].target_id, Some(bob.public_id.to_string()));
-    for name in [bob.public_id.to_string().as_str(), "bob@example.com"] {
-        let filter = AuditFilter { user: Some(account(name)), ..AuditFilter::default() };
-        assert_filtered(&subject, filter, &[8, 7, 6, 4, 2]).await;
-    }
+    let assert_found = async |expected: &[i64]| {
+        for name in [bob.public_id.to_string().as_str(), "bob@example.com"] {
+            let filter = AuditFilter { user: Some(account(name)), ..AuditFilter::default() };
+            assert_filtered(&subject, filter, expected).await;
+        }
+    };
+    assert_found(&[8, 7, 6, 4, 2]).await;
+    // A purged entry is not.
+    let retention = Retention { now: NOW, networks_since: NOW, audit_since: later(7) };
+    subject.purge(retention).await.unwrap();
+    assert_found(&[8, 7]).await;
 }
 
 #[tokio::test]
