@@ -1,116 +1,288 @@
-//! What does a page of a list cost: the first, the middle and the last one, of a thousand widgets and of
-//! a million?
+//! What does a page of a list cost, for each filter and order, of a thousand records and of 300,000?
 //!
-//! `cargo bench --bench lists` fills two stores in a temporary folder and reads their pages in turn,
-//! `Total-Count` included. It prints the median of each, in microseconds, and its ratio to the first
-//! page of the small store. `WIDGETS` in the environment changes the million, `ROUNDS` how often each
-//! page is read (200).
+//! `cargo bench --bench lists` fills stores in a temporary folder, prints what a write takes, and
+//! reads the first, the middle and the last page of each list, and one past its end. The filters are
+//! all values below, alone and in pairs. It prints the costliest page of each filter, and the worst
+//! of each resource, without and with a search. A cost is the time on a core of the threads that
+//! read, in milliseconds, and the least of some rounds; without `/proc` (Linux) it is the time that
+//! passes.
+//!
+//! In the environment: `ROWS` changes the 300,000, `ROUNDS` how often each page is read (3),
+//! `FILTERS` how many filters are combined (2), `ONLY` names one resource, and `FOLDER` is where the
+//! stores are kept for another run.
 //!
 //! It measures, and judges nothing: the figures belong in a note, with the machine's name.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on says so and ends")]
 
-use std::path::Path;
+#[path = "lists/fill.rs"]
+mod fill;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use widgetd::clock::Clock;
 use widgetd::domain::{
-    Actor, Deadline, Email, InfoUrl, NewUser, NewWidget, PageRequest, PasswordHash, Quota,
-    RequestContext, Role, Sort, Status, StoreLimits, Timestamp, UserId, WidgetFilter, WidgetName,
-    WidgetSort, Zone,
+    Action, AssigneeFilter, AuditFilter, Authority, Named, Page, PageRequest, Role, Search, Sort,
+    Status, TaskFilter, TaskStatus, TemplateFilter, Timestamp, UserFilter, UserRef, WidgetFilter,
 };
-use widgetd::store::{self, IfAbsent, Store};
+use widgetd::error::Error;
+use widgetd::store::Store;
 
-const NOW: Timestamp = Timestamp::from_seconds(1_795_262_400);
+use fill::{NOW, day, email};
+
+type SharedStore = Arc<dyn Store>;
+
+/// One value of a filter or an order, and how it is set.
+type Choice<F> = (&'static str, fn(&mut F));
+
+/// A list: the values of each field of its filter, and its orders.
+struct List<F: 'static> {
+    name: &'static str,
+    fields: &'static [&'static [Choice<F>]],
+    orders: &'static [&'static str],
+    sort: fn(&mut F, &str),
+}
+
+/// Declares the values of a field: `name: field = value, ...`.
+macro_rules! choices {
+    ($($name:literal: $field:ident = $value:expr),+ $(,)?) => {
+        &[$(($name, |filter| filter.$field = Some($value))),+]
+    };
+}
+
+fn account(n: u64) -> UserRef {
+    UserRef::parse(&email(n)).expect("an account")
+}
+
+fn search(words: &str) -> Search {
+    Search::parse(words).expect("words")
+}
+
+fn sort<K: Named>(text: &str) -> Sort<K> {
+    Sort::parse(text).expect("an order")
+}
+
+const WIDGETS: List<WidgetFilter> = List {
+    name: "widgets",
+    fields: &[
+        choices! { "owner=most": owner = account(0), "owner=few": owner = account(2) },
+        choices! {
+            "after=all": deadline_after = day(-1_000),
+            "after=half": deadline_after = day(200),
+            "after=none": deadline_after = day(9_000),
+        },
+        choices! { "before=half": deadline_before = day(200), "before=few": deadline_before = day(-299) },
+        choices! { "overdue": overdue = true, "not overdue": overdue = false },
+        choices! {
+            "q=all": search = search("widget"),
+            "q=letter": search = search("w"),
+            "q=two words": search = search("widget https"),
+            "q=tenth": search = search("7"),
+            "q=few": search = search("17777"),
+        },
+    ],
+    orders: &["created_at", "-created_at", "deadline", "-deadline"],
+    sort: |filter, text| filter.sort = Some(sort(text)),
+};
+
+const TASKS: List<TaskFilter> = List {
+    name: "tasks",
+    fields: &[
+        choices! { "mine": mine = true, "not mine": mine = false },
+        choices! {
+            "done": status = TaskStatus::Done,
+            "pending": status = TaskStatus::Pending,
+            "cancelled (few)": status = TaskStatus::Cancelled,
+        },
+        choices! { "assignee=most": assignee = AssigneeFilter::User(account(0)), "assignee=few": assignee = AssigneeFilter::User(account(2)), "assignee=none": assignee = AssigneeFilter::Nobody },
+        choices! {
+            "after=all": deadline_after = day(-1_000),
+            "after=half": deadline_after = day(200),
+            "after=none": deadline_after = day(9_000),
+        },
+        choices! { "before=half": deadline_before = day(200), "before=few": deadline_before = day(-299) },
+        choices! { "overdue": overdue = true, "not overdue": overdue = false },
+        choices! {
+            "q=all": search = search("task"),
+            "q=letter": search = search("t"),
+            "q=two words": search = search("task describe"),
+            "q=tenth": search = search("7"),
+            "q=few": search = search("17777"),
+        },
+    ],
+    orders: &["created_at", "-created_at", "deadline", "-deadline", "updated_at", "-updated_at"],
+    sort: |filter, text| filter.sort = Some(sort(text)),
+};
+
+const TEMPLATES: List<TemplateFilter> = List {
+    name: "templates",
+    fields: &[choices! { "q=all": search = search("template"), "q=few": search = search("777") }],
+    orders: &["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"],
+    sort: |filter, text| filter.sort = Some(sort(text)),
+};
+
+const USERS: List<UserFilter> = List {
+    name: "users",
+    fields: &[
+        choices! { "active": status = Status::Active, "pending": status = Status::Pending },
+        choices! { "employee": role = Role::Employee, "admin": role = Role::Admin },
+        choices! {
+            "q=all": search = search("user"),
+            "q=two words": search = search("user example"),
+            "q=few": search = search("user17777"),
+        },
+    ],
+    orders: &["registered_on", "-registered_on"],
+    sort: |filter, text| filter.sort = Some(sort(text)),
+};
+
+const AUDIT: List<AuditFilter> = List {
+    name: "audit",
+    fields: &[
+        choices! {
+            "account=most": user = account(0),
+            "account=few": user = account(2),
+            "account=name": user = UserRef::parse("user.0").expect("an account"),
+        },
+        choices! { "logins": action = Action::LogIn, "changes": action = Action::ChangeRole },
+        choices! {
+            "since=all": since = day(-9_000),
+            "since=half": since = Timestamp::from_seconds(NOW.as_seconds() + fill::rows().cast_signed() / 2),
+            "since=none": since = day(9_000),
+        },
+        choices! {
+            "q=all": search = search("user"),
+            "q=two words": search = search("user session"),
+            "q=third": search = search("account"),
+            "q=few": search = search("user177"),
+        },
+    ],
+    orders: &["at", "-at"],
+    sort: |filter, text| filter.sort = Some(sort(text)),
+};
 
 fn main() {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    runtime.block_on(async {
-        let large = setting("WIDGETS", 1_000_000);
-        let small = fill(&folder.path().join("small.db"), 1_000).await;
+    // The time on a core of a thread that ends is not counted.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_keep_alive(Duration::from_hours(24))
+        .build()
+        .expect("a runtime");
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let folder = std::env::var_os("FOLDER").map_or(temporary.path().to_owned(), PathBuf::from);
+    runtime.block_on(all(&folder));
+}
+
+async fn all(folder: &Path) {
+    let mut worst = Vec::new();
+    for rows in [1_000, fill::rows()] {
         let start = Instant::now();
-        let many = fill(&folder.path().join("large.db"), large).await;
-        println!("filled with {large} widgets in {:.0} s\n", start.elapsed().as_secs_f64());
-        for (key, name) in
-            [(WidgetSort::CreatedAt, "created_at"), (WidgetSort::Deadline, "deadline")]
-        {
-            for descending in [false, true] {
-                let filter = WidgetFilter {
-                    sort: Some(Sort { key, descending }),
-                    ..WidgetFilter::default()
-                };
-                println!("sort={}{name}", if descending { "-" } else { "" });
-                let mut base = None;
-                for (what, store, size) in [("1000", &small, 1_000), ("all", &many, large)] {
-                    let last = size / 10;
-                    for (which, number) in
-                        [("first", 1), ("quarter", last / 4), ("middle", last / 2), ("last", last)]
-                    {
-                        let cost = cost(store, &filter, PageRequest::new(number, 10)).await;
-                        let base = *base.get_or_insert(cost);
-                        println!("  {what:5} {which:8} {cost:8.1} us   {:5.2}", cost / base);
-                    }
+        let stores = fill::Stores::open(folder, rows).await;
+        println!("{rows} records of each kind, in {:.0} s\n", start.elapsed().as_secs_f64());
+        let (records, big) = (&*stores.records, stores.big);
+        let boss = Authority { user: big, role: Role::Manager };
+        let own = Authority { user: big, role: Role::Employee };
+        worst
+            .extend(cost(&WIDGETS, async |f, p| records.list_widgets(None, f, p, NOW).await).await);
+        worst.extend(cost(&TASKS, async |f, p| records.list_tasks(boss, f, p, NOW).await).await);
+        let list = List { name: "own tasks", ..TASKS };
+        worst.extend(cost(&list, async |f, p| records.list_tasks(own, f, p, NOW).await).await);
+        worst.extend(cost(&TEMPLATES, async |f, p| records.list_templates(big, f, p).await).await);
+        worst.extend(cost(&USERS, async |f, p| stores.users.list_users(None, f, p).await).await);
+        worst.extend(cost(&AUDIT, async |f, p| stores.audit.list_audit(None, f, p).await).await);
+        println!("worst of {rows}, in milliseconds");
+        worst.drain(..).for_each(|line| println!("  {line}"));
+        println!();
+    }
+}
+
+/// Prints the costliest page of each filter, and returns the worst of all, without and with a search.
+async fn cost<F: Clone + Default, T>(
+    list: &List<F>,
+    read: impl AsyncFn(F, PageRequest) -> Result<Page<T>, Error>,
+) -> Vec<String> {
+    let mut all = Vec::new();
+    if std::env::var("ONLY").is_ok_and(|only| only != list.name) {
+        return Vec::new();
+    }
+    for (name, filter) in filters(list.fields, setting("FILTERS", 2)) {
+        let (mut worst, mut total) = ((0.0, String::new()), 0);
+        for order in list.orders {
+            let mut filter = filter.clone();
+            (list.sort)(&mut filter, order);
+            let first = read(filter.clone(), PageRequest::DEFAULT).await.expect("a page");
+            total = first.total;
+            let pages = first.last_page();
+            for page in [1, pages.div_ceil(2), pages, pages + 1] {
+                let request = PageRequest::new(page, 10);
+                let cost = least(|| read(filter.clone(), request)).await;
+                if cost > worst.0 {
+                    worst = (cost, format!("sort={order}&page={page}"));
                 }
             }
         }
-    });
-}
-
-/// The median of what reading a page takes, in microseconds.
-async fn cost(store: &Arc<dyn Store>, filter: &WidgetFilter, request: PageRequest) -> f64 {
-    let mut costs = Vec::new();
-    for _ in 0..setting("ROUNDS", 200) {
-        let start = Instant::now();
-        let page = store.list_widgets(None, filter.clone(), request, NOW).await.expect("a page");
-        costs.push(start.elapsed().as_secs_f64() * 1e6);
-        assert_eq!(page.items.len(), 10);
+        let what = format!("{name}&{}", worst.1);
+        let what = what.trim_start_matches('&');
+        let line = format!("{:10} {:8.2}  {what} of {total}", list.name, worst.0);
+        println!("{line}");
+        all.push((what.contains("q="), worst.0, line));
     }
-    costs.sort_by(f64::total_cmp);
-    costs[costs.len() / 2]
-}
-
-async fn fill(path: &Path, widgets: u64) -> Arc<dyn Store> {
-    let limits = StoreLimits { quota: Quota::from_mib(u32::MAX), ..StoreLimits::default() };
-    let store = store::open(path, IfAbsent::Create, Clock::System, limits).expect("a store");
-    let context = RequestContext::local(Actor::CommandLine, NOW);
-    let owner = UserId::generate();
-    let new = NewUser {
-        public_id: owner,
-        names: Email::parse("bench@example.org").expect("an address").into(),
-        role: Role::Admin,
-        status: Status::Active,
-        password_hash: PasswordHash::from_stored(String::new()),
-        reset_code: None,
+    println!();
+    let worst = |searches| {
+        let all = all.iter().filter(move |line| line.0 == searches);
+        all.max_by(|a, b| a.1.total_cmp(&b.1)).map(|line| line.2.clone())
     };
-    store.create_user(new, None, &context).await.expect("an account");
-    let tasks: Vec<_> = (0..256)
-        .map(|task| {
-            let (store, context) = (Arc::clone(&store), context.clone());
-            tokio::spawn(async move {
-                for n in (task..widgets).step_by(256) {
-                    // A thousand days, in no order.
-                    let day = Timestamp::from_seconds(
-                        NOW.as_seconds()
-                            + 86_400 * (n.wrapping_mul(2_654_435_761) % 1_000).cast_signed(),
-                    );
-                    let new = NewWidget {
-                        name: WidgetName::parse(&format!("widget-{n}")).expect("a name"),
-                        info_url: InfoUrl::parse("https://example.org").expect("a URL"),
-                        deadline: Deadline::end_of(Zone::UTC.date_of(day), &Zone::UTC),
-                        owner,
-                    };
-                    store.create_widget(new, &context).await.expect("a widget");
+    [worst(false), worst(true)].into_iter().flatten().collect()
+}
+
+/// Each set of up to `most` values of different fields, with its name.
+fn filters<F: Clone + Default>(fields: &[&[Choice<F>]], most: u64) -> Vec<(String, F)> {
+    let mut all = vec![(0, String::new(), F::default())];
+    for field in fields {
+        for (count, name, filter) in all.clone() {
+            for (value, set) in *field {
+                if count < most {
+                    let mut filter = filter.clone();
+                    set(&mut filter);
+                    all.push((count + 1, format!("{name}&{value}"), filter));
                 }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.expect("filled");
+            }
+        }
     }
-    store
+    all.into_iter().map(|(_, name, filter)| (name, filter)).collect()
+}
+
+/// The least cost of some rounds, in milliseconds.
+async fn least<T>(read: impl AsyncFn() -> Result<Page<T>, Error>) -> f64 {
+    let mut least = f64::MAX;
+    for _ in 0..setting("ROUNDS", 3) {
+        let (start, before) = (Instant::now(), time_on_core());
+        read().await.expect("a page");
+        least = least.min(cost_since(start, before).as_secs_f64() * 1e3);
+    }
+    least
+}
+
+/// The time on a core since `before`, or else the time since `start`.
+fn cost_since(start: Instant, before: Option<Duration>) -> Duration {
+    let passed = start.elapsed();
+    before.and_then(|before| time_on_core()?.checked_sub(before)).unwrap_or(passed)
+}
+
+/// How long the threads of this process but the first have had a core.
+fn time_on_core() -> Option<Duration> {
+    // The kernel counts the time of a thread when it stops.
+    std::thread::sleep(Duration::from_micros(100));
+    let main = std::process::id().to_string();
+    let mut sum = Duration::ZERO;
+    for thread in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
+        if *thread.file_name() != *main {
+            let times = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            sum += Duration::from_nanos(times.split(' ').next()?.parse().ok()?);
+        }
+    }
+    Some(sum)
 }
 
 fn setting(name: &str, default: u64) -> u64 {
