@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit;
+use super::conditions::{Order, WhereClause};
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause, select};
+use super::lists::{Select, select};
 use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
@@ -21,9 +22,10 @@ const KEYS: Select<ApiKey> = select! {
         id: "k.public_id", owner: "coalesce(u.email, u.username)", name: "k.name", scope, created_at: "k.created_at", expires_at,
         last_used_at,
     },
-    from "api_key AS k JOIN user AS u ON u.id = k.user_id", id "k.id", key "k.public_id = ?1",
+    from "api_key AS k", with "JOIN user AS u ON u.id = k.user_id", id "k.id", key "k.public_id = ?1",
 };
 
+const OF_USER: &str = "k.user_id = (SELECT id FROM user WHERE public_id = ?)";
 const BY_CREATION: Order = Order::new("k.id", false);
 
 #[async_trait]
@@ -42,8 +44,8 @@ impl ApiKeyStore for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<ApiKey>, Error> {
         self.read_list(owner, move |connection| {
-            let conditions = WhereClause::new("TRUE").and("u.public_id = ?", owner.as_ref());
-            KEYS.page(connection, &conditions, BY_CREATION, page)
+            let conditions = WhereClause::new("TRUE").and(OF_USER, owner.as_ref());
+            KEYS.page(connection, conditions, BY_CREATION, page)
         })
         .await
     }

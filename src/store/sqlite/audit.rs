@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
+use super::conditions::{Index, Order, WhereClause};
 use super::engine::SqliteStore;
-use super::lists::{Order, Select, WhereClause, select};
+use super::lists::{Select, select};
 use super::transaction::Transaction;
+use super::user_rows;
 use super::values::Address;
 use crate::domain::{
     Action, Actor, AuditEntry, AuditFilter, AuditSort, AuditStore, Failure, LoginName, Page,
@@ -21,6 +23,9 @@ const AUDIT: Select<AuditEntry> = select! {
     },
     from "audit", id "id", key "id = ?1",
 };
+
+const BY_ACTION: Index = Index::new("audit_by_action").sorted_by("id");
+const BY_TIME: Index = Index::new("audit_at");
 
 /// Latest first.
 const DEFAULT_SORT: Sort<AuditSort> = Sort { key: AuditSort::At, descending: true };
@@ -104,31 +109,33 @@ fn insert(
     Ok(())
 }
 
-fn list(
+pub fn list(
     connection: &Connection,
     filter: &AuditFilter,
     page: PageRequest,
 ) -> rusqlite::Result<Page<AuditEntry>> {
-    let (id, email, username) = match &filter.user {
-        None => (None, None, None),
-        Some(UserRef::Id(id)) => (Some(id), None, None),
-        Some(UserRef::LoginName(LoginName::Email(email))) => (None, Some(email), None),
-        Some(UserRef::LoginName(LoginName::Username(name))) => (None, None, Some(name.folded())),
+    let user = filter.user.as_ref().map(|user| name(connection, user)).transpose()?;
+    let conditions = match &user {
+        None => WhereClause::new("TRUE"),
+        Some(_) => WhereClause::new("TRUE").of("audit_user").and("user = ?", user.as_ref()),
     };
-    let conditions = WhereClause::new("TRUE")
-        .and("(actor_id = ? OR target_id = ?)", id)
-        .and("(actor = ? COLLATE NOCASE OR target = ? COLLATE NOCASE)", email)
-        // A username means the user who has it now.
-        .and(
-            "(SELECT public_id FROM user WHERE username_folded = ?) IN (actor_id, target_id)",
-            username.as_ref(),
-        )
-        .and("action = ?", filter.action.as_ref())
-        .and("at >= ?", filter.since.as_ref())
-        .and_match("id", "audit_text", filter.search.as_ref());
+    let conditions = conditions
+        .and_by(BY_ACTION, "action = ?", filter.action.as_ref())
+        .and_by(BY_TIME, "at >= ?", filter.since.as_ref())
+        .and_match(Some("audit_by_id"), "audit_text", filter.search.as_ref());
     let Sort { key: AuditSort::At, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
-    let order = Order::new("id", descending).counted(Buckets::by_id("audit"));
-    AUDIT.page(connection, &conditions, order, page)
+    let order = Order::new("id", descending).indexed("audit_by_id").paged(Buckets::by_id("audit"));
+    AUDIT.page(connection, conditions, order, page)
+}
+
+/// The id or the folded e-mail address by which the events of a user are found; empty if there is no
+/// such user. A username means the user who has it now.
+fn name(connection: &Connection, user: &UserRef) -> rusqlite::Result<String> {
+    if !matches!(user, UserRef::LoginName(LoginName::Username(_))) {
+        return Ok(user.folded());
+    }
+    let found = user_rows::find(connection, user)?;
+    Ok(found.map_or(String::new(), |user| user.public_id.to_string()))
 }
 
 /// Deletes up to `?2` entries older than `?1`.

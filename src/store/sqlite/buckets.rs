@@ -69,6 +69,11 @@ impl Buckets {
         Self { condition: "deleted_at IS NULL", ..self }
     }
 
+    /// The number of all rows.
+    pub fn total(self, connection: &Connection) -> rusqlite::Result<u64> {
+        Ok(end(&self.large(connection)?))
+    }
+
     /// The number of all rows, and the rows of a page; `None` past the end.
     pub fn find(
         self,
@@ -76,8 +81,8 @@ impl Buckets {
         request: PageRequest,
         descending: bool,
     ) -> rusqlite::Result<(u64, Option<Walk>)> {
-        let large = self.read(connection, self.shift + LARGE, (i64::MIN, i64::MAX), 0)?;
-        let total = large.last().map_or(0, |last| last.start + last.size);
+        let large = self.large(connection)?;
+        let total = end(&large);
         let offset = request.offset().min(total);
         let take = u64::from(request.per_page()).min(total - offset);
         if take == 0 {
@@ -97,6 +102,10 @@ impl Buckets {
             None => Walk { from: i64::MIN, goes_down: false, skip: first, take },
         };
         Ok((total, Some(walk)))
+    }
+
+    fn large(self, connection: &Connection) -> rusqlite::Result<Vec<Bucket>> {
+        self.read(connection, self.shift + LARGE, (i64::MIN, i64::MAX), 0)
     }
 
     /// The buckets with numbers from `lowest` to `highest`; the first one starts at row `start`.
@@ -133,6 +142,11 @@ impl Buckets {
             _ => Walk { from: lowest, goes_down: false, skip: below, take },
         }
     }
+}
+
+/// The number of the rows in the buckets.
+fn end(buckets: &[Bucket]) -> u64 {
+    buckets.last().map_or(0, |last| last.start + last.size)
 }
 
 /// The bucket that holds a row.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::found::add_is_found;
 use super::search::add_functions;
 use crate::error::Error;
 
@@ -13,7 +14,8 @@ pub fn initialise(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")?;
-    add_functions(connection)
+    add_functions(connection)?;
+    add_is_found(connection)
 }
 
 /// Maps an SQLite error by its code. Conflicts and missing rows do not appear here: statements

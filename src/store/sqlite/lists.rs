@@ -1,12 +1,12 @@
 //! Reads by key, and lists with filters, sort orders and pages.
 
-use std::borrow::Cow;
-
 use rusqlite::types::{FromSql, Value};
-use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql};
+use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::buckets::Buckets;
-use crate::domain::{Named, Page, PageRequest, Sort};
+use super::conditions::{Order, WhereClause};
+use super::scans;
+use crate::domain::{Page, PageRequest};
 
 /// What is read of a resource, and how a row becomes a value. Declared by [`select`].
 pub struct Select<T> {
@@ -14,6 +14,9 @@ pub struct Select<T> {
     pub columns: &'static str,
     /// The same for a page of a list, with the beginnings of long texts.
     pub list_columns: &'static str,
+    /// The resource's own table.
+    pub table: &'static str,
+    /// The same, with the tables that it is joined with.
     pub tables: &'static str,
     /// The column `id` of the resource's own table.
     pub id: &'static str,
@@ -24,24 +27,26 @@ pub struct Select<T> {
 
 /// Declares a [`Select`]: the fields of a type, each with its column if that has another name, the
 /// function that reads it if it takes several columns, and after `=>` its column in lists if that is
-/// another one; the tables; the column `id`; and the condition that finds a record by its key.
+/// another one; the table; what it is joined with; the column `id`; and the condition that finds a
+/// record by its key.
 macro_rules! select {
     (
         $type:ident {
             $( $field:ident $(: $columns:literal $(as $read:path)? $(=> $listed:expr)?)? ),+ $(,)?
         },
-        from $tables:literal, id $id:literal, key $key:literal $(,)?
+        from $table:literal $(, with $joined:literal)?, id $id:literal, key $key:literal $(,)?
     ) => {
         $crate::store::sqlite::lists::Select::<$type> {
             columns: concat!($id $(, ", ", select!(@columns $field $($columns)?))+),
             list_columns: concat!(
                 $id $(, ", ", select!(@columns $field $($columns)? $($( $listed )?)?))+
             ),
-            tables: $tables,
+            table: $table,
+            tables: concat!($table $(, " ", $joined)?),
             id: $id,
             by_key: concat!(
                 "SELECT ", $id $(, ", ", select!(@columns $field $($columns)?))+,
-                " FROM ", $tables, " WHERE ", $key
+                " FROM ", $table $(, " ", $joined)?, " WHERE ", $key
             ),
             from_row: |row| {
                 let mut columns = $crate::store::sqlite::lists::Columns::after_id(row);
@@ -101,87 +106,6 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// A sort order of a list. Rows that are equal in it are ordered by `id`.
-#[derive(Clone, Copy)]
-pub struct Order {
-    column: &'static str,
-    descending: bool,
-    nulls: &'static str,
-    buckets: Option<Buckets>,
-}
-
-impl Order {
-    pub const fn new(column: &'static str, descending: bool) -> Self {
-        Self { column, descending, nulls: "", buckets: None }
-    }
-
-    /// By the column that has the name of the key.
-    pub fn by_name<K: Named + Default>(sort: Option<Sort<K>>) -> Self {
-        let Sort { key, descending } = sort.unwrap_or_default();
-        Self::new(key.name(), descending)
-    }
-
-    /// For a list that may be long: its pages are found with the buckets.
-    pub const fn counted(self, buckets: Buckets) -> Self {
-        Self { buckets: Some(buckets), ..self }
-    }
-
-    /// Rows without a value come last in both directions.
-    pub const fn nulls_last(self) -> Self {
-        Self { nulls: " NULLS LAST", ..self }
-    }
-
-    fn to_sql(self, id: &str) -> String {
-        let Self { column, descending, nulls, .. } = self;
-        let direction = if descending { " DESC" } else { "" };
-        if column == id {
-            return format!("{id}{direction}");
-        }
-        format!("{column}{direction}{nulls}, {id}{direction}")
-    }
-}
-
-/// The conditions of a list, and their values. The statement has only those that the filter asks
-/// for, so that SQLite can use an index for them.
-pub struct WhereClause<'a> {
-    always: &'static str,
-    asked: Vec<(Cow<'static, str>, &'a dyn ToSql)>,
-}
-
-impl<'a> WhereClause<'a> {
-    /// `always` is a condition without values.
-    pub fn new(always: &'static str) -> Self {
-        Self { always, asked: Vec::new() }
-    }
-
-    /// Adds a condition with one value, `?`, unless the value is `None`.
-    pub fn and<T: ToSql>(mut self, condition: &'static str, value: Option<&'a T>) -> Self {
-        self.asked.extend(value.map(|value| (condition.into(), value as &dyn ToSql)));
-        self
-    }
-
-    /// Requires that a full-text index finds the row `id`, unless nothing is searched.
-    pub fn and_match<T: ToSql>(mut self, id: &str, index: &str, search: Option<&'a T>) -> Self {
-        let condition = || format!("{id} IN (SELECT rowid FROM {index} WHERE {index} MATCH ?)");
-        self.asked.extend(search.map(|search| (condition().into(), search as &dyn ToSql)));
-        self
-    }
-
-    /// Numbers the values, because a condition may use its value twice.
-    fn to_sql(&self) -> String {
-        let mut sql = self.always.to_owned();
-        for (n, (condition, _)) in self.asked.iter().enumerate() {
-            sql.push_str(" AND ");
-            sql.push_str(&condition.replace('?', &format!("?{}", n + 1)));
-        }
-        sql
-    }
-
-    fn values(&self) -> Vec<&'a dyn ToSql> {
-        self.asked.iter().map(|(_, value)| *value).collect()
-    }
-}
-
 impl<T> Select<T> {
     /// The statement with another condition than the key's. Callers on a hot path build it once.
     pub fn to_sql(&self, condition: &str) -> String {
@@ -213,43 +137,30 @@ impl<T> Select<T> {
     pub fn page(
         &self,
         connection: &Connection,
-        conditions: &WhereClause<'_>,
+        conditions: WhereClause<'_>,
         order: Order,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
         let snapshot = connection.unchecked_transaction()?;
-        match order.buckets {
-            Some(buckets) if conditions.asked.is_empty() => {
+        match order.pages {
+            Some(buckets) if conditions.is_empty() => {
                 self.counted_page(&snapshot, order, buckets, request)
             }
             _ => self.filtered_page(&snapshot, conditions, order, request),
         }
     }
 
-    /// A page of what the conditions select. They are evaluated once, for the ids alone: counting
-    /// and selecting in two statements would search the full-text index twice.
+    /// A page of what the conditions select. Only the rows on it are read.
     fn filtered_page(
         &self,
         snapshot: &Connection,
-        conditions: &WhereClause<'_>,
+        conditions: WhereClause<'_>,
         order: Order,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
-        let Self { id, tables, .. } = self;
-        let (condition, order) = (conditions.to_sql(), order.to_sql(id));
-        let mut all = snapshot.prepare_cached(&format!(
-            "SELECT {id} FROM {tables} WHERE {condition} ORDER BY {order}"
-        ))?;
-        let mut rows = all.query(conditions.values().as_slice())?;
-        let on_page = request.offset()..request.offset().saturating_add(request.per_page().into());
-        let (mut total, mut ids) = (0, Vec::new());
-        while let Some(row) = rows.next()? {
-            if on_page.contains(&total) {
-                ids.push(row.get(0)?);
-            }
-            total += 1;
-        }
-        let mut find = snapshot.prepare_cached(&self.to_list_sql(&format!("{id} = ?1")))?;
+        let (total, ids) =
+            scans::find(snapshot, (self.table, self.id), conditions, order, request)?;
+        let mut find = snapshot.prepare_cached(&self.to_list_sql(&format!("{} = ?1", self.id)))?;
         let find = |id: Value| find.query_row([id], self.from_row);
         let items = ids.into_iter().map(find).collect::<rusqlite::Result<_>>()?;
         Ok(Page { request, items, total })
@@ -287,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conditions_of_a_list_are_evaluated_once() {
+    fn a_page_is_read_from_the_nearer_end_and_rows_past_it_are_not() {
         struct Number {
             n: i64,
         }
@@ -295,29 +206,32 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         let calls = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&calls);
-        let is_searched = move |_: &rusqlite::functions::Context<'_>| {
+        let is_asked = move |_: &rusqlite::functions::Context<'_>| {
             counter.fetch_add(1, Ordering::Relaxed);
             Ok(true)
         };
         connection
-            .create_scalar_function("is_searched", 2, FunctionFlags::SQLITE_UTF8, is_searched)
+            .create_scalar_function("is_asked", 2, FunctionFlags::SQLITE_UTF8, is_asked)
             .unwrap();
         connection
             .execute_batch(
                 "CREATE TABLE number AS
-                 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 60) SELECT n FROM n",
+                 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 60) SELECT n FROM n;
+                 CREATE INDEX number_by_n ON number (n);",
             )
             .unwrap();
-        let conditions = WhereClause::new("TRUE").and("is_searched(n, ?)", Some(&1));
-        // The first, the last, and one past the end.
-        for (page, expected) in [(1, 51..61), (6, 1..11), (7, 0..0)] {
+        // The first, the second half, the last, and one past the end. All rows are counted.
+        for (page, expected, read) in
+            [(1, 51..61, 10), (4, 21..31, 30), (6, 1..11, 10), (7, 0..0, 0)]
+        {
             calls.store(0, Ordering::Relaxed);
-            let order = Order::new("n", true);
+            let conditions = WhereClause::new("TRUE").and("is_asked(n, ?)", Some(&1));
+            let order = Order::new("n", true).indexed("number_by_n");
             let request = PageRequest::new(page, 10);
-            let page = NUMBERS.page(&connection, &conditions, order, request).unwrap();
+            let page = NUMBERS.page(&connection, conditions, order, request).unwrap();
             let items: Vec<_> = page.items.into_iter().map(|number| number.n).collect();
             assert_eq!((items, page.total), (expected.rev().collect(), 60));
-            assert_eq!(calls.load(Ordering::Relaxed), 60);
+            assert_eq!(calls.load(Ordering::Relaxed), 60 + read);
         }
     }
 }

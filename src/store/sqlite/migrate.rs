@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_idempotency.sql"),
     include_str!("migrations/0010_time_zone.sql"),
     include_str!("migrations/0011_calendar_keys.sql"),
+    include_str!("migrations/0012_lists.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.
@@ -129,6 +130,51 @@ mod tests {
         }
         let zone = "SELECT time_zone FROM installation";
         assert_eq!(connection.query_row(zone, [], |row| row.get(0)), Ok("UTC".to_owned()));
+    }
+
+    #[test]
+    fn migration_finds_the_events_and_forgets_the_words_of_users() {
+        let lists = include_str!("migrations/0012_lists.sql");
+        let connection = before(lists);
+        connection
+            .execute_batch(
+                "INSERT INTO audit (at, actor, actor_id, action, target, target_id, result)
+                 VALUES (1, 'Ann@b.c', 'a', 'x', 'Ann@b.c', 'a', 'ok'), (2, 'anonymous', NULL, 'y', 'Eve@b.c', NULL, 'no'),
+                        (3, 'service', NULL, 'x', NULL, NULL, 'ok'), (4, 'Ann@b.c', 'a', 'x', 'bob@b.c', 'b', 'ok');
+                 INSERT INTO user (public_id, email, email_folded, role, status, password_hash, created_at, updated_at, deleted_at)
+                 VALUES ('a', 'ann', 'ann', 'admin', 'active', '', 0, 0, NULL), ('b', 'ann', 'b', 'admin', 'disabled', '', 0, 0, 9);",
+            )
+            .unwrap();
+        connection.execute_batch(lists).unwrap();
+        let events = |connection: &Connection| -> Vec<(String, i64, i64, String)> {
+            let mut all =
+                connection.prepare("SELECT user, id, at, action FROM audit_user").unwrap();
+            let read =
+                |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+            all.query_map([], read).unwrap().map(Result::unwrap).collect()
+        };
+        let expected = [
+            ("a", 1, 1, "x"),
+            ("a", 4, 4, "x"),
+            ("ann@b.c", 1, 1, "x"),
+            ("ann@b.c", 4, 4, "x"),
+            ("b", 4, 4, "x"),
+            ("bob@b.c", 4, 4, "x"),
+            ("eve@b.c", 2, 2, "y"),
+        ];
+        let expected =
+            expected.map(|(user, id, at, action)| (user.to_owned(), id, at, action.to_owned()));
+        assert_eq!(events(&connection), expected);
+        // The triggers do the same.
+        connection
+            .execute_batch("CREATE TEMP TABLE old AS SELECT * FROM audit; DELETE FROM audit;")
+            .unwrap();
+        assert_eq!(events(&connection), []);
+        connection.execute_batch("INSERT INTO audit SELECT * FROM old").unwrap();
+        assert_eq!(events(&connection), expected);
+        let found = "SELECT group_concat(rowid) FROM user_text WHERE user_text MATCH 'ann'";
+        let found: String = connection.query_row(found, [], |row| row.get(0)).unwrap();
+        assert_eq!(found, "1");
     }
 
     #[test]

@@ -7,8 +7,9 @@ use rusqlite::{Connection, params};
 
 use super::audit;
 use super::authority;
+use super::conditions::{Order, WhereClause};
 use super::engine::SqliteStore;
-use super::lists::{Columns, Order, Select, WhereClause, select};
+use super::lists::{Columns, Select, select};
 use super::transaction::Transaction;
 use super::user_rows;
 use super::values::Address;
@@ -22,9 +23,10 @@ const MAX_SESSIONS_PER_USER: u32 = 100;
 
 const SESSIONS: Select<Session> = select! {
     Session { id: "s.id", started_at, expires_at, address: "address" as read_address, client },
-    from "session AS s JOIN user AS u ON u.id = s.user_id", id "s.id", key "s.id = ?1",
+    from "session AS s", id "s.id", key "s.id = ?1",
 };
 
+const OF_USER: &str = "s.user_id = (SELECT id FROM user WHERE public_id = ?)";
 const BY_START: Order = Order::new("started_at", false);
 
 fn read_address(columns: &mut Columns<'_>) -> rusqlite::Result<Option<IpAddr>> {
@@ -62,9 +64,9 @@ impl SessionStore for SqliteStore {
     ) -> Result<Page<Session>, Error> {
         self.read_list(Some(user), move |connection| {
             let conditions = WhereClause::new("TRUE")
-                .and("u.public_id = ?", Some(&user))
+                .and(OF_USER, Some(&user))
                 .and("s.expires_at > ?", Some(&now));
-            SESSIONS.page(connection, &conditions, BY_START, page)
+            SESSIONS.page(connection, conditions, BY_START, page)
         })
         .await
     }

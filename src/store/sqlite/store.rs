@@ -65,3 +65,206 @@ impl Store for SqliteStore {
         self.writer.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+    use std::path::Path;
+
+    use rusqlite::trace::{TraceEvent, TraceEventCodes};
+
+    use super::super::connection::initialise;
+    use super::super::migrate::migrate;
+    use super::super::{tasks, users, widgets};
+    use super::*;
+    use crate::domain::{
+        Action, AssigneeFilter, AuditFilter, AuditSort, Authority, Named, Page, PageRequest, Role,
+        Search, Sort, Status, TaskFilter, TaskSort, TaskStatus, Timestamp, UserFilter, UserId,
+        UserRef, UserSort, WidgetFilter, WidgetSort,
+    };
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+    /// More rows than are sorted are selected by each filter below, of any combination.
+    const ROWS: &str = "
+        INSERT INTO user (public_id, email, email_folded, username, username_folded, role, status, password_hash,
+                          created_at, updated_at)
+        VALUES ('00000000-0000-4000-8000-000000000001', 'a@b.c', 'a@b.c', 'ann', 'ann', 'admin', 'active', '', 0, 0),
+               ('00000000-0000-4000-8000-000000000002', 'b@b.c', 'b@b.c', 'bob', 'bob', 'admin', 'active', '', 0, 0);
+        CREATE TEMP TABLE n AS
+            WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 2100) SELECT n FROM n;
+        INSERT INTO user (public_id, email, email_folded, role, status, password_hash, created_at, updated_at)
+        SELECT format('00000000-0000-4000-8000-%012d', n + 2), 'few' || n % 100 || '.' || n || '@word.c',
+               n || '@b.c', 'admin', 'active', '', 0, 0 FROM n;
+        INSERT INTO widget (name, info_url, deadline, owner_id, created_at, updated_at)
+        SELECT 'word' || n, 'few' || n % 100, n % 2 * 1000 + 500, 1, 0, 0 FROM n;
+        INSERT INTO task (public_id, title, description, status, deadline, assignee_id, creator_id, created_at,
+                          updated_at, version)
+        SELECT format('00000000-0000-4000-8000-%012d', n), 'word' || n, 'few' || n % 100, 'pending',
+               n % 2 * 1000 + 500, 1, 2, 0, n, 0 FROM n;
+        INSERT INTO audit (at, actor, actor_id, action, target, target_id, result, detail)
+        SELECT n, 'a@b.c', '00000000-0000-4000-8000-000000000001', 'session.start', 'a@b.c',
+               '00000000-0000-4000-8000-000000000001', 'word', 'few' || n % 100 FROM n;";
+
+    thread_local! {
+        static STATEMENTS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    fn connection() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        initialise(&connection).unwrap();
+        migrate(&mut connection, Path::new("test")).unwrap();
+        connection.execute_batch(ROWS).unwrap();
+        connection
+    }
+
+    /// The statements that a read runs.
+    fn statements(connection: &Connection, read: impl FnOnce(&Connection)) -> Vec<String> {
+        let note = |event: TraceEvent<'_>| {
+            // Others are run by virtual tables.
+            if let TraceEvent::Stmt(_, sql) = event
+                && !sql.starts_with("--")
+            {
+                STATEMENTS.with_borrow_mut(|all| all.push(sql.to_owned()));
+            }
+        };
+        connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note));
+        read(connection);
+        connection.trace_v2(TraceEventCodes::empty(), None);
+        STATEMENTS.take()
+    }
+
+    /// Fails if a list of many rows reads others than those of its page, or sorts them.
+    struct Plans {
+        connection: Connection,
+        known: HashMap<String, Vec<String>>,
+    }
+
+    impl Plans {
+        fn new() -> Self {
+            Self { connection: connection(), known: HashMap::new() }
+        }
+
+        fn check<T>(
+            &mut self,
+            what: &str,
+            read: impl Fn(&Connection, PageRequest) -> rusqlite::Result<Page<T>>,
+        ) {
+            let mut total = 0;
+            let run = |connection: &Connection| {
+                let first = read(connection, PageRequest::DEFAULT).unwrap();
+                let last = PageRequest::new(first.last_page(), 10);
+                total = read(connection, last).unwrap().total;
+            };
+            for sql in statements(&self.connection, run) {
+                // A page of a whole list is found with the buckets.
+                if sql.contains("FROM bucket") || sql.contains(" IN (SELECT id FROM ") {
+                    continue;
+                }
+                if !sql.contains("count(*)") && !sql.contains(" ORDER BY ") {
+                    continue;
+                }
+                for step in self.plan(&sql) {
+                    // `audit_user` has its columns in the key's own tree.
+                    let kinds = ["USING COVERING INDEX", "USING PRIMARY KEY", "VIRTUAL TABLE"];
+                    let reads_rows = (step.starts_with("SCAN") || step.starts_with("SEARCH"))
+                        && !kinds.iter().any(|kind| step.contains(kind));
+                    let is_cheap = !reads_rows && !step.contains("TEMP B-TREE");
+                    let is_page = sql.contains(" ORDER BY ");
+                    assert!(is_cheap || is_page && total <= 1_024, "{what}: {sql}: {step}");
+                }
+            }
+        }
+
+        fn plan(&mut self, sql: &str) -> Vec<String> {
+            let Self { connection, known } = self;
+            let explain = || {
+                let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                plan.raw_query().mapped(|row| row.get(3)).map(Result::unwrap).collect()
+            };
+            known.entry(sql.to_owned()).or_insert_with(explain).clone()
+        }
+    }
+
+    fn orders<K: Named>() -> Vec<Option<Sort<K>>> {
+        Sort::<K>::names().map(|name| Some(Sort::parse(&name).unwrap())).collect()
+    }
+
+    fn searches() -> [Option<Search>; 3] {
+        [None, Some(Search::parse("word").unwrap()), Some(Search::parse("few77").unwrap())]
+    }
+
+    fn assignees() -> [Option<AssigneeFilter>; 3] {
+        let user = AssigneeFilter::User(UserRef::Id(user(1)));
+        [None, Some(user), Some(AssigneeFilter::Nobody)]
+    }
+
+    fn user(n: usize) -> UserId {
+        UserId::parse(&format!("00000000-0000-4000-8000-00000000000{n}")).unwrap()
+    }
+
+    /// Calls a function with each combination of values.
+    macro_rules! for_each {
+        ($($name:pat in $values:expr),+ => $body:expr) => {
+            for_each!(@ $($name in $values),+ => $body)
+        };
+        (@ $name:pat in $values:expr => $body:expr) => { for $name in $values { $body } };
+        (@ $name:pat in $values:expr, $($rest:tt)+) => {
+            for $name in $values { for_each!(@ $($rest)+) }
+        };
+    }
+
+    const BOTH: [Option<bool>; 3] = [None, Some(true), Some(false)];
+
+    #[test]
+    fn long_lists_read_only_the_rows_of_their_page() {
+        let mut plans = Plans::new();
+        let (before, after) = (Timestamp::from_millis(9_000), Timestamp::from_millis(1));
+        for_each!(
+            sort in orders::<WidgetSort>(), owner in [None, Some(UserRef::Id(user(1)))],
+            deadline_before in [None, Some(before)], deadline_after in [None, Some(after)],
+            overdue in BOTH, search in searches() => {
+                let filter = WidgetFilter {
+                    owner: owner.clone(), deadline_before, deadline_after, overdue, sort,
+                    search: search.clone(),
+                };
+                let list = |connection: &Connection, page| widgets::list(connection, &filter, page, NOW);
+                plans.check(&format!("{filter:?}"), list);
+            }
+        );
+        for_each!(
+            sort in orders::<TaskSort>(), assignee in assignees(),
+            status in [None, Some(TaskStatus::Pending)], mine in BOTH, overdue in BOTH,
+            (deadline_before, deadline_after) in [(None, None), (Some(before), None), (None, Some(after))],
+            search in searches(), role in [Role::Manager, Role::Employee] => {
+                // Most tasks are assigned to the first one.
+                let reader = user(if mine == Some(false) && role == Role::Manager { 2 } else { 1 });
+                let reader = Authority { user: reader, role };
+                let filter = TaskFilter {
+                    mine, status, assignee: assignee.clone(), deadline_before, deadline_after, overdue,
+                    search: search.clone(), sort,
+                };
+                let list = |connection: &Connection, page| tasks::list(connection, reader, &filter, page, NOW);
+                plans.check(&format!("{role:?} {filter:?}"), list);
+            }
+        );
+        for_each!(
+            sort in orders::<UserSort>(), status in [None, Some(Status::Active)],
+            role in [None, Some(Role::Admin)], search in searches() => {
+                let filter = UserFilter { status, role, search, sort };
+                let list = |connection: &Connection, page| users::list(connection, &filter, page);
+                plans.check(&format!("{filter:?}"), list);
+            }
+        );
+        for_each!(
+            sort in orders::<AuditSort>(), user in [None, Some(UserRef::Id(user(1)))],
+            action in [None, Some(Action::LogIn)], since in [None, Some(after)], search in searches() => {
+                let filter = AuditFilter { user: user.clone(), action, since, search, sort };
+                let list = |connection: &Connection, page| audit::list(connection, &filter, page);
+                plans.check(&format!("{filter:?}"), list);
+            }
+        );
+        assert!(plans.known.len() > 500, "{}", plans.known.len());
+    }
+}

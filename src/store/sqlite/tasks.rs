@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
+use super::conditions::{Index, Order, WhereClause};
 use super::deadlines;
 use super::engine::SqliteStore;
 use super::idempotency::once;
-use super::lists::{Order, Select, WhereClause, beginning, is_truncated, select};
+use super::lists::{Select, beginning, is_truncated, select};
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
@@ -32,16 +33,17 @@ const TASKS: Select<Task> = select! {
             as user_rows::summary,
         created_at: "t.created_at", updated_at: "t.updated_at",
     },
-    from "task AS t JOIN user AS c ON c.id = t.creator_id
-          LEFT JOIN user AS a ON a.id = t.assignee_id",
+    from "task AS t",
+    with "JOIN user AS c ON c.id = t.creator_id LEFT JOIN user AS a ON a.id = t.assignee_id",
     id "t.id", key "t.public_id = ?1 AND (?2 IS NULL OR a.public_id = ?2)",
 };
 
-const IS_ASSIGNED_TO: &str = "t.assignee_id = (SELECT id FROM user WHERE public_id = ?)";
-const IS_NOT_ASSIGNED_TO: &str = "t.assignee_id IS NOT (SELECT id FROM user WHERE public_id = ?)";
-const IS_OVERDUE: &str = "(t.deadline < ? AND t.status NOT IN ('done', 'cancelled')) IS TRUE";
-const IS_NOT_OVERDUE: &str =
-    "(t.deadline < ? AND t.status NOT IN ('done', 'cancelled')) IS NOT TRUE";
+const IS_OVERDUE: &str = "t.deadline < ? AND t.status IN ('pending', 'in_progress')";
+
+const BY_ASSIGNEE: Index = Index::new("task_by_assignee").sorted_by("t.deadline");
+const BY_STATUS: Index = Index::new("task_by_status").sorted_by("t.deadline");
+const BY_STATUSES: Index = Index::new("task_by_status");
+const BY_DEADLINE: Index = Index::new("task_by_deadline");
 
 #[async_trait]
 impl TaskStore for SqliteStore {
@@ -149,20 +151,22 @@ fn find_assignee(
     Ok(Some(found.summary()))
 }
 
-fn list(
+pub fn list(
     connection: &Connection,
     reader: Authority,
     filter: &TaskFilter,
     page: PageRequest,
     now: Timestamp,
 ) -> rusqlite::Result<Page<Task>> {
-    let only = user_rows::find_row_of(connection, sees_only(reader).map(UserRef::Id).as_ref())?;
+    let me = user_rows::find_row(connection, &UserRef::Id(reader.user))?;
+    let only = sees_only(reader).map(|_| me);
     // Who sees their own tasks alone searches among them alone.
     let (search, scoped_search) = match only {
         Some(reader) => (None, ScopedSearch::of(filter.search.as_ref(), reader)?),
         None => (filter.search.as_ref(), None),
     };
-    let me_if = |mine| (filter.mine == Some(mine)).then_some(&reader.user);
+    let me_if = |mine| (filter.mine == Some(mine)).then_some(&me);
+    let mine = me_if(true).filter(|_| only.is_none());
     let assignee = match &filter.assignee {
         None => None,
         Some(AssigneeFilter::Nobody) => Some(None),
@@ -170,24 +174,30 @@ fn list(
     };
     let now_if = |overdue| (filter.overdue == Some(overdue)).then_some(&now);
     let conditions = WhereClause::new("TRUE")
-        .and("t.assignee_id = ?", only.as_ref())
-        .and(IS_ASSIGNED_TO, me_if(true))
-        .and(IS_NOT_ASSIGNED_TO, me_if(false))
-        .and("t.status = ?", filter.status.as_ref())
-        .and("t.assignee_id IS ?", assignee.as_ref())
-        .and("t.deadline < ?", filter.deadline_before.as_ref())
-        .and("t.deadline >= ?", filter.deadline_after.as_ref())
-        .and(IS_OVERDUE, now_if(true))
-        .and(IS_NOT_OVERDUE, now_if(false))
-        .and_match("t.id", "task_assignee_text", scoped_search.as_ref())
-        .and_match("t.id", "task_text", search);
+        .and_by(BY_ASSIGNEE, "t.assignee_id = ?", only.as_ref())
+        .and_by(BY_ASSIGNEE, "t.assignee_id IS ?", assignee.as_ref())
+        .and_by(BY_ASSIGNEE, "t.assignee_id = ?", mine)
+        .and_by(BY_STATUS, "t.status = ?", filter.status.as_ref())
+        .and_by(BY_STATUSES, IS_OVERDUE, now_if(true))
+        .and_by(BY_DEADLINE, "t.deadline < ?", filter.deadline_before.as_ref())
+        .and_by(BY_DEADLINE, "t.deadline >= ?", filter.deadline_after.as_ref())
+        .and_not_by(BY_STATUSES, IS_OVERDUE, now_if(false))
+        .and_not_by(BY_ASSIGNEE, "t.assignee_id = ?", me_if(false))
+        .and_match(Some("task_by_id"), "task_assignee_text", scoped_search.as_ref())
+        .and_match(Some("task_by_id"), "task_text", search);
     let Sort { key, descending } = filter.sort.unwrap_or_default();
+    let whole = Buckets::by_id("task");
     let order = match key {
-        TaskSort::CreatedAt => Order::new("t.id", descending).counted(Buckets::by_id("task")),
-        TaskSort::Deadline => Order::new("t.deadline", descending).nulls_last(),
-        TaskSort::UpdatedAt => Order::new("t.updated_at", descending),
+        TaskSort::CreatedAt => Order::new("t.id", descending).indexed("task_by_id").paged(whole),
+        TaskSort::Deadline => Order::new("t.deadline", descending)
+            .nulls_last()
+            .indexed("task_by_deadline")
+            .counted(whole),
+        TaskSort::UpdatedAt => {
+            Order::new("t.updated_at", descending).indexed("task_by_updated_at").counted(whole)
+        }
     };
-    TASKS.page(connection, &conditions, order, page)
+    TASKS.page(connection, conditions, order, page)
 }
 
 /// The task after a change.

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
+use super::conditions::{Order, WhereClause};
 use super::engine::SqliteStore;
 use super::idempotency::once;
-use super::lists::{Order, Select, WhereClause, beginning, is_truncated, select};
+use super::lists::{Select, beginning, is_truncated, select};
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
@@ -55,11 +56,11 @@ impl TemplateStore for SqliteStore {
             let reader = user_rows::find_row(connection, &UserRef::Id(owner))?;
             let search = ScopedSearch::of(filter.search.as_ref(), reader)?;
             let conditions = WhereClause::new("TRUE").and("owner_id = ?", Some(&reader)).and_match(
-                "id",
+                None,
                 "template_text",
                 search.as_ref(),
             );
-            TEMPLATES.page(connection, &conditions, Order::by_name(filter.sort), page)
+            TEMPLATES.page(connection, conditions, Order::by_name(filter.sort), page)
         })
         .await
     }

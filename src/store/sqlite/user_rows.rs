@@ -4,7 +4,8 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::lists::{Columns, Order, Select, WhereClause, select};
+use super::conditions::{Order, WhereClause};
+use super::lists::{Columns, Select, select};
 use super::transaction::Transaction;
 use crate::domain::{
     LoginName, Page, PageRequest, Search, User, UserId, UserNames, UserRef, UserSummary, folded,
@@ -138,5 +139,5 @@ pub fn list_people(
     for word in &words {
         conditions = conditions.and(HAS_PART, Some(word));
     }
-    PEOPLE.page(connection, &conditions, Order::new(BY_NAME, false), page)
+    PEOPLE.page(connection, conditions, Order::new(BY_NAME, false), page)
 }

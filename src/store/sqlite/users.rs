@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
+use super::conditions::{Index, Order, WhereClause};
 use super::engine::SqliteStore;
 use super::idempotency::once;
-use super::lists::{Order, WhereClause};
 use super::transaction::Transaction;
 use super::user_rows::{self, USERS};
 use super::{audit, passwords, sessions};
@@ -18,6 +18,9 @@ use crate::domain::{
     check_no_administrator, full_quota_from, is_approval,
 };
 use crate::error::Error;
+
+const BY_STATUS: Index = Index::new("user_by_status").sorted_by("user.id");
+const BY_ROLE: Index = Index::new("user_by_role").sorted_by("user.id");
 
 #[async_trait]
 impl UserStore for SqliteStore {
@@ -270,25 +273,28 @@ fn get(connection: &Connection, id: UserId, precondition: &Precondition) -> Resu
     Ok(user)
 }
 
-fn list(
+pub fn list(
     connection: &Connection,
     filter: &UserFilter,
     page: PageRequest,
 ) -> rusqlite::Result<Page<User>> {
     let conditions = WhereClause::new("deleted_at IS NULL")
-        .and("status = ?", filter.status.as_ref())
-        .and("role = ?", filter.role.as_ref())
-        .and_match("id", "user_text", filter.search.as_ref());
+        .and_by(BY_STATUS, "status = ?", filter.status.as_ref())
+        .and_by(BY_ROLE, "role = ?", filter.role.as_ref())
+        .and_match(Some("user_by_id"), "user_text", filter.search.as_ref());
     let Sort { key: UserSort::RegisteredOn, descending } = filter.sort.unwrap_or_default();
-    let order = Order::new("user.id", descending).counted(Buckets::by_id("user").not_deleted());
-    USERS.page(connection, &conditions, order, page)
+    let order = Order::new("user.id", descending)
+        .indexed("user_by_id")
+        .paged(Buckets::by_id("user").not_deleted());
+    USERS.page(connection, conditions, order, page)
 }
 
 /// Counts the active administrators other than this user.
 fn count_administrators_but(connection: &Connection, id: Option<UserId>) -> rusqlite::Result<u64> {
     connection
         .prepare_cached(
-            "SELECT count(*) FROM user WHERE role = ?1 AND status = ?2 AND public_id IS NOT ?3",
+            "SELECT count(*) FROM user
+             WHERE deleted_at IS NULL AND role = ?1 AND status = ?2 AND public_id IS NOT ?3",
         )?
         .query_row(params![Role::Admin, Status::Active, id], |row| row.get(0))
 }

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
+use super::conditions::{Index, Order, WhereClause};
 use super::deadlines;
 use super::engine::SqliteStore;
 use super::idempotency::once;
-use super::lists::{Order, Select, WhereClause, select};
+use super::lists::{Select, select};
 use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
@@ -24,8 +25,11 @@ const WIDGETS: Select<Widget> = select! {
         owner: "u.email, u.username, u.name, u.public_id, u.version, u.deleted_at IS NOT NULL"
             as user_rows::summary,
     },
-    from "widget AS w JOIN user AS u ON u.id = w.owner_id", id "w.id", key "w.name = ?1",
+    from "widget AS w", with "JOIN user AS u ON u.id = w.owner_id", id "w.id", key "w.name = ?1",
 };
+
+const BY_OWNER: Index = Index::new("widget_by_owner").sorted_by("w.deadline");
+const BY_DEADLINE: Index = Index::new("widget_by_deadline");
 
 #[async_trait]
 impl WidgetStore for SqliteStore {
@@ -138,7 +142,7 @@ fn insert(transaction: &Transaction<'_>, new: NewWidget) -> Result<Widget, Error
     get(transaction, &name)
 }
 
-fn list(
+pub fn list(
     connection: &Connection,
     filter: &WidgetFilter,
     page: PageRequest,
@@ -147,19 +151,22 @@ fn list(
     let owner = user_rows::find_row_of(connection, filter.owner.as_ref())?;
     let now_if = |overdue| (filter.overdue == Some(overdue)).then_some(&now);
     let conditions = WhereClause::new("TRUE")
-        .and("w.owner_id = ?", owner.as_ref())
-        .and("w.deadline < ?", filter.deadline_before.as_ref())
-        .and("w.deadline >= ?", filter.deadline_after.as_ref())
-        .and("w.deadline < ?", now_if(true))
-        .and("w.deadline >= ?", now_if(false))
-        .and_match("w.id", "widget_text", filter.search.as_ref());
+        .and_by(BY_OWNER, "w.owner_id = ?", owner.as_ref())
+        .and_by(BY_DEADLINE, "w.deadline < ?", filter.deadline_before.as_ref())
+        .and_by(BY_DEADLINE, "w.deadline >= ?", filter.deadline_after.as_ref())
+        .and_by(BY_DEADLINE, "w.deadline < ?", now_if(true))
+        .and_by(BY_DEADLINE, "w.deadline >= ?", now_if(false))
+        .and_match(Some("widget_by_id"), "widget_text", filter.search.as_ref());
     let Sort { key, descending } = filter.sort.unwrap_or_default();
-    let (column, buckets) = match key {
-        WidgetSort::CreatedAt => ("w.id", Buckets::by_id("widget")),
-        WidgetSort::Deadline => ("w.deadline", Buckets::by_deadline("widget")),
+    let order = match key {
+        WidgetSort::CreatedAt => {
+            Order::new("w.id", descending).indexed("widget_by_id").paged(Buckets::by_id("widget"))
+        }
+        WidgetSort::Deadline => Order::new("w.deadline", descending)
+            .indexed("widget_by_deadline")
+            .paged(Buckets::by_deadline("widget")),
     };
-    let order = Order::new(column, descending).counted(buckets);
-    WIDGETS.page(connection, &conditions, order, page)
+    WIDGETS.page(connection, conditions, order, page)
 }
 
 fn update(transaction: &Transaction<'_>, old: Widget, new: Widget) -> Result<Widget, Error> {
