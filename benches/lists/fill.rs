@@ -142,10 +142,15 @@ const fn scatter(n: u64) -> u64 {
     n.wrapping_mul(2_654_435_761) % 4_294_967_291
 }
 
-/// The first user has half of all, and the others the rest.
+/// An active user: the first one has half of all, and the others the rest.
 fn someone(n: u64, users: &[UserId]) -> UserId {
     let n = if n.is_multiple_of(2) { 0 } else { scatter(n) % users.len() as u64 };
+    let n = if is_pending(n) { 0 } else { n };
     users[usize::try_from(n).expect("a number")]
+}
+
+const fn is_pending(n: u64) -> bool {
+    n % 20 == 3
 }
 
 fn user(n: u64, ids: &[UserId]) -> NewUser {
@@ -158,7 +163,7 @@ fn user(n: u64, ids: &[UserId]) -> NewUser {
         },
         role: [Role::Employee, Role::Manager, Role::Admin]
             [[0, 0, 0, 0, 0, 0, 0, 1, 1, 2][(n % 10) as usize]],
-        status: if n % 20 == 3 { Status::Pending } else { Status::Active },
+        status: if is_pending(n) { Status::Pending } else { Status::Active },
         password_hash: PasswordHash::from_stored(String::new()),
         reset_code: None,
     }
