@@ -101,13 +101,13 @@ impl SqliteStore {
         self.readers.inline(read)
     }
 
-    /// Reads whose cost grows with the data, on a blocking thread, for a user if one asks.
+    /// Reads whose cost grows with the data, on a reading thread, for a user if one asks.
     pub async fn read_list<T: Send + 'static>(
         &self,
         reader: Option<UserId>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.readers.on_blocking_thread(reader, read).await
+        self.readers.on_reading_thread(reader, read).await
     }
 }
 

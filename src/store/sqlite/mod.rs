@@ -17,6 +17,7 @@ mod migrate;
 mod passwords;
 mod quotas;
 mod readers;
+mod reading_threads;
 mod scans;
 mod search;
 mod sessions;

@@ -1,12 +1,10 @@
 //! Connections that read.
 //!
-//! A point read by key takes about 5 microseconds, a hop to a blocking thread 20. So each thread
+//! A point read by key takes about 5 microseconds, a hop to another thread 20. So each thread
 //! that serves requests keeps one pooled connection for itself and reads by key inline, and only
-//! reads whose cost grows with the data go to the blocking threads. Those have a budget: a few run
+//! reads whose cost grows with the data go to the reading threads. Those have a budget: a few run
 //! at once, fewer for one user, and each ends early if it takes too long or nobody wants its answer.
 
-#[cfg(target_os = "linux")]
-use std::cell::Cell;
 use std::cell::RefCell;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -21,6 +19,7 @@ use tokio::time::timeout;
 
 use super::budgets::{Budget, CancelOnDrop, Turns};
 use super::connection::initialise;
+use super::reading_threads::ReadingThreads;
 use crate::clock::Clock;
 use crate::domain::UserId;
 use crate::error::Error;
@@ -30,7 +29,7 @@ type Pool = r2d2::Pool<SqliteConnectionManager>;
 /// How many threads may keep a connection: more than any sensible setting of Rocket's `workers`.
 const KEPT_CONNECTIONS: u32 = 1_024;
 
-/// How many connections the blocking threads share: as many as there are cores, and one that waits
+/// How many connections the reading threads share: as many as there are cores, and one that waits
 /// for the disk. (Measured with 2 cores and 64 users who search: with 8 connections, the p99 of a
 /// read by key was 11 ms and the memory 86 MB; with 3, 6.7 ms and 63 MB, and as many lists.)
 fn shared_connections() -> u32 {
@@ -43,10 +42,6 @@ const MAX_SHARED_CONNECTIONS: u32 = 16;
 /// How long a read waits for its turn or a free connection before it is [`Error::Busy`].
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much lower the priority of threads is that read lists.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
-
 /// Names each pool, because a thread may outlive one store and serve the next.
 static NEXT_POOL: AtomicU64 = AtomicU64::new(0);
 
@@ -55,7 +50,7 @@ thread_local! {
     static KEPT: RefCell<Option<(u64, PooledConnection<SqliteConnectionManager>)>> = const { RefCell::new(None) };
 }
 
-/// The query-only connections: those that threads keep, and those that blocking threads share. Two
+/// The query-only connections: those that threads keep, and those that reading threads share. Two
 /// pools, so that neither can starve the other.
 pub struct Readers {
     id: u64,
@@ -63,6 +58,7 @@ pub struct Readers {
     folder: PathBuf,
     kept: Pool,
     shared: Pool,
+    threads: ReadingThreads,
     turns: Turns,
     clock: Clock,
     read_timeout: Option<Duration>,
@@ -77,6 +73,7 @@ impl Readers {
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
             kept: pool(path, KEPT_CONNECTIONS)?,
             shared: pool(path, shared_connections())?,
+            threads: ReadingThreads::start(shared_connections())?,
             turns: Turns::new(shared_connections() as usize),
             clock,
             read_timeout,
@@ -102,11 +99,11 @@ impl Readers {
         })
     }
 
-    /// Reads on a blocking thread, for a user if one asks. For reads whose cost grows with the data.
+    /// Reads on a reading thread, for a user if one asks. For reads whose cost grows with the data.
     ///
     /// If the future is dropped, a read that waits is not run, and one that runs is interrupted.
     /// [`Error::ReadTimeout`] if it takes too long.
-    pub async fn on_blocking_thread<T: Send + 'static>(
+    pub async fn on_reading_thread<T: Send + 'static>(
         &self,
         reader: Option<UserId>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -124,15 +121,12 @@ impl Readers {
         let _cancel = CancelOnDrop(Arc::clone(&budget.is_cancelled));
         let pool = self.shared.clone();
         let read = move || {
-            lower_priority();
             let result = get(&pool).and_then(|connection| budget.run(&connection, read));
             // The turn ends with the read, not with the future that waits for it.
             drop(turn);
             result
         };
-        tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|cause| Error::internal("a reading thread failed", cause))?
+        self.threads.run(read).await?
     }
 
     /// Fails if no list can be read at the moment, or no file can be opened.
@@ -147,25 +141,9 @@ impl Readers {
         }
     }
 
-    /// Interrupts the reads on blocking threads, and refuses later ones.
+    /// Interrupts the reads on reading threads, and refuses later ones.
     pub fn close(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Makes this thread give way to those that serve requests. Only on Linux, where each thread has its
-/// own priority.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    {
-        thread_local! {
-            static IS_LOW: Cell<bool> = const { Cell::new(false) };
-        }
-        if !IS_LOW.replace(true)
-            && let Err(cause) = rustix::process::nice(NICENESS)
-        {
-            log::warn!("cannot lower the priority of a reading thread: {cause}");
-        }
     }
 }
 
@@ -249,14 +227,14 @@ mod tests {
                                SELECT count(*) FROM n";
                     connection.query_row(sql, [], |row| row.get(0))
                 };
-                readers.on_blocking_thread(reader, endless).await
+                readers.on_reading_thread(reader, endless).await
             })
         }
 
         /// A read that ends at once, after all that run and wait before it.
         fn read(&self, reader: Option<UserId>) -> Result<i64, Error> {
             let one = |connection: &Connection| connection.query_row("SELECT 1", [], |r| r.get(0));
-            self.runtime.block_on(self.readers.on_blocking_thread(reader, one))
+            self.runtime.block_on(self.readers.on_reading_thread(reader, one))
         }
 
         fn wait(&self, answer: JoinHandle<Result<i64, Error>>) -> Result<i64, Error> {
@@ -316,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_cancelled_before_a_blocking_thread_takes_it_is_not_run() {
+    fn a_read_cancelled_before_a_thread_takes_it_is_not_run() {
         let budget = Budget {
             clock: Clock::System,
             timeout: None,
