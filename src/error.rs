@@ -32,10 +32,21 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    /// The fields in alphabetical order, each with its reason.
+    /// The fields in alphabetical order, row 2 before row 10, each with its reason.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(field, why)| (field.as_str(), why.as_str()))
+        let mut all: Vec<_> =
+            self.0.iter().map(|(field, why)| (field.as_str(), why.as_str())).collect();
+        all.sort_by_key(|(field, _)| by_number(field));
+        all.into_iter()
     }
+}
+
+/// What a name is sorted by: the text before its number, the number, and the rest.
+fn by_number(name: &str) -> (&str, u64, &str) {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let (text, rest) = name.split_at(name.find(is_digit).unwrap_or(name.len()));
+    let (number, rest) = rest.split_at(rest.find(|c| !is_digit(c)).unwrap_or(rest.len()));
+    (text, number.parse().unwrap_or_default(), rest)
 }
 
 /// Why a bearer token was not accepted.

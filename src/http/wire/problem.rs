@@ -14,7 +14,7 @@ use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::response::OpenApiResponderInner;
 use rocket_okapi::util::add_schema_response;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::request::request_id;
 use super::services::Services;
@@ -30,8 +30,14 @@ struct ProblemView<'a> {
     /// One sentence that says what is wrong.
     message: &'a str,
     /// The fields at fault, each with the reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors: Option<BTreeMap<&'a str, &'a str>>,
+    #[serde(skip_serializing_if = "FieldErrors::is_empty", serialize_with = "as_object")]
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    errors: &'a FieldErrors,
+}
+
+/// In the order of the errors, which is not that of a map.
+fn as_object<S: Serializer>(errors: &FieldErrors, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(errors.iter())
 }
 
 /// A `WWW-Authenticate` challenge (RFC 6750 section 3).
@@ -153,7 +159,7 @@ impl Problem {
         let view = ProblemView {
             status: if status.code < 500 { "fail" } else { "error" },
             message: &self.message(request),
-            errors: (!errors.is_empty()).then(|| errors.iter().collect()),
+            errors,
         };
         // A struct of strings always serializes.
         let body = serde_json::to_vec(&view).unwrap_or_default();
