@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::{
-    Email, LoginName, Page, PageRequest, RequestContext, Search, Sort, Timestamp, UserId, UserRef,
+    Bookmark, Email, LoginName, Page, PageRequest, Portion, RequestContext, Search, Sort,
+    Timestamp, UserId, UserRef,
 };
 use crate::error::Error;
 
@@ -148,4 +149,12 @@ pub trait AuditStore {
         filter: AuditFilter,
         page: PageRequest,
     ) -> Result<Page<AuditEntry>, Error>;
+
+    /// All entries of such a list, a portion at a time.
+    async fn export_audit(
+        &self,
+        reader: Option<UserId>,
+        filter: &AuditFilter,
+        bookmark: Bookmark,
+    ) -> Result<Portion<AuditEntry>, Error>;
 }

@@ -72,6 +72,12 @@ impl Deadline {
         if is_as_read { self } else { new }
     }
 
+    /// A form that [`Self::parse_moment`] reads back: `2026-12-31` for the end of that date, else an
+    /// RFC 3339 time.
+    pub fn to_exact_text(self) -> String {
+        self.date_to_iso_8601().unwrap_or_else(|| self.at.to_rfc_3339())
+    }
+
     pub const fn from_stored(at: Timestamp, date: Option<Date>) -> Self {
         Self { at, date }
     }
@@ -211,6 +217,21 @@ mod tests {
             (time, moment("2026-12-31T10:00:00.500Z")),
         ] {
             assert_eq!(old.changed_to(new), new);
+        }
+    }
+
+    #[test]
+    fn the_exact_text_of_a_deadline_reads_back_in_its_zone() {
+        for zone in ["Etc/GMT+12", "America/Los_Angeles", "UTC", "Pacific/Kiritimati"] {
+            let zone = Zone::parse(zone).unwrap();
+            for text in ["2026-03-08", "2026-12-31", "0001-01-01", "9999-12-31"] {
+                let deadline = Deadline::parse(text, &zone).unwrap();
+                assert_eq!(deadline.to_exact_text(), text);
+            }
+            for millis in [0, 1, 999, -1, -86_400_000, 1_795_262_400_500] {
+                let deadline = Deadline::from_stored(Timestamp::from_millis(millis), None);
+                assert_eq!(Deadline::parse_moment(&deadline.to_exact_text(), &zone), Ok(deadline));
+            }
         }
     }
 

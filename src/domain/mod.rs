@@ -12,10 +12,12 @@ mod credential;
 mod date;
 mod deadline;
 mod idempotency;
+mod import;
 mod network;
 mod origin;
 mod page;
 mod password;
+mod portion;
 mod public_url;
 mod quota;
 mod role;
@@ -39,11 +41,16 @@ pub use context::{Actor, RequestContext, RequestId};
 pub use credential::{Credential, KeyId, KeyScope, SessionId};
 pub use deadline::Deadline;
 pub use idempotency::{DoneRequest, IDEMPOTENCY_SECONDS, IdempotencyKey, RequestDigest};
+pub use import::{
+    Import, ImportMode, Imported, ImportedList, Progress, RowEffect, RowErrors, RowNumber,
+    TableImport,
+};
 pub use macros::Named;
 pub use network::{Network, TrustedProxies};
 pub use origin::AllowedOrigins;
 pub use page::{PAGE_SIZES, Page, PageRequest};
 pub use password::{MAX_PASSWORD_CHARS, Password, PasswordHash, PasswordPolicy, StrongPassword};
+pub use portion::{Bookmark, ExportedList, Portion, SortValue};
 pub use public_url::PublicUrl;
 pub use quota::{MinFree, Quota, Size, StoreLimits};
 pub use role::Role;
@@ -51,8 +58,8 @@ pub use secret::{Secret, SecretHash};
 pub use session::{NewSession, Session, SessionStore};
 pub use sort::{Search, Sort, folded};
 pub use task::{
-    AssigneeFilter, NewTask, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskSort,
-    TaskStatus, TaskStore, TaskTitle, check_move, sees_only,
+    AssigneeFilter, NewTask, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskRow,
+    TaskSort, TaskStatus, TaskStore, TaskTitle, check_move, sees_only,
 };
 pub use template::{
     NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName,
@@ -70,7 +77,7 @@ pub use user_name::{
 };
 pub use version::{Precondition, Version, Versions};
 pub use widget::{
-    InfoUrl, NewWidget, Upsert, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort,
-    WidgetStore,
+    InfoUrl, NewWidget, Upsert, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetRow,
+    WidgetSort, WidgetStore,
 };
 pub use zone::Zone;

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use super::{Action, Authority, Page, PageRequest, RequestContext, SessionId, Timestamp, UserId};
+use super::{
+    Action, Authority, Credential, Page, PageRequest, RequestContext, SessionId, Timestamp, UserId,
+};
 use crate::error::Error;
 
 #[derive(Clone, Debug)]
@@ -38,6 +40,15 @@ pub trait SessionStore {
         &self,
         subject: UserId,
         id: SessionId,
+    ) -> Result<Option<Authority>, Error>;
+
+    /// The authority of a user by a session or key; `None` if it has ended or expired by `now`, or
+    /// the user is not active.
+    async fn find_authority(
+        &self,
+        user: UserId,
+        credential: Credential,
+        now: Timestamp,
     ) -> Result<Option<Authority>, Error>;
 
     /// Starts a session. Above the maximum number of sessions, the user's oldest one ends.

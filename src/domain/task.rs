@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::text::check_line;
 use super::{
-    Authority, Deadline, Page, PageRequest, Precondition, RequestContext, Role, Search, Sort,
-    Timestamp, UserId, UserRef, UserSummary, Version,
+    Authority, Bookmark, Deadline, Import, Imported, Page, PageRequest, Portion, Precondition,
+    RequestContext, Role, Search, Sort, Timestamp, UserId, UserRef, UserSummary, Version,
 };
 use crate::error::Error;
 
@@ -91,6 +91,19 @@ pub struct TaskChange {
     pub deadline: Option<Option<Deadline>>,
     /// `Some(None)` clears it.
     pub assignee: Option<Option<UserRef>>,
+}
+
+/// A task in an import.
+#[derive(Clone, Debug)]
+pub struct TaskRow {
+    pub id: TaskId,
+    pub title: TaskTitle,
+    /// The other fields.
+    pub change: TaskChange,
+    /// Of a new task.
+    pub creator: UserRef,
+    /// When the deadline must not have passed.
+    pub made_at: Timestamp,
 }
 
 impl TaskChange {
@@ -193,6 +206,23 @@ pub trait TaskStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Task>, Error>;
+
+    /// All tasks of such a list, a portion at a time, with their whole descriptions. Without a reader,
+    /// those of everybody.
+    async fn export_tasks(
+        &self,
+        reader: Option<Authority>,
+        filter: &TaskFilter,
+        bookmark: Bookmark,
+        now: Timestamp,
+    ) -> Result<Portion<Task>, Error>;
+
+    /// Creates or updates tasks by their ids: all, or none and [`Error::Invalid`]. For managers.
+    async fn import_tasks(
+        &self,
+        import: Import<TaskRow>,
+        context: &RequestContext,
+    ) -> Result<Imported, Error>;
 
     /// [`Error::NotFound`] also if the user may not see it, [`Error::Forbidden`] if the assignee
     /// may not change these fields, [`Error::Conflict`] if they may not set this status,

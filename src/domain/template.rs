@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{check_bytes, check_path_segment};
 use super::{
-    Page, PageRequest, Precondition, RequestContext, Search, Sort, Timestamp, UserId, Version,
+    Bookmark, Page, PageRequest, Portion, Precondition, RequestContext, Search, Sort, Timestamp,
+    UserId, Version,
 };
 use crate::error::Error;
 
@@ -92,6 +93,14 @@ pub trait TemplateStore {
         filter: TemplateFilter,
         page: PageRequest,
     ) -> Result<Page<Template>, Error>;
+
+    /// All templates of such a list, a portion at a time, with their whole bodies.
+    async fn export_templates(
+        &self,
+        owner: UserId,
+        filter: &TemplateFilter,
+        bookmark: Bookmark,
+    ) -> Result<Portion<Template>, Error>;
 
     /// [`Error::Conflict`] if the owner has another one with the new name.
     async fn update_template(

@@ -77,6 +77,16 @@ impl Timestamp {
         text.0
     }
 
+    /// RFC 3339 in milliseconds, which is exact: `2026-12-31T23:59:59.999Z`.
+    pub fn to_rfc_3339(self) -> String {
+        let utc = self.to_utc();
+        let mut text = Text::default();
+        text.date(utc.date()).push("T").time(utc.to_hms());
+        // Writing into a String cannot fail.
+        let _ = write!(text.0, ".{:03}Z", self.0.rem_euclid(SECOND));
+        text.0
+    }
+
     /// RFC 822 as amended by RFC 5322 section 3.3: `Thu, 31 Dec 2026 23:59:59 +0000`.
     pub fn to_rfc_822(self) -> String {
         const DAYS: [&str; 7] = ["Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, "];
@@ -199,6 +209,8 @@ mod tests {
         assert_eq!(NEW_YEARS_EVE.to_clock_text(), "12/31/26 11:59:59 PM UTC");
         assert_eq!(NEW_YEARS_EVE.to_iso_8601(), "2026-12-31T23:59:59+00:00");
         assert_eq!(NEW_YEARS_EVE.to_rfc_822(), "Thu, 31 Dec 2026 23:59:59 +0000");
+        assert_eq!(NEW_YEARS_EVE.to_rfc_3339(), "2026-12-31T23:59:59.000Z");
+        assert_eq!(Timestamp::from_millis(-1).to_rfc_3339(), "1969-12-31T23:59:59.999Z");
     }
 
     #[test]

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DisplayName, Network, NewSession, Page, PageRequest, PasswordHash, Precondition,
-    RequestContext, Role, Search, SecretHash, SessionId, Sort, Timestamp, UserId, UserNames,
-    UserRef, UserSummary, Username, Version,
+    Bookmark, DisplayName, Network, NewSession, Page, PageRequest, PasswordHash, Portion,
+    Precondition, RequestContext, Role, Search, SecretHash, SessionId, Sort, Timestamp, UserId,
+    UserNames, UserRef, UserSummary, Username, Version,
 };
 use crate::error::Error;
 
@@ -210,6 +210,14 @@ pub trait UserStore {
         filter: UserFilter,
         page: PageRequest,
     ) -> Result<Page<User>, Error>;
+
+    /// All users of such a list, a portion at a time.
+    async fn export_users(
+        &self,
+        reader: Option<UserId>,
+        filter: &UserFilter,
+        bookmark: Bookmark,
+    ) -> Result<Portion<User>, Error>;
 
     /// The active users, by name, whose names contain every word of the search. For managers.
     async fn list_people(

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    Deadline, Page, PageRequest, Precondition, RequestContext, Search, Sort, Timestamp, UserId,
-    UserRef, UserSummary, Version,
+    Bookmark, Deadline, Import, Imported, Page, PageRequest, Portion, Precondition, RequestContext,
+    Search, Sort, Timestamp, UserId, UserRef, UserSummary, Version,
 };
 use crate::error::Error;
 
@@ -118,6 +118,18 @@ pub struct NewWidget {
     pub owner: UserId,
 }
 
+/// A widget in an import.
+#[derive(Clone, Debug)]
+pub struct WidgetRow {
+    pub name: WidgetName,
+    pub info_url: InfoUrl,
+    pub deadline: Deadline,
+    /// Of a new widget.
+    pub owner: UserRef,
+    /// When the deadline must not have passed.
+    pub made_at: Timestamp,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Widget {
     pub version: Version,
@@ -157,6 +169,22 @@ pub trait WidgetStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Widget>, Error>;
+
+    /// All widgets of such a list, a portion at a time.
+    async fn export_widgets(
+        &self,
+        reader: Option<UserId>,
+        filter: &WidgetFilter,
+        bookmark: Bookmark,
+        now: Timestamp,
+    ) -> Result<Portion<Widget>, Error>;
+
+    /// Creates or updates widgets by their names: all, or none and [`Error::Invalid`].
+    async fn import_widgets(
+        &self,
+        import: Import<WidgetRow>,
+        context: &RequestContext,
+    ) -> Result<Imported, Error>;
 
     /// Updates the widget of that name and keeps its owner, or creates it.
     async fn upsert_widget(

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use widgetd::domain::{
-    Action, Actor, Credential, InfoUrl, KeyId, KeyScope, NewApiKey, RequestContext, Role,
-    SessionId, Status, TaskChange, TaskId, TaskStatus, TemplateBody, TemplateChange, UserId,
+    Action, Actor, Credential, ImportMode, InfoUrl, KeyId, KeyScope, NewApiKey, RequestContext,
+    Role, SessionId, Status, TaskChange, TaskId, TaskStatus, TemplateBody, TemplateChange, UserId,
     WidgetChange, WidgetFilter,
 };
 use widgetd::error::{Error, TokenError};
 
+use crate::tables::{import, task_row, widget_row};
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, hash, later, new_key, new_session, new_task, new_template,
     new_user, new_widget, owner_context, reset_code, secret, template_name, to_role, to_status,
@@ -110,6 +111,10 @@ impl Scene {
         let create_task = store.create_task(new_task("new", &owner), context).await;
         let update_task = store.update_task(self.task, done, ANY_STATE, context).await;
         let delete_task = store.delete_task(self.task, ANY_STATE, context).await;
+        let widgets = import(ImportMode::Create, vec![widget_row("imported", &owner)]);
+        let import_widgets = store.import_widgets(widgets, context).await;
+        let tasks = import(ImportMode::Create, vec![task_row("imported", &owner)]);
+        let import_tasks = store.import_tasks(tasks, context).await;
         vec![
             ("create_widget", Admin, create.map(drop)),
             ("upsert_widget", Admin, upsert.map(drop)),
@@ -118,6 +123,8 @@ impl Scene {
             ("create_task", Manager, create_task.map(drop)),
             ("update_task", Sight, update_task.map(drop)),
             ("delete_task", Manager, delete_task),
+            ("import_widgets", Admin, import_widgets.map(drop)),
+            ("import_tasks", Manager, import_tasks.map(drop)),
         ]
     }
 

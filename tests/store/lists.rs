@@ -7,15 +7,17 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use widgetd::domain::{
-    Action, Actor, AssigneeFilter, AuditEntry, AuditFilter, AuditSort, Authority, Deadline, Email,
-    Failure, InfoUrl, Named, NewTask, NewTemplate, NewUser, NewWidget, Page, PageRequest,
-    RequestContext, Role, Search, Sort, Status, Target, Task, TaskDescription, TaskFilter,
-    TaskSort, TaskStatus, Template, TemplateBody, TemplateFilter, TemplateSort, Timestamp, User,
-    UserFilter, UserRef, UserSort, UserSummary, Username, Widget, WidgetFilter, WidgetSort,
+    Action, Actor, AssigneeFilter, AuditEntry, AuditFilter, AuditSort, Authority, Bookmark,
+    Deadline, Email, Failure, InfoUrl, Named, NewTask, NewTemplate, NewUser, NewWidget, Page,
+    PageRequest, Portion, RequestContext, Role, Search, Sort, Status, Target, Task,
+    TaskDescription, TaskFilter, TaskSort, TaskStatus, Template, TemplateBody, TemplateFilter,
+    TemplateSort, Timestamp, User, UserFilter, UserRef, UserSort, UserSummary, Username, Widget,
+    WidgetFilter, WidgetSort,
 };
 use widgetd::error::Error;
 use widgetd::store::Store;
 
+use crate::tables::exported;
 use crate::{
     ANY_STATE, NOW, Subject, account, at_once, cli_at, email, later, new_task, new_template,
     new_user, new_widget, username,
@@ -101,13 +103,16 @@ fn sort<'a, T, K: Ord>(items: &mut [&'a T], descending: bool, key: impl Fn(&'a T
     }
 }
 
-/// Reads pages from everywhere in a list.
+/// Reads all of a list, and pages from everywhere in it.
 async fn assert_list<T: Debug + PartialEq>(
     expected: &[&T],
     what: &impl Debug,
     random: &mut Random,
     read: impl AsyncFn(PageRequest) -> Result<Page<T>, Error>,
+    export: impl AsyncFn(Bookmark) -> Result<Portion<T>, Error>,
 ) {
+    let exported = exported(export).await;
+    assert_eq!(exported.iter().collect::<Vec<_>>(), expected, "{what:?}");
     let per_page: u32 = random.pick(&[5, 10, 25, 50, 100]);
     let pages = expected.len().div_ceil(per_page as usize);
     let numbers = [1, 2, pages / 3, pages / 2, pages - pages / 4, pages, pages + 1];
@@ -221,7 +226,8 @@ async fn filtered_and_sorted_widgets_are_those_of_a_plain_evaluation() {
             WidgetSort::Deadline => Some(widget.deadline.timestamp()),
         });
         let read = async |page| read(filter.clone(), page).await;
-        assert_list(&expected, &filter, &mut random, read).await;
+        let export = async |bookmark| subject.export_widgets(None, &filter, bookmark, NOW).await;
+        assert_list(&expected, &filter, &mut random, read, export).await;
     }
 }
 
@@ -275,9 +281,9 @@ async fn filtered_and_sorted_tasks_are_those_of_a_plain_evaluation() {
     let mut named: Vec<_> = named.into_iter().map(AssigneeFilter::User).collect();
     named.extend(vec![AssigneeFilter::Nobody; 2]);
     delete_last(&subject, &mut users).await;
+    let authority = |reader: &User| Authority { user: reader.public_id, role: reader.role };
     let read = async |reader: &User, filter, page| {
-        let reader = Authority { user: reader.public_id, role: reader.role };
-        subject.list_tasks(reader, filter, page, NOW).await
+        subject.list_tasks(authority(reader), filter, page, NOW).await
     };
     let tasks = all(async |page| read(&users[1], TaskFilter::default(), page).await).await;
     assert_eq!(tasks.len(), RECORDS);
@@ -307,7 +313,10 @@ async fn filtered_and_sorted_tasks_are_those_of_a_plain_evaluation() {
             expected.sort_by_key(|task| task.deadline.is_none());
         }
         let read = async |page| read(&reader, filter.clone(), page).await;
-        assert_list(&expected, &(&reader.role, &filter), &mut random, read).await;
+        let export = async |bookmark| {
+            subject.export_tasks(Some(authority(&reader)), &filter, bookmark, NOW).await
+        };
+        assert_list(&expected, &(&reader.role, &filter), &mut random, read, export).await;
     }
 }
 
@@ -356,7 +365,8 @@ async fn filtered_and_sorted_users_are_those_of_a_plain_evaluation() {
         let Sort { key: UserSort::RegisteredOn, descending } = filter.sort.unwrap_or_default();
         sort(&mut expected, descending, |_| None::<()>);
         let read = async |page| read(filter.clone(), page).await;
-        assert_list(&expected, &filter, &mut random, read).await;
+        let export = async |bookmark| subject.export_users(None, &filter, bookmark).await;
+        assert_list(&expected, &filter, &mut random, read, export).await;
     }
 }
 
@@ -431,7 +441,8 @@ async fn filtered_and_sorted_events_are_those_of_a_plain_evaluation() {
             filter.sort.is_none_or(|Sort { key: AuditSort::At, descending }| descending);
         sort(&mut expected, descending, |_| None::<()>);
         let read = async |page| read(filter.clone(), page).await;
-        assert_list(&expected, &filter, &mut random, read).await;
+        let export = async |bookmark| subject.export_audit(None, &filter, bookmark).await;
+        assert_list(&expected, &filter, &mut random, read, export).await;
     }
 }
 
@@ -471,6 +482,7 @@ async fn filtered_and_sorted_templates_are_those_of_a_plain_evaluation() {
             }
         }
         let read = async |page| read(filter.clone(), page).await;
-        assert_list(&expected, &filter, &mut random, read).await;
+        let export = async |bookmark| subject.export_templates(owner, &filter, bookmark).await;
+        assert_list(&expected, &filter, &mut random, read, export).await;
     }
 }

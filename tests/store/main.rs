@@ -19,6 +19,7 @@ mod quotas;
 mod retention;
 mod sessions;
 mod sqlite;
+mod tables;
 mod tasks;
 mod templates;
 mod users;

@@ -7,12 +7,13 @@ use super::buckets::Buckets;
 use super::conditions::{Index, Order, WhereClause};
 use super::engine::SqliteStore;
 use super::lists::{Select, select};
+use super::portions::Part;
 use super::transaction::Transaction;
 use super::user_rows;
 use super::values::Address;
 use crate::domain::{
-    Action, Actor, AuditEntry, AuditFilter, AuditSort, AuditStore, Failure, LoginName, Page,
-    PageRequest, RequestContext, Sort, Target, UserId, UserRef,
+    Action, Actor, AuditEntry, AuditFilter, AuditSort, AuditStore, Bookmark, Failure, LoginName,
+    Page, PageRequest, Portion, RequestContext, Sort, Target, UserId, UserRef,
 };
 use crate::error::Error;
 
@@ -53,6 +54,16 @@ impl AuditStore for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<AuditEntry>, Error> {
         self.read_list(reader, move |connection| list(connection, &filter, page)).await
+    }
+
+    async fn export_audit(
+        &self,
+        reader: Option<UserId>,
+        filter: &AuditFilter,
+        bookmark: Bookmark,
+    ) -> Result<Portion<AuditEntry>, Error> {
+        let filter = filter.clone();
+        self.read_list(reader, move |connection| list(connection, &filter, bookmark)).await
     }
 }
 
@@ -109,11 +120,11 @@ fn insert(
     Ok(())
 }
 
-pub fn list(
+pub fn list<P: Part>(
     connection: &Connection,
     filter: &AuditFilter,
-    page: PageRequest,
-) -> rusqlite::Result<Page<AuditEntry>> {
+    part: P,
+) -> rusqlite::Result<P::Of<AuditEntry>> {
     let user = filter.user.as_ref().map(|user| name(connection, user)).transpose()?;
     let conditions = match &user {
         None => WhereClause::new("TRUE"),
@@ -125,7 +136,7 @@ pub fn list(
         .and_match(Some("audit_by_id"), "audit_text", filter.search.as_ref());
     let Sort { key: AuditSort::At, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
     let order = Order::new("id", descending).indexed("audit_by_id").paged(Buckets::by_id("audit"));
-    AUDIT.page(connection, conditions, order, page)
+    part.read(&AUDIT, connection, conditions, order)
 }
 
 /// The id or the folded e-mail address by which the events of a user are found; empty if there is no

@@ -52,6 +52,10 @@ impl Order {
         Self { nulls_last: Some(true), ..self }
     }
 
+    pub fn has_nulls_last(self) -> bool {
+        self.nulls_last == Some(true)
+    }
+
     pub fn reversed(self) -> Self {
         let nulls_last = self.nulls_last.map(|last| !last);
         Self { descending: !self.descending, nulls_last, ..self }
@@ -112,6 +116,7 @@ pub struct FullText<'a> {
 /// The conditions of a list, and their values. A statement has only those that the filter asks for,
 /// so that SQLite can use an index for them. If a list may be long, its indexes have all columns of
 /// its filter.
+#[derive(Clone)]
 pub struct WhereClause<'a> {
     pub table: Option<&'static str>,
     pub always: &'static str,

@@ -25,31 +25,37 @@ pub fn find(
     order: Order,
     request: PageRequest,
 ) -> rusqlite::Result<(u64, Vec<Value>)> {
-    let WhereClause { table: other, always, asked, search } = conditions;
-    let (table, has_indexes) = (other.unwrap_or(table), other.is_none());
-    let scan = Scan { snapshot, table, id, has_indexes, always, asked, found: None, order };
-    let Some(FullText { index, words, by_id }) = search else {
+    let search = conditions.search;
+    let scan = Scan::new(snapshot, (table, id), conditions, order);
+    let Some(search) = search else {
         let total = scan.count()?;
         return Ok((total, scan.page(request, total)?));
     };
-    let sql = format!("SELECT rowid FROM {index} WHERE {index} MATCH ?1 ORDER BY rowid");
-    let found = Found::read(snapshot, &sql, [words])?;
+    let found = search.find(snapshot)?;
     if scan.asked.is_empty() && order.column == id {
         return Ok((found.count, page_of(&found, order.descending, request)));
     }
-    if let Some(by_id) = by_id
+    if let Some(by_id) = search.by_id
         && found.count <= MOST_SORTED
     {
         return scan.sort(request, by_id, &found);
     }
-    let scan = Scan { found: Some(&found), ..scan };
+    let scan = scan.among(Some(&found));
     let total = scan.count()?;
     Ok((total, scan.page(request, total)?))
 }
 
+impl FullText<'_> {
+    pub fn find(self, snapshot: &Connection) -> rusqlite::Result<Found> {
+        let Self { index, words, .. } = self;
+        let sql = format!("SELECT rowid FROM {index} WHERE {index} MATCH ?1 ORDER BY rowid");
+        Found::read(snapshot, &sql, [words])
+    }
+}
+
 /// The rows of a list that conditions select.
 #[derive(Clone)]
-struct Scan<'a> {
+pub struct Scan<'a> {
     snapshot: &'a Connection,
     table: &'static str,
     id: &'static str,
@@ -63,6 +69,23 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
+    /// The search is the caller's.
+    pub fn new(
+        snapshot: &'a Connection,
+        (table, id): (&'static str, &'static str),
+        conditions: WhereClause<'a>,
+        order: Order,
+    ) -> Self {
+        let WhereClause { table: other, always, asked, search: _ } = conditions;
+        let (table, has_indexes) = (other.unwrap_or(table), other.is_none());
+        Self { snapshot, table, id, has_indexes, always, asked, found: None, order }
+    }
+
+    /// Only the rows that a search has found.
+    pub fn among(self, found: Option<&'a Found>) -> Self {
+        Self { found, ..self }
+    }
+
     fn count(&self) -> rusqlite::Result<u64> {
         match (self.found, self.order.total) {
             (Some(found), _) if self.asked.is_empty() => return Ok(found.count),
@@ -136,6 +159,7 @@ impl<'a> Scan<'a> {
         self.asked.iter().filter(selects).find_map(|condition| condition.index)
     }
 
+    /// The index from which to read some of so many rows.
     fn page_index(&self, total: u64) -> Option<&'static str> {
         let (filter, order) = (self.filter_index(), self.order.index);
         let has_order = |index: &Index| index.sorted_by == Some(self.order.column);
@@ -152,8 +176,13 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// The table with the index from which whole lists are read, portion by portion.
+    pub fn table_of_whole(&self) -> String {
+        self.from(self.page_index(u64::MAX))
+    }
+
     /// Numbers the values, because a condition may use its value twice.
-    fn condition(&self) -> String {
+    pub fn condition(&self) -> String {
         let numbered = |(n, condition): (usize, &Condition<'_>)| {
             let sql = condition.sql.replace('?', &format!("?{}", n + 1));
             if condition.is_negated { format!("({sql}) IS NOT TRUE") } else { format!("({sql})") }
@@ -165,7 +194,7 @@ impl<'a> Scan<'a> {
         all.join(" AND ")
     }
 
-    fn values(&self) -> Vec<&'a dyn ToSql> {
+    pub fn values(&self) -> Vec<&'a dyn ToSql> {
         let found = self.found.map(|found| found as &dyn ToSql);
         self.asked.iter().map(|condition| condition.value).chain(found).collect()
     }

@@ -14,8 +14,8 @@ use super::transaction::Transaction;
 use super::user_rows;
 use super::values::Address;
 use crate::domain::{
-    Action, Authority, Network, NewSession, Page, PageRequest, RequestContext, Role, Session,
-    SessionId, SessionStore, Timestamp, UserId,
+    Action, Authority, Credential, Network, NewSession, Page, PageRequest, RequestContext, Role,
+    Session, SessionId, SessionStore, Timestamp, UserId,
 };
 use crate::error::Error;
 
@@ -41,6 +41,15 @@ impl SessionStore for SqliteStore {
         id: SessionId,
     ) -> Result<Option<Authority>, Error> {
         self.read(|connection| authority::find_by_session(connection, subject, id))
+    }
+
+    async fn find_authority(
+        &self,
+        user: UserId,
+        credential: Credential,
+        now: Timestamp,
+    ) -> Result<Option<Authority>, Error> {
+        self.read(|connection| authority::find(connection, user, credential, now))
     }
 
     async fn start_session(

@@ -79,9 +79,9 @@ mod tests {
     use super::super::{tasks, users, widgets};
     use super::*;
     use crate::domain::{
-        Action, AssigneeFilter, AuditFilter, AuditSort, Authority, Named, Page, PageRequest, Role,
-        Search, Sort, Status, TaskFilter, TaskSort, TaskStatus, Timestamp, UserFilter, UserId,
-        UserRef, UserSort, WidgetFilter, WidgetSort,
+        Action, AssigneeFilter, AuditFilter, AuditSort, Authority, Bookmark, Named, Page,
+        PageRequest, Portion, Role, Search, Sort, SortValue, Status, TaskFilter, TaskSort,
+        TaskStatus, Timestamp, UserFilter, UserId, UserRef, UserSort, WidgetFilter, WidgetSort,
     };
 
     const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -150,12 +150,18 @@ mod tests {
             &mut self,
             what: &str,
             read: impl Fn(&Connection, PageRequest) -> rusqlite::Result<Page<T>>,
+            export: impl Fn(&Connection, Bookmark) -> rusqlite::Result<Portion<T>>,
         ) {
             let mut total = 0;
             let run = |connection: &Connection| {
                 let first = read(connection, PageRequest::DEFAULT).unwrap();
                 let last = PageRequest::new(first.last_page(), 10);
                 total = read(connection, last).unwrap().total;
+                let middle = Some((SortValue::Number(5_000), 7));
+                for last in [None, middle] {
+                    let bookmark = Bookmark { last, ..Bookmark::default() };
+                    export(connection, bookmark).unwrap();
+                }
             };
             for sql in statements(&self.connection, run) {
                 // A page of a whole list is found with the buckets.
@@ -230,7 +236,8 @@ mod tests {
                     search: search.clone(),
                 };
                 let list = |connection: &Connection, page| widgets::list(connection, &filter, page, NOW);
-                plans.check(&format!("{filter:?}"), list);
+                let export = |connection: &Connection, part| widgets::list(connection, &filter, part, NOW);
+                plans.check(&format!("{filter:?}"), list, export);
             }
         );
         for_each!(
@@ -245,8 +252,9 @@ mod tests {
                     mine, status, assignee: assignee.clone(), deadline_before, deadline_after, overdue,
                     search: search.clone(), sort,
                 };
-                let list = |connection: &Connection, page| tasks::list(connection, reader, &filter, page, NOW);
-                plans.check(&format!("{role:?} {filter:?}"), list);
+                let list = |connection: &Connection, page| tasks::list(connection, Some(reader), &filter, page, NOW);
+                let export = |connection: &Connection, part| tasks::list(connection, Some(reader), &filter, part, NOW);
+                plans.check(&format!("{role:?} {filter:?}"), list, export);
             }
         );
         for_each!(
@@ -254,7 +262,8 @@ mod tests {
             role in [None, Some(Role::Admin)], search in searches() => {
                 let filter = UserFilter { status, role, search, sort };
                 let list = |connection: &Connection, page| users::list(connection, &filter, page);
-                plans.check(&format!("{filter:?}"), list);
+                let export = |connection: &Connection, part| users::list(connection, &filter, part);
+                plans.check(&format!("{filter:?}"), list, export);
             }
         );
         for_each!(
@@ -262,7 +271,8 @@ mod tests {
             action in [None, Some(Action::LogIn)], since in [None, Some(after)], search in searches() => {
                 let filter = AuditFilter { user: user.clone(), action, since, search, sort };
                 let list = |connection: &Connection, page| audit::list(connection, &filter, page);
-                plans.check(&format!("{filter:?}"), list);
+                let export = |connection: &Connection, part| audit::list(connection, &filter, part);
+                plans.check(&format!("{filter:?}"), list, export);
             }
         );
         assert!(plans.known.len() > 500, "{}", plans.known.len());

@@ -8,14 +8,17 @@ use super::conditions::{Index, Order, WhereClause};
 use super::deadlines;
 use super::engine::SqliteStore;
 use super::idempotency::once;
+use super::imports;
 use super::lists::{Select, beginning, is_truncated, select};
+use super::portions::Part;
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
-    AssigneeFilter, Authority, Deadline, NewTask, Page, PageRequest, Precondition, RequestContext,
-    Role, Sort, Status, Task, TaskChange, TaskFilter, TaskId, TaskSort, TaskStore, Timestamp,
-    UserId, UserRef, UserSummary, check_move, sees_only,
+    AssigneeFilter, Authority, Bookmark, Deadline, Import, ImportMode, Imported, NewTask, Page,
+    PageRequest, Portion, Precondition, RequestContext, Role, RowEffect, Sort, Status, Task,
+    TaskChange, TaskFilter, TaskId, TaskRow, TaskSort, TaskStore, Timestamp, UserId, UserRef,
+    UserSummary, check_move, sees_only,
 };
 use crate::error::Error;
 
@@ -67,7 +70,36 @@ impl TaskStore for SqliteStore {
         now: Timestamp,
     ) -> Result<Page<Task>, Error> {
         self.read_list(Some(reader.user), move |connection| {
-            list(connection, reader, &filter, page, now)
+            list(connection, Some(reader), &filter, page, now)
+        })
+        .await
+    }
+
+    async fn export_tasks(
+        &self,
+        reader: Option<Authority>,
+        filter: &TaskFilter,
+        bookmark: Bookmark,
+        now: Timestamp,
+    ) -> Result<Portion<Task>, Error> {
+        let filter = filter.clone();
+        self.read_list(reader.map(|reader| reader.user), move |connection| {
+            list(connection, reader, &filter, bookmark, now)
+        })
+        .await
+    }
+
+    async fn import_tasks(
+        &self,
+        import: Import<TaskRow>,
+        context: &RequestContext,
+    ) -> Result<Imported, Error> {
+        self.write(context, move |transaction| {
+            transaction.require(Role::Manager)?;
+            let mode = import.mode;
+            once(transaction, |transaction| {
+                imports::run(transaction, import, "id", |row| write_row(transaction, row, mode))
+            })
         })
         .await
     }
@@ -86,7 +118,7 @@ impl TaskStore for SqliteStore {
             precondition.check(Some(old.version))?;
             let new = changed(transaction, old.clone(), change)?;
             check_move(old.status, new.status, role)?;
-            update(transaction, old, new)
+            update(transaction, old, new, transaction.context.at)
         })
         .await
     }
@@ -113,8 +145,9 @@ fn get(connection: &Connection, id: TaskId, reader: Option<Authority>) -> Result
     TASKS.find(connection, params![id, assignee])?.ok_or_else(|| Error::no_such("task"))
 }
 
-fn check_deadline(deadline: Deadline, transaction: &Transaction<'_>) -> Result<(), Error> {
-    deadline.check_not_past(transaction.context.at).map_err(|why| Error::invalid("deadline", why))
+fn check_deadline(deadline: Option<Deadline>, now: Timestamp) -> Result<(), Error> {
+    let check = |deadline: Deadline| deadline.check_not_past(now);
+    deadline.map_or(Ok(()), check).map_err(|why| Error::invalid("deadline", why))
 }
 
 fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, Error> {
@@ -124,7 +157,8 @@ fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, Error> {
     let creator = user_rows::get_row(transaction, creator)?;
     let (at, date) = (deadline.map(Deadline::timestamp), deadline.and_then(Deadline::date));
     let now = transaction.context.at;
-    transaction.run(
+    transaction.run_unless(
+        || Error::Conflict(format!("There is a task {id} already.")),
         "INSERT INTO task (public_id, title, description, status, deadline, deadline_date,
                            assignee_id, creator_id, created_at, updated_at, version)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6,
@@ -141,8 +175,7 @@ fn find_assignee(
     present: Option<UserId>,
 ) -> Result<Option<UserSummary>, Error> {
     let Some(user) = user else { return Ok(None) };
-    let why = || Error::invalid("assignee", format!("there is no account {}", user.folded()));
-    let found = user_rows::find(connection, user)?.ok_or_else(why)?;
+    let found = user_rows::find_named(connection, user, "assignee")?;
     if found.status != Status::Active && present != Some(found.public_id) {
         let (label, status) = (found.names.label(), found.status.as_str());
         let why = format!("the account {label} is {status}, not active");
@@ -151,21 +184,53 @@ fn find_assignee(
     Ok(Some(found.summary()))
 }
 
-pub fn list(
+/// Creates or updates the task of a row.
+fn write_row(
+    transaction: &Transaction<'_>,
+    row: TaskRow,
+    mode: ImportMode,
+) -> Result<RowEffect, Error> {
+    let TaskRow { id, title, change, creator, made_at } = row;
+    let old = match mode {
+        ImportMode::Create => None,
+        ImportMode::Upsert => TASKS.find(transaction, params![id, None::<UserId>])?,
+    };
+    let Some(old) = old else {
+        let TaskChange { description, status, deadline, assignee, .. } = change;
+        let (description, status) = (description.unwrap_or_default(), status.unwrap_or_default());
+        let (deadline, assignee) = (deadline.flatten(), assignee.flatten());
+        check_deadline(deadline, made_at)?;
+        let creator = user_rows::find_named(transaction, &creator, "creator")?.public_id;
+        let new = NewTask { id, title, description, status, deadline, assignee, creator };
+        insert(transaction, new)?;
+        return Ok(RowEffect::Created);
+    };
+    // A table has milliseconds, so its times are meant as they are.
+    let deadline = change.deadline.unwrap_or(old.deadline);
+    let change = TaskChange { title: Some(title), ..change };
+    let new = Task { deadline, ..changed(transaction, old.clone(), change)? };
+    let version = old.version;
+    let is_unchanged = update(transaction, old, new, made_at)?.version == version;
+    Ok(if is_unchanged { RowEffect::Unchanged } else { RowEffect::Updated })
+}
+
+/// Without a reader, the tasks of everybody.
+pub fn list<P: Part>(
     connection: &Connection,
-    reader: Authority,
+    reader: Option<Authority>,
     filter: &TaskFilter,
-    page: PageRequest,
+    part: P,
     now: Timestamp,
-) -> rusqlite::Result<Page<Task>> {
-    let me = user_rows::find_row(connection, &UserRef::Id(reader.user))?;
-    let only = sees_only(reader).map(|_| me);
+) -> rusqlite::Result<P::Of<Task>> {
+    let me = reader.map(|reader| UserRef::Id(reader.user));
+    let me = user_rows::find_row_of(connection, me.as_ref())?;
+    let only = reader.and_then(sees_only).and(me);
     // Who sees their own tasks alone searches among them alone.
     let (search, scoped_search) = match only {
         Some(reader) => (None, ScopedSearch::of(filter.search.as_ref(), reader)?),
         None => (filter.search.as_ref(), None),
     };
-    let me_if = |mine| (filter.mine == Some(mine)).then_some(&me);
+    let me_if = |mine| me.as_ref().filter(|_| filter.mine == Some(mine));
     let mine = me_if(true).filter(|_| only.is_none());
     let assignee = match &filter.assignee {
         None => None,
@@ -197,7 +262,7 @@ pub fn list(
             Order::new("t.updated_at", descending).indexed("task_by_updated_at").counted(whole)
         }
     };
-    TASKS.page(connection, conditions, order, page)
+    part.read(&TASKS, connection, conditions, order)
 }
 
 /// The task after a change.
@@ -211,20 +276,27 @@ fn changed(connection: &Connection, mut task: Task, change: TaskChange) -> Resul
         (old, deadline) => deadline.unwrap_or(old),
     };
     if let Some(assignee) = assignee {
-        let present = task.assignee.map(|user| user.public_id);
-        task.assignee = find_assignee(connection, assignee.as_ref(), present)?;
+        let present = task.assignee.as_ref().map(|user| user.public_id);
+        // An unchanged assignee may have been deleted meanwhile.
+        if !matches!(assignee, Some(UserRef::Id(id)) if Some(id) == present) {
+            task.assignee = find_assignee(connection, assignee.as_ref(), present)?;
+        }
     }
     Ok(task)
 }
 
-fn update(transaction: &Transaction<'_>, old: Task, new: Task) -> Result<Task, Error> {
+/// A new deadline must not have passed at `made_at`.
+fn update(
+    transaction: &Transaction<'_>,
+    old: Task,
+    new: Task,
+    made_at: Timestamp,
+) -> Result<Task, Error> {
     if new == old {
         return Ok(old);
     }
-    if new.deadline != old.deadline
-        && let Some(deadline) = new.deadline
-    {
-        check_deadline(deadline, transaction)?;
+    if new.deadline != old.deadline {
+        check_deadline(new.deadline, made_at)?;
     }
     let Task { id, title, description, status, deadline, assignee, .. } = new;
     let (assignee, now) = (assignee.map(|user| user.public_id), transaction.context.at);

@@ -7,12 +7,13 @@ use super::conditions::{Order, WhereClause};
 use super::engine::SqliteStore;
 use super::idempotency::once;
 use super::lists::{Select, beginning, is_truncated, select};
+use super::portions::Part;
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
-    NewTemplate, Page, PageRequest, Precondition, RequestContext, Template, TemplateChange,
-    TemplateFilter, TemplateName, TemplateStore, UserId, UserRef,
+    Bookmark, NewTemplate, Page, PageRequest, Portion, Precondition, RequestContext, Template,
+    TemplateChange, TemplateFilter, TemplateName, TemplateStore, UserId, UserRef,
 };
 use crate::error::Error;
 
@@ -52,17 +53,18 @@ impl TemplateStore for SqliteStore {
         filter: TemplateFilter,
         page: PageRequest,
     ) -> Result<Page<Template>, Error> {
-        self.read_list(Some(owner), move |connection| {
-            let reader = user_rows::find_row(connection, &UserRef::Id(owner))?;
-            let search = ScopedSearch::of(filter.search.as_ref(), reader)?;
-            let conditions = WhereClause::new("TRUE").and("owner_id = ?", Some(&reader)).and_match(
-                None,
-                "template_text",
-                search.as_ref(),
-            );
-            TEMPLATES.page(connection, conditions, Order::by_name(filter.sort), page)
-        })
-        .await
+        self.read_list(Some(owner), move |connection| list(connection, owner, &filter, page)).await
+    }
+
+    async fn export_templates(
+        &self,
+        owner: UserId,
+        filter: &TemplateFilter,
+        bookmark: Bookmark,
+    ) -> Result<Portion<Template>, Error> {
+        let filter = filter.clone();
+        self.read_list(Some(owner), move |connection| list(connection, owner, &filter, bookmark))
+            .await
     }
 
     async fn update_template(
@@ -128,6 +130,22 @@ fn insert(transaction: &Transaction<'_>, owner: i64, new: &NewTemplate) -> Resul
 
 fn get(connection: &Connection, owner: UserId, name: &TemplateName) -> Result<Template, Error> {
     TEMPLATES.find(connection, params![owner, name])?.ok_or_else(|| Error::not_found(name.as_str()))
+}
+
+fn list<P: Part>(
+    connection: &Connection,
+    owner: UserId,
+    filter: &TemplateFilter,
+    part: P,
+) -> rusqlite::Result<P::Of<Template>> {
+    let reader = user_rows::find_row(connection, &UserRef::Id(owner))?;
+    let search = ScopedSearch::of(filter.search.as_ref(), reader)?;
+    let conditions = WhereClause::new("TRUE").and("owner_id = ?", Some(&reader)).and_match(
+        None,
+        "template_text",
+        search.as_ref(),
+    );
+    part.read(&TEMPLATES, connection, conditions, Order::by_name(filter.sort))
 }
 
 #[cfg(test)]

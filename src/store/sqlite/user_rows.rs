@@ -37,6 +37,12 @@ pub fn find(connection: &Connection, user: &UserRef) -> rusqlite::Result<Option<
     USERS.find_where(connection, lookup(user), [user.folded()])
 }
 
+/// The user that a field of a record names.
+pub fn find_named(connection: &Connection, user: &UserRef, field: &str) -> Result<User, Error> {
+    let why = || Error::invalid(field, format!("there is no account {}", user.folded()));
+    find(connection, user)?.ok_or_else(why)
+}
+
 pub fn get(connection: &Connection, id: UserId) -> Result<User, Error> {
     USERS.find(connection, [id])?.ok_or_else(not_found)
 }

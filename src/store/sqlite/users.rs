@@ -7,13 +7,14 @@ use super::buckets::Buckets;
 use super::conditions::{Index, Order, WhereClause};
 use super::engine::SqliteStore;
 use super::idempotency::once;
+use super::portions::Part;
 use super::transaction::Transaction;
 use super::user_rows::{self, USERS};
 use super::{audit, passwords, sessions};
 use crate::domain::{
-    Action, Actor, Email, Network, NewResetCode, NewSession, NewUser, Page, PageRequest,
-    PasswordHash, Precondition, RequestContext, Role, Search, SecretHash, SessionId, Sort, Status,
-    StoredCredentials, Timestamp, User, UserChange, UserFilter, UserId, UserNames, UserRef,
+    Action, Actor, Bookmark, Email, Network, NewResetCode, NewSession, NewUser, Page, PageRequest,
+    PasswordHash, Portion, Precondition, RequestContext, Role, Search, SecretHash, SessionId, Sort,
+    Status, StoredCredentials, Timestamp, User, UserChange, UserFilter, UserId, UserNames, UserRef,
     UserSort, UserStore, UserSummary, Username, check_administrator_remains,
     check_no_administrator, full_quota_from, is_approval,
 };
@@ -74,6 +75,16 @@ impl UserStore for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<User>, Error> {
         self.read_list(reader, move |connection| list(connection, &filter, page)).await
+    }
+
+    async fn export_users(
+        &self,
+        reader: Option<UserId>,
+        filter: &UserFilter,
+        bookmark: Bookmark,
+    ) -> Result<Portion<User>, Error> {
+        let filter = filter.clone();
+        self.read_list(reader, move |connection| list(connection, &filter, bookmark)).await
     }
 
     async fn list_people(
@@ -273,11 +284,11 @@ fn get(connection: &Connection, id: UserId, precondition: &Precondition) -> Resu
     Ok(user)
 }
 
-pub fn list(
+pub fn list<P: Part>(
     connection: &Connection,
     filter: &UserFilter,
-    page: PageRequest,
-) -> rusqlite::Result<Page<User>> {
+    part: P,
+) -> rusqlite::Result<P::Of<User>> {
     let conditions = WhereClause::new("deleted_at IS NULL")
         .and_by(BY_STATUS, "status = ?", filter.status.as_ref())
         .and_by(BY_ROLE, "role = ?", filter.role.as_ref())
@@ -286,7 +297,7 @@ pub fn list(
     let order = Order::new("user.id", descending)
         .indexed("user_by_id")
         .paged(Buckets::by_id("user").not_deleted());
-    USERS.page(connection, conditions, order, page)
+    part.read(&USERS, connection, conditions, order)
 }
 
 /// Counts the active administrators other than this user.

@@ -8,12 +8,15 @@ use super::conditions::{Index, Order, WhereClause};
 use super::deadlines;
 use super::engine::SqliteStore;
 use super::idempotency::once;
+use super::imports;
 use super::lists::{Select, select};
+use super::portions::Part;
 use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
-    Deadline, NewWidget, Page, PageRequest, Precondition, RequestContext, Role, Sort, Timestamp,
-    Upsert, UserId, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetSort, WidgetStore,
+    Bookmark, Deadline, Import, ImportMode, Imported, NewWidget, Page, PageRequest, Portion,
+    Precondition, RequestContext, Role, RowEffect, Sort, Timestamp, Upsert, UserId, Widget,
+    WidgetChange, WidgetFilter, WidgetName, WidgetRow, WidgetSort, WidgetStore,
 };
 use crate::error::Error;
 
@@ -59,6 +62,32 @@ impl WidgetStore for SqliteStore {
         self.read_list(reader, move |connection| list(connection, &filter, page, now)).await
     }
 
+    async fn export_widgets(
+        &self,
+        reader: Option<UserId>,
+        filter: &WidgetFilter,
+        bookmark: Bookmark,
+        now: Timestamp,
+    ) -> Result<Portion<Widget>, Error> {
+        let filter = filter.clone();
+        self.read_list(reader, move |connection| list(connection, &filter, bookmark, now)).await
+    }
+
+    async fn import_widgets(
+        &self,
+        import: Import<WidgetRow>,
+        context: &RequestContext,
+    ) -> Result<Imported, Error> {
+        self.write(context, move |transaction| {
+            transaction.require(Role::Admin)?;
+            let mode = import.mode;
+            once(transaction, |transaction| {
+                imports::run(transaction, import, "name", |row| write_row(transaction, row, mode))
+            })
+        })
+        .await
+    }
+
     async fn upsert_widget(
         &self,
         new: NewWidget,
@@ -70,12 +99,12 @@ impl WidgetStore for SqliteStore {
             let old = WIDGETS.find(transaction, [&new.name])?;
             precondition.check(old.as_ref().map(|widget| widget.version))?;
             let Some(old) = old else {
-                check_deadline(new.deadline, transaction)?;
+                check_deadline(transaction, new.deadline, transaction.context.at)?;
                 return Ok((insert(transaction, new)?, Upsert::Created));
             };
             let NewWidget { info_url, deadline, .. } = new;
             let new = Widget { info_url, deadline, ..old.clone() };
-            Ok((update(transaction, old, new)?, Upsert::Updated))
+            Ok((update(transaction, old, new, transaction.context.at)?, Upsert::Updated))
         })
         .await
     }
@@ -96,7 +125,7 @@ impl WidgetStore for SqliteStore {
             new.name = change.name.unwrap_or(new.name);
             new.info_url = change.info_url.unwrap_or(new.info_url);
             new.deadline = change.deadline.unwrap_or(new.deadline);
-            update(transaction, old, new)
+            update(transaction, old, new, transaction.context.at)
         })
         .await
     }
@@ -122,9 +151,13 @@ fn get(connection: &Connection, name: &WidgetName) -> Result<Widget, Error> {
     WIDGETS.find(connection, [name])?.ok_or_else(|| Error::not_found(name.as_str()))
 }
 
-fn check_deadline(deadline: Deadline, transaction: &Transaction<'_>) -> Result<(), Error> {
+fn check_deadline(
+    transaction: &Transaction<'_>,
+    deadline: Deadline,
+    now: Timestamp,
+) -> Result<(), Error> {
     deadline
-        .check_date_not_past(transaction.context.at, transaction.zone)
+        .check_date_not_past(now, transaction.zone)
         .map_err(|why| Error::invalid("deadline", why))
 }
 
@@ -142,12 +175,35 @@ fn insert(transaction: &Transaction<'_>, new: NewWidget) -> Result<Widget, Error
     get(transaction, &name)
 }
 
-pub fn list(
+/// Creates or updates the widget of a row.
+fn write_row(
+    transaction: &Transaction<'_>,
+    row: WidgetRow,
+    mode: ImportMode,
+) -> Result<RowEffect, Error> {
+    let WidgetRow { name, info_url, deadline, owner, made_at } = row;
+    let old = match mode {
+        ImportMode::Create => None,
+        ImportMode::Upsert => WIDGETS.find(transaction, [&name])?,
+    };
+    let Some(old) = old else {
+        check_deadline(transaction, deadline, made_at)?;
+        let owner = user_rows::find_named(transaction, &owner, "owner")?.public_id;
+        insert(transaction, NewWidget { name, info_url, deadline, owner })?;
+        return Ok(RowEffect::Created);
+    };
+    let new = Widget { info_url, deadline, ..old.clone() };
+    let version = old.version;
+    let is_unchanged = update(transaction, old, new, made_at)?.version == version;
+    Ok(if is_unchanged { RowEffect::Unchanged } else { RowEffect::Updated })
+}
+
+pub fn list<P: Part>(
     connection: &Connection,
     filter: &WidgetFilter,
-    page: PageRequest,
+    part: P,
     now: Timestamp,
-) -> rusqlite::Result<Page<Widget>> {
+) -> rusqlite::Result<P::Of<Widget>> {
     let owner = user_rows::find_row_of(connection, filter.owner.as_ref())?;
     let now_if = |overdue| (filter.overdue == Some(overdue)).then_some(&now);
     let conditions = WhereClause::new("TRUE")
@@ -166,15 +222,21 @@ pub fn list(
             .indexed("widget_by_deadline")
             .paged(Buckets::by_deadline("widget")),
     };
-    WIDGETS.page(connection, conditions, order, page)
+    part.read(&WIDGETS, connection, conditions, order)
 }
 
-fn update(transaction: &Transaction<'_>, old: Widget, new: Widget) -> Result<Widget, Error> {
+/// A new deadline must not have passed at `made_at`.
+fn update(
+    transaction: &Transaction<'_>,
+    old: Widget,
+    new: Widget,
+    made_at: Timestamp,
+) -> Result<Widget, Error> {
     if new == old {
         return Ok(old);
     }
     if new.deadline != old.deadline {
-        check_deadline(new.deadline, transaction)?;
+        check_deadline(transaction, new.deadline, made_at)?;
     }
     let Widget { name, info_url, deadline, .. } = new;
     let (at, date, now) = (deadline.timestamp(), deadline.date(), transaction.context.at);
