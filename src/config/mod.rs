@@ -180,7 +180,10 @@ fn rocket_defaults() -> rocket::Config {
         ident: Ident::none(),
         // Rocket trusts X-Real-IP from every client.
         ip_header: None,
-        limits: Limits::new().limit("form", 8.kibibytes()).limit("json", 64.kibibytes()),
+        limits: Limits::new()
+            .limit("form", 8.kibibytes())
+            .limit("json", 64.kibibytes())
+            .limit("csv", 32.mebibytes()),
         shutdown: Shutdown { grace: 8, mercy: 1, ..Shutdown::default() },
         log_level: LogLevel::Normal,
         ..rocket::Config::default()
@@ -237,6 +240,7 @@ mod tests {
             assert_eq!((rocket.address, rocket.port), (Ipv4Addr::LOCALHOST.into(), 8_000));
             assert_eq!(rocket.ip_header, None);
             assert_eq!(rocket.limits.get("json"), Some(64.kibibytes()));
+            assert_eq!(rocket.limits.get("csv"), Some(32.mebibytes()));
             assert_eq!(rocket.shutdown.grace, 8);
         });
     }

@@ -10,17 +10,19 @@ mod wire;
 use rocket::shield::Shield;
 use rocket::{Build, Rocket};
 
+pub use self::api::tables;
 pub use self::server::{ServerSettings, serve};
-pub use self::wire::attach_body;
 use self::wire::cors::Cors;
 use self::wire::delay::DelayRefusals;
 use self::wire::dry_run::MarkDryRuns;
 use self::wire::fallback::{self, RejectEmptySegments};
 use self::wire::headers::CommonHeaders;
+use self::wire::import::Importers;
 use self::wire::json::RenderLargeAnswers;
 use self::wire::openapi::Document;
 use self::wire::services::API;
-pub use self::wire::services::{API_PAGES, Services};
+pub use self::wire::services::{API_PAGES, FieldContext, Services, ViewContext};
+pub use self::wire::{Export, attach_body};
 
 /// The path of the page that creates the first administrator; the setup code follows it.
 pub const SETUP_PAGE: &str = "/setup";
@@ -38,6 +40,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         // Ours are in `wire::headers`.
         .attach(Shield::new())
         .manage(services)
+        .manage(Importers::default())
         .manage(document)
         .attach(RejectEmptySegments)
         // Response fairings run in this order: the page of a problem comes before its headers.

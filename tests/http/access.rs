@@ -92,7 +92,8 @@ const fn row(method: Method, route: &'static str, fields: Fields, expected: [u16
     Row { method, route, fields, expected }
 }
 
-/// In a value, `<who>` stands for who sends it, so that nobody takes the name of somebody else.
+/// In a value, `<who>` stands for who sends it, so that nobody takes the name of somebody else. A
+/// field `text/csv` is the whole body.
 type Fields = &'static [(&'static str, &'static str)];
 
 impl Row {
@@ -100,9 +101,17 @@ impl Row {
         let who = (who as usize).to_string();
         let values: Vec<_> =
             self.fields.iter().map(|(_, value)| value.replace("<who>", &who)).collect();
+        if self.content_type() == Some("text/csv") {
+            return values.concat();
+        }
         let fields =
             self.fields.iter().zip(&values).map(|((name, _), value)| (*name, value.as_str()));
         form(&fields.collect::<Vec<_>>())
+    }
+
+    fn content_type(&self) -> Option<&'static str> {
+        let first = self.fields.first().map(|(name, _)| *name);
+        first.map(|name| if name == "text/csv" { name } else { FORM })
     }
 
     /// Whether a request ends a session or deletes what a later request needs.
@@ -126,6 +135,9 @@ const SETUP: Fields =
 const TEMPLATE: Fields = &[("body", "Another text.")];
 const NEW_TEMPLATE: Fields = &[("name", "new-<who>"), ("body", "A text.")];
 const NEW_TASK: Fields = &[("title", "new")];
+const WIDGETS: Fields =
+    &[("text/csv", "name,info_url,deadline\nimported-<who>,https://example.com,2026-12-31\n")];
+const TASKS: Fields = &[("text/csv", "title\nimported\n")];
 const DONE: Fields = &[("status", "done")];
 const KEY: Fields = &[("name", "new-<who>"), ("scope", "write")];
 
@@ -182,6 +194,8 @@ const TABLE: &[Row] = &[
     row(Patch,  "/templates/theirs",        TEMPLATE,  [401, 401, 401, 404, 404, 404,       403, 404,    403, 404]),
     row(Delete, "/templates/theirs",        NONE,      [401, 401, 401, 404, 404, 404,       403, 404,    403, 404]),
     row(Get,    "/tasks",                   NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
+    row(Post,   "/widgets/import",          WIDGETS,   [401, 401, 401, 403, 403, 200,       403, 403,    403, 200]),
+    row(Post,   "/tasks/import",            TASKS,     [401, 401, 401, 403, 200, 200,       403, 403,    403, 200]),
     row(Post,   "/tasks",                   NEW_TASK,  [401, 401, 401, 403, 201, 201,       403, 403,    403, 201]),
     // Somebody else's.
     row(Get,    "/tasks/<id>",              NONE,      [401, 401, 401, 404, 200, 200,       404, 404,    200, 200]),
@@ -372,14 +386,14 @@ async fn send(
     carrier: Carrier,
 ) -> u16 {
     let actor = Actor { token, ..app.anon() };
-    let content_type = (!row.fields.is_empty()).then_some(FORM);
+    let content_type = row.content_type();
     match carrier {
         Carrier::Header if ROOT.contains(&row.route) => {
             app.client.req(row.method, path.to_owned()).dispatch().await.status().code
         }
         Carrier::Header => {
             actor
-                .send(row.method, path, content_type.map(|_| ContentType::Form), row.body(who))
+                .send(row.method, path, content_type.map(|t| t.parse().unwrap()), row.body(who))
                 .await
                 .status
                 .code

@@ -43,7 +43,7 @@ async fn cors_allows_a_listed_origin_to_read_answers_and_problems() {
         (vec![("Origin", APP), ("Authorization", authorization.as_str())], Status::Ok),
         (vec![("Origin", APP)], Status::Unauthorized),
     ] {
-        let answer = app.anon().send_with(Method::Get, "/widgets", &headers, "").await;
+        let answer = app.anon().send_with(Method::Get, "/auth/user", &headers, "").await;
         answer.assert(status);
         assert_eq!(answer.header("Access-Control-Allow-Origin"), Some(APP));
         assert_eq!(answer.header("Access-Control-Allow-Credentials"), None);

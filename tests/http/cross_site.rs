@@ -55,11 +55,16 @@ pub struct Effect {
     method: Method,
     pub path: String,
     fields: Vec<(&'static str, String)>,
+    /// What is sent in place of a form.
+    csv: Option<&'static str>,
 }
 
 impl Effect {
     pub async fn send(&self, visitor: &Visitor<'_>, content_type: &str) -> Answer {
         let fields = self.fields.iter().map(|(name, value)| (*name, value.as_str()));
+        if let Some(csv) = self.csv.filter(|_| content_type == FORM) {
+            return visitor.send(self.method, &self.path, Some("text/csv"), csv).await;
+        }
         let body = match content_type {
             FORM => form(&fields.collect::<Vec<_>>()),
             _ => fields
@@ -146,8 +151,17 @@ impl Scene {
             | "delete_user"
             | "create_reset_code"
             | "end_sessions_of_user"
-            | "delete_widget" => &[],
+            | "delete_widget"
+            | "import_widgets"
+            | "import_tasks" => &[],
             other => panic!("{other} needs a request that has an effect"),
+        };
+        let csv = match route.name.as_deref() {
+            Some("import_widgets") => {
+                Some("name,info_url,deadline\nimported,https://example.org,2027-01-01\n")
+            }
+            Some("import_tasks") => Some("title\nimported\n"),
+            _ => None,
         };
         let path = route.uri.path();
         let id = match path {
@@ -162,6 +176,7 @@ impl Scene {
                 .replace("<name>", "old")
                 .replace("<id>", id),
             fields: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            csv,
         }
     }
 
@@ -247,6 +262,7 @@ async fn same_origin_requests_and_tokens_of_any_origin_have_an_effect_on_every_r
             method: Method::Post,
             path: "/api/v1/tasks".to_owned(),
             fields: vec![("title", n.to_string())],
+            csv: None,
         };
         assert_effect(&effect, &said(&scene.browser(&app).script(), headers)).await;
     }
@@ -258,6 +274,7 @@ pub async fn session_starts() -> [(TestApp, Effect); 3] {
         method: Method::Post,
         path: format!("/api/v1/auth/{path}"),
         fields: fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        csv: None,
     };
     let new = TestApp::with(&[("remote_setup", "true")]).await;
     let fields =

@@ -134,7 +134,7 @@ async fn an_invalid_filter_is_400_and_names_what_is_allowed() {
         "'name' must be one of created_at, -created_at, deadline, -deadline"
     );
     assert_eq!(answer.error_of("overdue"), "'maybe' must be one of true, false");
-    let known = "is not known here; known are page, per_page, owner, deadline_before, deadline_after, overdue, q, sort";
+    let known = "is not known here; known are page, per_page, owner, deadline_before, deadline_after, overdue, q, sort, format";
     assert_eq!(answer.error_of("color"), known);
     for query in ["sort=deadline&sort=deadline", "q=a&q=b"] {
         admin.get(&format!("/widgets?{query}")).await.assert(Status::BadRequest);

@@ -61,6 +61,8 @@ async fn openapi_names_the_mounted_routes_and_no_other() {
     assert_eq!(documented, mounted);
 }
 
+const WIDGETS: &str = "name,info_url,deadline\nimported,https://example.com,2099-12-31\n";
+
 /// The statuses that were seen of each operation.
 struct Seen<'a> {
     app: &'a TestApp,
@@ -69,8 +71,10 @@ struct Seen<'a> {
 
 impl Seen<'_> {
     async fn send(&mut self, actor: &Actor<'_>, method: Method, path: &str, body: &str) -> Answer {
-        let form = (!body.is_empty()).then_some(ContentType::Form);
-        self.send_as(actor, method, path, form, body).await
+        let content_type =
+            if path.contains("/import") { ContentType::CSV } else { ContentType::Form };
+        let content_type = (!body.is_empty()).then_some(content_type);
+        self.send_as(actor, method, path, content_type, body).await
     }
 
     async fn send_as(
@@ -130,6 +134,8 @@ impl Seen<'_> {
             (admin, Post, "/widgets", &new),
             (admin, Post, "/widgets", &new),
             (ann, Post, "/widgets", &new),
+            (admin, Post, "/widgets/import", WIDGETS),
+            (ann, Post, "/widgets/import", WIDGETS),
             (ann, Get, "/widgets/one", ""),
             (ann, Get, "/widgets/none", ""),
             (admin, Put, "/widgets/one", &changed),
@@ -188,6 +194,8 @@ impl Seen<'_> {
             (ann, Get, "/tasks", ""),
             (admin, Post, "/tasks", "title=two"),
             (ann, Post, "/tasks", "title=two"),
+            (admin, Post, "/tasks/import", "title\ntwo\n"),
+            (ann, Post, "/tasks/import", "title\ntwo\n"),
             (ann, Get, &task, ""),
             (ann, Get, "/tasks/none", ""),
             (ann, Patch, &task, "status=done"),
@@ -249,14 +257,17 @@ impl Seen<'_> {
 
     /// The same key on every create that takes one.
     async fn provoke_422(&mut self, admin: &Actor<'_>) {
-        let headers = [("Content-Type", FORM), ("Idempotency-Key", "k")];
         for (path, body) in [
             ("/tasks", "title=one"),
             ("/tasks", "title=two"),
             ("/templates", "name=x&body=x"),
             ("/users", "email=x@example.com&password=tinker+tailor+soldier"),
             ("/widgets", "name=x"),
+            ("/widgets/import", WIDGETS),
+            ("/tasks/import", "title\none\n"),
         ] {
+            let content_type = if path.ends_with("/import") { "text/csv" } else { FORM };
+            let headers = [("Content-Type", content_type), ("Idempotency-Key", "k")];
             let answer = admin.send_with(Post, path, &headers, body).await;
             self.note(&format!("POST /api/v1{path}"), answer.status.code);
         }
@@ -339,7 +350,7 @@ impl Seen<'_> {
         let wrong = form(&[("email", &ann.email), ("password", "wrong")]);
         let calendar = admin.key("calendar", "calendar").await.token.unwrap();
         let calendar = format!("/calendar.ics?key={calendar}");
-        let tries: [(&Actor<'_>, Method, &str, &str); 25] = [
+        let tries: [(&Actor<'_>, Method, &str, &str); 26] = [
             (&nobody, Post, "/auth/login", &wrong),
             (
                 &nobody,
@@ -371,6 +382,7 @@ impl Seen<'_> {
             (writer, Delete, "/templates/new", ""),
             (writer, Patch, "/tasks/none", "status=done"),
             (&manager, Post, "/tasks", ""),
+            (&manager, Post, "/tasks/import", ""),
             (&manager, Delete, "/tasks/none", ""),
             (writer, Get, "/widgets?q=a", ""),
             (writer, Get, "/tasks?q=a", ""),
@@ -393,7 +405,7 @@ impl Seen<'_> {
 
 #[rocket::async_test]
 async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
-    let app = TestApp::with(&[("throttle", "true")]).await;
+    let app = TestApp::with(&[("throttle", "true"), ("limits", "{csv=300000}")]).await;
     let mut seen = Seen { app: &app, statuses: Operations::new() };
     let (admin, ann, nobody) = (app.admin().await, app.user("ann").await, app.anon());
     let (ann_reads, admin_reads) = (ann.key("r", "read").await, admin.key("r", "read").await);
@@ -554,6 +566,12 @@ async fn openapi_documents_every_body_as_a_form_and_as_json() {
         for operation in item.as_object().unwrap().values() {
             let Some(content) = operation["requestBody"]["content"].as_object() else { continue };
             let types: Vec<_> = content.keys().map(String::as_str).collect();
+            if path.ends_with("/import") {
+                assert_eq!(types, ["text/csv"], "{path}");
+                let description = content["text/csv"]["schema"]["description"].as_str().unwrap();
+                assert!(description.contains("(required): ") && description.contains("created_at"));
+                continue;
+            }
             assert_eq!(types, ["application/json", "application/x-www-form-urlencoded"], "{path}");
             let [json, form] = types.as_slice() else { unreachable!() };
             assert_eq!(content[*json]["schema"], content[*form]["schema"], "{path}");

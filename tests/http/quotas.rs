@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rocket::futures::future::join_all;
-use rocket::http::{Method, Status};
+use rocket::http::{ContentType, Method, Status};
 use serde_json::json;
 
 use crate::support::{Actor, Answer, PASSWORD, TestApp, resolve_schema};
@@ -145,7 +145,9 @@ async fn a_low_disk_is_507_for_every_write_but_logins_logouts_and_deletes() {
             let id = if template.starts_with("/tasks") { task.as_str().unwrap() } else { "none" };
             let path =
                 template.replace("{name}", "one").replace("{public_id}", &bob).replace("{id}", id);
-            let example = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let content = &operation["requestBody"]["content"];
+            let is_csv = !content["text/csv"].is_null();
+            let example = &content["application/json"]["schema"];
             let example = resolve_schema(app.document(), example)["example"].clone();
             let body = match name.as_str() {
                 "post /auth/login" => {
@@ -159,13 +161,18 @@ async fn a_low_disk_is_507_for_every_write_but_logins_logouts_and_deletes() {
                     json!({ "code": code, "new_password": "tinker tailor soldier" }).to_string()
                 }
                 "delete /auth/user" => json!({ "password": "wrong" }).to_string(),
+                "post /widgets/import" => {
+                    "name,info_url,deadline\nx,https://example.com,2099-12-31\n".to_owned()
+                }
+                "post /tasks/import" => "title\nx\n".to_owned(),
                 _ if example.is_null() => String::new(),
                 _ => example.to_string(),
             };
-            let json = (!body.is_empty()).then_some(rocket::http::ContentType::JSON);
+            let content_type = if is_csv { ContentType::CSV } else { ContentType::JSON };
+            let content_type = (!body.is_empty()).then_some(content_type);
             // Some of these end the session.
             let own = admin.again().await;
-            let answer = own.send(method.parse().unwrap(), &path, json, body).await;
+            let answer = own.send(method.parse().unwrap(), &path, content_type, body).await;
             let is_full = answer.status == Status::InsufficientStorage;
             assert_eq!(is_full, !is_accepted_on_a_low_disk(&name), "{name}: {}", answer.text);
             if is_full {

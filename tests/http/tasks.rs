@@ -458,7 +458,7 @@ async fn an_invalid_filter_is_400_and_names_what_is_allowed() {
             "owner=x",
             "owner",
             "is not known here; known are page, per_page, mine, status, assignee, deadline_before, deadline_after, \
-             overdue, q, sort",
+             overdue, q, sort, format",
         ),
         ("page=0", "page", "'0' is not a page; it must be a whole number, at least 1"),
     ] {

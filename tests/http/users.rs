@@ -89,7 +89,7 @@ async fn an_invalid_filter_is_400_and_names_what_is_allowed() {
     assert_eq!(answer.error_of("role"), "'root' must be one of employee, manager, admin");
     assert_eq!(
         answer.error_of("color"),
-        "is not known here; known are page, per_page, status, role, q, sort"
+        "is not known here; known are page, per_page, status, role, q, sort, format"
     );
 }
 

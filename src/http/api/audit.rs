@@ -1,18 +1,54 @@
 //! `/audit`: what happened to accounts, sessions and keys, for administrators.
 
+use std::sync::Arc;
+
 use rocket::get;
 use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp, UserRef};
+use crate::domain::{
+    Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp, UserId, UserRef,
+};
 use crate::http::auth::Admin;
 use crate::http::wire::{
-    List, ListQuery, Operations, Problem, Record, ViewContext, filter, operations,
+    Export, List, ListOrCsv, ListOrCsvQuery, Operations, Problem, Record, ViewContext, columns,
+    filter, operations,
 };
+use crate::store::Store;
 
 pub fn routes() -> Operations {
     operations![list_audit]
+}
+
+columns! {
+    AuditEntry as (entry, _) {
+        id: entry.id,
+        at: entry.at.to_rfc_3339(),
+        actor: entry.actor.as_str(),
+        actor_id: entry.actor_id.as_deref(),
+        address: entry.address.as_deref(),
+        action: entry.action.as_str(),
+        target: entry.target.as_deref(),
+        target_id: entry.target_id.as_deref(),
+        result: entry.result.as_str(),
+        detail: entry.detail.as_deref(),
+        credential: entry.credential.as_deref(),
+        request_id: entry.request_id.as_deref(),
+    }
+}
+
+/// The events of a list, all of them.
+pub fn export(
+    store: Arc<dyn Store>,
+    reader: Option<UserId>,
+    filter: AuditFilter,
+    context: ViewContext<'static>,
+) -> Export {
+    Export::new(context, move |bookmark| {
+        let (store, filter) = (Arc::clone(&store), filter.clone());
+        async move { store.export_audit(reader, &filter, bookmark).await }
+    })
 }
 
 filter! {
@@ -88,12 +124,21 @@ impl Record for AuditEntry {
 /// # List the audit events
 ///
 /// What was done to accounts, sessions and keys, and which logins failed; the latest first.
+/// `format=csv` answers all events.
 #[openapi(tag = "Administration")]
 #[get("/audit")]
 async fn list_audit(
     admin: Admin,
-    query: ListQuery<AuditFilter>,
-) -> Result<List<AuditEntry>, Problem> {
-    let page = admin.store.list_audit(Some(admin.id()), query.filter, query.page).await?;
-    Ok(List::new(query.address, page))
+    query: ListOrCsvQuery<AuditFilter>,
+) -> Result<ListOrCsv<AuditEntry>, Problem> {
+    let reader = Some(admin.id());
+    let query = match query {
+        ListOrCsvQuery::Page(query) => query,
+        ListOrCsvQuery::Csv(filter) => {
+            let export = |store, context| export(store, reader, filter, context);
+            return admin.export("audit", export).await;
+        }
+    };
+    let page = admin.store.list_audit(reader, query.filter, query.page).await?;
+    Ok(ListOrCsv::List(List::new(query.address, page)))
 }

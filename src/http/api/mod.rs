@@ -11,6 +11,7 @@ mod people;
 mod search;
 pub mod service;
 mod sessions;
+pub mod tables;
 mod tasks;
 mod templates;
 mod user_fields;

@@ -1,28 +1,34 @@
 //! `/tasks`: managers create them, the assignee moves them on.
 
+use std::sync::Arc;
+
 use rocket::{delete, get, patch, post};
 use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::deadline::{FutureMoment, Moment};
-use super::user_fields::UserSummaryView;
+use super::user_fields::{UserSummaryView, name, reference, username};
 use crate::domain::{
-    AssigneeFilter, Deadline, NewTask, Search, Sort, Task, TaskChange, TaskDescription, TaskFilter,
-    TaskId, TaskSort, TaskStatus, TaskTitle, Timestamp, UserRef,
+    AssigneeFilter, Authority, Deadline, Import, NewTask, Search, Sort, Task, TaskChange,
+    TaskDescription, TaskFilter, TaskId, TaskRow, TaskSort, TaskStatus, TaskTitle, Timestamp,
+    UserRef,
 };
 use crate::http::auth::{AnyUser, Manager};
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, Empty, Found, InPath, List, ListQuery, NoContent,
-    Operations, OrNone, Problem, Record, Times, Updated, ViewContext, field, filter, id_in_path,
-    input, operations,
+    Addressed, Body, Conditions, Created, CsvBody, Empty, Export, Field, FieldContext, Found,
+    ImportDone, ImportQuery, InPath, List, ListOrCsv, ListOrCsvQuery, NewOwner, NoContent,
+    Operations, OrNone, Problem, Record, Row, Times, Updated, ViewContext, columns, field, filter,
+    id_in_path, input, made_at, operations,
 };
+use crate::store::Store;
 
 /// A description of 10,000 characters may take 12 bytes each, as escapes in JSON.
 const MAX_BODY: u64 = 128 * 1024;
 
 pub fn routes() -> Operations {
-    operations![list_tasks, create_task, get_task, update_task, delete_task]
+    operations![list_tasks, create_task, import_tasks, get_task, update_task, delete_task]
         .also(
             "update_task",
             403,
@@ -41,6 +47,16 @@ field!(TaskDescription, {
 }, null = TaskDescription::default());
 field!(AssigneeFilter, { "type": "string" });
 id_in_path!(TaskId, "task");
+
+impl Field for TaskId {
+    fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| format!("'{text}' is not the id of a task, a UUID"))
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string" })
+    }
+}
 
 input! {
     /// A new task.
@@ -77,6 +93,85 @@ input! {
     example { "status": "in_progress", "deadline": "none" }
     max_body = MAX_BODY;
     require_one = true;
+}
+
+input! {
+    /// A row of a table of tasks.
+    pub struct ImportTask {
+        /// Which task the row is about. A new one keeps it; without one, it gets one.
+        id: Option<Option<TaskId>>,
+        title: TaskTitle,
+        /// As it is without this column; an empty cell removes it.
+        description: Option<TaskDescription>,
+        /// As it is without this column or with an empty cell; `pending` for a new task.
+        status: Option<Option<TaskStatus>>,
+        /// As it is without this column; an empty cell removes it. As of `POST /tasks`; one in the
+        /// past is accepted if the task has it already, or if it is not before the row's `created_at`
+        /// in some time zone.
+        deadline: Option<OrNone<Moment>>,
+        /// As it is without this column; an empty cell is nobody.
+        assignee: Option<OrNone<UserRef>>,
+        /// Is not imported: you create the new tasks.
+        creator: Option<Option<UserRef>>,
+        /// Is not imported.
+        created_at: Option<Option<Timestamp>>,
+    }
+}
+
+impl Row for ImportTask {
+    type Record = TaskRow;
+
+    const KEY: &'static str = "id";
+    const OTHERS: &'static [&'static str] =
+        &["assignee_name", "assignee_username", "creator_name", "creator_username", "updated_at"];
+
+    fn into_record(self, owner: &NewOwner, now: Timestamp) -> (String, TaskRow) {
+        let Self {
+            id, title, description, status, deadline, assignee, creator, created_at, ..
+        } = self;
+        let id = id.flatten().unwrap_or_else(TaskId::generate);
+        let change = TaskChange {
+            title: None,
+            description,
+            status: status.flatten(),
+            deadline: deadline.map(|deadline| deadline.0.map(|Moment(at)| at)),
+            assignee: assignee.map(|assignee| assignee.0),
+        };
+        let creator = owner.of(creator.flatten());
+        let made_at = made_at(created_at.flatten(), now);
+        (id.to_string(), TaskRow { id, title, change, creator, made_at })
+    }
+}
+
+columns! {
+    Task as (task, _) {
+        id: task.id.to_string(),
+        title: task.title.as_str(),
+        description: task.description.as_str(),
+        status: task.status.as_str(),
+        deadline: task.deadline.map(Deadline::to_exact_text),
+        assignee: task.assignee.as_ref().map(reference),
+        assignee_name: task.assignee.as_ref().and_then(name),
+        assignee_username: task.assignee.as_ref().and_then(username),
+        creator: reference(&task.creator),
+        creator_name: name(&task.creator),
+        creator_username: username(&task.creator),
+        created_at: task.created_at.to_rfc_3339(),
+        updated_at: task.updated_at.to_rfc_3339(),
+    }
+}
+
+/// The tasks of a list, all of them.
+pub fn export(
+    store: Arc<dyn Store>,
+    reader: Option<Authority>,
+    filter: TaskFilter,
+    context: ViewContext<'static>,
+) -> Export {
+    Export::new(context, move |bookmark| {
+        let (store, filter) = (Arc::clone(&store), filter.clone());
+        async move { store.export_tasks(reader, &filter, bookmark, context.now).await }
+    })
 }
 
 filter! {
@@ -177,13 +272,23 @@ impl Addressed for Task {
 ///
 /// Managers and administrators see all, others those that are assigned to them. In the order of
 /// creation unless `sort` says another, a page at a time. Of a description of more than 4 KiB, only
-/// the beginning is here, and `description_truncated` is true.
+/// the beginning is here, and `description_truncated` is true. `format=csv` answers all tasks whole.
 #[openapi(tag = "Tasks")]
 #[get("/tasks")]
-async fn list_tasks(user: AnyUser, query: ListQuery<TaskFilter>) -> Result<List<Task>, Problem> {
-    let now = user.context.at;
-    let page = user.store.list_tasks(user.authority, query.filter, query.page, now).await?;
-    Ok(List::new(query.address, page))
+async fn list_tasks(
+    user: AnyUser,
+    query: ListOrCsvQuery<TaskFilter>,
+) -> Result<ListOrCsv<Task>, Problem> {
+    let (now, reader) = (user.context.at, user.authority);
+    let query = match query {
+        ListOrCsvQuery::Page(query) => query,
+        ListOrCsvQuery::Csv(filter) => {
+            let export = |store, context| export(store, Some(reader), filter, context);
+            return user.export("tasks", export).await;
+        }
+    };
+    let page = user.store.list_tasks(reader, query.filter, query.page, now).await?;
+    Ok(ListOrCsv::List(List::new(query.address, page)))
 }
 
 /// # Create a task
@@ -203,6 +308,22 @@ async fn create_task(manager: Manager, body: Body<CreateTask>) -> Result<Created
         creator: manager.id(),
     };
     Ok(Created(manager.store.create_task(new, &manager.context).await?))
+}
+
+/// # Import tasks
+///
+/// For managers and administrators. Creates or changes a task for each row, all at once or none;
+/// `errors` names each fault by row and column, at most 100. What `GET /tasks?format=csv` answers can
+/// be imported.
+#[openapi(tag = "Tasks")]
+#[post("/tasks/import", data = "<body>")]
+async fn import_tasks(
+    manager: Manager,
+    query: ImportQuery,
+    body: CsvBody<ImportTask>,
+) -> Result<ImportDone, Problem> {
+    let import = Import { mode: query.mode, ..body.0 };
+    Ok(ImportDone(manager.store.import_tasks(import, &manager.context).await?))
 }
 
 /// # Get a task

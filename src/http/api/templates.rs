@@ -1,5 +1,7 @@
 //! `/templates`: texts that only their owner sees.
 
+use std::sync::Arc;
+
 use rocket::{delete, get, patch, post};
 use rocket_okapi::openapi;
 use schemars::JsonSchema;
@@ -7,14 +9,15 @@ use serde::Serialize;
 
 use crate::domain::{
     NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
-    TemplateName, TemplateSort, Timestamp,
+    TemplateName, TemplateSort, Timestamp, UserId,
 };
 use crate::http::auth::AnyUser;
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, Empty, Found, InPath, List, ListQuery, NoContent,
-    Operations, Problem, Record, Times, Updated, ViewContext, escape_segment, field, filter, input,
-    max_body_of, name_in_path, operations,
+    Addressed, Body, Conditions, Created, Empty, Export, Found, InPath, List, ListOrCsv,
+    ListOrCsvQuery, NoContent, Operations, Problem, Record, Times, Updated, ViewContext, columns,
+    escape_segment, field, filter, input, max_body_of, name_in_path, operations,
 };
+use crate::store::Store;
 
 pub fn routes() -> Operations {
     operations![list_templates, create_template, get_template, update_template, delete_template]
@@ -52,6 +55,28 @@ input! {
     example { "body": "Dear {name},\n\nwelcome back!\n" }
     max_body = max_body_of(TemplateBody::MAX_BYTES);
     require_one = true;
+}
+
+columns! {
+    Template as (template, _) {
+        name: template.name.as_str(),
+        body: template.body.as_str(),
+        created_at: template.created_at.to_rfc_3339(),
+        updated_at: template.updated_at.to_rfc_3339(),
+    }
+}
+
+/// The templates of a list, all of them.
+pub fn export(
+    store: Arc<dyn Store>,
+    owner: UserId,
+    filter: TemplateFilter,
+    context: ViewContext<'static>,
+) -> Export {
+    Export::new(context, move |bookmark| {
+        let (store, filter) = (Arc::clone(&store), filter.clone());
+        async move { store.export_templates(owner, &filter, bookmark).await }
+    })
 }
 
 filter! {
@@ -106,14 +131,23 @@ impl Addressed for Template {
 ///
 /// In the order of creation unless `sort` says another, a page at a time. Nobody else sees them.
 /// Of a body of more than 4 KiB, only the beginning is here, and `body_truncated` is true.
+/// `format=csv` answers all templates whole.
 #[openapi(tag = "Templates")]
 #[get("/templates")]
 async fn list_templates(
     user: AnyUser,
-    query: ListQuery<TemplateFilter>,
-) -> Result<List<Template>, Problem> {
-    let page = user.store.list_templates(user.id(), query.filter, query.page).await?;
-    Ok(List::new(query.address, page))
+    query: ListOrCsvQuery<TemplateFilter>,
+) -> Result<ListOrCsv<Template>, Problem> {
+    let owner = user.id();
+    let query = match query {
+        ListOrCsvQuery::Page(query) => query,
+        ListOrCsvQuery::Csv(filter) => {
+            let export = |store, context| export(store, owner, filter, context);
+            return user.export("templates", export).await;
+        }
+    };
+    let page = user.store.list_templates(owner, query.filter, query.page).await?;
+    Ok(ListOrCsv::List(List::new(query.address, page)))
 }
 
 /// # Create a template

@@ -131,6 +131,25 @@ impl UserFieldsView {
     }
 }
 
+/// An account as a cell of a table, in a form that names no other account later: an e-mail address or
+/// a username may belong to somebody else once the account is deleted, and `none` is nobody.
+pub fn reference(user: &UserSummary) -> String {
+    match user.names.label() {
+        label if !user.is_deleted && label != "none" => label.to_owned(),
+        _ => user.public_id.to_string(),
+    }
+}
+
+/// The name of an account, for a column beside the [`reference`].
+pub fn name(user: &UserSummary) -> Option<&str> {
+    user.names.name.as_ref().map(DisplayName::as_str)
+}
+
+/// Its username.
+pub fn username(user: &UserSummary) -> Option<&str> {
+    user.names.username.as_ref().map(Username::as_str)
+}
+
 /// An account as other users see it: an owner, assignee or creator.
 #[derive(Serialize, JsonSchema)]
 pub struct UserSummaryView {

@@ -1,5 +1,7 @@
 //! `/users`: all accounts, for administrators.
 
+use std::sync::Arc;
+
 use rocket::{State, delete, get, patch, post};
 use rocket_okapi::openapi;
 use schemars::JsonSchema;
@@ -9,16 +11,17 @@ use serde_json::{Value, json};
 use super::user_fields::{NewEmail, PasswordField, UserFieldsView};
 use crate::accounts::ResetCode;
 use crate::domain::{
-    DisplayName, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter, UserId,
-    UserNames, UserSort, Username,
+    DisplayName, Email, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter,
+    UserId, UserNames, UserSort, Username,
 };
 use crate::error::Error;
 use crate::http::auth::{Admin, SessionAdmin};
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, Empty, Field, FieldContext, Found, InPath, List,
-    ListQuery, NoContent, Operations, Problem, Record, SecretCreated, Services, Updated,
-    ViewContext, filter, input, operations,
+    Addressed, Body, Conditions, Created, Empty, Export, Field, FieldContext, Found, InPath, List,
+    ListOrCsv, ListOrCsvQuery, NoContent, Operations, Problem, Record, SecretCreated, Services,
+    Updated, ViewContext, columns, filter, input, operations,
 };
+use crate::store::Store;
 
 pub fn routes() -> Operations {
     let last = "No administrator would be left.";
@@ -79,6 +82,33 @@ input! {
     }
     example { "status": "active", "role": "manager" }
     require_one = true;
+}
+
+columns! {
+    User as (user, context) {
+        public_id: user.public_id.to_string(),
+        email: user.names.email.as_ref().map(Email::as_str),
+        username: user.names.username.as_ref().map(Username::as_str),
+        name: user.names.name.as_ref().map(DisplayName::as_str),
+        role: user.role.as_str(),
+        status: user.status.as_str(),
+        registered_on: user.registered_on.to_rfc_3339(),
+        used_bytes: user.used_bytes,
+        quota_bytes: context.quota.of(user, context.now),
+    }
+}
+
+/// The accounts of a list, all of them.
+pub fn export(
+    store: Arc<dyn Store>,
+    reader: Option<UserId>,
+    filter: UserFilter,
+    context: ViewContext<'static>,
+) -> Export {
+    Export::new(context, move |bookmark| {
+        let (store, filter) = (Arc::clone(&store), filter.clone());
+        async move { store.export_users(reader, &filter, bookmark).await }
+    })
 }
 
 filter! {
@@ -199,12 +229,23 @@ async fn create_user(
 
 /// # List the accounts
 ///
-/// In the order of registration, a page at a time.
+/// In the order of registration, a page at a time. `format=csv` answers all of them.
 #[openapi(tag = "Administration")]
 #[get("/users")]
-async fn list_users(admin: Admin, query: ListQuery<UserFilter>) -> Result<List<User>, Problem> {
-    let page = admin.store.list_users(Some(admin.id()), query.filter, query.page).await?;
-    Ok(List::new(query.address, page))
+async fn list_users(
+    admin: Admin,
+    query: ListOrCsvQuery<UserFilter>,
+) -> Result<ListOrCsv<User>, Problem> {
+    let reader = Some(admin.id());
+    let query = match query {
+        ListOrCsvQuery::Page(query) => query,
+        ListOrCsvQuery::Csv(filter) => {
+            let export = |store, context| export(store, reader, filter, context);
+            return admin.export("users", export).await;
+        }
+    };
+    let page = admin.store.list_users(reader, query.filter, query.page).await?;
+    Ok(ListOrCsv::List(List::new(query.address, page)))
 }
 
 /// # Get an account

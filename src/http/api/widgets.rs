@@ -1,27 +1,32 @@
 //! `/widgets`: every user reads, administrators write.
 
+use std::sync::Arc;
+
 use rocket::{delete, get, patch, post, put};
 use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::deadline::{Day, FutureDay};
-use super::user_fields::UserSummaryView;
+use super::user_fields::{UserSummaryView, name, reference, username};
 use crate::domain::{
-    InfoUrl, NewWidget, Search, Sort, Timestamp, Upsert, UserRef, Widget, WidgetChange,
-    WidgetFilter, WidgetName, WidgetSort,
+    Import, InfoUrl, NewWidget, Search, Sort, Timestamp, Upsert, UserId, UserRef, Widget,
+    WidgetChange, WidgetFilter, WidgetName, WidgetRow, WidgetSort,
 };
 use crate::http::auth::{Admin, AnyUser};
 use crate::http::wire::{
-    Addressed, Body, Conditions, CreatedWithMessage, Empty, Found, InPath, List, ListQuery,
-    NoContent, Operations, Problem, Record, Updated, Upserted, ViewContext, field, filter, input,
+    Addressed, Body, Conditions, CreatedWithMessage, CsvBody, Empty, Export, Found, ImportDone,
+    ImportQuery, InPath, List, ListOrCsv, ListOrCsvQuery, NewOwner, NoContent, Operations, Problem,
+    Record, Row, Updated, Upserted, ViewContext, columns, field, filter, input, made_at,
     name_in_path, operations,
 };
+use crate::store::Store;
 
 pub fn routes() -> Operations {
     operations![
         list_widgets,
         create_widget,
+        import_widgets,
         get_widget,
         upsert_widget,
         update_widget,
@@ -71,6 +76,61 @@ input! {
     }
     example { "deadline": "2099-11-30" }
     require_one = true;
+}
+
+input! {
+    /// A row of a table of widgets.
+    pub struct ImportWidget {
+        /// 1 to 100 of `a-z 0-9 - _`; it tells which widget the row is about.
+        name: WidgetName,
+        info_url: InfoUrl,
+        /// As of `POST /widgets`. A date in the past is accepted if the widget has it already, or if
+        /// it is not before the row's `created_at` in some time zone.
+        deadline: Day,
+        /// Is not imported: you own the new widgets, the others keep their owners.
+        owner: Option<Option<UserRef>>,
+        /// Is not imported.
+        created_at: Option<Option<Timestamp>>,
+    }
+}
+
+impl Row for ImportWidget {
+    type Record = WidgetRow;
+
+    const KEY: &'static str = "name";
+    const OTHERS: &'static [&'static str] = &["owner_name", "owner_username"];
+
+    fn into_record(self, owner: &NewOwner, now: Timestamp) -> (String, WidgetRow) {
+        let Self { name, info_url, deadline: Day(deadline), owner: named, created_at } = self;
+        let (owner, made_at) = (owner.of(named.flatten()), made_at(created_at.flatten(), now));
+        let key = name.as_str().to_owned();
+        (key, WidgetRow { name, info_url, deadline, owner, made_at })
+    }
+}
+
+columns! {
+    Widget as (widget, _) {
+        name: widget.name.as_str(),
+        info_url: widget.info_url.as_str(),
+        deadline: widget.deadline.to_exact_text(),
+        owner: reference(&widget.owner),
+        owner_name: name(&widget.owner),
+        owner_username: username(&widget.owner),
+        created_at: widget.created_at.to_rfc_3339(),
+    }
+}
+
+/// The widgets of a list, all of them.
+pub fn export(
+    store: Arc<dyn Store>,
+    reader: Option<UserId>,
+    filter: WidgetFilter,
+    context: ViewContext<'static>,
+) -> Export {
+    Export::new(context, move |bookmark| {
+        let (store, filter) = (Arc::clone(&store), filter.clone());
+        async move { store.export_widgets(reader, &filter, bookmark, context.now).await }
+    })
 }
 
 filter! {
@@ -156,17 +216,23 @@ fn added(widget: &Widget) -> String {
 /// # List the widgets
 ///
 /// In the order of creation unless `sort` says another, a page at a time. The header `Link` and the
-/// field `links` have the addresses of the other pages.
+/// field `links` have the addresses of the other pages. `format=csv` answers all of them.
 #[openapi(tag = "Widgets")]
 #[get("/widgets")]
 async fn list_widgets(
     user: AnyUser,
-    query: ListQuery<WidgetFilter>,
-) -> Result<List<Widget>, Problem> {
-    let now = user.context.at;
-    let reader = Some(user.id());
+    query: ListOrCsvQuery<WidgetFilter>,
+) -> Result<ListOrCsv<Widget>, Problem> {
+    let (now, reader) = (user.context.at, Some(user.id()));
+    let query = match query {
+        ListOrCsvQuery::Page(query) => query,
+        ListOrCsvQuery::Csv(filter) => {
+            let export = |store, context| export(store, reader, filter, context);
+            return user.export("widgets", export).await;
+        }
+    };
     let page = user.store.list_widgets(reader, query.filter, query.page, now).await?;
-    Ok(List::new(query.address, page))
+    Ok(ListOrCsv::List(List::new(query.address, page)))
 }
 
 /// # Create a widget
@@ -183,6 +249,21 @@ async fn create_widget(
     let widget = admin.store.create_widget(new, &admin.context).await?;
     let message = added(&widget);
     Ok(CreatedWithMessage(widget, message))
+}
+
+/// # Import widgets
+///
+/// For administrators. Creates or changes a widget for each row, all at once or none; `errors` names
+/// each fault by row and column, at most 100. What `GET /widgets?format=csv` answers can be imported.
+#[openapi(tag = "Widgets")]
+#[post("/widgets/import", data = "<body>")]
+async fn import_widgets(
+    admin: Admin,
+    query: ImportQuery,
+    body: CsvBody<ImportWidget>,
+) -> Result<ImportDone, Problem> {
+    let import = Import { mode: query.mode, ..body.0 };
+    Ok(ImportDone(admin.store.import_widgets(import, &admin.context).await?))
 }
 
 /// # Get a widget

@@ -18,6 +18,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use rocket::Request;
+use rocket::futures::future::BoxFuture;
 use rocket::request::{FromRequest, Outcome};
 use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::{
@@ -28,13 +29,15 @@ use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 use super::cookie::session_cookie;
 use super::origin::check_same_origin;
 use crate::accounts::Caller;
+use crate::clock::Clock;
 use crate::domain::{
     Actor, Authority, Credential, KeyScope, RequestContext, Role, SessionId, Timestamp, UserId,
 };
 use crate::error::{Error, TokenError};
 use crate::http::wire::{
-    Fields, Given, IDEMPOTENCY_KEY, KEY_MAY_ONLY_READ, LIST_LIMIT, Problem, Services, WRITE_LIMIT,
-    add_response, idempotency_key, is_read, reject, remember_user, request_context,
+    Export, Fields, Given, IDEMPOTENCY_KEY, KEY_MAY_ONLY_READ, LIST_LIMIT, ListOrCsv, Problem,
+    Services, ViewContext, WRITE_LIMIT, add_response, idempotency_key, is_read, reject,
+    remember_user, request_context,
 };
 use crate::store::Store;
 
@@ -48,11 +51,37 @@ pub struct SignedIn {
     /// Handlers reach records through it, so that none forgets its guard.
     pub store: Arc<dyn Store>,
     credential: Credential,
+    clock: Clock,
+    view: ViewContext<'static>,
 }
 
 impl SignedIn {
     pub fn id(&self) -> UserId {
         self.authority.user
+    }
+
+    /// All of a list as CSV, for as long as the caller's authority stays what it is.
+    pub async fn export<R>(
+        &self,
+        name: &'static str,
+        export: impl FnOnce(Arc<dyn Store>, ViewContext<'static>) -> Export,
+    ) -> Result<ListOrCsv<R>, Problem> {
+        let export = export(Arc::clone(&self.store), self.view);
+        ListOrCsv::csv(name, export.confirmed_by(self.confirmation())).await
+    }
+
+    /// Whether the caller's authority is what the guard has read.
+    fn confirmation(&self) -> impl Fn() -> BoxFuture<'static, Result<(), Error>> + Send + use<> {
+        let (store, clock) = (Arc::clone(&self.store), self.clock.clone());
+        let (authority, credential) = (self.authority, self.credential);
+        move || {
+            let (store, now) = (Arc::clone(&store), clock.now());
+            Box::pin(async move {
+                let found = store.find_authority(authority.user, credential, now).await?;
+                let is_same = found == Some(authority);
+                if is_same { Ok(()) } else { Err(Error::Token(TokenError::Revoked)) }
+            })
+        }
     }
 
     /// When the session or key expires, if ever.
@@ -173,8 +202,10 @@ fn sign_in(
         credential: Some(credential),
         ..request_context(request)?.clone()
     };
-    let store = Arc::clone(&Services::of(request)?.store);
-    Ok(SignedIn { authority, context, store, credential })
+    let services = Services::of(request)?;
+    let (store, clock) = (Arc::clone(&services.store), services.clock.clone());
+    let view = services.view_at(context.at).without_addresses();
+    Ok(SignedIn { authority, context, store, credential, clock, view })
 }
 
 fn count_write(request: &Request<'_>, signed_in: &SignedIn) -> Result<(), Error> {

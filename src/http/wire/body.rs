@@ -75,6 +75,22 @@ async fn discard(body: Arriving) {
     let _ = timeout(DISCARD_TIMEOUT, copy(&mut bounded, &mut sink())).await;
 }
 
+/// The body, or `None` if it has more than `limit` bytes. [`Error::Invalid`] if it does not arrive.
+pub async fn read_body(request: &Request<'_>, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+    let mut body = take_body(request);
+    let bytes = read_bytes(&mut body, limit).await.map_err(|error| {
+        let is_late = error.kind() == io::ErrorKind::TimedOut;
+        let why =
+            if is_late { "took too long to arrive" } else { "ended before all of it had arrived" };
+        Error::invalid(WHOLE_BODY, why)
+    })?;
+    if bytes.len() as u64 > limit {
+        discard(body).await;
+        return Ok(None);
+    }
+    Ok(Some(bytes))
+}
+
 /// Reads until the end, or until more than `limit` bytes have arrived. The error of a client that
 /// is too slow has the kind `TimedOut`.
 async fn read_bytes(body: &mut Arriving, limit: u64) -> io::Result<Vec<u8>> {
@@ -182,24 +198,14 @@ async fn read_fields(request: &Request<'_>, at_least: Option<u64>) -> Result<Fie
     if format != Some(Format::Absent) {
         limit = limit.max(at_least.unwrap_or(0));
     }
-    let mut body = take_body(request);
     let Some(format) = format else {
-        discard(body).await;
+        discard_body(request).await;
         return Err(Problem::unsupported_media_type());
     };
-    let bytes = read_bytes(&mut body, limit).await.map_err(|error| {
-        let is_late = error.kind() == io::ErrorKind::TimedOut;
-        let why =
-            if is_late { "took too long to arrive" } else { "ended before all of it had arrived" };
-        Error::invalid(WHOLE_BODY, why)
+    let bytes = read_body(request, limit).await?.ok_or_else(|| match format {
+        Format::Absent => Problem::unsupported_media_type(),
+        Format::Form | Format::Json => Problem::too_large(limit),
     })?;
-    if bytes.len() as u64 > limit {
-        discard(body).await;
-        return Err(match format {
-            Format::Absent => Problem::unsupported_media_type(),
-            Format::Form | Format::Json => Problem::too_large(limit),
-        });
-    }
     recognise(request, &bytes).await?;
     let fields = match format {
         Format::Form | Format::Absent => Fields::from_form(&bytes),

@@ -95,6 +95,16 @@ impl Fields {
         Ok(fields)
     }
 
+    /// The cells of a row, each with its column. An empty one is the same as JSON's `null`.
+    pub fn from_cells<'a>(cells: impl Iterator<Item = (&'static str, &'a str)>) -> Self {
+        let value = |cell: &str| match cell {
+            "" => RawValue::Null,
+            cell => RawValue::Text(cell.to_owned()),
+        };
+        let given = cells.map(|(column, cell)| (column.to_owned(), value(cell))).collect();
+        Self { given, ..Self::default() }
+    }
+
     /// The fields as a form again, without some.
     pub fn to_form_without(&self, names: &[&str]) -> String {
         let mut form = url::form_urlencoded::Serializer::new(String::new());

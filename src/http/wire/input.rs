@@ -11,6 +11,9 @@ pub trait Input: JsonSchema + Send + Sized {
     /// The body's limit in bytes, if it is more than the settings allow for every body.
     const MAX_BODY: Option<u64> = None;
 
+    /// The name of each field, and whether it is required.
+    const FIELDS: &'static [(&'static str, bool)] = &[];
+
     /// Reads every field, so that every field at fault is named; `None` if any is.
     fn read(fields: &mut Fields, context: &FieldContext) -> Option<Self>;
 }
@@ -53,6 +56,10 @@ macro_rules! input {
 
         impl $crate::http::wire::input::Input for $name {
             $(const MAX_BODY: Option<u64> = Some($max);)?
+            const FIELDS: &'static [(&'static str, bool)] = &[$((
+                stringify!($field),
+                <$type as $crate::http::wire::field::InputField>::IS_REQUIRED,
+            )),+];
 
             fn read(
                 fields: &mut $crate::http::wire::fields::Fields,

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::csv::Format;
 use super::fields::{Fields, Given};
 use super::openapi::{parameters, query_parameter, with_schema};
 use super::problem::reject;
@@ -90,14 +91,15 @@ impl<F: Filter> OpenApiFromRequest<'_> for FilterQuery<F> {
 /// A list's address without the parameters of a page.
 pub struct ListAddress {
     path: String,
-    /// The filter's parameters, as links repeat them.
-    filter: String,
+    /// The other parameters, as links repeat them.
+    others: String,
+    is_filtered: bool,
 }
 
 impl ListAddress {
     fn to_text(&self, base: BasePath<'_>) -> String {
-        let separator = if self.filter.is_empty() { "" } else { "&" };
-        format!("{base}{}?{}{separator}", self.path, self.filter)
+        let separator = if self.others.is_empty() { "" } else { "&" };
+        format!("{base}{}?{}{separator}", self.path, self.others)
     }
 }
 
@@ -106,32 +108,54 @@ impl<'r, F: Filter> FromRequest<'r> for ListQuery<F> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        // The route's path is the canonical form of the request's.
-        let path = request.route().map_or("", |route| route.uri.path());
-        let query = request.uri().query().map_or("", |query| query.as_str());
-        let context = Services::of(request).map(Services::field_context);
-        let query = context.and_then(|context| read(path, query, &context));
-        match query.and_then(|query| admit(request, &query.address).map(|()| query)) {
-            Ok(query) => Outcome::Success(query),
+        match admitted(request, None) {
+            Ok((query, _)) => Outcome::Success(query),
             Err(error) => reject(request, error),
         }
     }
 }
 
+/// What a request asks for; without a default, in the one format that the list has.
 /// [`Error::RateLimited`] if the caller has read too many lists of this kind. A page of a whole list
 /// costs as much as a record, so a script may read all of them.
-fn admit(request: &Request<'_>, address: &ListAddress) -> Result<(), Error> {
-    let user = remembered_user(request).filter(|_| !address.filter.is_empty());
-    user.map_or(Ok(()), |user| Services::of(request)?.accounts.admit_list(user))
+pub fn admitted<F: Filter>(
+    request: &Request<'_>,
+    default: Option<Format>,
+) -> Result<(ListQuery<F>, Format), Error> {
+    // The route's path is the canonical form of the request's.
+    let path = request.route().map_or("", |route| route.uri.path());
+    let query = request.uri().query().map_or("", |query| query.as_str());
+    let services = Services::of(request)?;
+    let (query, format) = read::<F>(path, query, &services.field_context(), default)?;
+    let is_counted = query.address.is_filtered || format == Format::Csv;
+    if let Some(user) = remembered_user(request).filter(|_| is_counted) {
+        services.accounts.admit_list(user)?;
+    }
+    Ok((query, format))
 }
 
-fn read<F: Filter>(path: &str, query: &str, context: &FieldContext) -> Result<ListQuery<F>, Error> {
+fn read<F: Filter>(
+    path: &str,
+    query: &str,
+    context: &FieldContext,
+    default: Option<Format>,
+) -> Result<(ListQuery<F>, Format), Error> {
     let mut fields = Fields::from_form(query.as_bytes())?;
-    let repeated = fields.to_form_without(&["page", "per_page"]);
-    let address = ListAddress { path: path.to_owned(), filter: repeated };
+    let address = ListAddress {
+        path: path.to_owned(),
+        others: fields.to_form_without(&["page", "per_page"]),
+        is_filtered: !fields.to_form_without(&["page", "per_page", "format"]).is_empty(),
+    };
     let page = fields.read("page", PageRequest::parse_page);
     let per_page = fields.read("per_page", PageRequest::parse_per_page);
     let filter = F::read(&mut fields, context);
+    let format = match default {
+        None => Some(Format::Json),
+        Some(default) => fields.read("format", Format::parse).map(|given| match given {
+            Given::Value(format) => format,
+            Given::Absent | Given::Null => default,
+        }),
+    };
     let request = page.zip(per_page).map(|(page, per_page)| {
         let default = PageRequest::DEFAULT;
         let page = if let Given::Value(page) = page { page } else { default.page() };
@@ -139,8 +163,15 @@ fn read<F: Filter>(path: &str, query: &str, context: &FieldContext) -> Result<Li
             if let Given::Value(per_page) = per_page { per_page } else { default.per_page() };
         PageRequest::new(page, per_page)
     });
+    if format == Some(Format::Csv) {
+        for name in ["page", "per_page"] {
+            if fields.has(name) {
+                fields.add_error(name, "is not for CSV, which has the whole list");
+            }
+        }
+    }
     let query = filter.zip(request).map(|(filter, page)| ListQuery { filter, page, address });
-    fields.finish(query)
+    fields.finish(query.zip(format))
 }
 
 impl<F: Filter> OpenApiFromRequest<'_> for ListQuery<F> {
@@ -149,15 +180,20 @@ impl<F: Filter> OpenApiFromRequest<'_> for ListQuery<F> {
         _: String,
         _: bool,
     ) -> rocket_okapi::Result<RequestHeaderInput> {
-        let default = PageRequest::DEFAULT;
-        let (page, per_page) = (default.page(), default.per_page());
-        let page = json!({ "type": "integer", "format": "int64", "minimum": 1, "default": page });
-        let per_page = json!({ "type": "integer", "enum": PAGE_SIZES, "default": per_page });
-        let mut all = F::parameters();
-        all.push(query_parameter("page", "The page, from 1. A page past the end is empty.", page));
-        all.push(query_parameter("per_page", "The number of items on a page.", per_page));
-        Ok(parameters(all))
+        Ok(parameters(all_parameters::<F>()))
     }
+}
+
+/// Those of the filter, and of a page.
+pub fn all_parameters<F: Filter>() -> Vec<Parameter> {
+    let default = PageRequest::DEFAULT;
+    let (page, per_page) = (default.page(), default.per_page());
+    let page = json!({ "type": "integer", "format": "int64", "minimum": 1, "default": page });
+    let per_page = json!({ "type": "integer", "enum": PAGE_SIZES, "default": per_page });
+    let mut all = F::parameters();
+    all.push(query_parameter("page", "The page, from 1. A page past the end is empty.", page));
+    all.push(query_parameter("per_page", "The number of items on a page.", per_page));
+    all
 }
 
 /// The addresses of the pages around this one.
@@ -294,7 +330,7 @@ mod tests {
             password_policy,
             require_email: true,
         };
-        super::read("/api/v1/a", query, &context)
+        super::read("/api/v1/a", query, &context, None).map(|(query, _)| query)
     }
 
     #[test]

@@ -3,12 +3,15 @@
 pub mod body;
 pub mod conditions;
 pub mod cors;
+pub mod csv;
 pub mod delay;
 pub mod dry_run;
+pub mod export;
 pub mod fallback;
 pub mod field;
 pub mod fields;
 pub mod headers;
+pub mod import;
 pub mod input;
 pub mod json;
 pub mod list;
@@ -20,14 +23,17 @@ pub mod request;
 pub mod responses;
 pub mod routes;
 pub mod services;
+pub mod table;
 
 pub use self::body::{Body, Draft, SubmittedForm, TIME_PER_BYTE, attach_body, reject_unrouted};
 pub use self::conditions::Conditions;
 pub use self::dry_run::is_dry_run;
+pub use self::export::{Export, ListOrCsv, ListOrCsvQuery};
 pub use self::fallback::has_empty_segments;
 pub use self::field::{Field, InputField, OrNone, describe_field, object_schema};
 pub use self::fields::{Fields, Given, WHOLE_BODY};
 pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
+pub use self::import::{CsvBody, ImportDone, ImportQuery};
 pub use self::input::{Empty, Input, max_body_of};
 pub use self::list::{FilterQuery, List, ListQuery};
 pub use self::openapi::{
@@ -45,8 +51,10 @@ pub use self::responses::{
     Updated, Upserted, View, add_not_modified, forbid_storing, respond_with_text, see_other,
 };
 pub use self::services::{API, API_PAGES, FieldContext, Services, ViewContext};
+pub use self::table::{NewOwner, Row, made_at, read as read_table};
 
 // Macros.
+pub(crate) use self::csv::columns;
 pub(crate) use self::field::field;
 pub(crate) use self::input::{filter, input};
 pub(crate) use self::openapi::operations;

@@ -10,7 +10,7 @@ use rocket_okapi::okapi::Map;
 use rocket_okapi::okapi::merge::merge_specs;
 use rocket_okapi::okapi::openapi3::{
     Header, Info, MediaType, Object, OpenApi, Operation, Parameter, ParameterValue, PathItem,
-    RefOr, Response, Responses, SchemaObject, Server, Tag,
+    RefOr, RequestBody, Response, Responses, SchemaObject, Server, Tag,
 };
 use rocket_okapi::request::RequestHeaderInput;
 use schemars::JsonSchema;
@@ -164,7 +164,11 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
         RefOr::Ref(_) => false,
     };
     let created = responses.responses.get("201");
-    let is_done_once = kind == Kind::Create && created.is_some_and(has_location);
+    let takes_csv = matches!(&operation.request_body,
+        Some(RefOr::Object(body)) if body.content.contains_key("text/csv"));
+    let types =
+        if takes_csv { "The body is not CSV." } else { "The body is neither a form nor JSON." };
+    let is_done_once = kind == Kind::Create && (takes_csv || created.is_some_and(has_location));
     let mut rule = |status: u16, description: &str| {
         if !responses.responses.contains_key(&status.to_string()) {
             add_response(responses, status, description, &[]);
@@ -182,7 +186,7 @@ fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
     if operation.request_body.is_some() {
         rule(400, "The input is invalid; `errors` names every field at fault.");
         rule(413, "The body is too large.");
-        rule(415, "The body is neither a form nor JSON.");
+        rule(415, types);
     }
     if !operation.parameters.is_empty() {
         rule(400, "A parameter is invalid; `errors` names it.");
@@ -221,7 +225,7 @@ fn has_filter(parameters: &[RefOr<Parameter>]) -> bool {
     })
 }
 
-fn no_content(body: &rocket_okapi::okapi::openapi3::RequestBody) -> bool {
+fn no_content(body: &RequestBody) -> bool {
     body.content.is_empty()
 }
 
@@ -305,8 +309,9 @@ pub fn with_content(description: &str, content_type: &str, kind: InstanceType) -
     responses
 }
 
-fn add_content(responses: &mut Responses, status: u16, content_type: &str, schema: SchemaObject) {
-    if let Some(RefOr::Object(response)) = responses.responses.get_mut(&status.to_string()) {
+/// Adds a form of the body to a response.
+pub fn add_content(to: &mut Responses, status: u16, content_type: &str, schema: SchemaObject) {
+    if let Some(RefOr::Object(response)) = to.responses.get_mut(&status.to_string()) {
         let media = MediaType { schema: Some(schema), ..MediaType::default() };
         response.content.insert(content_type.to_owned(), media);
     }

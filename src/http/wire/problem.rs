@@ -122,6 +122,11 @@ impl Problem {
         )
     }
 
+    /// 415 for a body that is not a table.
+    pub fn not_csv() -> Self {
+        Self::new(Status::UnsupportedMediaType, "The Content-Type must be text/csv.")
+    }
+
     /// The problem of a status that Rocket arrived at by itself.
     pub fn of_status(status: Status) -> Self {
         match status.code {

@@ -69,6 +69,18 @@ pub struct ViewContext<'a> {
     pub quota: Quota,
 }
 
+impl ViewContext<'_> {
+    /// For what has no addresses.
+    pub fn new(now: Timestamp, quota: Quota) -> ViewContext<'static> {
+        ViewContext { base: BasePath(""), now, quota }
+    }
+
+    /// The same for what has no addresses, and outlives the request.
+    pub fn without_addresses(self) -> ViewContext<'static> {
+        ViewContext::new(self.now, self.quota)
+    }
+}
+
 impl Services {
     /// The services of the process that answers this request.
     pub fn of<'r>(request: &'r Request<'_>) -> Result<&'r Self, Error> {
