@@ -10,8 +10,9 @@ use crate::accounts::{
 };
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::{ExportedList, Imported, RequestContext, TableImport, UserId};
 use crate::error::Error;
-use crate::http::{self, ServerSettings, Services};
+use crate::http::{self, Export, FieldContext, ServerSettings, Services, ViewContext, tables};
 use crate::store::Store;
 
 /// The path of the API's documentation for people.
@@ -67,6 +68,33 @@ pub async fn serve(
         trusted_proxies: config.trusted_proxies.clone(),
     };
     http::serve(rocket, listener, settings, stop).await
+}
+
+/// All of a list as CSV, as the API answers it. `owner` says whose templates.
+pub fn export(
+    config: &Config,
+    store: Arc<dyn Store>,
+    list: ExportedList,
+    owner: Option<UserId>,
+) -> Result<Export, Error> {
+    let context = ViewContext::new(Clock::System.now(), config.store.quota);
+    tables::export(store, list, owner, context)
+}
+
+/// Imports a table as the API does, of any size.
+pub async fn import(
+    config: &Config,
+    store: &dyn Store,
+    table: TableImport<'_>,
+    context: &RequestContext,
+) -> Result<Imported, Error> {
+    let fields = FieldContext {
+        now: context.at,
+        zone: store.zone().clone(),
+        password_policy: config.password_policy,
+        require_email: config.require_email,
+    };
+    tables::import(store, table, &fields, context).await
 }
 
 /// The part of the service that the command line uses as well.

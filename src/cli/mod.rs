@@ -5,7 +5,9 @@ mod database;
 mod httpie_session;
 mod key;
 mod login;
+mod progress;
 mod serve;
+mod table;
 mod terminal;
 mod user;
 
@@ -60,6 +62,10 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Log in to a running service, for HTTPie or other programs
     Login(login::LoginArgs),
+    /// Write all of a list to stdout as CSV
+    Export(table::ExportArgs),
+    /// Import widgets or tasks from CSV: all rows, or none
+    Import(table::ImportArgs),
 }
 
 #[derive(clap::Args, Default)]
@@ -121,6 +127,8 @@ fn administer(config: &Config, command: Command) -> Result<(), Error> {
             Command::User(command) => user::run(config, command).await,
             Command::Key(command) => key::run(config, command).await,
             Command::Audit(arguments) => audit::run(config, arguments).await,
+            Command::Export(arguments) => table::export(config, arguments).await,
+            Command::Import(arguments) => table::import(config, arguments).await,
         }
     })
 }

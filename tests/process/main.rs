@@ -29,5 +29,6 @@ mod network;
 mod pages;
 mod readme;
 mod serve;
+mod tables;
 mod users;
 mod zones;

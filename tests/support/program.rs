@@ -270,6 +270,12 @@ impl Client {
         )
     }
 
+    /// Sends a table.
+    pub fn import(&self, path: &str, table: &str) -> Result<Answer, ureq::Error> {
+        let url = format!("{}/api/v1{path}", self.url);
+        read(self.dressed(self.agent.post(url)).header("Content-Type", "text/csv").send(table))
+    }
+
     /// PATCH with fields, or DELETE without.
     pub fn send(&self, method: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let url = format!("{}/api/v1{path}", self.url);
