@@ -23,8 +23,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use widgetd::domain::{
-    Action, AssigneeFilter, AuditFilter, Authority, Named, Page, PageRequest, Role, Search, Sort,
-    Status, TaskFilter, TaskStatus, TemplateFilter, Timestamp, UserFilter, UserRef, WidgetFilter,
+    Action, AssigneeFilter, AuditFilter, Authority, EventId, Named, Page, PageRequest, Role,
+    Search, Sort, Status, TargetRef, TaskFilter, TaskStatus, TemplateFilter, Timestamp, UserFilter,
+    UserRef, WidgetFilter,
 };
 use widgetd::error::Error;
 use widgetd::store::Store;
@@ -144,6 +145,14 @@ const AUDIT: List<AuditFilter> = List {
             "account=most": user = account(0),
             "account=few": user = account(2),
             "account=name": user = UserRef::parse("user.0").expect("an account"),
+        },
+        choices! {
+            "target=most": target = TargetRef::parse(&email(0)).expect("an account"),
+            "target=few": target = TargetRef::parse(&email(2)).expect("an account"),
+        },
+        choices! {
+            "after=all": after = EventId::new(0),
+            "after=half": after = EventId::new(fill::rows() / 2),
         },
         choices! { "logins": action = Action::LogIn, "changes": action = Action::ChangeRole },
         choices! {

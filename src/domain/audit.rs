@@ -1,14 +1,15 @@
-//! The audit: changes to users, sessions and keys, with the actor and the address.
+//! The audit: changes of users, sessions, keys and records, with the actor and the address.
 
 use async_trait::async_trait;
 
+use super::text::check_line;
 use super::{
-    Bookmark, Email, LoginName, Page, PageRequest, Portion, RequestContext, Search, Sort,
+    Bookmark, Changes, Email, LoginName, Page, PageRequest, Portion, RequestContext, Search, Sort,
     Timestamp, UserId, UserRef,
 };
 use crate::error::Error;
 
-/// A change to a user, a session or a key.
+/// A change of a user, a session, a key or a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// By the user, or by an administrator for them.
@@ -37,6 +38,15 @@ pub enum Action {
     Delete,
     CreateKey,
     RevokeKey,
+    CreateWidget,
+    UpdateWidget,
+    DeleteWidget,
+    CreateTask,
+    UpdateTask,
+    DeleteTask,
+    CreateTemplate,
+    UpdateTemplate,
+    DeleteTemplate,
 }
 
 named!(Action {
@@ -57,7 +67,29 @@ named!(Action {
     Delete => "account.delete",
     CreateKey => "key.create",
     RevokeKey => "key.revoke",
+    CreateWidget => "widget.create",
+    UpdateWidget => "widget.update",
+    DeleteWidget => "widget.delete",
+    CreateTask => "task.create",
+    UpdateTask => "task.update",
+    DeleteTask => "task.delete",
+    CreateTemplate => "template.create",
+    UpdateTemplate => "template.update",
+    DeleteTemplate => "template.delete",
 });
+
+/// A record whose changes are audited. Declared by `audited!`.
+pub trait Audited {
+    const CREATE: Action;
+    const UPDATE: Action;
+    const DELETE: Action;
+
+    /// What its events call it; `None` if only the owner may know.
+    fn audit_name(&self) -> Option<&str>;
+
+    /// What changed. There is no record before it is created, and none after it is deleted.
+    fn changes(old: Option<&Self>, new: Option<&Self>) -> Changes;
+}
 
 /// The user that an attempt was made on.
 #[derive(Clone, Debug)]
@@ -91,10 +123,36 @@ pub struct Failure {
     pub reason: &'static str,
 }
 
+/// The number of an event. They grow in the order of the commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventId(u64);
+
+impl EventId {
+    pub const fn new(id: u64) -> Self {
+        Self(id)
+    }
+
+    /// Parses a whole number. SQL has no larger ones than `i64`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let id = text.parse().ok().filter(|id| i64::try_from(*id).is_ok());
+        id.map(Self).ok_or_else(|| format!("'{text}' is not the id of an event, a whole number"))
+    }
+
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// What events are about: the id of a record or a user, or the name of a widget or a user.
+#[derive(Clone, Debug)]
+pub struct TargetRef(String);
+
+checked_text!(TargetRef, |text| check_line(text, 255));
+
 /// One event, with the names at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
-    pub id: u64,
+    pub id: EventId,
     pub at: Timestamp,
     /// An e-mail address or else a username, or `anonymous`, `command line` or `service`.
     pub actor: String,
@@ -103,8 +161,10 @@ pub struct AuditEntry {
     pub address: Option<String>,
     /// The name of an [`Action`].
     pub action: String,
-    /// An e-mail address or else a username, if it is known.
+    /// An e-mail address or else a username, if it is known; the name of a widget, the title of a
+    /// task. A template has neither a name nor an id here.
     pub target: Option<String>,
+    /// A public id, or the number that a widget keeps.
     pub target_id: Option<String>,
     /// `ok`, or the reason of the refusal.
     pub result: String,
@@ -113,6 +173,17 @@ pub struct AuditEntry {
     /// What the actor authenticated with: `session {id}` or `key {id}`.
     pub credential: Option<String>,
     pub request_id: Option<String>,
+    /// Of a record.
+    pub changes: Option<Changes>,
+}
+
+impl AuditEntry {
+    /// What the target is: `widget`, `task`, `template`, or else `account`.
+    pub fn target_kind(&self) -> &'static str {
+        let kind = self.action.split('.').next();
+        let mut of_records = ["widget", "task", "template"].into_iter();
+        of_records.find(|name| kind == Some(name)).unwrap_or("account")
+    }
 }
 
 /// Filter and sort order of a list of entries.
@@ -120,7 +191,10 @@ pub struct AuditEntry {
 pub struct AuditFilter {
     /// This user is the actor or the target.
     pub user: Option<UserRef>,
+    pub target: Option<TargetRef>,
     pub action: Option<Action>,
+    /// Later than this event; oldest first by default.
+    pub after: Option<EventId>,
     /// At this moment or later.
     pub since: Option<Timestamp>,
     pub search: Option<Search>,

@@ -5,7 +5,7 @@ use time::Date;
 
 use super::date::{parse_date, parse_time};
 use super::timestamp::date_to_iso_8601;
-use super::{Timestamp, Zone};
+use super::{AuditedField, Timestamp, Zone};
 
 /// The last moment that is on time: the end of a date, or a moment with a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,12 @@ impl Deadline {
 
     pub fn has_passed(self, now: Timestamp) -> bool {
         now > self.at
+    }
+}
+
+impl AuditedField for Deadline {
+    fn audit_text(&self) -> Option<String> {
+        Some(self.date_to_iso_8601().unwrap_or_else(|| self.at.to_iso_8601()))
     }
 }
 

@@ -76,6 +76,55 @@ pub trait Named: Copy + 'static {
     }
 }
 
+/// Makes texts fields of the audit, which keeps their beginnings.
+macro_rules! audited_texts {
+    ($($type:ty),+ $(,)?) => {$(
+        impl $crate::domain::changes::AuditedField for $type {
+            fn audit_text(&self) -> Option<String> {
+                $crate::domain::changes::beginning(self.as_str())
+            }
+        }
+    )+};
+}
+
+/// Declares how the changes of a record are audited: the actions that create, update and delete it;
+/// the field by which events call it; the fields that they list, and those that only the owner may
+/// see.
+macro_rules! audited {
+    (
+        $record:ty: $create:ident, $update:ident, $delete:ident;
+        $(name $name:ident;)?
+        $(fields $($field:ident),+;)?
+        $(private $($private:ident),+;)?
+    ) => {
+        impl $crate::domain::audit::Audited for $record {
+            const CREATE: $crate::domain::audit::Action = $crate::domain::audit::Action::$create;
+            const UPDATE: $crate::domain::audit::Action = $crate::domain::audit::Action::$update;
+            const DELETE: $crate::domain::audit::Action = $crate::domain::audit::Action::$delete;
+
+            fn audit_name(&self) -> Option<&str> {
+                None::<&str>$(.or(Some(self.$name.as_str())))?
+            }
+
+            fn changes(
+                old: Option<&Self>,
+                new: Option<&Self>,
+            ) -> $crate::domain::changes::Changes {
+                let mut changes = $crate::domain::changes::Changes::default();
+                $($(
+                    let values = [old, new].map(|record| record.map(|record| &record.$field));
+                    changes.add(stringify!($field), values[0], values[1]);
+                )+)?
+                $($(
+                    let values = [old, new].map(|record| record.map(|record| &record.$private));
+                    changes.add_private(stringify!($private), values[0], values[1]);
+                )+)?
+                changes
+            }
+        }
+    };
+}
+
 /// Methods of a type that is a random UUID (RFC 9562 section 5.4).
 macro_rules! uuid_id {
     ($type:ident) => {

@@ -7,6 +7,7 @@ mod macros;
 mod api_key;
 mod audit;
 mod authority;
+mod changes;
 mod context;
 mod credential;
 mod date;
@@ -35,8 +36,12 @@ mod widget;
 mod zone;
 
 pub use api_key::{ApiKey, ApiKeyStore, KeyAuthority, KeyName, NewApiKey};
-pub use audit::{Action, AuditEntry, AuditFilter, AuditSort, AuditStore, Failure, Target};
+pub use audit::{
+    Action, AuditEntry, AuditFilter, AuditSort, AuditStore, Audited, EventId, Failure, Target,
+    TargetRef,
+};
 pub use authority::Authority;
+pub use changes::{AuditedField, Changes};
 pub use context::{Actor, RequestContext, RequestId};
 pub use credential::{Credential, KeyId, KeyScope, SessionId};
 pub use deadline::Deadline;

@@ -135,6 +135,14 @@ pub struct Task {
     pub updated_at: Timestamp,
 }
 
+audited_texts!(TaskTitle, TaskDescription);
+
+audited! {
+    Task: CreateTask, UpdateTask, DeleteTask;
+    name title;
+    fields title, description, status, deadline, assignee, creator;
+}
+
 impl Task {
     /// `false` without a deadline.
     pub fn has_passed(&self, now: Timestamp) -> bool {

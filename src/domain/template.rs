@@ -53,6 +53,11 @@ pub struct Template {
     pub updated_at: Timestamp,
 }
 
+audited! {
+    Template: CreateTemplate, UpdateTemplate, DeleteTemplate;
+    private name, body;
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TemplateSort {
     /// By code points.

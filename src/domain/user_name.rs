@@ -6,8 +6,8 @@ use std::fmt;
 use uuid::Uuid;
 use validator::ValidateEmail;
 
-use super::Version;
 use super::text::check_line;
+use super::{AuditedField, Version};
 
 /// The public id of a user: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -198,6 +198,12 @@ pub struct UserSummary {
     /// That of the user.
     pub version: Version,
     pub is_deleted: bool,
+}
+
+impl AuditedField for UserSummary {
+    fn audit_text(&self) -> Option<String> {
+        Some(self.names.label().to_owned())
+    }
 }
 
 #[cfg(test)]

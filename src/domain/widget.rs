@@ -140,6 +140,14 @@ pub struct Widget {
     pub owner: UserSummary,
 }
 
+audited_texts!(WidgetName, InfoUrl);
+
+audited! {
+    Widget: CreateWidget, UpdateWidget, DeleteWidget;
+    name name;
+    fields name, info_url, deadline, owner;
+}
+
 /// The effect of an upsert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upsert {

@@ -1,4 +1,4 @@
-// The audit page: each event of accounts, sessions and keys as a sentence.
+// The audit page: each event of accounts, sessions, keys and records as a sentence.
 
 import { fill } from "./fill.js";
 import { List } from "./list.js";
@@ -8,7 +8,7 @@ const template = document.getElementById("event");
 const filters = document.getElementById("filters");
 /**
  * The verb phrases of each action (src/http/pages/audit.rs): `own` for users acting on themselves,
- * `other` for acting on another user, `tried` for failures. `{}` stands for the target.
+ * `other` for acting on another user or on a record, `tried` for failures. `{}` stands for the target.
  */
 const phrases = new Map(
   [...filters.elements.action.options].map((option) => [option.value, option.dataset]),
@@ -37,11 +37,28 @@ function sentence({ actor, actor_id, action, target, target_id, result }) {
   };
 }
 
+/**
+ * The fields of a record and their values, after an update also the values before it. A field that
+ * only its owner may see is named alone.
+ */
+function changesInWords(action, changes) {
+  const isUpdate = action.endsWith(".update");
+  const words = ([field, values]) => {
+    const name = field.replaceAll("_", " ");
+    if (!values) return name;
+    const [from, to] = values;
+    return `${name}: ${isUpdate ? `${from ?? "none"} → ${to ?? "none"}` : from ?? to}`;
+  };
+  return Object.entries(changes).map(words).join("; ");
+}
+
 new List(document.getElementById("events"), {
   path: "audit",
   filters,
   show(event) {
     const byKey = event.credential?.startsWith("key ");
-    return fill(template, { ...event, ...sentence(event), byKey });
+    const changes = event.changes && changesInWords(event.action, event.changes);
+    const detail = event.detail ?? (event.action.endsWith(".update") ? changes : null);
+    return fill(template, { ...event, ...sentence(event), byKey, changes, detail });
   },
 }).load();

@@ -124,12 +124,14 @@ async fn audit_events_have_time_address_session_and_request_id() {
         "actor_id": id,
         "address": "192.0.2.1",
         "action": "account.username",
+        "target_kind": "account",
         "target": "ann@example.com",
         "target_id": id,
         "result": "ok",
         "detail": "ann",
         "credential": format!("session {session}"),
         "request_id": number,
+        "changes": null,
     });
     assert_eq!(entry, expected);
     assert!(entry["id"].is_u64());

@@ -25,7 +25,7 @@ const LISTS: [(&str, &str); 5] = [
     ("/users", "public_id,email,username,name,role,status,registered_on,used_bytes,quota_bytes"),
     (
         "/audit",
-        "id,at,actor,actor_id,address,action,target,target_id,result,detail,credential,request_id",
+        "id,at,actor,actor_id,address,action,target,target_id,result,detail,credential,request_id,target_kind,changes",
     ),
 ];
 

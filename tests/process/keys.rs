@@ -223,12 +223,14 @@ fn audit_prints_the_actions_of_the_command_line_oldest_first() {
             "actor_id": null,
             "address": null,
             "action": action,
+            "target_kind": "account",
             "target": target,
             "target_id": entries[usize::from(target == ANN)]["target_id"],
             "result": "ok",
             "detail": detail,
             "credential": null,
             "request_id": null,
+            "changes": null,
         });
         assert_eq!(*entry, expected);
         let line = format!(
@@ -270,12 +272,14 @@ fn audit_prints_the_address_and_request_id_of_network_actions() {
             "actor_id": id_of(actor),
             "address": "127.0.0.1",
             "action": "session.start",
+            "target_kind": "account",
             "target": target,
             "target_id": id_of(target),
             "result": result,
             "detail": null,
             "credential": null,
             "request_id": request,
+            "changes": null,
         });
         assert_eq!(entries[n], expected);
     }
@@ -284,6 +288,65 @@ fn audit_prints_the_address_and_request_id_of_network_actions() {
     let line =
         format!("{at}  session.start  unknown_account  anonymous  127.0.0.1  Nobody@example.com\n");
     assert_eq!(printed, line);
+}
+
+#[test]
+fn audit_prints_what_changed_and_filters_by_target_and_id() {
+    let place = Place::new();
+    let server = place.serve();
+    place.add_admin();
+    let admin = server.log_in(ADMIN);
+    assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
+    assert_eq!(admin.send("PATCH", "/widgets/one", &[("name", "two")]).status, 200);
+    let task = admin.post("/tasks", &[("title", "Count\u{2028}all")]).body;
+    let id = task["id"].as_str().unwrap();
+    let path = format!("/tasks/{id}");
+    let change = [("status", "done"), ("assignee", ADMIN)];
+    assert_eq!(admin.send("PATCH", &path, &change).status, 200);
+    admin.post("/templates", &[("name", "hidden"), ("body", "hidden")]);
+    assert_eq!(admin.send("PATCH", "/templates/hidden", &[("body", "other")]).status, 200);
+
+    let printed = look(&place, &["audit", "--after", "2"]);
+    let columns = |line: &str| {
+        line.split("  ")
+            .map(str::trim)
+            .filter(|c| !c.is_empty())
+            .skip(1)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let rows: Vec<_> = printed.lines().map(columns).collect();
+    let details: Vec<_> = rows.iter().map(|row| (&*row[0], row.last().unwrap().as_str())).collect();
+    assert_eq!(details[1], ("widget.update", "name: one -> two"));
+    assert_eq!(
+        details[2],
+        (
+            "task.create",
+            "creator: - -> admin@example.com, status: - -> pending, title: - -> Count\u{2028}all"
+        )
+    );
+    assert_eq!(
+        details[3],
+        ("task.update", "assignee: - -> admin@example.com, status: pending -> done")
+    );
+    assert_eq!(details[4..], [("template.create", "-"), ("template.update", "body")]);
+    assert!(!printed.contains("hidden"), "{printed}");
+
+    let found = |filter: &[&str]| {
+        let entries = look_at_json(&place, &[&["audit"], filter].concat());
+        let entries = entries.as_array().unwrap().iter();
+        entries.map(|entry| entry["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["--target", "two"]), ["widget.create", "widget.update"]);
+    assert_eq!(found(&["--target", id, "--after", "5"]), ["task.update"]);
+    assert_eq!(found(&["--target", ADMIN]), ["account.register", "session.start"]);
+    let entry = look_at_json(&place, &["audit", "--action", "task.update"])[0].take();
+    assert_eq!((&entry["target_kind"], &entry["target_id"]), (&json!("task"), &json!(id)));
+    assert_eq!(entry["changes"]["status"], json!(["pending", "done"]));
+    let entry = look_at_json(&place, &["audit", "--action", "template.update"])[0].take();
+    assert_eq!((&entry["target"], &entry["changes"]), (&Value::Null, &json!({ "body": null })));
+    let wrong = place.run(&["audit", "--after", "x"], "");
+    assert_failed(&wrong, 1, "widgetd: after: 'x' is not the id of an event, a whole number");
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use widgetd::domain::{
-    Action, Actor, AuditEntry, AuditFilter, Credential, DisplayName, Failure, NewUser,
+    Action, Actor, AuditEntry, AuditFilter, Credential, DisplayName, EventId, Failure, NewUser,
     RequestContext, Role, Search, Sort, Status, Target, User, UserChange, UserId,
 };
 use widgetd::error::Error;
 
 use widgetd::store::Retention;
 
+use crate::history::ACTIONS_OF_RECORDS;
 use crate::{
     ALL, ANY_STATE, NOW, Subject, account, assert_pages, cli_at, email, hash, later, new_key,
     new_session, new_user, owner_context, reset_code, secret, to_role, to_status, to_username,
@@ -19,7 +20,7 @@ use crate::{
 /// The entry of an action on Ann, without its id, action and detail.
 fn entry(context: &RequestContext, actor: &str, actor_id: UserId, ann: UserId) -> AuditEntry {
     AuditEntry {
-        id: 0,
+        id: EventId::new(0),
         at: context.at,
         actor: actor.to_owned(),
         actor_id: Some(actor_id.to_string()),
@@ -31,6 +32,7 @@ fn entry(context: &RequestContext, actor: &str, actor_id: UserId, ann: UserId) -
         detail: None,
         credential: context.credential.map(|credential| credential.to_string()),
         request_id: context.request.map(|id| id.to_string()),
+        changes: None,
     }
 }
 
@@ -104,10 +106,12 @@ async fn the_audit_has_one_entry_per_action_with_actor_target_time_and_request()
     check(s, by_ann, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, own)).await;
     check(s, is, Action::Delete, "", store.delete_user(ann, ANY_STATE, context)).await;
 
-    // Every action was checked, and all entries survive reopening.
+    // Every action was checked, but for those of records (`history`), and all entries survive
+    // reopening.
     let audit = subject.audit().await;
+    assert!(audit.iter().all(|entry| entry.target_kind() == "account"));
     let seen: HashSet<_> = audit.iter().map(|entry| entry.action.as_str()).collect();
-    assert_eq!(seen.len(), Action::ALL.len());
+    assert_eq!(seen.len() + ACTIONS_OF_RECORDS, Action::ALL.len());
     assert_eq!(subject.reopen().await.audit().await, audit);
 }
 
@@ -160,6 +164,7 @@ async fn the_audit_notes_a_failure_with_its_reason_and_the_known_part_of_its_tar
             detail: None,
             credential: None,
             request_id: context.request.map(|id| id.to_string()),
+            changes: None,
         };
         assert_eq!(noted, expected);
     }

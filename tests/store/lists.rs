@@ -9,7 +9,7 @@ use std::sync::Arc;
 use widgetd::domain::{
     Action, Actor, AssigneeFilter, AuditEntry, AuditFilter, AuditSort, Authority, Bookmark,
     Deadline, Email, Failure, InfoUrl, Named, NewTask, NewTemplate, NewUser, NewWidget, Page,
-    PageRequest, Portion, RequestContext, Role, Search, Sort, Status, Target, Task,
+    PageRequest, Portion, RequestContext, Role, Search, Sort, Status, Target, TargetRef, Task,
     TaskDescription, TaskFilter, TaskSort, TaskStatus, Template, TemplateBody, TemplateFilter,
     TemplateSort, Timestamp, User, UserFilter, UserRef, UserSort, UserSummary, Username, Widget,
     WidgetFilter, WidgetSort,
@@ -379,7 +379,17 @@ fn event_is_selected(filter: &AuditFilter, entry: &AuditEntry, users: &[User]) -
         let all = [&entry.actor_id, &Some(entry.actor.clone()), &entry.target_id, &entry.target];
         all.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(&named))
     };
+    let is_target = |target: &TargetRef| {
+        let target = UserRef::parse(target.as_str()).unwrap().folded();
+        let of_name =
+            |user: &&User| user.names.username.as_ref().is_some_and(|name| name.folded() == target);
+        let id = users.iter().find(of_name).map(|user| user.public_id.to_string());
+        let all = [&entry.target_id, &entry.target].into_iter().flatten();
+        all.into_iter().any(|name| name.eq_ignore_ascii_case(&target) || Some(name) == id.as_ref())
+    };
     named.is_none_or(is_named)
+        && filter.target.as_ref().is_none_or(is_target)
+        && filter.after.is_none_or(|after| entry.id > after)
         && filter.action.is_none_or(|action| action.name() == entry.action)
         && filter.since.is_none_or(|since| entry.at >= since)
         && has(
@@ -427,18 +437,25 @@ async fn filtered_and_sorted_events_are_those_of_a_plain_evaluation() {
     let ascending = AuditFilter { sort: Sort::parse("at").ok(), ..AuditFilter::default() };
     let events = all(async |page| read(ascending.clone(), page).await).await;
     assert!(events.len() > RECORDS);
+    let ids: Vec<_> = events.iter().map(|entry| entry.id).collect();
+    let id = users[1].public_id.to_string();
+    let targets =
+        [&*id, "ANN@example.com", "bob.o", "nobody"].map(|t| TargetRef::parse(t).unwrap());
     for _ in 0..FILTERS {
         let filter = AuditFilter {
             user: random.maybe(&named),
+            target: random.maybe(&targets),
             action: random.maybe(&[Action::LogIn, Action::Delete]),
+            after: random.maybe(&ids),
             since: random.moment(),
             search: random.search(&["session", "WRONG", "boss s", "blue", "none"]),
             sort: random.sort(),
         };
         let is_selected = |entry: &&AuditEntry| event_is_selected(&filter, entry, &users);
         let mut expected: Vec<_> = events.iter().filter(is_selected).collect();
-        let descending =
-            filter.sort.is_none_or(|Sort { key: AuditSort::At, descending }| descending);
+        let descending = filter
+            .sort
+            .map_or(filter.after.is_none(), |Sort { key: AuditSort::At, descending }| descending);
         sort(&mut expected, descending, |_| None::<()>);
         let read = async |page| read(filter.clone(), page).await;
         let export = async |bookmark| subject.export_audit(None, &filter, bookmark).await;

@@ -12,6 +12,7 @@ mod api_keys;
 mod audit;
 mod authority;
 mod disk;
+mod history;
 mod lists;
 mod passwords;
 mod preconditions;

@@ -62,6 +62,7 @@ async fn whole_day_deadlines_keep_their_dates_when_the_zone_changes() {
     ];
     let authority = Authority { user: ann.public_id, role: ann.role };
 
+    let events = subject.audit().await;
     let mut subject = subject;
     let mut versions: Vec<_> = subject.widgets().await.into_values().map(|(_, v)| v).collect();
     for name in ["Etc/GMT+12", "Pacific/Kiritimati", "America/Los_Angeles", "Europe/Berlin"] {
@@ -85,6 +86,8 @@ async fn whole_day_deadlines_keep_their_dates_when_the_zone_changes() {
         assert_ne!(whole.version, created[0].version);
         assert_eq!([timed, none], [created[1].clone(), created[2].clone()], "{name}");
     }
+    // Nobody has changed them.
+    assert_eq!(subject.audit().await, events);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `/audit`: what happened to accounts, sessions and keys, for administrators.
+//! `/audit`: what happened to accounts, sessions, keys and records, for administrators.
 
 use std::sync::Arc;
 
@@ -7,13 +7,15 @@ use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::changes::ChangesView;
 use crate::domain::{
-    Action, AuditEntry, AuditFilter, AuditSort, Search, Sort, Timestamp, UserId, UserRef,
+    Action, AuditEntry, AuditFilter, AuditSort, EventId, Search, Sort, TargetRef, Timestamp,
+    UserId, UserRef,
 };
 use crate::http::auth::Admin;
 use crate::http::wire::{
     Export, List, ListOrCsv, ListOrCsvQuery, Operations, Problem, Record, ViewContext, columns,
-    filter, operations,
+    field, filter, operations,
 };
 use crate::store::Store;
 
@@ -21,9 +23,12 @@ pub fn routes() -> Operations {
     operations![list_audit]
 }
 
+field!(EventId, { "type": "integer", "format": "int64", "minimum": 0 });
+field!(TargetRef, { "type": "string", "minLength": 1, "maxLength": 255 });
+
 columns! {
     AuditEntry as (entry, _) {
-        id: entry.id,
+        id: entry.id.get(),
         at: entry.at.to_rfc_3339(),
         actor: entry.actor.as_str(),
         actor_id: entry.actor_id.as_deref(),
@@ -35,6 +40,9 @@ columns! {
         detail: entry.detail.as_deref(),
         credential: entry.credential.as_deref(),
         request_id: entry.request_id.as_deref(),
+        target_kind: entry.target_kind(),
+        // As JSON.
+        changes: entry.changes.as_ref().map(ChangesView::to_json),
     }
 }
 
@@ -55,15 +63,21 @@ filter! {
     AuditFilter {
         /// Events whose actor or target is this account: a public id, e-mail address or username.
         user = "account": UserRef,
+        /// Events about this: a `target_id`, or the name of a widget or an account at that time. The
+        /// name of a widget and a username also find the events from before they were chosen.
+        target: TargetRef,
         /// Events of this action.
         action: Action,
+        /// Events after the one of this `id`, oldest first. To follow the audit, ask again with the `id`
+        /// of the last event that you have.
+        after: EventId,
         /// Events at this or later: an RFC 3339 time, or a date, which stands for its start in the
         /// service's time zone.
         since: Timestamp,
         /// Events whose names, action, result or detail contain words that begin with each of
         /// these, at most 8 different ones.
         search = "q": Search,
-        /// The order; `at` for the oldest first.
+        /// The order: `-at` is the default, or with `after` the oldest first, `at`.
         sort: Sort<AuditSort>,
     }
 }
@@ -75,15 +89,19 @@ pub struct AuditView {
     /// `12/31/26 11:59:59 PM UTC`
     at: String,
     at_iso8601: String,
-    /// An e-mail address, `anonymous`, `command line` or `service`
+    /// An e-mail address or else a username, `anonymous`, `command line` or `service`
     actor: String,
     actor_id: Option<String>,
     /// The client's address.
     address: Option<String>,
-    /// `account.register`, `session.start` and so on
-    action: String,
-    /// The e-mail address of the account that it concerns, if known.
+    /// `account.register`, `session.start`, `task.update` and so on
+    pub action: String,
+    /// `account`, `widget`, `task` or `template`
+    target_kind: &'static str,
+    /// What it concerns: the e-mail address or else the username of an account, if known; the name of
+    /// a widget before the event; the title of a task before it. A template has none here.
     target: Option<String>,
+    /// A public id, or the number of a widget, which stays when its name changes.
     target_id: Option<String>,
     /// `ok`, or why it was refused
     result: String,
@@ -93,37 +111,48 @@ pub struct AuditView {
     credential: Option<String>,
     /// The `X-Request-Id` of the answer.
     request_id: Option<String>,
+    /// Of a widget, a task or a template.
+    changes: Option<ChangesView>,
+}
+
+impl From<AuditEntry> for AuditView {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            id: entry.id.get(),
+            at: entry.at.to_clock_text(),
+            at_iso8601: entry.at.to_iso_8601(),
+            target_kind: entry.target_kind(),
+            actor: entry.actor,
+            actor_id: entry.actor_id,
+            address: entry.address,
+            action: entry.action,
+            target: entry.target,
+            target_id: entry.target_id,
+            result: entry.result,
+            detail: entry.detail,
+            credential: entry.credential,
+            request_id: entry.request_id,
+            changes: entry.changes.map(ChangesView::from),
+        }
+    }
 }
 
 impl Record for AuditEntry {
     type View = AuditView;
 
     fn etag(&self, _: Timestamp) -> String {
-        self.id.to_string()
+        self.id.get().to_string()
     }
 
     fn view(self, _: &ViewContext<'_>) -> AuditView {
-        AuditView {
-            id: self.id,
-            at: self.at.to_clock_text(),
-            at_iso8601: self.at.to_iso_8601(),
-            actor: self.actor,
-            actor_id: self.actor_id,
-            address: self.address,
-            action: self.action,
-            target: self.target,
-            target_id: self.target_id,
-            result: self.result,
-            detail: self.detail,
-            credential: self.credential,
-            request_id: self.request_id,
-        }
+        self.into()
     }
 }
 
 /// # List the audit events
 ///
-/// What was done to accounts, sessions and keys, and which logins failed; the latest first.
+/// What was done to accounts, sessions, keys, widgets, tasks and templates, and which logins failed;
+/// the latest first. With `after` it is a feed of changes, in the order of their commits.
 /// `format=csv` answers all events.
 #[openapi(tag = "Administration")]
 #[get("/audit")]

@@ -15,22 +15,27 @@ struct AuditPage {
     actions: Vec<ActionWords>,
 }
 
-/// An action in words. `{}` stands for the account that it concerns.
+/// An action in words. `{}` stands for the account or the record that it concerns.
 struct ActionWords {
     name: &'static str,
     /// In the filter.
     label: &'static str,
     /// Done to the actor's own account.
     own: &'static str,
-    /// Done to another account.
+    /// Done to another account, or to a record.
     other: &'static str,
     /// Refused.
     tried: &'static str,
 }
 
+type Words = (&'static str, &'static str, &'static str, &'static str);
+
 impl ActionWords {
     const fn of(action: Action) -> Self {
         const TRIED: &str = "tried something on {}";
+        const fn record(label: &'static str, done: &'static str) -> Words {
+            (label, done, done, TRIED)
+        }
         let (label, own, other, tried) = match action {
             Action::Register => {
                 ("registered", "registered", "made the account {}", "tried to register")
@@ -90,6 +95,15 @@ impl ActionWords {
             Action::RevokeKey => {
                 ("API key revoked", "revoked an API key", "revoked an API key of {}", TRIED)
             }
+            Action::CreateWidget => record("widget added", "added the widget {}"),
+            Action::UpdateWidget => record("widget changed", "changed the widget {}"),
+            Action::DeleteWidget => record("widget deleted", "deleted the widget {}"),
+            Action::CreateTask => record("task created", "created the task {}"),
+            Action::UpdateTask => record("task changed", "changed the task {}"),
+            Action::DeleteTask => record("task deleted", "deleted the task {}"),
+            Action::CreateTemplate => record("template created", "created a template"),
+            Action::UpdateTemplate => record("template changed", "changed a template"),
+            Action::DeleteTemplate => record("template deleted", "deleted a template"),
         };
         Self { name: action.as_str(), label, own, other, tried }
     }

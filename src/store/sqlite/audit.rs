@@ -12,24 +12,33 @@ use super::transaction::Transaction;
 use super::user_rows;
 use super::values::Address;
 use crate::domain::{
-    Action, Actor, AuditEntry, AuditFilter, AuditSort, AuditStore, Bookmark, Failure, LoginName,
-    Page, PageRequest, Portion, RequestContext, Sort, Target, UserId, UserRef,
+    Action, Actor, AuditEntry, AuditFilter, AuditStore, Audited, Bookmark, Changes, Failure,
+    LoginName, Page, PageRequest, Portion, RequestContext, Target, UserId, UserRef,
 };
 use crate::error::Error;
 
 const AUDIT: Select<AuditEntry> = select! {
     AuditEntry {
-        id, at, actor, actor_id, address, action, target, target_id, result, detail, credential,
-        request_id,
+        id, at, actor, actor_id, address, action, target: "coalesce(target, record)",
+        target_id: "coalesce(target_id, record_id)", result, detail, credential, request_id,
+        changes,
     },
     from "audit", id "id", key "id = ?1",
 };
 
+const BY_ID: Index = Index::new("audit_by_id").sorted_by("id");
 const BY_ACTION: Index = Index::new("audit_by_action").sorted_by("id");
 const BY_TIME: Index = Index::new("audit_at");
 
-/// Latest first.
-const DEFAULT_SORT: Sort<AuditSort> = Sort { key: AuditSort::At, descending: true };
+/// An id, or what is called so, or was at that time. The name of a widget or a username also means that
+/// which has it now, with all of its events.
+const IS_ABOUT: &str = "id IN (
+    SELECT id FROM audit WHERE record_id = lower(?)
+    UNION SELECT id FROM audit WHERE record = lower(?) AND action GLOB 'widget.*'
+    UNION SELECT id FROM audit WHERE record_id = (SELECT CAST(id AS TEXT) FROM widget WHERE name = lower(?))
+    UNION SELECT id FROM audit WHERE target_id = lower(?)
+    UNION SELECT id FROM audit WHERE target_id = (SELECT public_id FROM user WHERE username_folded = lower(?))
+    UNION SELECT id FROM audit WHERE target = ? COLLATE NOCASE)";
 
 #[async_trait]
 impl AuditStore for SqliteStore {
@@ -42,7 +51,8 @@ impl AuditStore for SqliteStore {
         self.writer
             .run(move |connection| {
                 let Failure { action, target, reason } = failure;
-                Ok(insert(connection, &context, action, &target, reason, None)?)
+                let event = Event { target: Some(&target), result: reason, ..Event::of(action) };
+                Ok(event.insert(connection, &context)?)
             })
             .await
     }
@@ -67,57 +77,102 @@ impl AuditStore for SqliteStore {
     }
 }
 
-/// Records a change to a user in the transaction that makes it.
+/// Records a change of a user in the transaction that makes it.
 pub fn done(
     transaction: &Transaction<'_>,
     action: Action,
     target: UserId,
     detail: Option<&str>,
 ) -> rusqlite::Result<()> {
-    insert(transaction, transaction.context, action, &Target::User(target), "ok", detail)
+    let target = Target::User(target);
+    let event = Event { target: Some(&target), detail, ..Event::of(action) };
+    event.insert(transaction, transaction.context)
 }
 
-fn insert(
-    connection: &Connection,
-    context: &RequestContext,
-    action: Action,
-    target: &Target,
-    result: &str,
-    detail: Option<&str>,
+/// Records a change of a record in the transaction that makes it. The id stays the same as long as
+/// the record exists, and is no other's afterwards. There is no record before it is created, and none
+/// after it is deleted.
+pub fn changed<R: Audited>(
+    transaction: &Transaction<'_>,
+    id: Option<&str>,
+    old: Option<&R>,
+    new: Option<&R>,
 ) -> rusqlite::Result<()> {
-    let (actor, actor_id) = match context.actor {
-        Actor::Anonymous => ("anonymous", None),
-        Actor::CommandLine => ("command line", None),
-        Actor::Service => ("service", None),
-        // The statement stores the user's e-mail address or username instead.
-        Actor::User(id) => ("", Some(id)),
+    let action = match (old, new) {
+        (None, _) => R::CREATE,
+        (Some(_), Some(_)) => R::UPDATE,
+        (Some(_), None) => R::DELETE,
     };
-    let (target, target_id) = match target {
-        Target::User(id) => (None, Some(*id)),
-        Target::UnknownEmail(email) => (Some(email), None),
-        Target::Unknown => (None, None),
-    };
-    connection
-        .prepare_cached(
-            "INSERT INTO audit (at, actor, actor_id, address, action, target, target_id, result, detail, credential,
-                                request_id)
-             VALUES (?1, coalesce((SELECT coalesce(email, username) FROM user WHERE public_id = ?3), ?2), ?3, ?4, ?5,
-                     coalesce((SELECT coalesce(email, username) FROM user WHERE public_id = ?7), ?6), ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
-            context.at,
-            actor,
-            actor_id,
-            context.address.map(Address),
+    // A new name is among the changes.
+    let record = old.or(new).and_then(R::audit_name);
+    let changes = Some(R::changes(old, new)).filter(|changes| !changes.0.is_empty());
+    let event = Event { record, record_id: id, changes, ..Event::of(action) };
+    event.insert(transaction, transaction.context)
+}
+
+/// An event beside its context.
+struct Event<'a> {
+    action: Action,
+    target: Option<&'a Target>,
+    record: Option<&'a str>,
+    record_id: Option<&'a str>,
+    result: &'a str,
+    detail: Option<&'a str>,
+    changes: Option<Changes>,
+}
+
+impl Event<'_> {
+    fn of(action: Action) -> Self {
+        Self {
             action,
-            target,
-            target_id,
-            result,
-            detail,
-            context.credential.map(|credential| credential.to_string()),
-            context.request,
-        ])?;
-    Ok(())
+            target: None,
+            record: None,
+            record_id: None,
+            result: "ok",
+            detail: None,
+            changes: None,
+        }
+    }
+
+    fn insert(&self, connection: &Connection, context: &RequestContext) -> rusqlite::Result<()> {
+        let (actor, actor_id) = match context.actor {
+            Actor::Anonymous => ("anonymous", None),
+            Actor::CommandLine => ("command line", None),
+            Actor::Service => ("service", None),
+            // The statement stores the user's e-mail address or username instead.
+            Actor::User(id) => ("", Some(id)),
+        };
+        let (target, target_id) = match self.target {
+            Some(Target::User(id)) => (None, Some(*id)),
+            Some(Target::UnknownEmail(email)) => (Some(email), None),
+            Some(Target::Unknown) | None => (None, None),
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO audit (at, actor, actor_id, address, action, target, target_id, result, detail, credential,
+                                    request_id, record, record_id, changes)
+                 VALUES (?1, coalesce((SELECT coalesce(email, username) FROM user WHERE public_id = ?3), ?2), ?3, ?4, ?5,
+                         coalesce((SELECT coalesce(email, username) FROM user WHERE public_id = ?7), ?6), ?7, ?8, ?9, ?10,
+                         ?11, ?12, ?13, ?14)",
+            )?
+            .execute(params![
+                context.at,
+                actor,
+                actor_id,
+                context.address.map(Address),
+                self.action,
+                target,
+                target_id,
+                self.result,
+                self.detail,
+                context.credential.map(|credential| credential.to_string()),
+                context.request,
+                self.record,
+                self.record_id,
+                self.changes,
+            ])?;
+        Ok(())
+    }
 }
 
 pub fn list<P: Part>(
@@ -131,11 +186,14 @@ pub fn list<P: Part>(
         Some(_) => WhereClause::new("TRUE").of("audit_user").and("user = ?", user.as_ref()),
     };
     let conditions = conditions
+        .and_by(BY_ID, IS_ABOUT, filter.target.as_ref())
+        .and_by(BY_ID, "id > ?", filter.after.as_ref())
         .and_by(BY_ACTION, "action = ?", filter.action.as_ref())
         .and_by(BY_TIME, "at >= ?", filter.since.as_ref())
-        .and_match(Some("audit_by_id"), "audit_text", filter.search.as_ref());
-    let Sort { key: AuditSort::At, descending } = filter.sort.unwrap_or(DEFAULT_SORT);
-    let order = Order::new("id", descending).indexed("audit_by_id").paged(Buckets::by_id("audit"));
+        .and_match(Some(BY_ID.name), "audit_text", filter.search.as_ref());
+    // Latest first, but forwards from where a client was.
+    let descending = filter.sort.map_or(filter.after.is_none(), |sort| sort.descending);
+    let order = Order::new("id", descending).indexed(BY_ID.name).paged(Buckets::by_id("audit"));
     part.read(&AUDIT, connection, conditions, order)
 }
 
@@ -152,3 +210,34 @@ fn name(connection: &Connection, user: &UserRef) -> rusqlite::Result<String> {
 /// Deletes up to `?2` entries older than `?1`.
 pub const PURGE: &str =
     "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::domain::StoreLimits;
+    use crate::store::traits::IfAbsent;
+
+    /// What SQLite does for a statement with one value.
+    fn plan(sql: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let limits = StoreLimits::default();
+        let store = SqliteStore::open(&path, IfAbsent::Create, Clock::System, limits).unwrap();
+        let plan: Vec<String> = store
+            .read(|connection| {
+                let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                plan.query_map(["x"], |row| row.get(3))?.collect()
+            })
+            .unwrap();
+        plan.join("\n")
+    }
+
+    #[test]
+    fn the_events_of_a_target_are_found_with_indexes() {
+        let condition = IS_ABOUT.replace('?', "?1");
+        let plan = plan(&format!("SELECT id FROM audit WHERE {condition} ORDER BY id"));
+        assert_eq!(plan.matches("SEARCH audit USING").count(), 7, "{plan}");
+        assert!(!plan.contains("SCAN"), "{plan}");
+    }
+}

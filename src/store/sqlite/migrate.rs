@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0010_time_zone.sql"),
     include_str!("migrations/0011_calendar_keys.sql"),
     include_str!("migrations/0012_lists.sql"),
+    include_str!("migrations/0013_history.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.

@@ -79,7 +79,7 @@ mod tests {
     use super::super::{tasks, users, widgets};
     use super::*;
     use crate::domain::{
-        Action, AssigneeFilter, AuditFilter, AuditSort, Authority, Bookmark, Named, Page,
+        Action, AssigneeFilter, AuditFilter, AuditSort, Authority, Bookmark, EventId, Named, Page,
         PageRequest, Portion, Role, Search, Sort, SortValue, Status, TaskFilter, TaskSort,
         TaskStatus, Timestamp, UserFilter, UserId, UserRef, UserSort, WidgetFilter, WidgetSort,
     };
@@ -268,8 +268,10 @@ mod tests {
         );
         for_each!(
             sort in orders::<AuditSort>(), user in [None, Some(UserRef::Id(user(1)))],
-            action in [None, Some(Action::LogIn)], since in [None, Some(after)], search in searches() => {
-                let filter = AuditFilter { user: user.clone(), action, since, search, sort };
+            action in [None, Some(Action::LogIn)], since in [None, Some(after)],
+            after in [None, Some(EventId::new(5))], search in searches() => {
+                let (user, target) = (user.clone(), None);
+                let filter = AuditFilter { user, target, action, after, since, search, sort };
                 let list = |connection: &Connection, page| audit::list(connection, &filter, page);
                 let export = |connection: &Connection, part| audit::list(connection, &filter, part);
                 plans.check(&format!("{filter:?}"), list, export);

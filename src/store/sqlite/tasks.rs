@@ -13,7 +13,7 @@ use super::lists::{Select, beginning, is_truncated, select};
 use super::portions::Part;
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
-use super::user_rows;
+use super::{audit, user_rows};
 use crate::domain::{
     AssigneeFilter, Authority, Bookmark, Deadline, Import, ImportMode, Imported, NewTask, Page,
     PageRequest, Portion, Precondition, RequestContext, Role, RowEffect, Sort, Status, Task,
@@ -131,9 +131,10 @@ impl TaskStore for SqliteStore {
     ) -> Result<(), Error> {
         self.write_on_low_disk(context, move |transaction| {
             transaction.require(Role::Manager)?;
-            precondition.check(Some(get(transaction, id, None)?.version))?;
+            let old = get(transaction, id, None)?;
+            precondition.check(Some(old.version))?;
             transaction.run("DELETE FROM task WHERE public_id = ?1", [id])?;
-            Ok(())
+            Ok(audit::changed(transaction, Some(&id.to_string()), Some(&old), None)?)
         })
         .await
     }
@@ -141,8 +142,26 @@ impl TaskStore for SqliteStore {
 
 /// A task, if it exists and the reader may see it. Without a reader there is no restriction.
 fn get(connection: &Connection, id: TaskId, reader: Option<Authority>) -> Result<Task, Error> {
-    let assignee = reader.and_then(sees_only);
-    TASKS.find(connection, params![id, assignee])?.ok_or_else(|| Error::no_such("task"))
+    find(connection, id, reader)?.ok_or_else(no_such_task)
+}
+
+fn find(
+    connection: &Connection,
+    id: TaskId,
+    reader: Option<Authority>,
+) -> rusqlite::Result<Option<Task>> {
+    TASKS.find(connection, params![id, reader.and_then(sees_only)])
+}
+
+fn no_such_task() -> Error {
+    Error::no_such("task")
+}
+
+/// The task as it was written, with an event.
+fn written(transaction: &Transaction<'_>, old: Option<&Task>, id: TaskId) -> Result<Task, Error> {
+    let new = get(transaction, id, None)?;
+    audit::changed(transaction, Some(&id.to_string()), old, Some(&new))?;
+    Ok(new)
 }
 
 fn check_deadline(deadline: Option<Deadline>, now: Timestamp) -> Result<(), Error> {
@@ -165,7 +184,7 @@ fn insert(transaction: &Transaction<'_>, new: NewTask) -> Result<Task, Error> {
                  (SELECT id FROM user WHERE public_id = ?7), ?8, ?9, ?9, random())",
         params![id, title, description, status, at, date, assignee, creator, now],
     )?;
-    get(transaction, id, None)
+    written(transaction, None, id)
 }
 
 /// The user that a task is to be assigned to, if any: an active one, or the `present` assignee.
@@ -309,5 +328,5 @@ fn update(
          WHERE public_id = ?1",
         params![id, title, description, status, at, date, assignee, now],
     )?;
-    get(transaction, id, None)
+    written(transaction, Some(&old), id)
 }

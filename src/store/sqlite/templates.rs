@@ -10,7 +10,7 @@ use super::lists::{Select, beginning, is_truncated, select};
 use super::portions::Part;
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
-use super::user_rows;
+use super::{audit, user_rows};
 use crate::domain::{
     Bookmark, NewTemplate, Page, PageRequest, Portion, Precondition, RequestContext, Template,
     TemplateChange, TemplateFilter, TemplateName, TemplateStore, UserId, UserRef,
@@ -92,7 +92,7 @@ impl TemplateStore for SqliteStore {
                  WHERE owner_id = ?1 AND name = ?2",
                 params![row, name, new.name, new.body, transaction.context.at],
             )?;
-            get(transaction, owner, &new.name)
+            written(transaction, Some(&old), owner, &new.name)
         })
         .await
     }
@@ -107,10 +107,11 @@ impl TemplateStore for SqliteStore {
         let name = name.clone();
         self.write_on_low_disk(context, move |transaction| {
             let row = user_rows::require_owner(transaction, owner)?;
-            precondition.check(Some(get(transaction, owner, &name)?.version))?;
+            let old = get(transaction, owner, &name)?;
+            precondition.check(Some(old.version))?;
             let delete = "DELETE FROM template WHERE owner_id = ?1 AND name = ?2";
             transaction.run(delete, params![row, name])?;
-            Ok(())
+            Ok(audit::changed(transaction, None, Some(&old), None)?)
         })
         .await
     }
@@ -125,7 +126,7 @@ fn insert(transaction: &Transaction<'_>, owner: i64, new: &NewTemplate) -> Resul
          VALUES (?1, ?2, ?3, ?4, ?4, random())",
         params![owner, new.name, new.body, transaction.context.at],
     )?;
-    get(transaction, new.owner, &new.name)
+    written(transaction, None, new.owner, &new.name)
 }
 
 fn get(connection: &Connection, owner: UserId, name: &TemplateName) -> Result<Template, Error> {
@@ -146,6 +147,18 @@ fn list<P: Part>(
         search.as_ref(),
     );
     part.read(&TEMPLATES, connection, conditions, Order::by_name(filter.sort))
+}
+
+/// The template as it was written, with an event that names neither it nor its content.
+fn written(
+    transaction: &Transaction<'_>,
+    old: Option<&Template>,
+    owner: UserId,
+    name: &TemplateName,
+) -> Result<Template, Error> {
+    let new = get(transaction, owner, name)?;
+    audit::changed(transaction, None, old, Some(&new))?;
+    Ok(new)
 }
 
 #[cfg(test)]

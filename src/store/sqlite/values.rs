@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::domain::{self, Network, SecretHash, Timestamp, Version};
+use crate::domain::{self, Changes, EventId, Network, SecretHash, Timestamp, Version};
 
 /// The error for a value that this program does not write.
 fn unknown(text: &str) -> FromSqlError {
@@ -59,6 +59,7 @@ texts! {
     domain::InfoUrl,
     domain::KeyName,
     domain::PasswordHash,
+    domain::TargetRef,
     domain::TaskDescription,
     domain::TaskTitle,
     domain::TemplateBody,
@@ -86,6 +87,14 @@ from_sql!(Timestamp, |value| i64::column_result(value).map(Self::from_millis));
 from_sql!(Version, |value| i64::column_result(value).map(Self::from_stored));
 to_sql!(SecretHash, |hash| hash.as_bytes());
 to_sql!(Network, |network| network.to_string());
+
+// Maps of texts always serialize.
+to_sql!(Changes, |changes| serde_json::to_string(&changes.0).unwrap_or_default());
+from_sql!(Changes, |value| value
+    .as_str()
+    .and_then(|text| serde_json::from_str(text).map(Self).map_err(|_| unknown(text))));
+to_sql!(EventId, |id| id.get().cast_signed());
+from_sql!(EventId, |value| u64::column_result(value).map(Self::new));
 
 /// A wrapper, because neither `IpAddr` nor the traits belong to this crate.
 pub struct Address(pub IpAddr);

@@ -1,7 +1,7 @@
 //! Widgets: SQL and row mapping.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::buckets::Buckets;
 use super::conditions::{Index, Order, WhereClause};
@@ -12,7 +12,7 @@ use super::imports;
 use super::lists::{Select, select};
 use super::portions::Part;
 use super::transaction::Transaction;
-use super::user_rows;
+use super::{audit, user_rows};
 use crate::domain::{
     Bookmark, Deadline, Import, ImportMode, Imported, NewWidget, Page, PageRequest, Portion,
     Precondition, RequestContext, Role, RowEffect, Sort, Timestamp, Upsert, UserId, Widget,
@@ -139,9 +139,11 @@ impl WidgetStore for SqliteStore {
         let name = name.clone();
         self.write_on_low_disk(context, move |transaction| {
             transaction.require(Role::Admin)?;
-            precondition.check(Some(get(transaction, &name)?.version))?;
+            let old = get(transaction, &name)?;
+            precondition.check(Some(old.version))?;
+            let id = find_id(transaction, &name)?;
             transaction.run("DELETE FROM widget WHERE name = ?1", [name])?;
-            Ok(())
+            Ok(audit::changed(transaction, id.as_deref(), Some(&old), None)?)
         })
         .await
     }
@@ -149,6 +151,14 @@ impl WidgetStore for SqliteStore {
 
 fn get(connection: &Connection, name: &WidgetName) -> Result<Widget, Error> {
     WIDGETS.find(connection, [name])?.ok_or_else(|| Error::not_found(name.as_str()))
+}
+
+/// What stays the same when the name changes: the row id, which no other widget gets.
+fn find_id(connection: &Connection, name: &WidgetName) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT CAST(id AS TEXT) FROM widget WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
 }
 
 fn check_deadline(
@@ -172,7 +182,19 @@ fn insert(transaction: &Transaction<'_>, new: NewWidget) -> Result<Widget, Error
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, random())",
         params![name, info_url, deadline.timestamp(), deadline.date(), owner, now],
     )?;
-    get(transaction, &name)
+    written(transaction, None, &name)
+}
+
+/// The widget as it was written, with an event.
+fn written(
+    transaction: &Transaction<'_>,
+    old: Option<&Widget>,
+    name: &WidgetName,
+) -> Result<Widget, Error> {
+    let new = get(transaction, name)?;
+    let id = find_id(transaction, name)?;
+    audit::changed(transaction, id.as_deref(), old, Some(&new))?;
+    Ok(new)
 }
 
 /// Creates or updates the widget of a row.
@@ -247,5 +269,5 @@ fn update(
          WHERE name = ?1",
         params![old.name, name, info_url, at, date, now],
     )?;
-    get(transaction, &name)
+    written(transaction, Some(&old), &name)
 }

@@ -156,6 +156,15 @@ fn xss_payloads_in_tasks_and_templates_are_shown_as_text() {
         page.assert_accessible().await;
         page.screenshot("xss-templates-320").await;
         assert_shown(&read_all_pages(page, ".records [data-text=name]").await, &names);
+        page.sign_out().await;
+        page.sign_in("admin").await;
+        page.open("audit?action=task.create").await;
+        page.click(".records summary").await;
+        page.assert_accessible().await;
+        page.screenshot("xss-audit-320").await;
+        assert_shown(&read_all_pages(page, ".records .name").await, &titles);
+        page.sign_out().await;
+        page.sign_in("manager").await;
         // The reader, the editor and the confirmation.
         for n in [0, 30, 120, 160, 170, 199] {
             page.open(&format!("tasks?sort=created_at&page={}", n / 10 + 1)).await;
