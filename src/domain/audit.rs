@@ -186,6 +186,19 @@ impl AuditEntry {
     }
 }
 
+/// An event of one record, for whoever may see the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    pub id: EventId,
+    pub at: Timestamp,
+    /// An e-mail address or else a username at that time, or `command line`.
+    pub actor: String,
+    pub actor_id: Option<String>,
+    /// The name of an [`Action`].
+    pub action: String,
+    pub changes: Option<Changes>,
+}
+
 /// Filter and sort order of a list of entries.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {

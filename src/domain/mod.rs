@@ -37,8 +37,8 @@ mod zone;
 
 pub use api_key::{ApiKey, ApiKeyStore, KeyAuthority, KeyName, NewApiKey};
 pub use audit::{
-    Action, AuditEntry, AuditFilter, AuditSort, AuditStore, Audited, EventId, Failure, Target,
-    TargetRef,
+    Action, AuditEntry, AuditFilter, AuditSort, AuditStore, Audited, EventId, Failure,
+    HistoryEntry, Target, TargetRef,
 };
 pub use authority::Authority;
 pub use changes::{AuditedField, Changes};

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::text::check_line;
 use super::{
-    Authority, Bookmark, Deadline, Import, Imported, Page, PageRequest, Portion, Precondition,
-    RequestContext, Role, Search, Sort, Timestamp, UserId, UserRef, UserSummary, Version,
+    Authority, Bookmark, Deadline, HistoryEntry, Import, Imported, Page, PageRequest, Portion,
+    Precondition, RequestContext, Role, Search, Sort, Timestamp, UserId, UserRef, UserSummary,
+    Version,
 };
 use crate::error::Error;
 
@@ -214,6 +215,15 @@ pub trait TaskStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Task>, Error>;
+
+    /// The events of a task since it was created, latest first. [`Error::NotFound`] also if the
+    /// reader may not see the task.
+    async fn list_task_history(
+        &self,
+        id: TaskId,
+        reader: Authority,
+        page: PageRequest,
+    ) -> Result<Page<HistoryEntry>, Error>;
 
     /// All tasks of such a list, a portion at a time, with their whole descriptions. Without a reader,
     /// those of everybody.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    Bookmark, Deadline, Import, Imported, Page, PageRequest, Portion, Precondition, RequestContext,
-    Search, Sort, Timestamp, UserId, UserRef, UserSummary, Version,
+    Bookmark, Deadline, HistoryEntry, Import, Imported, Page, PageRequest, Portion, Precondition,
+    RequestContext, Search, Sort, Timestamp, UserId, UserRef, UserSummary, Version,
 };
 use crate::error::Error;
 
@@ -177,6 +177,14 @@ pub trait WidgetStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Widget>, Error>;
+
+    /// The events of a widget since it was created, latest first.
+    async fn list_widget_history(
+        &self,
+        reader: UserId,
+        name: &WidgetName,
+        page: PageRequest,
+    ) -> Result<Page<HistoryEntry>, Error>;
 
     /// All widgets of such a list, a portion at a time.
     async fn export_widgets(

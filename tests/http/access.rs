@@ -181,6 +181,7 @@ const TABLE: &[Row] = &[
     row(Get,    "/widgets",                 NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
     row(Post,   "/widgets",                 NEW_WIDGET, [401, 401, 401, 403, 403, 201,      403, 403,    403, 201]),
     row(Get,    "/widgets/<name>",          NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
+    row(Get,    "/widgets/<name>/history",  NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
     row(Put,    "/widgets/<name>",          WIDGET,    [401, 401, 401, 403, 403, 200,       403, 403,    403, 200]),
     row(Patch,  "/widgets/<name>",          WIDGET,    [401, 401, 401, 403, 403, 200,      403, 403,    403, 200]),
     row(Delete, "/widgets/<name>",          NONE,      [401, 401, 401, 403, 403, 204,       403, 403,    403, 204]),
@@ -199,11 +200,13 @@ const TABLE: &[Row] = &[
     row(Post,   "/tasks",                   NEW_TASK,  [401, 401, 401, 403, 201, 201,       403, 403,    403, 201]),
     // Somebody else's.
     row(Get,    "/tasks/<id>",              NONE,      [401, 401, 401, 404, 200, 200,       404, 404,    200, 200]),
+    row(Get,    "/tasks/<id>/history",      NONE,      [401, 401, 401, 404, 200, 200,       404, 404,    200, 200]),
     row(Patch,  "/tasks/<id>",              DONE,      [401, 401, 401, 404, 200, 200,       403, 404,    403, 200]),
     row(Patch,  "/tasks/<id>",              NEW_TASK,  [401, 401, 401, 404, 200, 200,       403, 404,    403, 200]),
     row(Delete, "/tasks/<id>",              NONE,      [401, 401, 401, 403, 204, 204,       403, 403,    403, 204]),
     // Assigned to whoever asks.
     row(Get,    "/tasks/<own>",             NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
+    row(Get,    "/tasks/<own>/history",     NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
     row(Patch,  "/tasks/<own>",             DONE,      [401, 401, 401, 200, 200, 200,       403, 200,    403, 200]),
     row(Patch,  "/tasks/<own>",             NEW_TASK,  [401, 401, 401, 403, 200, 200,       403, 403,    403, 200]),
     row(Delete, "/tasks/<own>",             NONE,      [401, 401, 401, 403, 204, 204,       403, 403,    403, 204]),

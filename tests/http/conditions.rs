@@ -28,7 +28,10 @@ async fn if_none_match_of_the_etag_is_304_without_a_body() {
     admin.post("/templates", &[("name", "one"), ("body", "text")]).await.assert(Status::Created);
     let task = admin.post("/tasks", &[("title", "one")]).await;
     let task = format!("/tasks/{}", task.body["id"].as_str().unwrap());
+    let task_history = format!("{task}/history");
     for path in [
+        &task_history,
+        "/widgets/one/history",
         "/widgets/one",
         "/widgets",
         "/users",

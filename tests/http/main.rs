@@ -25,6 +25,7 @@ mod dry_run;
 mod exports;
 mod forms;
 mod headers;
+mod history;
 mod idempotency;
 mod imports;
 mod limits;

@@ -138,6 +138,8 @@ impl Seen<'_> {
             (ann, Post, "/widgets/import", WIDGETS),
             (ann, Get, "/widgets/one", ""),
             (ann, Get, "/widgets/none", ""),
+            (ann, Get, "/widgets/one/history", ""),
+            (ann, Get, "/widgets/none/history", ""),
             (admin, Put, "/widgets/one", &changed),
             (admin, Put, "/widgets/three", &changed),
             (ann, Put, "/widgets/one", &changed),
@@ -188,8 +190,9 @@ impl Seen<'_> {
     async fn provoke_tasks(&mut self, admin: &Actor<'_>, ann: &Actor<'_>) {
         let task = admin.post("/tasks", &[("title", "one"), ("assignee", &ann.email)]).await;
         let task = format!("/tasks/{}", task.body["id"].as_str().unwrap());
-        self.provoke_conditions(admin, &["/tasks", &task], &[(Patch, &task), (Delete, &task)])
-            .await;
+        let history = format!("{task}/history");
+        let reads = ["/tasks", &*task, &history];
+        self.provoke_conditions(admin, &reads, &[(Patch, &task), (Delete, &task)]).await;
         for (actor, method, path, body) in [
             (ann, Get, "/tasks", ""),
             (admin, Post, "/tasks", "title=two"),
@@ -198,6 +201,8 @@ impl Seen<'_> {
             (ann, Post, "/tasks/import", "title\ntwo\n"),
             (ann, Get, &task, ""),
             (ann, Get, "/tasks/none", ""),
+            (ann, Get, &history, ""),
+            (ann, Get, "/tasks/none/history", ""),
             (ann, Patch, &task, "status=done"),
             (ann, Patch, &task, "status=cancelled"),
             (ann, Patch, &task, "title=two"),
@@ -506,6 +511,7 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         "/audit",
         "/widgets",
         "/widgets/one",
+        "/widgets/one/history",
     ];
     let writes = [
         (Put, "/widgets/one"),

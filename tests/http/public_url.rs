@@ -50,6 +50,8 @@ async fn answers(app: &TestApp) -> Vec<(&'static str, Answer)> {
         ("list_sessions", admin.get("/auth/sessions").await),
         ("list_accounts", admin.get("/users").await),
         ("list_audit", admin.get("/audit").await),
+        ("list_widget_history", admin.get("/widgets/two/history").await),
+        ("list_task_history", admin.get(&format!("{task_path}/history")).await),
         ("greet", Answer::read(app.client.get("/").dispatch().await).await),
     ]
 }

@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 
 use widgetd::domain::{
-    Action, AuditEntry, AuditFilter, Changes, Deadline, EventId, InfoUrl, NewTask, NewUser,
-    PageRequest, Search, Sort, TargetRef, TaskChange, TaskDescription, TaskStatus, TaskTitle,
-    TemplateBody, TemplateChange, UserNames, Version, WidgetChange, Zone,
+    Action, AuditEntry, AuditFilter, Authority, Changes, Deadline, EventId, HistoryEntry, InfoUrl,
+    NewTask, NewUser, PageRequest, Role, Search, Sort, TargetRef, TaskChange, TaskDescription,
+    TaskId, TaskStatus, TaskTitle, TemplateBody, TemplateChange, User, UserNames, Version,
+    WidgetChange, Zone,
 };
 use widgetd::error::Error;
+use widgetd::store::Retention;
 
 use crate::{
-    ALL, ANY_STATE, CLI, Subject, account, assert_conflict, assert_precondition_failed, if_match,
-    later, new_task, new_template, new_user, new_widget, owner_context, template_name, to_username,
-    username, widget_name,
+    ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_not_found,
+    assert_precondition_failed, cli_at, if_match, later, new_task, new_template, new_user,
+    new_widget, owner_context, template_name, to_username, username, widget_name,
 };
 
 /// How many of the actions are checked here.
@@ -27,6 +29,10 @@ fn changes(changes: Option<&Changes>) -> String {
 fn line(entry: &AuditEntry) -> String {
     let target = entry.target.as_deref().unwrap_or("-");
     format!("{} {target} {}", entry.action, changes(entry.changes.as_ref()))
+}
+
+fn history_line(entry: &HistoryEntry) -> String {
+    format!("{}: {} {}", entry.actor, entry.action, changes(entry.changes.as_ref()))
 }
 
 /// Asserts the events that some work leaves, oldest first.
@@ -56,6 +62,10 @@ fn assigned_to(name: Option<&str>) -> TaskChange {
 
 fn titled(title: &str) -> TaskChange {
     TaskChange { title: TaskTitle::parse(title).ok(), ..TaskChange::default() }
+}
+
+fn authority(user: &User) -> Authority {
+    Authority { user: user.public_id, role: user.role }
 }
 
 async fn all_about(subject: &Subject, target: &str) -> Vec<String> {
@@ -210,6 +220,83 @@ async fn events_have_the_label_of_users_at_that_time_and_the_context_of_the_requ
     let change = to_username(username("anna"));
     store.update_user(ann.public_id, change, ANY_STATE, CLI).await.unwrap();
     store.delete_user(ann.public_id, ANY_STATE, CLI).await.unwrap();
+    let history = store.list_task_history(task.id, authority(&boss), ALL).await.unwrap();
+    let expected = r#"boss@example.com: task.update {"assignee":[null,"ann"]}"#;
+    assert_eq!(history_line(&history.items[0]), expected);
+}
+
+#[tokio::test]
+async fn the_history_follows_a_widget_and_ends_with_it() {
+    let subject = Subject::new();
+    let (boss, store) = (subject.add_admin("boss").await, &subject.store);
+    let ann = subject.add_user("ann").await;
+    let [one, two] = ["one", "two"].map(widget_name);
+    let history = async |name| {
+        let page = store.list_widget_history(ann.public_id, name, ALL).await?;
+        assert_eq!(page.total, page.items.len() as u64);
+        let actions = page.items.iter().map(|entry| entry.action.clone());
+        Ok::<_, Error>(actions.collect::<Vec<_>>())
+    };
+    store.create_widget(new_widget("one", &boss), CLI).await.unwrap();
+    store.create_widget(new_widget("other", &boss), CLI).await.unwrap();
+    store.update_widget(&one, renamed("two"), ANY_STATE, CLI).await.unwrap();
+    assert_eq!(history(&two).await.unwrap(), ["widget.update", "widget.create"]);
+    assert_not_found(history(&one).await);
+    // Another one under the old name has a history of its own.
+    store.create_widget(new_widget("one", &boss), CLI).await.unwrap();
+    assert_eq!(history(&one).await.unwrap(), ["widget.create"]);
+    store.delete_widget(&two, ANY_STATE, CLI).await.unwrap();
+    assert_not_found(history(&two).await);
+    store.create_widget(new_widget("two", &boss), CLI).await.unwrap();
+    assert_eq!(history(&two).await.unwrap(), ["widget.create"]);
+    // It is a list with pages.
+    for n in 0..12 {
+        let change = WidgetChange {
+            info_url: InfoUrl::parse(&format!("https://example.com/{n}")).ok(),
+            ..WidgetChange::default()
+        };
+        store.update_widget(&two, change, ANY_STATE, &cli_at(later(n))).await.unwrap();
+    }
+    let all = store.list_widget_history(ann.public_id, &two, ALL).await.unwrap().items;
+    assert_eq!((all.len(), all[0].at, all[12].at), (13, later(11), NOW));
+    crate::assert_pages(&all, async |request| {
+        store.list_widget_history(ann.public_id, &two, request).await
+    })
+    .await;
+    // What is purged from the audit is gone from the history.
+    let retention = Retention { now: NOW, networks_since: NOW, audit_since: later(5) };
+    store.purge(retention).await.unwrap();
+    assert_eq!(history(&two).await.unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn the_history_of_a_task_is_for_managers_and_its_present_assignee() {
+    let subject = Subject::new();
+    let (boss, store) = (subject.add_admin("boss").await, &subject.store);
+    let manager = subject.add(NewUser { role: Role::Manager, ..new_user("m") }).await;
+    let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
+    let task = NewTask { assignee: Some(account("ann@example.com")), ..new_task("one", &boss) };
+    store.create_task(task.clone(), CLI).await.unwrap();
+    store.create_task(NewTask { id: TaskId::generate(), ..task.clone() }, CLI).await.unwrap();
+    let history = async |reader: &User| {
+        let page = store.list_task_history(task.id, authority(reader), ALL).await?;
+        Ok::<_, Error>(page.items.len())
+    };
+    for (reader, sees) in [(&boss, true), (&manager, true), (&ann, true), (&bob, false)] {
+        let found = history(reader).await;
+        if sees { assert_eq!(found.unwrap(), 1) } else { assert_not_found(found) }
+    }
+    let by_ann = owner_context(ann.public_id, "192.0.2.7");
+    store.update_task(task.id, status(TaskStatus::Done), ANY_STATE, &by_ann).await.unwrap();
+    store.update_task(task.id, assigned_to(Some("bob@example.com")), ANY_STATE, CLI).await.unwrap();
+    for (reader, sees) in [(&boss, true), (&manager, true), (&ann, false), (&bob, true)] {
+        let found = history(reader).await;
+        if sees { assert_eq!(found.unwrap(), 3) } else { assert_not_found(found) }
+    }
+    store.delete_task(task.id, ANY_STATE, CLI).await.unwrap();
+    for reader in [&boss, &bob] {
+        assert_not_found(history(reader).await);
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod calendar;
 mod changes;
 mod current_user;
 mod deadline;
+mod history;
 mod people;
 mod search;
 pub mod service;

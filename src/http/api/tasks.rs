@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 use super::deadline::{FutureMoment, Moment};
 use super::user_fields::{UserSummaryView, name, reference, username};
 use crate::domain::{
-    AssigneeFilter, Authority, Deadline, Import, NewTask, Search, Sort, Task, TaskChange,
-    TaskDescription, TaskFilter, TaskId, TaskRow, TaskSort, TaskStatus, TaskTitle, Timestamp,
-    UserRef,
+    AssigneeFilter, Authority, Deadline, HistoryEntry, Import, NewTask, Search, Sort, Task,
+    TaskChange, TaskDescription, TaskFilter, TaskId, TaskRow, TaskSort, TaskStatus, TaskTitle,
+    Timestamp, UserRef,
 };
 use crate::http::auth::{AnyUser, Manager};
 use crate::http::wire::{
     Addressed, Body, Conditions, Created, CsvBody, Empty, Export, Field, FieldContext, Found,
-    ImportDone, ImportQuery, InPath, List, ListOrCsv, ListOrCsvQuery, NewOwner, NoContent,
-    Operations, OrNone, Problem, Record, Row, Times, Updated, ViewContext, columns, field, filter,
-    id_in_path, input, made_at, operations,
+    ImportDone, ImportQuery, InPath, List, ListOrCsv, ListOrCsvQuery, ListQuery, NewOwner,
+    NoContent, Operations, OrNone, Problem, Record, Row, Times, Updated, ViewContext, columns,
+    field, filter, id_in_path, input, made_at, operations,
 };
 use crate::store::Store;
 
@@ -28,13 +28,21 @@ use crate::store::Store;
 const MAX_BODY: u64 = 128 * 1024;
 
 pub fn routes() -> Operations {
-    operations![list_tasks, create_task, import_tasks, get_task, update_task, delete_task]
-        .also(
-            "update_task",
-            403,
-            "The assignee may change only the status, or the API key may only read.",
-        )
-        .also("update_task", 409, "The assignee cannot move a task to that status.")
+    operations![
+        list_tasks,
+        create_task,
+        import_tasks,
+        get_task,
+        list_task_history,
+        update_task,
+        delete_task
+    ]
+    .also(
+        "update_task",
+        403,
+        "The assignee may change only the status, or the API key may only read.",
+    )
+    .also("update_task", 409, "The assignee cannot move a task to that status.")
 }
 
 field!(TaskTitle, {
@@ -333,6 +341,20 @@ async fn import_tasks(
 #[get("/tasks/<id>")]
 async fn get_task(user: AnyUser, id: InPath<TaskId>) -> Result<Found<Task>, Problem> {
     Ok(Found(user.store.get_task(id.0?, user.authority).await?))
+}
+
+/// # List the changes of a task
+///
+/// The latest first, as far as the audit is kept.
+#[openapi(tag = "Tasks")]
+#[get("/tasks/<id>/history")]
+async fn list_task_history(
+    user: AnyUser,
+    id: InPath<TaskId>,
+    query: ListQuery<()>,
+) -> Result<List<HistoryEntry>, Problem> {
+    let page = user.store.list_task_history(id.0?, user.authority, query.page).await?;
+    Ok(List::new(query.address, page))
 }
 
 /// # Update a task, or move it on

@@ -10,15 +10,15 @@ use serde::Serialize;
 use super::deadline::{Day, FutureDay};
 use super::user_fields::{UserSummaryView, name, reference, username};
 use crate::domain::{
-    Import, InfoUrl, NewWidget, Search, Sort, Timestamp, Upsert, UserId, UserRef, Widget,
-    WidgetChange, WidgetFilter, WidgetName, WidgetRow, WidgetSort,
+    HistoryEntry, Import, InfoUrl, NewWidget, Search, Sort, Timestamp, Upsert, UserId, UserRef,
+    Widget, WidgetChange, WidgetFilter, WidgetName, WidgetRow, WidgetSort,
 };
 use crate::http::auth::{Admin, AnyUser};
 use crate::http::wire::{
     Addressed, Body, Conditions, CreatedWithMessage, CsvBody, Empty, Export, Found, ImportDone,
-    ImportQuery, InPath, List, ListOrCsv, ListOrCsvQuery, NewOwner, NoContent, Operations, Problem,
-    Record, Row, Updated, Upserted, ViewContext, columns, field, filter, input, made_at,
-    name_in_path, operations,
+    ImportQuery, InPath, List, ListOrCsv, ListOrCsvQuery, ListQuery, NewOwner, NoContent,
+    Operations, Problem, Record, Row, Updated, Upserted, ViewContext, columns, field, filter,
+    input, made_at, name_in_path, operations,
 };
 use crate::store::Store;
 
@@ -28,6 +28,7 @@ pub fn routes() -> Operations {
         create_widget,
         import_widgets,
         get_widget,
+        list_widget_history,
         upsert_widget,
         update_widget,
         delete_widget
@@ -273,6 +274,20 @@ async fn import_widgets(
 #[get("/widgets/<name>")]
 async fn get_widget(user: AnyUser, name: InPath<WidgetName>) -> Result<Found<Widget>, Problem> {
     Ok(Found(user.store.get_widget(&name.0?).await?))
+}
+
+/// # List the changes of a widget
+///
+/// The latest first, as far as the audit is kept. They follow the widget when its name changes.
+#[openapi(tag = "Widgets")]
+#[get("/widgets/<name>/history")]
+async fn list_widget_history(
+    user: AnyUser,
+    name: InPath<WidgetName>,
+    query: ListQuery<()>,
+) -> Result<List<HistoryEntry>, Problem> {
+    let page = user.store.list_widget_history(user.id(), &name.0?, query.page).await?;
+    Ok(List::new(query.address, page))
 }
 
 /// # Create or update a widget

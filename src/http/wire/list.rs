@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::csv::Format;
 use super::fields::{Fields, Given};
 use super::openapi::{parameters, query_parameter, with_schema};
+use super::path::canonical_path;
 use super::problem::reject;
 use super::record::Record;
 use super::request::{remembered_user, view_context};
@@ -67,8 +68,7 @@ impl<'r, F: Filter> FromRequest<'r> for FilterQuery<F> {
             let mut fields = Fields::from_form(query.as_bytes())?;
             let filter = F::read(&mut fields, &services.field_context());
             let filter = fields.finish(filter)?;
-            let user = remembered_user(request);
-            user.map_or(Ok(()), |user| services.accounts.admit_list(user))?;
+            admit(request)?;
             Ok(filter)
         });
         match filter {
@@ -122,16 +122,21 @@ pub fn admitted<F: Filter>(
     request: &Request<'_>,
     default: Option<Format>,
 ) -> Result<(ListQuery<F>, Format), Error> {
-    // The route's path is the canonical form of the request's.
-    let path = request.route().map_or("", |route| route.uri.path());
+    let path = canonical_path(request);
     let query = request.uri().query().map_or("", |query| query.as_str());
     let services = Services::of(request)?;
-    let (query, format) = read::<F>(path, query, &services.field_context(), default)?;
+    let (query, format) = read::<F>(&path, query, &services.field_context(), default)?;
     let is_counted = query.address.is_filtered || format == Format::Csv;
-    if let Some(user) = remembered_user(request).filter(|_| is_counted) {
-        services.accounts.admit_list(user)?;
+    if is_counted {
+        admit(request)?;
     }
     Ok((query, format))
+}
+
+/// [`Error::RateLimited`] if the caller has read too many filtered lists.
+fn admit(request: &Request<'_>) -> Result<(), Error> {
+    let user = remembered_user(request);
+    user.map_or(Ok(()), |user| Services::of(request)?.accounts.admit_list(user))
 }
 
 fn read<F: Filter>(

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rocket::Request;
 use rocket::request::FromParam;
 use schemars::JsonSchema;
 use schemars::r#gen::SchemaGenerator;
@@ -97,3 +98,17 @@ macro_rules! name_in_path {
 }
 
 pub(crate) use {id_in_path, name_in_path};
+
+/// The path of the route, where what it leaves open is as in the request.
+pub fn canonical_path(request: &Request<'_>) -> String {
+    let pattern = request.route().map_or("", |route| route.uri.path());
+    if !pattern.contains('<') {
+        return pattern.to_owned();
+    }
+    let segments = pattern.trim_start_matches('/').split('/').zip(request.uri().path().segments());
+    let segment = |(pattern, given): (&str, &str)| match pattern.strip_prefix('<') {
+        Some(_) => format!("/{}", escape_segment(given)),
+        None => format!("/{pattern}"),
+    };
+    segments.map(segment).collect()
+}

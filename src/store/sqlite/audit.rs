@@ -13,7 +13,7 @@ use super::user_rows;
 use super::values::Address;
 use crate::domain::{
     Action, Actor, AuditEntry, AuditFilter, AuditStore, Audited, Bookmark, Changes, Failure,
-    LoginName, Page, PageRequest, Portion, RequestContext, Target, UserId, UserRef,
+    HistoryEntry, LoginName, Page, PageRequest, Portion, RequestContext, Target, UserId, UserRef,
 };
 use crate::error::Error;
 
@@ -29,6 +29,13 @@ const AUDIT: Select<AuditEntry> = select! {
 const BY_ID: Index = Index::new("audit_by_id").sorted_by("id");
 const BY_ACTION: Index = Index::new("audit_by_action").sorted_by("id");
 const BY_TIME: Index = Index::new("audit_at");
+const BY_RECORD: Index = Index::new("audit_record_id").sorted_by("id");
+
+/// Without what is for administrators.
+const HISTORY: Select<HistoryEntry> = select! {
+    HistoryEntry { id, at, actor, actor_id, action, changes },
+    from "audit", id "id", key "id = ?1",
+};
 
 /// An id, or what is called so, or was at that time. The name of a widget or a username also means that
 /// which has it now, with all of its events.
@@ -108,6 +115,16 @@ pub fn changed<R: Audited>(
     let changes = Some(R::changes(old, new)).filter(|changes| !changes.0.is_empty());
     let event = Event { record, record_id: id, changes, ..Event::of(action) };
     event.insert(transaction, transaction.context)
+}
+
+/// The events of a record, latest first.
+pub fn list_history(
+    connection: &Connection,
+    id: &str,
+    page: PageRequest,
+) -> rusqlite::Result<Page<HistoryEntry>> {
+    let conditions = WhereClause::new("TRUE").and_by(BY_RECORD, "record_id = ?", Some(&id));
+    HISTORY.page(connection, conditions, Order::new("id", true), page)
 }
 
 /// An event beside its context.
@@ -239,5 +256,12 @@ mod tests {
         let plan = plan(&format!("SELECT id FROM audit WHERE {condition} ORDER BY id"));
         assert_eq!(plan.matches("SEARCH audit USING").count(), 7, "{plan}");
         assert!(!plan.contains("SCAN"), "{plan}");
+    }
+
+    #[test]
+    fn the_history_of_a_record_is_found_with_an_index() {
+        let plan = plan("SELECT id FROM audit WHERE record_id = ?1 ORDER BY id DESC");
+        assert!(plan.contains("USING COVERING INDEX audit_record_id"), "{plan}");
+        assert!(!plan.contains("SCAN") && !plan.contains("SORT"), "{plan}");
     }
 }

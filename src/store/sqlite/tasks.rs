@@ -15,10 +15,10 @@ use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::{audit, user_rows};
 use crate::domain::{
-    AssigneeFilter, Authority, Bookmark, Deadline, Import, ImportMode, Imported, NewTask, Page,
-    PageRequest, Portion, Precondition, RequestContext, Role, RowEffect, Sort, Status, Task,
-    TaskChange, TaskFilter, TaskId, TaskRow, TaskSort, TaskStore, Timestamp, UserId, UserRef,
-    UserSummary, check_move, sees_only,
+    AssigneeFilter, Authority, Bookmark, Deadline, HistoryEntry, Import, ImportMode, Imported,
+    NewTask, Page, PageRequest, Portion, Precondition, RequestContext, Role, RowEffect, Sort,
+    Status, Task, TaskChange, TaskFilter, TaskId, TaskRow, TaskSort, TaskStore, Timestamp, UserId,
+    UserRef, UserSummary, check_move, sees_only,
 };
 use crate::error::Error;
 
@@ -102,6 +102,20 @@ impl TaskStore for SqliteStore {
             })
         })
         .await
+    }
+
+    async fn list_task_history(
+        &self,
+        id: TaskId,
+        reader: Authority,
+        page: PageRequest,
+    ) -> Result<Page<HistoryEntry>, Error> {
+        let list = move |connection: &Connection| {
+            let history = audit::list_history(connection, &id.to_string(), page)?;
+            // Afterwards: who may not see the task any more sees none of its events.
+            Ok(find(connection, id, Some(reader))?.map(|_| history))
+        };
+        self.read_list(Some(reader.user), list).await?.ok_or_else(no_such_task)
     }
 
     async fn update_task(

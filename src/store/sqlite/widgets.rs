@@ -14,9 +14,9 @@ use super::portions::Part;
 use super::transaction::Transaction;
 use super::{audit, user_rows};
 use crate::domain::{
-    Bookmark, Deadline, Import, ImportMode, Imported, NewWidget, Page, PageRequest, Portion,
-    Precondition, RequestContext, Role, RowEffect, Sort, Timestamp, Upsert, UserId, Widget,
-    WidgetChange, WidgetFilter, WidgetName, WidgetRow, WidgetSort, WidgetStore,
+    Bookmark, Deadline, HistoryEntry, Import, ImportMode, Imported, NewWidget, Page, PageRequest,
+    Portion, Precondition, RequestContext, Role, RowEffect, Sort, Timestamp, Upsert, UserId,
+    Widget, WidgetChange, WidgetFilter, WidgetName, WidgetRow, WidgetSort, WidgetStore,
 };
 use crate::error::Error;
 
@@ -86,6 +86,21 @@ impl WidgetStore for SqliteStore {
             })
         })
         .await
+    }
+
+    async fn list_widget_history(
+        &self,
+        reader: UserId,
+        name: &WidgetName,
+        page: PageRequest,
+    ) -> Result<Page<HistoryEntry>, Error> {
+        let missing = Error::not_found(name.as_str());
+        let name = name.clone();
+        let list = move |connection: &Connection| {
+            let id = find_id(connection, &name)?;
+            id.map(|id| audit::list_history(connection, &id, page)).transpose()
+        };
+        self.read_list(Some(reader), list).await?.ok_or(missing)
     }
 
     async fn upsert_widget(
