@@ -244,4 +244,13 @@ pub trait AuditStore {
         filter: &AuditFilter,
         bookmark: Bookmark,
     ) -> Result<Portion<AuditEntry>, Error>;
+
+    /// At most `limit` events after this one, oldest first. A read by key.
+    async fn read_audit(&self, after: EventId, limit: u32) -> Result<Vec<AuditEntry>, Error>;
+
+    /// The latest event; 0 if there is none yet.
+    async fn latest_event(&self) -> Result<EventId, Error>;
+
+    /// Waits until there is an event after this one. Holds nothing of the store while it waits.
+    async fn wait_for_event(&self, after: EventId) -> Result<(), Error>;
 }

@@ -7,9 +7,12 @@ mod pages;
 mod server;
 mod wire;
 
+use std::sync::Arc;
+
 use rocket::shield::Shield;
 use rocket::{Build, Rocket};
 
+use self::api::event_feed::EventFeed;
 pub use self::api::tables;
 pub use self::server::{ServerSettings, serve};
 use self::wire::cors::Cors;
@@ -34,11 +37,13 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
     parts.push(pages::api_docs::routes());
     let (routes, specs): (Vec<_>, Vec<_>) =
         parts.into_iter().map(|part| (part.routes, part.spec)).unzip();
+    let feed = EventFeed::new(Arc::clone(&services.store), services.clock.clone());
     let base = services.base_path();
     let document = Document::new(api::DESCRIPTION, api::TAGS, root.spec, &specs, base);
     rocket
         // Ours are in `wire::headers`.
         .attach(Shield::new())
+        .manage(feed)
         .manage(services)
         .manage(Importers::default())
         .manage(document)

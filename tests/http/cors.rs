@@ -92,7 +92,7 @@ async fn cors_preflight_names_methods_and_headers() {
         Some("DELETE, GET, HEAD, PATCH, PUT")
     );
     let allowed = answer.header("Access-Control-Allow-Headers").unwrap();
-    for name in ["Authorization", "Content-Type", "If-Match", "If-None-Match"] {
+    for name in ["Authorization", "Content-Type", "If-Match", "If-None-Match", "Last-Event-ID"] {
         assert!(allowed.contains(name), "{allowed}");
     }
     assert!(answer.header("Access-Control-Max-Age").is_some());

@@ -22,6 +22,7 @@ mod cookies;
 mod cors;
 mod cross_site;
 mod dry_run;
+mod events;
 mod exports;
 mod forms;
 mod headers;

@@ -299,6 +299,20 @@ impl Seen<'_> {
         }
     }
 
+    /// One stream of events more than an account may have.
+    async fn provoke_streams(&mut self, admin: &Actor<'_>) {
+        let mut open = Vec::new();
+        let token = format!("Bearer {}", admin.token.as_ref().unwrap());
+        for _ in 0..17 {
+            let request = self.app.client.get("/api/v1/audit/events");
+            let request = request.header(rocket::http::Header::new("Authorization", token.clone()));
+            open.push(request.dispatch().await);
+        }
+        let refused = open.pop().unwrap();
+        assert_eq!(open.last().unwrap().status().code, 200);
+        self.note("GET /api/v1/audit/events", refused.status().code);
+    }
+
     /// What the root and the document answer, and what another setting does.
     async fn provoke_elsewhere(&mut self) {
         for (path, body) in [("/", ""), ("/", "x"), ("/healthz", ""), ("/healthz", "x")] {
@@ -355,7 +369,7 @@ impl Seen<'_> {
         let wrong = form(&[("email", &ann.email), ("password", "wrong")]);
         let calendar = admin.key("calendar", "calendar").await.token.unwrap();
         let calendar = format!("/calendar.ics?key={calendar}");
-        let tries: [(&Actor<'_>, Method, &str, &str); 26] = [
+        let tries: [(&Actor<'_>, Method, &str, &str); 27] = [
             (&nobody, Post, "/auth/login", &wrong),
             (
                 &nobody,
@@ -397,6 +411,7 @@ impl Seen<'_> {
             (admin, Get, "/search?q=a", ""),
             (admin, Get, &calendar, ""),
             (admin, Get, "/audit?action=session.start", ""),
+            (admin, Get, "/audit/events", ""),
         ];
         for (actor, method, path, body) in tries {
             let mut tries = 0;
@@ -500,6 +515,8 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         (&admin, Delete, &admin_path, ""),
         (&admin, Get, "/audit", ""),
         (&ann, Get, "/audit", ""),
+        (&admin, Get, "/audit/events", ""),
+        (&ann, Get, "/audit/events", ""),
     ];
     let reads = [
         "/auth/user",
@@ -533,6 +550,7 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
     let bob = Actor { email: "bob@example.com".to_owned(), ..app.anon() };
     seen.provoke_what_is_particular(&admin, &bob).await;
     seen.provoke_pages(&admin).await;
+    seen.provoke_streams(&admin).await;
     seen.provoke_429(&admin, &ann, &app.user("writer").await).await;
     seen.send(&bob.again().await, Delete, "/auth/user", &form(&[("password", PASSWORD)])).await;
 

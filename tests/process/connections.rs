@@ -281,7 +281,7 @@ fn flood_request(server: &Server, kind: usize) -> String {
     }
 }
 
-fn swagger_script(server: &Server) -> String {
+pub fn swagger_script(server: &Server) -> String {
     let page = server.client().get("/ui").text;
     let script = page.split(['"', '\'']).find(|text| text.ends_with("swagger-ui-bundle.js"));
     format!("/{}", script.unwrap().trim_start_matches("../"))

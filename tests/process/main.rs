@@ -20,6 +20,7 @@ mod calendar;
 mod cli;
 mod connections;
 mod crash;
+mod events;
 mod heavy_reads;
 mod house;
 mod keys;

@@ -1,21 +1,28 @@
 //! The events of widgets, tasks and templates: what changed, who may see it, and the feed of events.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::timeout;
+use widgetd::clock::Clock;
 use widgetd::domain::{
     Action, AuditEntry, AuditFilter, Authority, Changes, Deadline, EventId, HistoryEntry, InfoUrl,
-    NewTask, NewUser, PageRequest, Role, Search, Sort, TargetRef, TaskChange, TaskDescription,
-    TaskId, TaskStatus, TaskTitle, TemplateBody, TemplateChange, User, UserNames, Version,
-    WidgetChange, Zone,
+    NewTask, NewUser, PageRequest, Role, Search, Sort, StoreLimits, TargetRef, TaskChange,
+    TaskDescription, TaskId, TaskStatus, TaskTitle, TemplateBody, TemplateChange, User, UserNames,
+    Version, WidgetChange, Zone,
 };
 use widgetd::error::Error;
-use widgetd::store::Retention;
+use widgetd::store::{self, IfAbsent, Retention};
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_not_found,
-    assert_precondition_failed, cli_at, if_match, later, new_task, new_template, new_user,
-    new_widget, owner_context, template_name, to_username, username, widget_name,
+    assert_precondition_failed, cli_at, database, if_match, later, new_task, new_template,
+    new_user, new_widget, owner_context, template_name, to_username, username, widget_name,
 };
+
+/// How long anything may take before a test fails. No test measures time with this.
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many of the actions are checked here.
 pub const ACTIONS_OF_RECORDS: usize = 9;
@@ -414,4 +421,43 @@ async fn the_audit_after_an_event_is_ascending_and_stable_while_events_come() {
     }
     let last = EventId::parse("9223372036854775807").unwrap();
     assert_eq!(events_after(last, None, ALL).await, (vec![], 0));
+}
+
+#[tokio::test]
+async fn events_are_read_in_order_and_announced_when_they_are_on_disk() {
+    let subject = Subject::new();
+    let store = Arc::clone(&subject.store);
+    let wait_after = |event| {
+        let store = Arc::clone(&store);
+        let waiting = async move { store.wait_for_event(event).await.unwrap() };
+        tokio::spawn(timeout(TEST_TIMEOUT, waiting))
+    };
+    assert_eq!(store.latest_event().await.unwrap(), EventId::default());
+    let boss = subject.add_admin("boss").await;
+    let first = store.latest_event().await.unwrap();
+    let waiting = wait_after(first);
+    // A write without an event wakes nobody.
+    store.purge(Retention { now: NOW, networks_since: NOW, audit_since: NOW }).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(!waiting.is_finished());
+    for name in ["one", "two"] {
+        store.create_widget(new_widget(name, &boss), CLI).await.unwrap();
+    }
+    waiting.await.unwrap().unwrap();
+    store.wait_for_event(first).await.unwrap();
+    let read = store.read_audit(first, 100).await.unwrap();
+    let targets: Vec<_> = read.iter().map(|entry| entry.target.as_deref().unwrap()).collect();
+    assert_eq!(targets, ["one", "two"]);
+    assert_eq!(store.read_audit(first, 1).await.unwrap(), read[..1]);
+    let last = store.latest_event().await.unwrap();
+    assert_eq!((last, store.read_audit(last, 1).await.unwrap()), (read[1].id, vec![]));
+
+    // Of another process, such as a command.
+    let waiting = wait_after(last);
+    let (clock, limits) = (Clock::fixed(NOW), StoreLimits::default());
+    let other = store::open(&database(&subject.folder), IfAbsent::Fail, clock, limits).unwrap();
+    let change = to_username(username("boss"));
+    other.update_user(boss.public_id, change, ANY_STATE, CLI).await.unwrap();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(store.read_audit(last, 5).await.unwrap()[0].action, "account.username");
 }

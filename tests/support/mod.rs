@@ -450,7 +450,10 @@ impl Answer {
             .iter()
             .map(|header| (header.name().to_string(), header.value().to_owned()))
             .collect();
-        let text = response.into_string().await.unwrap_or_default();
+        // One that goes on has no end to wait for.
+        let goes_on = response.content_type() == Some(ContentType::EventStream);
+        let text = if goes_on { None } else { response.into_string().await };
+        let text = text.unwrap_or_default();
         Self { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 

@@ -8,6 +8,7 @@ mod calendar;
 mod changes;
 mod current_user;
 mod deadline;
+pub mod event_feed;
 mod history;
 mod people;
 mod search;
@@ -52,6 +53,7 @@ pub fn routes() -> Vec<Operations> {
         api_keys::routes(),
         users::routes(),
         audit::routes(),
+        event_feed::routes(),
         widgets::routes(),
         tasks::routes(),
         people::routes(),

@@ -70,8 +70,10 @@ impl SignedIn {
         ListOrCsv::csv(name, export.confirmed_by(self.confirmation())).await
     }
 
-    /// Whether the caller's authority is what the guard has read.
-    fn confirmation(&self) -> impl Fn() -> BoxFuture<'static, Result<(), Error>> + Send + use<> {
+    /// Whether the caller's authority is what the guard has read: for an answer that takes long.
+    pub fn confirmation(
+        &self,
+    ) -> impl Fn() -> BoxFuture<'static, Result<(), Error>> + Send + use<> {
         let (store, clock) = (Arc::clone(&self.store), self.clock.clone());
         let (authority, credential) = (self.authority, self.credential);
         move || {

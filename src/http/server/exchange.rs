@@ -179,7 +179,8 @@ async fn respond(
         }
         return;
     }
-    running.0.hold(size.unwrap_or(WHOLE_BYTES));
+    // Of an answer without a size, only a part is in memory at once.
+    running.0.hold(size.unwrap_or(0));
     let (sender, chunks) = mpsc::channel(1);
     let Some(begun) = complete(Ok(AnswerBody::chunked(chunks, running)), head) else { return };
     if answer.send(begun).is_err() {

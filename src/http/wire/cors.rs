@@ -13,7 +13,8 @@ const EXPOSED: &str = "Link, Total-Count, Location, ETag, Retry-After, WWW-Authe
     X-Request-Id, Dry-Run, Idempotent-Replayed";
 
 /// The headers that they may send.
-const ALLOWED: &str = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key";
+const ALLOWED: &str = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, \
+    Last-Event-ID";
 
 /// How long a browser may cache a preflight, in seconds.
 const MAX_AGE: &str = "600";

@@ -134,7 +134,7 @@ pub fn admitted<F: Filter>(
 }
 
 /// [`Error::RateLimited`] if the caller has read too many filtered lists.
-fn admit(request: &Request<'_>) -> Result<(), Error> {
+pub fn admit(request: &Request<'_>) -> Result<(), Error> {
     let user = remembered_user(request);
     user.map_or(Ok(()), |user| Services::of(request)?.accounts.admit_list(user))
 }

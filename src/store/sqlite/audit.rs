@@ -1,19 +1,23 @@
 //! The audit: SQL and row mapping.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::buckets::Buckets;
 use super::conditions::{Index, Order, WhereClause};
 use super::engine::SqliteStore;
+use super::events;
 use super::lists::{Select, select};
 use super::portions::Part;
 use super::transaction::Transaction;
 use super::user_rows;
 use super::values::Address;
 use crate::domain::{
-    Action, Actor, AuditEntry, AuditFilter, AuditStore, Audited, Bookmark, Changes, Failure,
-    HistoryEntry, LoginName, Page, PageRequest, Portion, RequestContext, Target, UserId, UserRef,
+    Action, Actor, AuditEntry, AuditFilter, AuditStore, Audited, Bookmark, Changes, EventId,
+    Failure, HistoryEntry, LoginName, Page, PageRequest, Portion, RequestContext, Target, UserId,
+    UserRef,
 };
 use crate::error::Error;
 
@@ -81,6 +85,28 @@ impl AuditStore for SqliteStore {
     ) -> Result<Portion<AuditEntry>, Error> {
         let filter = filter.clone();
         self.read_list(reader, move |connection| list(connection, &filter, bookmark)).await
+    }
+
+    async fn read_audit(&self, after: EventId, limit: u32) -> Result<Vec<AuditEntry>, Error> {
+        static AFTER: LazyLock<String> =
+            LazyLock::new(|| AUDIT.to_sql("id > ?1 ORDER BY id LIMIT ?2"));
+        self.read(|connection| {
+            connection
+                .prepare_cached(&AFTER)?
+                .query_map(params![after, limit], AUDIT.from_row)?
+                .collect::<rusqlite::Result<_>>()
+        })
+    }
+
+    async fn latest_event(&self) -> Result<EventId, Error> {
+        self.read(events::latest)
+    }
+
+    async fn wait_for_event(&self, after: EventId) -> Result<(), Error> {
+        while self.latest_event().await? <= after {
+            self.committed.wait(after).await;
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::connection::{connect, use_write_ahead_log};
 use super::deadlines::settle_zone;
 use super::disk::Disk;
+use super::events::Committed;
 use super::migrate::migrate;
 use super::quotas;
 use super::readers::Readers;
@@ -24,6 +25,7 @@ pub struct SqliteStore {
     disk: Disk,
     quota: Quota,
     pub zone: Zone,
+    pub committed: Committed,
 }
 
 impl SqliteStore {
@@ -43,13 +45,16 @@ impl SqliteStore {
         use_write_ahead_log(&connection)?;
         let zone = settle_zone(&mut connection, &limits.zone, limits.keep_zone)?;
         quotas::note_growth(&connection)?;
+        let committed = Committed::new(&connection)?;
+        let publishing = committed.clone();
         Ok(Self {
-            writer: Writer::start(connection)?,
+            writer: Writer::start(connection, move |connection| publishing.publish(connection))?,
             readers: Readers::new(path, clock.clone(), limits.read_timeout)?,
             clock,
             disk: Disk::new(path, limits.min_free),
             quota: limits.quota,
             zone,
+            committed,
         })
     }
 

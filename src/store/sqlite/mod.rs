@@ -10,6 +10,7 @@ mod connection;
 mod deadlines;
 mod disk;
 mod engine;
+mod events;
 mod found;
 mod idempotency;
 mod imports;

@@ -37,14 +37,18 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, which owns `connection` from now on.
-    pub fn start(connection: Connection) -> Result<Self, Error> {
+    /// Starts the thread, which owns `connection` from now on. It calls `after_commit` once for each
+    /// batch that is on disk, before it answers.
+    pub fn start(
+        connection: Connection,
+        after_commit: impl Fn(&Connection) + Send + 'static,
+    ) -> Result<Self, Error> {
         let (sender, receiver) = sync_channel(QUEUE_LENGTH);
         let waiting = Arc::<AtomicUsize>::default();
         let taken = Arc::clone(&waiting);
         let thread = std::thread::Builder::new()
             .name("widgetd-writer".to_owned())
-            .spawn(move || write_batches(connection, &receiver, &taken))
+            .spawn(move || write_batches(connection, &receiver, &taken, after_commit))
             .map_err(|cause| Error::internal("cannot start the writing thread", cause))?;
         Ok(Self { queue: Mutex::new(Some(sender)), waiting, thread: Mutex::new(Some(thread)) })
     }
@@ -150,7 +154,12 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, Error> + Send> Job for Pending
     }
 }
 
-fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>, waiting: &AtomicUsize) {
+fn write_batches(
+    connection: Connection,
+    queue: &Receiver<Box<dyn Job>>,
+    waiting: &AtomicUsize,
+    after_commit: impl Fn(&Connection),
+) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while let Ok(first) = queue.recv() {
         batch.push(first);
@@ -162,14 +171,17 @@ fn write_batches(connection: Connection, queue: &Receiver<Box<dyn Job>>, waiting
         }
         waiting.fetch_sub(batch.len(), Ordering::Relaxed);
         let outcome = write_batch(&connection, &mut batch);
-        if let Err(error) = &outcome {
-            // An open transaction must not continue into the next batch.
-            if !connection.is_autocommit()
-                && let Err(cause) = connection.execute_batch("ROLLBACK")
-            {
-                log::error!("cannot roll back: {cause}");
+        match &outcome {
+            Ok(()) => after_commit(&connection),
+            Err(error) => {
+                // An open transaction must not continue into the next batch.
+                if !connection.is_autocommit()
+                    && let Err(cause) = connection.execute_batch("ROLLBACK")
+                {
+                    log::error!("cannot roll back: {cause}");
+                }
+                log::error!("a batch of {} writes was lost: {error}", batch.len());
             }
-            log::error!("a batch of {} writes was lost: {error}", batch.len());
         }
         for job in batch.drain(..) {
             job.answer(outcome.as_ref().err().cloned());
@@ -219,13 +231,19 @@ mod tests {
 
     impl Subject {
         fn new() -> Self {
+            Self::telling(|_| ())
+        }
+
+        /// What is called after each commit.
+        fn telling(after_commit: impl Fn(&Connection) + Send + 'static) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("test.db");
             let reader = Connection::open(&path).unwrap();
             reader.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
             let connection = connect(&path).unwrap();
             use_write_ahead_log(&connection).unwrap();
-            Self { writer: Writer::start(connection).unwrap(), reader, _folder: folder }
+            let writer = Writer::start(connection, after_commit).unwrap();
+            Self { writer, reader, _folder: folder }
         }
 
         /// The committed rows, as another connection sees them.
@@ -272,6 +290,25 @@ mod tests {
         let subject = Subject::new();
         wait(subject.queue(insert(1))).unwrap();
         assert_eq!(subject.rows(), [1]);
+    }
+
+    #[test]
+    fn a_commit_is_told_when_it_is_on_disk_and_a_lost_batch_is_not() {
+        let (commits, told) = channel();
+        let subject = Subject::telling(move |connection| {
+            let path = connection.path().unwrap().to_owned();
+            // As another connection sees it.
+            let reader = Connection::open(path).unwrap();
+            let count = reader.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+            commits.send(count.unwrap()).unwrap();
+        });
+        wait(subject.queue(insert(1))).unwrap();
+        // It is told before the answer.
+        assert_eq!(told.try_iter().collect::<Vec<i64>>(), [1]);
+        let dropping = subject.queue(|connection| Ok(connection.execute_batch("ROLLBACK")?));
+        assert!(wait(dropping).is_err());
+        assert!(wait(subject.queue(insert(1))).is_err());
+        assert_eq!(told.try_iter().collect::<Vec<i64>>(), [1]);
     }
 
     #[test]

@@ -1,0 +1,292 @@
+//! `/audit/events`: the events of the audit, from the store to all who listen. One task reads and renders each event
+//! once. A listener that is behind reads from the store by itself, a few events at a time.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rocket::futures::{StreamExt, stream};
+use rocket::tokio::select;
+use rocket::tokio::sync::broadcast::{self, error::RecvError};
+use rocket::tokio::task::AbortHandle;
+use rocket::tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use rocket::{Shutdown, State, get};
+use rocket_okapi::openapi;
+
+use super::audit::AuditView;
+use crate::clock::Clock;
+use crate::domain::{AuditEntry, EventId, UserId};
+use crate::error::Error;
+use crate::http::auth::Admin;
+use crate::http::wire::{EventStream, EventText, Operations, Problem, Resume, operations};
+use crate::store::Store;
+
+pub fn routes() -> Operations {
+    let too_many = "The account has 16 streams already.";
+    operations![stream_audit].also("stream_audit", 409, too_many)
+}
+
+/// How many streams one user may have open.
+const MAX_PER_USER: usize = 16;
+
+/// How often a stream sends a comment, beginning with one at once, so that neither end takes a quiet
+/// connection for a dead one.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+
+const PING: &str = ":\n\n";
+
+/// How long events are collected after others were sent: each delivery costs every listener a read
+/// of its authority and a write.
+const PACE: Duration = Duration::from_millis(100);
+
+/// How many events are sent at once at most.
+const BATCH: u32 = 64;
+
+/// How many events a listener that is behind reads at once. They wait in memory for its client.
+const CATCH_UP: u32 = 25;
+
+/// How many batches wait for listeners that are busy. One that misses some reads them from the store.
+const WAITING_BATCHES: usize = 16;
+
+/// How long to wait after a read has failed.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// All events that follow `after`, up to `last`.
+#[derive(Clone)]
+struct Batch {
+    after: EventId,
+    last: EventId,
+    text: EventText,
+}
+
+impl Batch {
+    /// `None` without events.
+    fn of(after: EventId, entries: Vec<AuditEntry>) -> Option<Self> {
+        let last = entries.last()?.id;
+        let mut text = String::new();
+        for entry in entries {
+            let (id, view) = (entry.id.get(), AuditView::from(entry));
+            // Neither JSON nor the name of an action has line breaks. Writing to a text never fails.
+            let data = serde_json::to_string(&view).unwrap_or_default();
+            let _ = write!(text, "id: {id}\nevent: {}\ndata: {data}\n\n", view.action);
+        }
+        Some(Self { after, last, text: text.into_bytes().into() })
+    }
+}
+
+/// Who listens, and what they are sent.
+pub struct EventFeed {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    batches: broadcast::Sender<Batch>,
+    listeners: Mutex<Listeners>,
+}
+
+#[derive(Default)]
+struct Listeners {
+    by_user: HashMap<UserId, usize>,
+    /// The task that reads for all, while anybody listens.
+    reader: Option<AbortHandle>,
+}
+
+impl EventFeed {
+    pub fn new(store: Arc<dyn Store>, clock: Clock) -> Arc<Self> {
+        let (batches, _) = broadcast::channel(WAITING_BATCHES);
+        Arc::new(Self { store, clock, batches, listeners: Mutex::default() })
+    }
+
+    /// The events after this one, or those that happen from now on. The stream ends with the session
+    /// or key, when the user is no administrator any more, and when the service stops.
+    pub async fn listen(
+        self: Arc<Self>,
+        admin: Admin,
+        after: Option<EventId>,
+        shutdown: Shutdown,
+    ) -> Result<EventStream, Error> {
+        let latest = self.store.latest_event().await?;
+        let (place, batches) = self.subscribe(admin.id(), latest)?;
+        let mut pings = interval(PING_INTERVAL);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let listener = Listener {
+            // After a backup was restored, a client may have seen events that do not exist.
+            last: after.map_or(latest, |after| after.min(latest)),
+            // What was committed before it subscribed is not in the batches.
+            is_behind: true,
+            place,
+            batches,
+            admin,
+            shutdown,
+            pings,
+        };
+        let next = |mut listener: Listener| async {
+            let text = listener.next().await?;
+            Some((text, listener))
+        };
+        Ok(EventStream(stream::unfold(listener, next).boxed()))
+    }
+
+    /// All events from `latest` on are in the batches, or are committed already.
+    /// [`Error::Conflict`] if the user has the maximum number of streams.
+    fn subscribe(
+        self: &Arc<Self>,
+        user: UserId,
+        latest: EventId,
+    ) -> Result<(Place, broadcast::Receiver<Batch>), Error> {
+        let mut listeners = self.listeners();
+        let count = listeners.by_user.entry(user).or_default();
+        if *count == MAX_PER_USER {
+            return Err(Error::Conflict(format!(
+                "There are {MAX_PER_USER} event streams of this account already, the most there may be."
+            )));
+        }
+        *count += 1;
+        let batches = self.batches.subscribe();
+        if listeners.reader.as_ref().is_none_or(AbortHandle::is_finished) {
+            let reader = rocket::tokio::spawn(Arc::clone(self).read(latest));
+            listeners.reader = Some(reader.abort_handle());
+        }
+        Ok((Place { feed: Arc::clone(self), user }, batches))
+    }
+
+    /// Reads for all what follows `last`, until the task is aborted.
+    async fn read(self: Arc<Self>, mut last: EventId) {
+        loop {
+            match self.read_batch(&mut last).await {
+                Ok(count) if count == BATCH as usize => {}
+                Ok(_) => sleep(PACE).await,
+                Err(error) => {
+                    log::warn!("cannot read the audit for those who listen: {error}");
+                    sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Waits for events after `last`, and sends them. Returns how many they are.
+    async fn read_batch(&self, last: &mut EventId) -> Result<usize, Error> {
+        self.store.wait_for_event(*last).await?;
+        let entries = self.store.read_audit(*last, BATCH).await?;
+        let count = entries.len();
+        if let Some(batch) = Batch::of(*last, entries) {
+            *last = batch.last;
+            // Fails if nobody listens any more.
+            let _ = self.batches.send(batch);
+        }
+        Ok(count)
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        // A panic cannot leave a half-changed map.
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of a user's streams, until it is dropped.
+struct Place {
+    feed: Arc<EventFeed>,
+    user: UserId,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut listeners = self.feed.listeners();
+        if let Some(count) = listeners.by_user.get_mut(&self.user) {
+            *count -= 1;
+            if *count == 0 {
+                listeners.by_user.remove(&self.user);
+            }
+        }
+        if listeners.by_user.is_empty()
+            && let Some(reader) = listeners.reader.take()
+        {
+            reader.abort();
+        }
+    }
+}
+
+struct Listener {
+    place: Place,
+    batches: broadcast::Receiver<Batch>,
+    admin: Admin,
+    /// The last event that was sent.
+    last: EventId,
+    /// Whether the next events are to be read from the store.
+    is_behind: bool,
+    shutdown: Shutdown,
+    pings: Interval,
+}
+
+impl Listener {
+    /// What is to be sent next; `None` at the end.
+    async fn next(&mut self) -> Option<EventText> {
+        let Self { place, batches, admin, last, is_behind, shutdown, pings } = self;
+        let feed = &place.feed;
+        let text = select! {
+            biased;
+            () = shutdown => return None,
+            () = expiry(&feed.clock, admin) => return None,
+            _ = pings.tick() => PING.as_bytes().into(),
+            text = next_events(&*feed.store, batches, last, is_behind) => text.ok()?,
+        };
+        // After the events were read: none that is younger than the end of the authority is sent.
+        let confirm = admin.confirmation();
+        confirm().await.is_ok().then_some(text)
+    }
+}
+
+/// Resolves when the session or key expires, if ever.
+async fn expiry(clock: &Clock, admin: &Admin) {
+    match admin.expires_at() {
+        None => std::future::pending().await,
+        Some(end) => {
+            let millis = end.as_millis().saturating_sub(clock.now().as_millis());
+            sleep(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).await;
+        }
+    }
+}
+
+/// Waits for events after `last`.
+async fn next_events(
+    store: &dyn Store,
+    batches: &mut broadcast::Receiver<Batch>,
+    last: &mut EventId,
+    is_behind: &mut bool,
+) -> Result<EventText, Error> {
+    loop {
+        if *is_behind {
+            let entries = store.read_audit(*last, CATCH_UP).await?;
+            if let Some(batch) = Batch::of(*last, entries) {
+                *last = batch.last;
+                return Ok(batch.text);
+            }
+            *is_behind = false;
+        }
+        match batches.recv().await {
+            Ok(batch) if batch.last <= *last => {}
+            Ok(batch) if batch.after == *last => {
+                *last = batch.last;
+                return Ok(batch.text);
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => *is_behind = true,
+            Err(RecvError::Closed) => return Err(Error::Busy),
+        }
+    }
+}
+
+/// # Listen to the audit
+///
+/// Server-Sent Events as they happen: `id` is that of the event, `event` its action, and `data` the
+/// same JSON as in the list. Without `Last-Event-ID` and `after`, it begins with the next event. A
+/// comment comes at once and every 15 seconds. The stream ends when your session or key ends, or you
+/// are no administrator any more. You may have 16 streams at once.
+#[openapi(tag = "Administration")]
+#[get("/audit/events")]
+async fn stream_audit(
+    admin: Admin,
+    resume: Resume,
+    feed: &State<Arc<EventFeed>>,
+    shutdown: Shutdown,
+) -> Result<EventStream, Problem> {
+    Ok(Arc::clone(feed).listen(admin, resume.0, shutdown).await?)
+}
