@@ -12,11 +12,12 @@ use super::user_rows::USERS;
 use crate::domain::{Authority, Quota};
 use crate::error::Error;
 
-/// Notes on this connection whose count grows.
+/// Notes on this connection whose count grows. It is not told to keep what is temporary in memory: that
+/// includes the copies of pages for savepoints, which SQLite would walk through after each statement.
+/// An import into a large table would take minutes instead of seconds.
 pub fn note_growth(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
-        "PRAGMA temp_store = MEMORY;
-         CREATE TEMP TABLE grown (user_id INTEGER PRIMARY KEY);
+        "CREATE TEMP TABLE grown (user_id INTEGER PRIMARY KEY);
          CREATE TEMP TRIGGER user_grown AFTER UPDATE OF used_bytes ON main.user
          WHEN new.used_bytes > old.used_bytes BEGIN
              INSERT INTO grown (user_id) VALUES (new.id) ON CONFLICT DO NOTHING;
