@@ -7,11 +7,13 @@
 mod lists;
 mod plain;
 
+use std::fmt::Write as _;
 use std::hash::{BuildHasher, RandomState};
 
 use rocket::futures::future::join_all;
 use rocket::http::Method::Post;
 use rocket::http::Status;
+use rocket::tokio::task::yield_now;
 use widgetd::domain::Role;
 
 use crate::support::{Actor, Answer, FORM, TestApp, form};
@@ -80,7 +82,8 @@ impl<'a> Team<'a> {
             let who = self.random.pick(&self.plain.members());
             match self.random.below(20) {
                 0 => self.change_an_account().await,
-                1..=11 => {
+                1 => self.import_widgets(who).await,
+                2..=11 => {
                     let write = self.any_write();
                     self.write(who, write).await;
                 }
@@ -195,6 +198,51 @@ impl<'a> Team<'a> {
                     &format!("{write:?} of {:?}", self.plain.role(who)),
                 );
                 self.apply(who, &write, &answer);
+            }
+        }
+    }
+
+    /// Imports a few widgets: all of them, or none.
+    async fn import_widgets(&mut self, who: usize) {
+        let (random, word) = (&mut self.random, self.word);
+        let first = random.below(NAMES.len());
+        let names = (0..=random.below(3)).map(|n| (first + n) % NAMES.len());
+        let row = |at: usize| {
+            let url = format!("https://example.com/{}", random.below(9));
+            let (name, date) = (format!("{word}-{}", NAMES[at]), random.pick(&DATES).to_owned());
+            Write::PutWidget { name, url, date }
+        };
+        let rows: Vec<_> = names.map(row).collect();
+        let (mode, is_dry) = (random.pick(&["create", "upsert"]), random.below(4) == 0);
+        let has_fault = random.below(4) == 0;
+        let mut table = "name,info_url,deadline\n".to_owned();
+        for row in &rows {
+            let Write::PutWidget { name, url, date } = row else { unreachable!() };
+            writeln!(table, "{name},{url},{date}").unwrap();
+        }
+        if has_fault {
+            writeln!(table, "{word}-last,https://example.com,2026-11-20").unwrap();
+        }
+        let is_new = |row: &Write| self.plain.expected(who, row) == 201;
+        let expected = match self.plain.expected(who, &rows[0]) {
+            refused @ (401 | 403) => refused,
+            _ if has_fault => 400,
+            _ if mode == "create" && !rows.iter().all(is_new) => 400,
+            _ => 200,
+        };
+        let path = format!("/widgets/import?mode={mode}&dry_run={is_dry}");
+        let header = [("Content-Type", "text/csv")];
+        let send = || self.actors[who].send_with(Post, &path, &header, &table);
+        let mut answer = send().await;
+        // Two teams import at this moment.
+        while answer.status == Status::ServiceUnavailable {
+            yield_now().await;
+            answer = send().await;
+        }
+        assert_status(&answer, expected, &path);
+        if !is_dry {
+            for row in &rows {
+                self.apply(who, row, &answer);
             }
         }
     }

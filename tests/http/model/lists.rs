@@ -92,6 +92,19 @@ async fn assert_page(team: &mut Team<'_>, who: usize, query: &str, key: &str, ex
         expected.iter().skip((page - 1) * per_page).take(per_page).collect();
     assert_eq!(answer.each(key), on_page, "{path}");
     assert_eq!(answer.body["total_items"], expected.len(), "{path}");
+    if team.random.below(3) == 0 {
+        let path = format!("{query}&format=csv");
+        let answer = team.actors[who].get(&path).await;
+        assert_status(&answer, 200, &path);
+        assert_eq!(column(&answer.text, key), expected, "{path}");
+    }
+}
+
+/// The cells of a column, from the first row to the last.
+fn column(text: &str, name: &str) -> Vec<String> {
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    let at = rows.headers().unwrap().iter().position(|header| header == name).unwrap();
+    rows.records().map(|row| row.unwrap()[at].to_owned()).collect()
 }
 
 /// Adds a filter to a query in half of the cases.
