@@ -33,12 +33,12 @@ pub async fn build(
 ) -> Result<Rocket<Build>, Error> {
     let key = SigningKey::load_or_create(&SigningKey::path_beside(&config.database))?;
     let installation = store.get_installation_id().await?;
-    let tokens = Tokens::new(&key, &installation, config.access_token_seconds)?;
+    let tokens = Tokens::new(&key, &installation)?;
     let hashing = HashingMode::Background { threads: config.hashing_threads() };
     let services = Services {
         accounts: accounts(config, Arc::clone(&store), &clock, hashing)?
             .with_setup_code(setup_code),
-        sessions: Sessions::new(Arc::clone(&store), tokens, clock.clone()),
+        sessions: Sessions::new(Arc::clone(&store), tokens, config.session_lives, clock.clone()),
         store,
         clock,
         // Differs between installations on the same host, on other ports or below other paths.

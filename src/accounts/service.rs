@@ -9,7 +9,8 @@ use super::sessions::{AccessToken, Sessions};
 use crate::domain::{
     Action, Actor, Authority, Failure, LoginName, Network, NewUser, Password, PasswordHash,
     PasswordPolicy, Precondition, RegistrationPolicy, RequestContext, Role, SecretHash, SessionId,
-    Status, StoredCredentials, StrongPassword, Target, User, UserId, UserNames, UserRef,
+    SessionKind, Status, StoredCredentials, StrongPassword, Target, User, UserId, UserNames,
+    UserRef,
 };
 use crate::error::Error;
 use crate::store::Store;
@@ -104,20 +105,22 @@ impl Accounts {
         self.limits.count_list(user)
     }
 
-    /// Creates an account for the caller, and logs them in if `sessions` are given and the account
-    /// need not wait for approval. [`Error::Conflict`] if a name is taken.
+    /// Creates an account for the caller, and starts a session of that kind if one is given and the
+    /// account need not wait for approval. [`Error::Conflict`] if a name is taken.
     pub async fn register(
         &self,
         new: UserDetails,
-        sessions: Option<&Sessions>,
+        start: Option<(&Sessions, SessionKind)>,
         context: &RequestContext,
     ) -> Result<Option<AccessToken>, Error> {
         let id = UserId::generate();
         let context = RequestContext { actor: Actor::User(id), ..context.clone() };
         let (status, start) = match self.registration {
             RegistrationPolicy::Open => {
-                let issue = |sessions: &Sessions| sessions.issue(id, Role::Employee, &context);
-                (Status::Active, sessions.map(issue).transpose()?)
+                let issue = |(sessions, kind): (&Sessions, SessionKind)| {
+                    sessions.issue(id, Role::Employee, kind, &context)
+                };
+                (Status::Active, start.map(issue).transpose()?)
             }
             RegistrationPolicy::Approval | RegistrationPolicy::Closed => (Status::Pending, None),
         };

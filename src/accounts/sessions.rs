@@ -8,11 +8,12 @@ use super::tokens::Tokens;
 use crate::clock::Clock;
 use crate::domain::{
     Actor, ApiKey, Authority, Credential, KeyId, KeyName, KeyScope, NewApiKey, NewSession,
-    RequestContext, Role, Secret, SessionId, Timestamp, User, UserId,
+    RequestContext, Role, Secret, SessionId, SessionKind, SessionLives, Timestamp, User, UserId,
 };
 use crate::error::{Error, TokenError};
 use crate::store::Store;
 
+#[derive(Clone)]
 pub struct AccessToken {
     pub text: String,
     /// Seconds.
@@ -27,17 +28,21 @@ pub struct Caller {
     pub credential: Credential,
 }
 
+/// How old the token of a browser is, in seconds, before it gets another one: each is a write.
+const RENEWAL_AGE: i64 = 3_600;
+
 pub struct Sessions {
     store: Arc<dyn Store>,
     tokens: Tokens,
+    lives: SessionLives,
     clock: Clock,
     /// The keys whose use is being recorded.
     recording: Arc<Mutex<HashSet<KeyId>>>,
 }
 
 impl Sessions {
-    pub fn new(store: Arc<dyn Store>, tokens: Tokens, clock: Clock) -> Self {
-        Self { store, tokens, clock, recording: Arc::default() }
+    pub fn new(store: Arc<dyn Store>, tokens: Tokens, lives: SessionLives, clock: Clock) -> Self {
+        Self { store, tokens, lives, clock, recording: Arc::default() }
     }
 
     /// A token and its session. Store the session before you hand out the token.
@@ -45,21 +50,65 @@ impl Sessions {
         &self,
         user: UserId,
         role: Role,
+        kind: SessionKind,
         context: &RequestContext,
     ) -> Result<(AccessToken, NewSession), Error> {
+        let after = |seconds: u32| whole_seconds(context.at).plus_seconds(seconds.into());
+        let SessionLives { api_client, browser, browser_at_most } = self.lives;
+        let (life, renewable_until) = match kind {
+            SessionKind::ApiClient => (api_client, None),
+            SessionKind::Browser => (browser.min(browser_at_most), Some(after(browser_at_most))),
+        };
         let session = NewSession {
             id: SessionId::generate(),
             user,
-            expires_at: self.tokens.expiry(context.at),
+            expires_at: after(life),
+            renewable_until,
         };
-        let text = self.tokens.sign(user, session.id, role.is_admin(), context.at)?;
-        Ok((AccessToken { text, expires_in: self.tokens.life_seconds() }, session))
+        let token = self.sign(user, role, session.id, context.at, session.expires_at)?;
+        Ok((token, session))
+    }
+
+    fn sign(
+        &self,
+        user: UserId,
+        role: Role,
+        session: SessionId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<AccessToken, Error> {
+        let text = self.tokens.sign(user, session, role.is_admin(), now, expires_at)?;
+        let expires_in = expires_at.as_seconds() - now.as_seconds();
+        Ok(AccessToken { text, expires_in: u32::try_from(expires_in).unwrap_or_default() })
+    }
+
+    /// Another token for the browser that has sent this one, so that its session lives on: once an
+    /// hour. `None` for the session of an API client. A failure does not fail the request.
+    pub async fn renew(&self, token: &str, caller: Caller) -> Option<AccessToken> {
+        let Credential::Session { id, .. } = caller.credential else { return None };
+        let (user, now) = (caller.authority.user, self.clock.now());
+        let present = self.tokens.verify(token, now).ok()?;
+        if now < present.issued_at.plus_seconds(RENEWAL_AGE) {
+            return None;
+        }
+        let wanted = whole_seconds(now).plus_seconds(self.lives.browser.into());
+        let renewed = match self.store.renew_session(user, id, wanted, now).await {
+            Ok(Some(end)) => self.sign(user, caller.authority.role, id, now, end),
+            Ok(None) | Err(Error::Busy) => return None,
+            Err(error) => Err(error),
+        };
+        renewed.inspect_err(|error| log::warn!("cannot renew a session: {error}")).ok()
     }
 
     /// Starts a session for a user whose password was checked. [`Error::WrongCredentials`] if the
     /// user was disabled or the password changed since `user` was read.
-    pub async fn start(&self, user: &User, context: &RequestContext) -> Result<AccessToken, Error> {
-        let (token, session) = self.issue(user.public_id, user.role, context)?;
+    pub async fn start(
+        &self,
+        user: &User,
+        kind: SessionKind,
+        context: &RequestContext,
+    ) -> Result<AccessToken, Error> {
+        let (token, session) = self.issue(user.public_id, user.role, kind, context)?;
         let context = RequestContext { actor: Actor::User(user.public_id), ..context.clone() };
         self.store.start_session(session, user.token_epoch, &context).await?;
         Ok(token)
@@ -117,6 +166,11 @@ impl Sessions {
             lock(&recording).remove(&key);
         });
     }
+}
+
+/// As a token counts.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(at.as_seconds())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

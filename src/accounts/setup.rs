@@ -7,7 +7,7 @@ use super::secrets::{hash_of_code, new_code, read_code};
 use super::service::{Accounts, UserDetails};
 use super::sessions::{AccessToken, Sessions};
 use crate::domain::{
-    Action, Actor, Password, RequestContext, Role, Secret, SecretHash, Status, UserId,
+    Action, Actor, Password, RequestContext, Role, Secret, SecretHash, SessionKind, Status, UserId,
     check_no_administrator,
 };
 use crate::error::Error;
@@ -63,7 +63,7 @@ impl Accounts {
         &self,
         code: &SetupCode,
         new: UserDetails<Password>,
-        sessions: &Sessions,
+        (sessions, kind): (&Sessions, SessionKind),
         context: &RequestContext,
     ) -> Result<AccessToken, Error> {
         let attempt = self.acquire_code_attempt(context).await?;
@@ -81,7 +81,7 @@ impl Accounts {
         let new = UserDetails { names, password };
         let id = UserId::generate();
         let context = RequestContext { actor: Actor::User(id), ..context.clone() };
-        let (token, session) = sessions.issue(id, Role::Admin, &context)?;
+        let (token, session) = sessions.issue(id, Role::Admin, kind, &context)?;
         let new = self.prepare(id, new, Role::Admin, Status::Active).await?;
         self.store.create_first_administrator(new, session, &context).await?;
         if !context.dry_run {

@@ -26,6 +26,7 @@ struct Claims {
 pub struct Verified {
     pub subject: UserId,
     pub session: SessionId,
+    pub issued_at: Timestamp,
     pub expires_at: Timestamp,
 }
 
@@ -77,13 +78,12 @@ pub struct Tokens {
     header_segment: String,
     issuer: String,
     validation: Validation,
-    life_seconds: u32,
     genuine: GenuineTokens,
 }
 
 impl Tokens {
     /// `installation_id` becomes part of the claim `iss`.
-    pub fn new(key: &SigningKey, installation_id: &str, life_seconds: u32) -> Result<Self, Error> {
+    pub fn new(key: &SigningKey, installation_id: &str) -> Result<Self, Error> {
         hmac_sha256::install();
         let encoding_key = EncodingKey::from_secret(key.as_bytes());
         let mut header = Header::new(Algorithm::HS256);
@@ -99,32 +99,23 @@ impl Tokens {
             header_segment,
             validation: validation(&issuer),
             issuer,
-            life_seconds,
             genuine: GenuineTokens::new(),
         })
     }
 
-    pub fn life_seconds(&self) -> u32 {
-        self.life_seconds
-    }
-
-    /// When a token that is signed at `now` expires, in whole seconds as in `exp`.
-    pub fn expiry(&self, now: Timestamp) -> Timestamp {
-        Timestamp::from_seconds(now.as_seconds()).plus_seconds(i64::from(self.life_seconds))
-    }
-
-    /// A token for a session of `subject`.
+    /// A token for a session of `subject`. `expires_at` counts in whole seconds, as `exp` does.
     pub fn sign(
         &self,
         subject: UserId,
         session: SessionId,
         admin: bool,
         now: Timestamp,
+        expires_at: Timestamp,
     ) -> Result<String, Error> {
         let claims = Claims {
             sub: subject.to_string(),
             iat: now.as_seconds(),
-            exp: self.expiry(now).as_seconds(),
+            exp: expires_at.as_seconds(),
             jti: session.to_string(),
             iss: self.issuer.clone(),
             admin,
@@ -156,6 +147,7 @@ impl Tokens {
         let verified = Verified {
             subject: UserId::parse(&claims.sub)?,
             session: SessionId::parse(&claims.jti)?,
+            issued_at: Timestamp::from_seconds(claims.iat),
             expires_at: Timestamp::from_seconds(claims.exp),
         };
         self.genuine.insert(token, verified);
@@ -204,7 +196,13 @@ mod tests {
     }
 
     fn tokens() -> Tokens {
-        Tokens::new(&key(1), "installation", 3_600).unwrap()
+        Tokens::new(&key(1), "installation").unwrap()
+    }
+
+    /// A token for an hour from [`NOW`].
+    fn sign(tokens: &Tokens, subject: UserId, admin: bool) -> String {
+        let end = NOW.plus_seconds(3_600);
+        tokens.sign(subject, SessionId::generate(), admin, NOW, end).unwrap()
     }
 
     /// Signs any header and claims with the right key.
@@ -228,7 +226,7 @@ mod tests {
     fn a_token_reads_back_until_its_very_last_second() {
         let tokens = tokens();
         let subject = UserId::generate();
-        let token = tokens.sign(subject, SessionId::generate(), false, NOW).unwrap();
+        let token = sign(&tokens, subject, false);
         let verified = tokens.verify(&token, NOW).unwrap();
         assert_eq!(verified.subject, subject);
         assert_eq!(verified.expires_at.as_seconds(), NOW.as_seconds() + 3_600);
@@ -243,7 +241,7 @@ mod tests {
 
     #[test]
     fn header_and_claims_are_exactly_the_documented_ones() {
-        let token = tokens().sign(UserId::generate(), SessionId::generate(), true, NOW).unwrap();
+        let token = sign(&tokens(), UserId::generate(), true);
         let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         let mut header = names(decoded_part(&token, 0));
         header.sort();
@@ -276,7 +274,7 @@ mod tests {
     #[test]
     fn a_cached_signature_is_valid_for_its_token_only() {
         let tokens = tokens();
-        let token = tokens.sign(UserId::generate(), SessionId::generate(), false, NOW).unwrap();
+        let token = sign(&tokens, UserId::generate(), false);
         for _ in 0..2 {
             assert!(tokens.verify(&token, NOW).is_ok());
         }
@@ -298,9 +296,7 @@ mod tests {
         let tokens = tokens();
         let signed: Vec<_> = (0..CACHED_TOKENS * 3)
             .map(|_| UserId::generate())
-            .map(|subject| {
-                (subject, tokens.sign(subject, SessionId::generate(), false, NOW).unwrap())
-            })
+            .map(|subject| (subject, sign(&tokens, subject, false)))
             .collect();
         for (subject, token) in signed.iter().chain(&signed) {
             assert_eq!(tokens.verify(token, NOW).unwrap().subject, *subject);
@@ -308,7 +304,7 @@ mod tests {
     }
 
     fn tokens_of_another_installation() -> Tokens {
-        Tokens::new(&key(1), "another", 3_600).unwrap()
+        Tokens::new(&key(1), "another").unwrap()
     }
 
     #[test]
@@ -322,8 +318,8 @@ mod tests {
             let token = forge(&tokens, &header, &claims(&tokens));
             assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
         }
-        let stranger = Tokens::new(&key(2), "installation", 3_600).unwrap();
-        let token = stranger.sign(UserId::generate(), SessionId::generate(), true, NOW).unwrap();
+        let stranger = Tokens::new(&key(2), "installation").unwrap();
+        let token = sign(&stranger, UserId::generate(), true);
         assert_eq!(tokens.verify(&token, NOW).unwrap_err(), TokenError::Invalid);
     }
 
@@ -351,7 +347,9 @@ mod tests {
     fn expiry_is_checked_by_our_clock_not_by_the_library() {
         let tokens = tokens();
         let past = Timestamp::from_seconds(1_000);
-        let token = tokens.sign(UserId::generate(), SessionId::generate(), false, past).unwrap();
+        let token = tokens
+            .sign(UserId::generate(), SessionId::generate(), false, past, past.plus_seconds(1))
+            .unwrap();
         assert!(get_current_timestamp() > 10_000);
         assert!(tokens.verify(&token, past).is_ok());
     }

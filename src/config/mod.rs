@@ -22,8 +22,8 @@ use self::settings::{ENVIRONMENT_PREFIX, Settings, wrong_setting};
 use self::unknown_keys::{refuse_unknown_keys, refuse_unknown_profiles};
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    AllowedOrigins, Named, PasswordPolicy, PublicUrl, RegistrationPolicy, StoreLimits,
-    TrustedProxies,
+    AllowedOrigins, Named, PasswordPolicy, PublicUrl, RegistrationPolicy, SessionLives,
+    StoreLimits, TrustedProxies,
 };
 use crate::error::Error;
 
@@ -46,7 +46,7 @@ pub struct Overrides {
 pub struct Config {
     /// An absolute path. The signing key is in a file beside it.
     pub database: PathBuf,
-    pub access_token_seconds: u32,
+    pub session_lives: SessionLives,
     /// Part of the realm in challenges.
     pub realm: String,
     pub password_policy: PasswordPolicy,
@@ -131,7 +131,7 @@ impl Config {
             argon2: settings.argon2(),
             store: settings.store_limits()?,
             database,
-            access_token_seconds: settings.access_token_seconds,
+            session_lives: settings.session_lives(),
             realm: settings.realm,
             password_policy: PasswordPolicy {
                 min_length: settings.password_min_length,
@@ -235,7 +235,7 @@ mod tests {
         jail(|_| {
             let config = Config::load(&Overrides::default()).unwrap();
             assert_eq!(config.database, std::path::absolute("widgetd.db").unwrap());
-            assert_eq!(config.access_token_seconds, 3_600);
+            assert_eq!(config.session_lives.api_client, 3_600);
             let rocket: rocket::Config = config.figment.extract().unwrap();
             assert_eq!((rocket.address, rocket.port), (Ipv4Addr::LOCALHOST.into(), 8_000));
             assert_eq!(rocket.ip_header, None);
@@ -258,7 +258,7 @@ mod tests {
             let overrides = Overrides { port: Some(3), ..Overrides::default() };
             let config = Config::load(&overrides).unwrap();
             assert_eq!(config.realm, "environment");
-            assert_eq!(config.access_token_seconds, 7);
+            assert_eq!(config.session_lives.api_client, 7);
             assert_eq!(config.figment.extract_inner::<u16>("port").unwrap(), 3);
         });
     }

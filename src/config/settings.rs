@@ -1,5 +1,6 @@
 //! The settings that are not Rocket's own: names, defaults and allowed values.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    Email, MAX_PASSWORD_CHARS, MinFree, Quota, RegistrationPolicy, StoreLimits, Zone,
+    Email, MAX_PASSWORD_CHARS, MinFree, Quota, RegistrationPolicy, SessionLives, StoreLimits, Zone,
 };
 use crate::error::Error;
 
@@ -21,6 +22,11 @@ pub struct FirstAdministrator {
     pub password_file: PathBuf,
 }
 
+/// Browsers keep no cookie for longer (RFC 6265bis section 5.5).
+const SESSION_DAYS: RangeInclusive<u32> = 1..=400;
+
+const DAY_SECONDS: u32 = 86_400;
+
 /// The settings that are not Rocket's own, before they are checked.
 #[derive(Serialize, Deserialize)]
 pub struct Settings {
@@ -28,6 +34,8 @@ pub struct Settings {
     pub profiles: Vec<String>,
     pub database: PathBuf,
     pub access_token_seconds: u32,
+    pub session_days: u32,
+    pub session_max_days: u32,
     pub realm: String,
     pub password_min_length: usize,
     pub password_min_score: u8,
@@ -56,6 +64,8 @@ impl Default for Settings {
             profiles: Vec::new(),
             database: PathBuf::from("widgetd.db"),
             access_token_seconds: 3_600,
+            session_days: 14,
+            session_max_days: 90,
             realm: "widgetd".to_owned(),
             password_min_length: 8,
             password_min_score: 2,
@@ -83,6 +93,14 @@ impl Default for Settings {
 impl Settings {
     pub fn argon2(&self) -> Argon2Settings {
         Argon2Settings { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes }
+    }
+
+    pub fn session_lives(&self) -> SessionLives {
+        SessionLives {
+            api_client: self.access_token_seconds,
+            browser: self.session_days * DAY_SECONDS,
+            browser_at_most: self.session_max_days * DAY_SECONDS,
+        }
     }
 
     pub fn store_limits(&self) -> Result<StoreLimits, Error> {
@@ -124,6 +142,14 @@ impl Settings {
         }
         if self.access_token_seconds == 0 {
             return Err(wrong_setting("access_token_seconds", "must be at least 1"));
+        }
+        for (name, days) in
+            [("session_days", self.session_days), ("session_max_days", self.session_max_days)]
+        {
+            if !SESSION_DAYS.contains(&days) {
+                let (least, most) = (SESSION_DAYS.start(), SESSION_DAYS.end());
+                return Err(wrong_setting(name, format!("must be between {least} and {most}")));
+            }
         }
         // It becomes part of a quoted string in a header.
         if self.realm.is_empty()

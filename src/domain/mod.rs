@@ -60,7 +60,7 @@ pub use public_url::PublicUrl;
 pub use quota::{MinFree, Quota, Size, StoreLimits};
 pub use role::Role;
 pub use secret::{Secret, SecretHash};
-pub use session::{NewSession, Session, SessionStore};
+pub use session::{NewSession, Session, SessionKind, SessionLives, SessionStore};
 pub use sort::{Search, Sort, folded};
 pub use task::{
     AssigneeFilter, NewTask, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskRow,

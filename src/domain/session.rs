@@ -16,6 +16,28 @@ pub struct NewSession {
     pub user: UserId,
     /// The `exp` of the token.
     pub expires_at: Timestamp,
+    /// Until when its life can be extended: that of a browser. `None` for an API client.
+    pub renewable_until: Option<Timestamp>,
+}
+
+/// Where a session is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// In a cookie. It lives on while it is used.
+    Browser,
+    /// By an API client, which has the token. It ends with the token.
+    ApiClient,
+}
+
+/// How long sessions live, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionLives {
+    /// That of an API client, from the login.
+    pub api_client: u32,
+    /// That of a browser, from its last use.
+    pub browser: u32,
+    /// The same from the login, at most.
+    pub browser_at_most: u32,
 }
 
 /// A session that has neither expired nor been ended.
@@ -68,6 +90,16 @@ pub trait SessionStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Session>, Error>;
+
+    /// Extends the life of a user's session to `expires_at`, or as far as it can be, and returns its
+    /// new end. `None` if it cannot be extended or has ended.
+    async fn renew_session(
+        &self,
+        user: UserId,
+        id: SessionId,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Error>;
 
     /// Ends one of the user's own sessions, audited as `action`.
     async fn end_session(

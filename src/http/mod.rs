@@ -51,6 +51,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         // Response fairings run in this order: the page of a problem comes before its headers.
         .attach(RenderLargeAnswers::default())
         .attach(MarkDryRuns)
+        .attach(auth::RenewSessions)
         .attach(pages::ProblemPages)
         .attach(CommonHeaders)
         .attach(Cors)

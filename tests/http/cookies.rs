@@ -44,9 +44,11 @@ fn assert_cookie(app: &TestApp, answer: &Answer, seconds: u32) {
 }
 
 #[rocket::async_test]
-async fn a_form_starts_a_cookie_session_with_the_max_age_of_the_token() {
-    for seconds in [3_600, 120] {
-        let app = TestApp::with(&[("access_token_seconds", &seconds.to_string())]).await;
+async fn a_form_starts_a_cookie_session_with_the_max_age_of_its_life() {
+    for (days, max_days, life) in [(14, 90, 14), (2, 90, 2), (14, 3, 3)] {
+        let (days, max_days) = (days.to_string(), max_days.to_string());
+        let settings = [("session_days", &*days), ("session_max_days", &max_days)];
+        let (app, seconds) = (TestApp::with(&settings).await, life * 86_400);
         let visitor = app.visitor().from("127.0.0.1");
         let setup = [
             ("code", app.setup_code.reveal()),
@@ -84,7 +86,7 @@ async fn a_script_that_asks_for_a_cookie_gets_no_token_in_the_body() {
         let answer = script.submit(path, fields).await;
         assert_eq!(keys(&answer.assert(status).body), ["message", "next", "status"]);
         assert_eq!(resolve(path, answer.body["next"].as_str().unwrap()), "/");
-        assert_cookie(&app, &answer, 3_600);
+        assert_cookie(&app, &answer, 14 * 86_400);
         assert!(is_signed_in(&script.keeping(&answer)).await, "{path}");
     }
 }
@@ -223,7 +225,8 @@ async fn cookie_over_tls_is_secure_with_the_host_prefix() {
         };
         assert_eq!(cookie.name, *name, "{what}");
         let secure: &[&str] = if is_https { &["Secure"] } else { &[] };
-        let expected = [&["HttpOnly", "Max-Age=3600", "Path=/", "SameSite=Lax"], secure].concat();
+        let expected =
+            [&["HttpOnly", "Max-Age=1209600", "Path=/", "SameSite=Lax"], secure].concat();
         assert_eq!(cookie.attributes, expected, "{what}");
         assert_eq!(answer.header("Strict-Transport-Security").is_some(), is_https, "{what}");
         assert!(is_signed_in(&visitor.keeping(&answer)).await, "{what}");

@@ -36,6 +36,7 @@ mod model;
 mod openapi;
 mod public_url;
 mod quotas;
+mod renewal;
 mod round_trips;
 mod routing;
 mod rules;

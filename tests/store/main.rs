@@ -228,7 +228,7 @@ fn reset_code(hash: SecretHash, expires_at: Timestamp) -> NewResetCode {
 }
 
 fn new_session(user: UserId) -> NewSession {
-    NewSession { id: SessionId::generate(), user, expires_at: later(1_000) }
+    NewSession { id: SessionId::generate(), user, expires_at: later(1_000), renewable_until: None }
 }
 
 /// An API key whose hash repeats this byte.

@@ -1,6 +1,8 @@
 //! Sessions and known networks.
 
-use widgetd::domain::{Action, Network, NewUser, RequestContext, Session, SessionId, Status};
+use widgetd::domain::{
+    Action, Network, NewSession, NewUser, RequestContext, Session, SessionId, Status,
+};
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, assert_credentials, assert_not_found, assert_pages,
@@ -45,6 +47,32 @@ async fn a_session_starts_only_for_an_active_user_with_the_current_token_epoch()
         .audited(&["session.start"], store.start_session(session, ann.token_epoch, CLI))
         .await;
     started.unwrap();
+}
+
+#[tokio::test]
+async fn renewal_extends_a_browser_session_up_to_its_maximum() {
+    let subject = Subject::new();
+    let [ann, bob] = subject.add_ids(["ann", "bob"]).await;
+    let new = NewSession { renewable_until: Some(later(5_000)), ..new_session(ann) };
+    subject.start_session(new.clone(), 0, &owner_context(ann, "192.0.2.7")).await.unwrap();
+    let renew = async |user, to, now| {
+        subject.audited(&[], subject.renew_session(user, new.id, to, now)).await.unwrap()
+    };
+    assert_eq!(renew(bob, later(2_000), NOW).await, None);
+    assert_eq!(renew(ann, later(2_000), NOW).await, Some(later(2_000)));
+    // It never becomes shorter.
+    assert_eq!(renew(ann, later(1_500), NOW).await, Some(later(2_000)));
+    assert_eq!(renew(ann, later(9_000), later(1_999)).await, Some(later(5_000)));
+    assert_eq!(
+        subject.list_sessions(ann, ALL, NOW).await.unwrap().items[0].expires_at,
+        later(5_000)
+    );
+    assert_eq!(renew(ann, later(9_000), later(5_000)).await, None);
+    subject.end_sessions(ann, &owner_context(ann, "192.0.2.7")).await.unwrap();
+    assert_eq!(renew(ann, later(9_000), NOW).await, None);
+    // That of an API client ends when its token does.
+    let session = subject.log_in(ann).await;
+    assert_eq!(subject.renew_session(ann, session, later(2_000), NOW).await.unwrap(), None);
 }
 
 #[tokio::test]

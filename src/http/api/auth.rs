@@ -226,8 +226,9 @@ async fn register_user(
     let password = password.ok_or_else(|| Error::invalid("password", "is required"))?;
     let names = UserNames { email, username: username.flatten(), name: name.flatten() };
     let user = UserDetails { names, password };
-    let sessions = sign_in.may_start_session().then_some(&services.sessions);
-    let token = accounts.register(user, sessions, &context).await?;
+    let start = (&services.sessions, sign_in.session_kind());
+    let start = sign_in.may_start_session().then_some(start);
+    let token = accounts.register(user, start, &context).await?;
     let registered = "successfully registered";
     Ok(match (token, accounts.registration()) {
         (Some(token), _) => sign_in.started(registered, token),
@@ -256,7 +257,8 @@ async fn set_up(
         body.0;
     let names = UserNames { email, username: username.flatten(), name: name.flatten() };
     let user = UserDetails { names, password };
-    let token = services.accounts.set_up(&code, user, &services.sessions, &client.0).await?;
+    let start = (&services.sessions, sign_in.session_kind());
+    let token = services.accounts.set_up(&code, user, start, &client.0).await?;
     Ok(sign_in.started("successfully set up; you are the administrator", token))
 }
 
@@ -274,7 +276,7 @@ async fn log_in(
 ) -> Result<SignInResponse<200>, Problem> {
     let (LogIn { name, password }, context) = (body.0, client.0);
     let user = services.accounts.log_in(name, password, &context).await?;
-    let token = services.sessions.start(&user, &context).await?;
+    let token = services.sessions.start(&user, sign_in.session_kind(), &context).await?;
     Ok(sign_in.started("successfully logged in", token))
 }
 

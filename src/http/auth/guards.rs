@@ -28,6 +28,7 @@ use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 
 use super::cookie::session_cookie;
 use super::origin::check_same_origin;
+use super::renewal::renew;
 use crate::accounts::Caller;
 use crate::clock::Clock;
 use crate::domain::{
@@ -225,7 +226,9 @@ async fn authenticate(request: &Request<'_>) -> Result<Caller, Error> {
     if !is_read(request) {
         check_same_origin(request)?;
     }
-    sessions.authenticate_session(token).await
+    let caller = sessions.authenticate_session(token).await?;
+    renew(request, token, caller).await;
+    Ok(caller)
 }
 
 /// The caller, or `None` if nobody is authenticated.

@@ -5,6 +5,7 @@ pub mod guards;
 pub mod local;
 pub mod navigation;
 pub mod origin;
+pub mod renewal;
 pub mod sign_in;
 
 pub use self::cookie::{clear_session_cookie, session_cookie};
@@ -14,4 +15,5 @@ pub use self::guards::{
 pub use self::local::{MaySetUp, check_may_set_up};
 pub use self::navigation::{Destination, MENU, Notice, login_address, next_query, root};
 pub use self::origin::is_cross_site;
+pub use self::renewal::RenewSessions;
 pub use self::sign_in::{CrossSiteSignIn, SignIn, SignInResponse};

@@ -22,6 +22,7 @@ use super::cookie::{clear_session_cookie, session_cookie, set_session_cookie};
 use super::navigation::{Destination, Notice, root};
 use super::origin::{check_same_origin, cross_site, is_cross_site};
 use crate::accounts::AccessToken;
+use crate::domain::SessionKind;
 use crate::error::Error;
 use crate::http::wire::{
     NO_STORE, Problem, StatusView, add_response, forbid_storing, is_dry_run, reject, see_other,
@@ -68,6 +69,14 @@ impl SignIn {
         };
         let is_cross_site = kind != ClientKind::ApiClient && is_cross_site(request);
         Ok(Self { kind, is_cross_site, requested: Destination::requested(request) })
+    }
+
+    /// The kind of the session that starts.
+    pub fn session_kind(&self) -> SessionKind {
+        match self.kind {
+            ClientKind::Browser | ClientKind::PageScript => SessionKind::Browser,
+            ClientKind::ApiClient => SessionKind::ApiClient,
+        }
     }
 
     /// Whether a session may start: not for the form of another site.

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0011_calendar_keys.sql"),
     include_str!("migrations/0012_lists.sql"),
     include_str!("migrations/0013_history.sql"),
+    include_str!("migrations/0014_browser_sessions.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.

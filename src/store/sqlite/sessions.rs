@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::audit;
 use super::authority;
@@ -80,6 +80,29 @@ impl SessionStore for SqliteStore {
         .await
     }
 
+    async fn renew_session(
+        &self,
+        user: UserId,
+        id: SessionId,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.writer
+            .run(move |connection| {
+                let renewed = connection
+                    .prepare_cached(
+                        "UPDATE session SET expires_at = max(expires_at, min(?3, renewable_until))
+                         WHERE id = ?1 AND user_id = (SELECT id FROM user WHERE public_id = ?2)
+                         AND renewable_until IS NOT NULL AND expires_at > ?4
+                         RETURNING expires_at",
+                    )?
+                    .query_row(params![id, user, expires_at, now], |row| row.get(0))
+                    .optional()?;
+                Ok(renewed)
+            })
+            .await
+    }
+
     async fn end_session(
         &self,
         user: UserId,
@@ -132,8 +155,9 @@ pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Res
     purge_expired_of(transaction, new.user, *at)?;
     let started = transaction
         .prepare_cached(
-            "INSERT INTO session (id, user_id, started_at, expires_at, address, client)
-             SELECT ?1, id, ?3, ?4, ?5, ?6 FROM user
+            "INSERT INTO session (id, user_id, started_at, expires_at, address, client,
+                                  renewable_until)
+             SELECT ?1, id, ?3, ?4, ?5, ?6, ?8 FROM user
              WHERE public_id = ?2 AND status = 'active' AND token_epoch = ?7",
         )?
         .execute(params![
@@ -143,7 +167,8 @@ pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Res
             new.expires_at,
             address.map(Address),
             client,
-            epoch
+            epoch,
+            new.renewable_until
         ])?;
     if started == 0 {
         return Err(Error::WrongCredentials("login"));

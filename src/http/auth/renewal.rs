@@ -1,0 +1,50 @@
+//! A browser's session lives on while it is used: an answer may bring the next cookie.
+
+use std::sync::OnceLock;
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::{Request, Response};
+
+use super::cookie::set_session_cookie;
+use crate::accounts::{AccessToken, Caller};
+use crate::http::wire::{Services, is_dry_run};
+
+/// The token for the next cookie.
+fn renewed<'r>(request: &'r Request<'_>) -> &'r OnceLock<AccessToken> {
+    request.local_cache(OnceLock::new)
+}
+
+/// Extends the session in the cookie of a request, if it is time. Once, although several guards may
+/// ask for the caller.
+pub async fn renew(request: &Request<'_>, token: &str, caller: Caller) {
+    let renewed = renewed(request);
+    if renewed.get().is_some() || is_dry_run(request) {
+        return;
+    }
+    if let Ok(services) = Services::of(request)
+        && let Some(token) = services.sessions.renew(token, caller).await
+    {
+        let _ = renewed.set(token);
+    }
+}
+
+/// The fairing that sends the next cookie, unless the answer has one of its own.
+pub struct RenewSessions;
+
+#[rocket::async_trait]
+impl Fairing for RenewSessions {
+    fn info(&self) -> Info {
+        Info { name: "session renewal", kind: Kind::Response }
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        let Some(token) = renewed(request).get() else { return };
+        if response.headers().contains("Set-Cookie") {
+            return;
+        }
+        match set_session_cookie(request, token.clone()) {
+            Ok(cookie) => response.adjoin_header(cookie),
+            Err(error) => log::warn!("cannot renew a session: {error}"),
+        }
+    }
+}
