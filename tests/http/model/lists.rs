@@ -42,6 +42,8 @@ async fn widget(team: &mut Team<'_>, who: usize) {
     assert_eq!(answer.body["info_url"], *widget.url);
     assert_eq!(answer.body["deadline_date"], *widget.date);
     assert_eq!(answer.body["owner"]["public_id"], *team.plain.users[widget.owner].id);
+    let history = team.actors[who].get(&format!("/widgets/{}/history", widget.name)).await;
+    assert_eq!(history.body["total_items"], widget.events, "{}", history.text);
 }
 
 async fn task(team: &mut Team<'_>, who: usize) {
@@ -52,7 +54,10 @@ async fn task(team: &mut Team<'_>, who: usize) {
     let sees = team.plain.sees(who, task);
     let answer = team.actors[who].get(&format!("/tasks/{}", task.id)).await;
     assert_status(&answer, if sees { 200 } else { 404 }, "read a task");
+    let history = team.actors[who].get(&format!("/tasks/{}/history", task.id)).await;
+    assert_status(&history, answer.status.code, "read a history");
     if sees {
+        assert_eq!(history.body["total_items"], task.events, "{}", history.text);
         let assignee = task.assignee.map(|user| team.plain.users[user].id.as_str());
         let named = answer.body["assignee"].get("public_id").and_then(Value::as_str);
         assert_eq!((answer.body["title"].as_str(), named), (Some(&*task.title), assignee));

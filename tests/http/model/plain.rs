@@ -13,21 +13,24 @@ pub struct User {
     pub is_deleted: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Widget {
     pub name: String,
     pub url: String,
     pub date: String,
     pub owner: usize,
+    /// How many events its history has.
+    pub events: usize,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     pub id: String,
     pub title: String,
     pub status: &'static str,
     pub assignee: Option<usize>,
     pub date: Option<String>,
+    pub events: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -173,15 +176,31 @@ impl Plain {
         }
     }
 
-    /// Does what the service has done. `id` is that of a new record.
+    /// Does what the service has done. `id` is that of a new record. A change without effect is no
+    /// event.
     pub fn apply(&mut self, who: usize, write: &Write, id: &str) {
+        let before = (self.widgets.clone(), self.tasks.clone());
+        self.do_write(who, write, id);
+        if before.0.len() == self.widgets.len() {
+            for (old, new) in before.0.iter().zip(&mut self.widgets) {
+                new.events += usize::from(old != new);
+            }
+        }
+        if before.1.len() == self.tasks.len() {
+            for (old, new) in before.1.iter().zip(&mut self.tasks) {
+                new.events += usize::from(old != new);
+            }
+        }
+    }
+
+    fn do_write(&mut self, who: usize, write: &Write, id: &str) {
         match write.clone() {
             Write::CreateWidget { name, url, date } => {
-                self.widgets.push(Widget { name, url, date, owner: who });
+                self.widgets.push(Widget { name, url, date, owner: who, events: 1 });
             }
             Write::PutWidget { name, url, date } => match self.widget(&name) {
                 Some(at) => (self.widgets[at].url, self.widgets[at].date) = (url, date),
-                None => self.widgets.push(Widget { name, url, date, owner: who }),
+                None => self.widgets.push(Widget { name, url, date, owner: who, events: 1 }),
             },
             Write::ChangeWidget { name, to, url } => {
                 let at = self.widget(&name).unwrap();
@@ -191,7 +210,8 @@ impl Plain {
                 self.widgets.remove(self.widget(&name).unwrap());
             }
             Write::CreateTask { title, assignee, date } => {
-                let task = Task { id: id.to_owned(), title, status: "pending", assignee, date };
+                let task =
+                    Task { id: id.to_owned(), title, status: "pending", assignee, date, events: 1 };
                 self.tasks.push(task);
             }
             Write::ChangeTask { at, change: Change::Title(title) } => self.tasks[at].title = title,
