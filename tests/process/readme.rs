@@ -139,7 +139,8 @@ fn each_command_of_the_documentation_does_what_it_says() {
     for page in PAGES {
         let blocks = blocks(page);
         for (n, block) in blocks.iter().enumerate().filter(|(_, block)| block.kind == "sh") {
-            let script = block.lines.join("\n").replace("cargo run --release --", "widgetd");
+            let lines: Vec<_> = block.lines.iter().map(|line| with_an_end(line)).collect();
+            let script = lines.join("\n").replace("cargo run --release --", "widgetd");
             if script == "cargo run --release" {
                 service = Some(start(folder.path()));
                 continue;
@@ -154,6 +155,14 @@ fn each_command_of_the_documentation_does_what_it_says() {
         }
     }
     assert!(service.is_some() && ran >= 15, "{ran}");
+}
+
+/// A command that reads a stream until somebody stops it is stopped, and has to have read an event.
+fn with_an_end(line: &str) -> String {
+    if !line.contains(" --stream ") {
+        return line.to_owned();
+    }
+    format!("{{ timeout 3 {line} || [ $? = 124 ]; }} | grep '^event: widget.create'")
 }
 
 /// Runs the commands of a block. Each has to succeed, unless the answer that the page shows is an
