@@ -39,7 +39,7 @@ fn answer(mut stream: TcpStream) {
     let _ = write!(stream, "{head}{policy}Content-Length: {}\r\n\r\n{page}", page.len());
 }
 
-/// A request: method, path below the API, fields.
+/// A request: method, path below the API, fields. The field `csv` is also a body by itself.
 type WriteRequest = (&'static str, String, Vec<(&'static str, String)>);
 
 /// A valid request for every route that writes. Those that end the session come last.
@@ -84,7 +84,13 @@ fn writes(site: &Site) -> Vec<WriteRequest> {
         ("PUT", "/widgets/ours".to_owned(), theirs("")[1..].to_vec()),
         ("PATCH", "/widgets/ours".to_owned(), theirs("")[1..].to_vec()),
         ("DELETE", "/widgets/ours".to_owned(), Vec::new()),
+        (
+            "POST",
+            "/widgets/import".to_owned(),
+            fields(&[("csv", "name,info_url,deadline\nimported,https://example.com,2098-12-31\n")]),
+        ),
         ("POST", "/tasks".to_owned(), fields(&[("title", "theirs")])),
+        ("POST", "/tasks/import".to_owned(), fields(&[("csv", "title\ntheirs\n")])),
         ("PATCH", format!("/tasks/{task}"), fields(&[("title", "theirs")])),
         ("DELETE", format!("/tasks/{task}"), Vec::new()),
         ("POST", "/templates".to_owned(), fields(&[("name", "theirs"), ("body", "theirs")])),
@@ -212,6 +218,13 @@ const ATTACK: &str = r#"
             send(`${url}?_method=${method}`, { method: "POST", body: form() }),
             send(`${url}?${new URLSearchParams(overridden)}`, { method: "GET" }),
         ]);
+        const csv = fields.find(([name]) => name === "csv")?.[1];
+        if (csv) {
+            await Promise.all([
+                asked({ headers: { "Content-Type": "text/csv" }, body: csv }),
+                send(url, { method: "POST", body: csv }),
+            ]);
+        }
         for (const enctype of ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data"]) {
             await submit(url, enctype, overridden);
         }
@@ -295,8 +308,9 @@ fn csrf_requests_from_other_origins_change_nothing() {
         page.sign_in("admin").await;
         for (method, path, fields) in &writes {
             let script = "const [url, method, fields] = arguments;
-                const headers = { 'Content-Type': 'application/json' };
-                const body = JSON.stringify(Object.fromEntries(fields));
+                const { csv } = Object.fromEntries(fields);
+                const headers = { 'Content-Type': csv ? 'text/csv' : 'application/json' };
+                const body = csv ?? JSON.stringify(Object.fromEntries(fields));
                 const { status } = await fetch(url, { method, headers, body: fields.length ? body : undefined });
                 return status;";
             let url = format!("{}/api/v1{path}", site.origin);
