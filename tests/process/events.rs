@@ -232,6 +232,7 @@ fn event_stream_ends_with_the_session_the_key_the_role_and_the_service() {
 }
 
 #[test]
+#[ignore = "waits for 15 seconds; .ci/run runs it"]
 fn event_stream_pings_a_quiet_connection_which_stays_open() {
     let mut place = Place::new();
     // Not the time between two requests.
@@ -255,6 +256,7 @@ fn event_stream_pings_a_quiet_connection_which_stays_open() {
 }
 
 #[test]
+#[ignore = "waits for 30 seconds; .ci/run runs it"]
 fn event_stream_whose_client_does_not_read_is_closed_and_others_go_on() {
     const COUNT: usize = 1_500;
     let (_place, server, admin) = scene();
