@@ -26,7 +26,7 @@ const STATUSES: [&str; 4] = ["pending", "in_progress", "done", "cancelled"];
 const DATES: [&str; 4] = ["2026-11-21", "2026-11-25", "2026-12-31", "2027-02-03"];
 
 /// How many requests each team sends, besides those that follow from them.
-const REQUESTS: usize = 1_000;
+const REQUESTS: usize = 500;
 
 pub struct Random(u64);
 

@@ -155,7 +155,7 @@ fn assert_nothing_is_left(place: &Place, table: &str) {
 
 #[test]
 fn kill_9_in_the_midst_of_an_import_leaves_nothing_of_it() {
-    let table = tasks(60_000);
+    let table = tasks(30_000);
     // On the command line.
     let mut place = Place::new();
     place.set("WIDGETD_QUOTA_MIB", "1000");
