@@ -16,7 +16,7 @@ use rocket::http::Status;
 use rocket::tokio::task::yield_now;
 use widgetd::domain::Role;
 
-use crate::support::{Actor, Answer, FORM, TestApp, form};
+use crate::support::{Actor, Answer, FORM, Random, TestApp, form};
 use plain::{Change, Plain, Write};
 
 /// The word that a team's records have.
@@ -28,21 +28,9 @@ const DATES: [&str; 4] = ["2026-11-21", "2026-11-25", "2026-12-31", "2027-02-03"
 /// How many requests each team sends, besides those that follow from them.
 const REQUESTS: usize = 500;
 
-pub struct Random(u64);
-
 impl Random {
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % limit
-    }
-
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-
     /// Nothing in half of the cases.
-    pub fn maybe<T: Copy>(&mut self, from: &[T]) -> Option<T> {
+    fn maybe<T: Clone>(&mut self, from: &[T]) -> Option<T> {
         (self.below(2) == 0).then(|| self.pick(from))
     }
 }
@@ -231,8 +219,7 @@ impl<'a> Team<'a> {
             _ => 200,
         };
         let path = format!("/widgets/import?mode={mode}&dry_run={is_dry}");
-        let header = [("Content-Type", "text/csv")];
-        let send = || self.actors[who].send_with(Post, &path, &header, &table);
+        let send = || self.actors[who].import(&path, &table);
         let mut answer = send().await;
         // Two teams import at this moment.
         while answer.status == Status::ServiceUnavailable {

@@ -6,7 +6,7 @@ use rocket::http::Status;
 use serde_json::json;
 
 use crate::exports::{assert_imported, column, errors};
-use crate::support::TestApp;
+use crate::support::{Random, TestApp};
 
 /// Rows of cells as a table.
 fn table(rows: &[Vec<String>]) -> String {
@@ -66,11 +66,8 @@ async fn csv_round_trip_of_10_000_random_tasks_is_exact() {
     let (admin, ann) = (app.admin().await, app.user("ann").await);
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
-    let mut random = seed;
-    let mut next = |below: usize| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        usize::try_from(random >> 33).unwrap() % below
-    };
+    let mut random = Random(seed);
+    let mut next = |below: usize| random.below(below);
     let header = ["description", "deadline", "title", "status", "assignee"].map(str::to_owned);
     let mut rows = vec![header.to_vec()];
     for n in 0..10_000 {

@@ -2,7 +2,6 @@
 //!
 //! There are more records than the engine sorts, and many are equal in what they are sorted by.
 
-use std::cmp::Reverse;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ use widgetd::domain::{
 use widgetd::error::Error;
 use widgetd::store::Store;
 
+use crate::random::{Random, sort};
 use crate::tables::exported;
 use crate::{
     ANY_STATE, NOW, Subject, account, at_once, cli_at, email, later, new_task, new_template,
@@ -29,19 +29,7 @@ const RECORDS: usize = 1_400;
 /// How many filters are tried of each resource.
 const FILTERS: usize = 300;
 
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % limit
-    }
-
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())].clone()
-    }
-
     /// Mostly the first one.
     fn mostly<T: Clone>(&mut self, from: &[T]) -> T {
         if self.below(12) == 0 { self.pick(from) } else { from[0].clone() }
@@ -91,16 +79,6 @@ fn is(named: Option<&UserRef>, user: Option<&UserSummary>, users: &[User]) -> bo
 fn is_at<T: PartialOrd>(value: Option<T>, before: Option<T>, after: Option<T>) -> bool {
     before.is_none_or(|before| value.as_ref().is_some_and(|value| *value < before))
         && after.is_none_or(|after| value.as_ref().is_some_and(|value| *value >= after))
-}
-
-/// Sorts what is in the order of creation, by which equal ones are ordered.
-fn sort<'a, T, K: Ord>(items: &mut [&'a T], descending: bool, key: impl Fn(&'a T) -> K) {
-    if descending {
-        items.reverse();
-        items.sort_by_key(|item| Reverse(key(item)));
-    } else {
-        items.sort_by_key(|item| key(item));
-    }
 }
 
 /// Reads all of a list, and pages from everywhere in it.

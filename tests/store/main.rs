@@ -7,6 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../support/random.rs"]
+mod random;
+
 mod administration;
 mod api_keys;
 mod audit;

@@ -5,6 +5,7 @@
 
 mod endless;
 mod page;
+mod random;
 mod visitor;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use widgetd::http::attach_body;
 use widgetd::store::{self, IfAbsent, Store};
 
 pub use self::endless::make_the_list_of_keys_endless;
+pub use self::random::{Random, sort};
 pub use self::visitor::{FORM, PAGE, Visitor, resolve};
 
 pub const PASSWORD: &str = "correct horse battery staple";

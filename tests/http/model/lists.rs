@@ -1,14 +1,14 @@
 //! Reads: each agrees with the model, filtered and sorted.
 
-use std::cmp::Reverse;
 use std::fmt::Write;
 
 use serde_json::Value;
 use widgetd::domain::Role;
 
 use super::plain::{Plain, Task};
-use super::{Random, Team, assert_status};
-use crate::support::Answer;
+use super::{Team, assert_status};
+use crate::exports::column;
+use crate::support::{Answer, Random, sort};
 
 /// Between the second and the third of the dates.
 const BOUND: &str = "2026-12-01";
@@ -77,16 +77,6 @@ async fn template(team: &mut Team<'_>, who: usize) {
     }
 }
 
-/// Sorts what is in the order of creation, by which equal ones are ordered.
-fn sort<T, K: Ord>(items: &mut [T], descending: bool, key: impl Fn(&T) -> K) {
-    if descending {
-        items.reverse();
-        items.sort_by_key(|item| Reverse(key(item)));
-    } else {
-        items.sort_by_key(key);
-    }
-}
-
 /// Asserts that a page of a list, which its filters have, has what the model says.
 async fn assert_page(team: &mut Team<'_>, who: usize, query: &str, key: &str, expected: &[String]) {
     let (per_page, page) = (team.random.pick(&[5, 10, 100]), team.random.pick(&[1, 1, 2, 3]));
@@ -103,13 +93,6 @@ async fn assert_page(team: &mut Team<'_>, who: usize, query: &str, key: &str, ex
         assert_status(&answer, 200, &path);
         assert_eq!(column(&answer.text, key), expected, "{path}");
     }
-}
-
-/// The cells of a column, from the first row to the last.
-fn column(text: &str, name: &str) -> Vec<String> {
-    let mut rows = csv::Reader::from_reader(text.as_bytes());
-    let at = rows.headers().unwrap().iter().position(|header| header == name).unwrap();
-    rows.records().map(|row| row.unwrap()[at].to_owned()).collect()
 }
 
 /// Adds a filter to a query in half of the cases.
