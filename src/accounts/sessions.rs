@@ -26,6 +26,8 @@ pub struct Caller {
     /// Read from the store for this request.
     pub authority: Authority,
     pub credential: Credential,
+    /// When the token was signed; `None` for an API key.
+    pub issued_at: Option<Timestamp>,
 }
 
 /// How old the token of a browser is, in seconds, before it gets another one: each is a write.
@@ -82,15 +84,17 @@ impl Sessions {
         Ok(AccessToken { text, expires_in: u32::try_from(expires_in).unwrap_or_default() })
     }
 
-    /// Another token for the browser that has sent this one, so that its session lives on: once an
-    /// hour. `None` for the session of an API client. A failure does not fail the request.
-    pub async fn renew(&self, token: &str, caller: Caller) -> Option<AccessToken> {
+    /// Whether the caller's token is so old that it is time for another one.
+    pub fn should_renew(&self, caller: Caller) -> bool {
+        let is_old = |issued: Timestamp| self.clock.now() >= issued.plus_seconds(RENEWAL_AGE);
+        caller.issued_at.is_some_and(is_old)
+    }
+
+    /// Another token for the session of a browser, which lives on from now. `None` for the session of
+    /// an API client. A failure does not fail the request.
+    pub async fn renew(&self, caller: Caller) -> Option<AccessToken> {
         let Credential::Session { id, .. } = caller.credential else { return None };
         let (user, now) = (caller.authority.user, self.clock.now());
-        let present = self.tokens.verify(token, now).ok()?;
-        if now < present.issued_at.plus_seconds(RENEWAL_AGE) {
-            return None;
-        }
         let wanted = whole_seconds(now).plus_seconds(self.lives.browser.into());
         let renewed = match self.store.renew_session(user, id, wanted, now).await {
             Ok(Some(end)) => self.sign(user, caller.authority.role, id, now, end),
@@ -133,7 +137,7 @@ impl Sessions {
             .ok_or(Error::Token(TokenError::Revoked))?;
         let credential =
             Credential::Session { id: verified.session, expires_at: verified.expires_at };
-        Ok(Caller { authority, credential })
+        Ok(Caller { authority, credential, issued_at: Some(verified.issued_at) })
     }
 
     async fn authenticate_key(&self, key: &str, now: Timestamp) -> Result<Caller, Error> {
@@ -148,7 +152,7 @@ impl Sessions {
         }
         let credential =
             Credential::Key { id: key.id, scope: key.scope, expires_at: key.expires_at };
-        Ok(Caller { authority, credential })
+        Ok(Caller { authority, credential, issued_at: None })
     }
 
     /// Records the use of a key in the background, unless that is in progress. A failure does not

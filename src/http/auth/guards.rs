@@ -161,7 +161,7 @@ async fn any_caller(request: &Request<'_>, role: Role) -> Result<SignedIn, Probl
 /// The caller, if the role is enough.
 async fn authorize(request: &Request<'_>, role: Role) -> Result<SignedIn, Problem> {
     let for_role = |error| Problem::for_role(error, role);
-    let Caller { authority, credential } = authenticate(request).await.map_err(for_role)?;
+    let Caller { authority, credential, .. } = authenticate(request).await.map_err(for_role)?;
     let enough = authority.role.require(role);
     enough.map_err(Problem::from)?;
     if is_calendar_key(credential) {
@@ -185,7 +185,7 @@ async fn calendar_reader(request: &Request<'_>, role: Role) -> Result<SignedIn, 
     };
     fields.finish(Some(()))?;
     let key = key.ok_or(Error::Token(TokenError::Missing))?;
-    let Caller { authority, credential } = services.sessions.authenticate(&key).await?;
+    let Caller { authority, credential, .. } = services.sessions.authenticate(&key).await?;
     if !is_calendar_key(credential) {
         let why = "Only an API key of scope calendar may be part of an address";
         return Err(Problem::insufficient(why, role));
@@ -227,7 +227,7 @@ async fn authenticate(request: &Request<'_>) -> Result<Caller, Error> {
         check_same_origin(request)?;
     }
     let caller = sessions.authenticate_session(token).await?;
-    renew(request, token, caller).await;
+    renew(request, caller).await;
     Ok(caller)
 }
 

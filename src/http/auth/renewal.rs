@@ -16,13 +16,14 @@ fn renewed<'r>(request: &'r Request<'_>) -> &'r OnceLock<AccessToken> {
 
 /// Extends the session in the cookie of a request, if it is time. Once, although several guards may
 /// ask for the caller.
-pub async fn renew(request: &Request<'_>, token: &str, caller: Caller) {
-    let renewed = renewed(request);
-    if renewed.get().is_some() || is_dry_run(request) {
+pub async fn renew(request: &Request<'_>, caller: Caller) {
+    let Ok(Services { sessions, .. }) = Services::of(request) else { return };
+    if !sessions.should_renew(caller) || is_dry_run(request) {
         return;
     }
-    if let Ok(services) = Services::of(request)
-        && let Some(token) = services.sessions.renew(token, caller).await
+    let renewed = renewed(request);
+    if renewed.get().is_none()
+        && let Some(token) = sessions.renew(caller).await
     {
         let _ = renewed.set(token);
     }
@@ -38,6 +39,10 @@ impl Fairing for RenewSessions {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        // Without a cookie there is no session of a browser. Looking for its token costs an allocation.
+        if !request.headers().contains("Cookie") {
+            return;
+        }
         let Some(token) = renewed(request).get() else { return };
         if response.headers().contains("Set-Cookie") {
             return;
