@@ -37,7 +37,7 @@ use crate::domain::{
 use crate::error::{Error, TokenError};
 use crate::http::wire::{
     Export, Fields, Given, IDEMPOTENCY_KEY, KEY_MAY_ONLY_READ, LIST_LIMIT, ListOrCsv, Problem,
-    Services, ViewContext, WRITE_LIMIT, add_response, idempotency_key, is_read, reject,
+    Services, ViewContext, WRITE_LIMIT, add_response, idempotency_key, is_read, query_of, reject,
     remember_user, request_context,
 };
 use crate::store::Store;
@@ -177,8 +177,7 @@ fn is_calendar_key(credential: Credential) -> bool {
 /// The caller by a key of scope `calendar` in the address: calendars cannot send a header.
 async fn calendar_reader(request: &Request<'_>, role: Role) -> Result<SignedIn, Problem> {
     let services = Services::of(request)?;
-    let mut fields =
-        Fields::from_form(request.uri().query().map_or("", |query| query.as_str()).as_bytes())?;
+    let mut fields = Fields::from_form(query_of(request).as_bytes())?;
     let key = match fields.read("key", |text| Ok(text.to_owned())) {
         Some(Given::Value(key)) => Some(key),
         _ => None,

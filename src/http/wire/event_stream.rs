@@ -21,6 +21,7 @@ use super::fields::Fields;
 use super::list::admit;
 use super::openapi::{header_parameter, parameters, query_parameter, with_content};
 use super::problem::reject;
+use super::request::query_of;
 use super::services::Services;
 use crate::domain::EventId;
 use crate::error::Error;
@@ -67,8 +68,7 @@ impl<'r> FromRequest<'r> for Resume {
 }
 
 fn read(request: &Request<'_>) -> Result<Option<EventId>, Error> {
-    let query = request.uri().query().map_or("", |query| query.as_str());
-    let mut fields = Fields::from_form(query.as_bytes())?;
+    let mut fields = Fields::from_form(query_of(request).as_bytes())?;
     let context = Services::of(request)?.field_context();
     let after = <Option<EventId> as InputField>::read(&mut fields, "after", &context);
     let given: Vec<_> = request.headers().get(HEADER).filter(|id| !id.is_empty()).collect();

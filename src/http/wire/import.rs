@@ -22,7 +22,7 @@ use super::field::Field;
 use super::fields::{Fields, Given, WHOLE_BODY};
 use super::openapi::{parameters, query_parameter, with_schema};
 use super::problem::{Problem, reject, remember};
-use super::request::{DRY_RUN, recognise, remembered_user};
+use super::request::{DRY_RUN, query_of, recognise, remembered_user};
 use super::services::Services;
 use super::table::{self, NewOwner, Row};
 use crate::domain::{Import, ImportMode, Imported, Named, UserId, UserRef};
@@ -87,7 +87,7 @@ impl<'r> FromRequest<'r> for ImportQuery {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> RequestOutcome<Self, ()> {
-        match Self::read(request.uri().query().map_or("", |query| query.as_str())) {
+        match Self::read(query_of(request)) {
             Ok(query) => RequestOutcome::Success(query),
             Err(error) => reject(request, error),
         }

@@ -20,7 +20,7 @@ use super::openapi::{parameters, query_parameter, with_schema};
 use super::path::canonical_path;
 use super::problem::reject;
 use super::record::Record;
-use super::request::{remembered_user, view_context};
+use super::request::{query_of, remembered_user, view_context};
 use super::responses::{add_not_modified, respond_with_etag};
 use super::services::FieldContext;
 use super::services::{BasePath, Services, ViewContext};
@@ -63,9 +63,8 @@ impl<'r, F: Filter> FromRequest<'r> for FilterQuery<F> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let query = request.uri().query().map_or("", |query| query.as_str());
         let filter = Services::of(request).and_then(|services| {
-            let mut fields = Fields::from_form(query.as_bytes())?;
+            let mut fields = Fields::from_form(query_of(request).as_bytes())?;
             let filter = F::read(&mut fields, &services.field_context());
             let filter = fields.finish(filter)?;
             admit(request)?;
@@ -123,7 +122,7 @@ pub fn admitted<F: Filter>(
     default: Option<Format>,
 ) -> Result<(ListQuery<F>, Format), Error> {
     let path = canonical_path(request);
-    let query = request.uri().query().map_or("", |query| query.as_str());
+    let query = query_of(request);
     let services = Services::of(request)?;
     let (query, format) = read::<F>(&path, query, &services.field_context(), default)?;
     let is_counted = query.address.is_filtered || format == Format::Csv;

@@ -46,7 +46,8 @@ pub use self::path::{InPath, escape_segment};
 pub use self::problem::{Problem, reject, remember, remember_or, remembered};
 pub use self::record::{Addressed, Record, Times};
 pub use self::request::{
-    IDEMPOTENCY_KEY, idempotency_key, is_https, is_read, remember_user, request_context, wants_page,
+    IDEMPOTENCY_KEY, idempotency_key, is_https, is_read, query_of, remember_user, request_context,
+    wants_page,
 };
 pub use self::responses::{
     Created, CreatedWithMessage, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView,

@@ -86,6 +86,11 @@ pub fn done_at(request: &Request<'_>) -> Option<Timestamp> {
     request.local_cache(|| None::<Arc<IdempotencyKey>>).as_ref().and_then(|key| key.done_at())
 }
 
+/// The query, without the `?`.
+pub fn query_of<'r>(request: &'r Request<'_>) -> &'r str {
+    request.uri().query().map_or("", |query| query.as_str())
+}
+
 /// Whether a write is only tried, by the query parameter of that name.
 fn read_dry_run(request: &Request<'_>) -> Result<bool, Error> {
     let Some(query) = request.uri().query() else { return Ok(false) };
