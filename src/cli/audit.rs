@@ -1,15 +1,13 @@
 //! `widgetd audit`
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::database::{all, open};
 use super::terminal::{one_of, print_list};
 use crate::config::Config;
 use crate::domain::{
-    Action, AuditEntry, AuditFilter, AuditSort, Changes, EventId, Sort, TargetRef, Timestamp,
-    UserRef,
+    Action, AuditEntry, AuditFilter, AuditSort, ChangedFields, Changes, EventId, Sort, TargetRef,
+    Timestamp, UserRef,
 };
 use crate::error::Error;
 use crate::store::IfAbsent;
@@ -81,8 +79,6 @@ fn in_words(changes: &ChangedFields) -> String {
     });
     words.collect::<Vec<_>>().join(", ")
 }
-
-type ChangedFields = BTreeMap<String, Option<[Option<String>; 2]>>;
 
 /// An entry as `--json` prints it.
 #[derive(Serialize)]

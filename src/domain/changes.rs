@@ -7,12 +7,21 @@ use super::Named;
 /// Longer texts are cut.
 const MAX_CHARS: usize = 255;
 
-/// The fields that changed by name, each with its text before and after, `None` if it had no value.
-/// `None` in place of both: nobody but the owner may see the field.
+/// Fields by name, each with its text before and after, `None` if it had no value. `None` in place of
+/// both: nobody but the owner may see the field.
+pub type ChangedFields = BTreeMap<String, Option<[Option<String>; 2]>>;
+
+/// The fields that changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes(pub BTreeMap<String, Option<[Option<String>; 2]>>);
+pub struct Changes(pub ChangedFields);
 
 impl Changes {
+    /// An object with a list of two texts, or `null`, for each field.
+    pub fn to_json(&self) -> String {
+        // Maps of texts always serialize.
+        serde_json::to_string(&self.0).unwrap_or_default()
+    }
+
     /// Adds a field, unless it is as before. There is no record before it is created, and none after
     /// it is deleted.
     pub fn add<T: AuditedField>(&mut self, name: &str, old: Option<&T>, new: Option<&T>) {

@@ -41,7 +41,7 @@ pub use audit::{
     HistoryEntry, Target, TargetRef,
 };
 pub use authority::Authority;
-pub use changes::{AuditedField, Changes};
+pub use changes::{AuditedField, ChangedFields, Changes};
 pub use context::{Actor, RequestContext, RequestId};
 pub use credential::{Credential, KeyId, KeyScope, SessionId};
 pub use deadline::Deadline;

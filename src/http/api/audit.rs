@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::changes::ChangesView;
 use crate::domain::{
-    Action, AuditEntry, AuditFilter, AuditSort, EventId, Search, Sort, TargetRef, Timestamp,
-    UserId, UserRef,
+    Action, AuditEntry, AuditFilter, AuditSort, Changes, EventId, Search, Sort, TargetRef,
+    Timestamp, UserId, UserRef,
 };
 use crate::http::auth::Admin;
 use crate::http::wire::{
@@ -41,8 +41,7 @@ columns! {
         credential: entry.credential.as_deref(),
         request_id: entry.request_id.as_deref(),
         target_kind: entry.target_kind(),
-        // As JSON.
-        changes: entry.changes.as_ref().map(ChangesView::to_json),
+        changes: entry.changes.as_ref().map(Changes::to_json),
     }
 }
 

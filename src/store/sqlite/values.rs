@@ -88,8 +88,7 @@ from_sql!(Version, |value| i64::column_result(value).map(Self::from_stored));
 to_sql!(SecretHash, |hash| hash.as_bytes());
 to_sql!(Network, |network| network.to_string());
 
-// Maps of texts always serialize.
-to_sql!(Changes, |changes| serde_json::to_string(&changes.0).unwrap_or_default());
+to_sql!(Changes, |changes| changes.to_json());
 from_sql!(Changes, |value| value
     .as_str()
     .and_then(|text| serde_json::from_str(text).map(Self).map_err(|_| unknown(text))));
