@@ -241,7 +241,7 @@ pub trait AuditStore {
     async fn export_audit(
         &self,
         reader: Option<UserId>,
-        filter: &AuditFilter,
+        filter: AuditFilter,
         bookmark: Bookmark,
     ) -> Result<Portion<AuditEntry>, Error>;
 

@@ -230,7 +230,7 @@ pub trait TaskStore {
     async fn export_tasks(
         &self,
         reader: Option<Authority>,
-        filter: &TaskFilter,
+        filter: TaskFilter,
         bookmark: Bookmark,
         now: Timestamp,
     ) -> Result<Portion<Task>, Error>;

@@ -103,7 +103,7 @@ pub trait TemplateStore {
     async fn export_templates(
         &self,
         owner: UserId,
-        filter: &TemplateFilter,
+        filter: TemplateFilter,
         bookmark: Bookmark,
     ) -> Result<Portion<Template>, Error>;
 

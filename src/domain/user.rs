@@ -215,7 +215,7 @@ pub trait UserStore {
     async fn export_users(
         &self,
         reader: Option<UserId>,
-        filter: &UserFilter,
+        filter: UserFilter,
         bookmark: Bookmark,
     ) -> Result<Portion<User>, Error>;
 

@@ -190,7 +190,7 @@ pub trait WidgetStore {
     async fn export_widgets(
         &self,
         reader: Option<UserId>,
-        filter: &WidgetFilter,
+        filter: WidgetFilter,
         bookmark: Bookmark,
         now: Timestamp,
     ) -> Result<Portion<Widget>, Error>;

@@ -204,7 +204,8 @@ async fn filtered_and_sorted_widgets_are_those_of_a_plain_evaluation() {
             WidgetSort::Deadline => Some(widget.deadline.timestamp()),
         });
         let read = async |page| read(filter.clone(), page).await;
-        let export = async |bookmark| subject.export_widgets(None, &filter, bookmark, NOW).await;
+        let export =
+            async |bookmark| subject.export_widgets(None, filter.clone(), bookmark, NOW).await;
         assert_list(&expected, &filter, &mut random, read, export).await;
     }
 }
@@ -292,7 +293,7 @@ async fn filtered_and_sorted_tasks_are_those_of_a_plain_evaluation() {
         }
         let read = async |page| read(&reader, filter.clone(), page).await;
         let export = async |bookmark| {
-            subject.export_tasks(Some(authority(&reader)), &filter, bookmark, NOW).await
+            subject.export_tasks(Some(authority(&reader)), filter.clone(), bookmark, NOW).await
         };
         assert_list(&expected, &(&reader.role, &filter), &mut random, read, export).await;
     }
@@ -343,7 +344,7 @@ async fn filtered_and_sorted_users_are_those_of_a_plain_evaluation() {
         let Sort { key: UserSort::RegisteredOn, descending } = filter.sort.unwrap_or_default();
         sort(&mut expected, descending, |_| None::<()>);
         let read = async |page| read(filter.clone(), page).await;
-        let export = async |bookmark| subject.export_users(None, &filter, bookmark).await;
+        let export = async |bookmark| subject.export_users(None, filter.clone(), bookmark).await;
         assert_list(&expected, &filter, &mut random, read, export).await;
     }
 }
@@ -436,7 +437,7 @@ async fn filtered_and_sorted_events_are_those_of_a_plain_evaluation() {
             .map_or(filter.after.is_none(), |Sort { key: AuditSort::At, descending }| descending);
         sort(&mut expected, descending, |_| None::<()>);
         let read = async |page| read(filter.clone(), page).await;
-        let export = async |bookmark| subject.export_audit(None, &filter, bookmark).await;
+        let export = async |bookmark| subject.export_audit(None, filter.clone(), bookmark).await;
         assert_list(&expected, &filter, &mut random, read, export).await;
     }
 }
@@ -477,7 +478,8 @@ async fn filtered_and_sorted_templates_are_those_of_a_plain_evaluation() {
             }
         }
         let read = async |page| read(filter.clone(), page).await;
-        let export = async |bookmark| subject.export_templates(owner, &filter, bookmark).await;
+        let export =
+            async |bookmark| subject.export_templates(owner, filter.clone(), bookmark).await;
         assert_list(&expected, &filter, &mut random, read, export).await;
     }
 }

@@ -86,8 +86,9 @@ async fn an_export_of_tasks_has_those_that_the_reader_sees_with_whole_descriptio
         let filter = TaskFilter { sort: Some(sort), ..TaskFilter::default() };
         for (reader, count) in [(reader(&boss), 20), (reader(&ann), hers.len())] {
             let page = subject.list_tasks(reader, filter.clone(), ALL, NOW).await.unwrap();
-            let read =
-                async |bookmark| subject.export_tasks(Some(reader), &filter, bookmark, NOW).await;
+            let read = async |bookmark| {
+                subject.export_tasks(Some(reader), filter.clone(), bookmark, NOW).await
+            };
             let exported = exported(read).await;
             let ids = |tasks: &[widgetd::domain::Task]| -> Vec<_> {
                 tasks.iter().map(|task| task.id).collect()
@@ -99,7 +100,7 @@ async fn an_export_of_tasks_has_those_that_the_reader_sees_with_whole_descriptio
         }
     }
     let everybodys =
-        async |bookmark| subject.export_tasks(None, &TaskFilter::default(), bookmark, NOW).await;
+        async |bookmark| subject.export_tasks(None, TaskFilter::default(), bookmark, NOW).await;
     assert_eq!(exported(everybodys).await.len(), 20);
 }
 
@@ -122,7 +123,7 @@ async fn an_export_leaves_out_a_task_that_is_taken_away_from_the_reader_meanwhil
     let mut bookmark = Bookmark::default();
     let mut found = Vec::new();
     for n in 0..3 {
-        let portion = subject.export_tasks(reader, &filter, bookmark, NOW).await.unwrap();
+        let portion = subject.export_tasks(reader, filter.clone(), bookmark, NOW).await.unwrap();
         assert_eq!(portion.items.len(), 1);
         found.push(portion.items[0].id);
         bookmark = portion.next.unwrap();
@@ -135,7 +136,7 @@ async fn an_export_leaves_out_a_task_that_is_taken_away_from_the_reader_meanwhil
         }
     }
     assert_eq!(found, [ids[0], ids[2]]);
-    let last = subject.export_tasks(reader, &filter, bookmark, NOW).await.unwrap();
+    let last = subject.export_tasks(reader, filter.clone(), bookmark, NOW).await.unwrap();
     assert_eq!(last.items[0].id, ids[3]);
 }
 
@@ -155,8 +156,9 @@ async fn an_export_of_templates_users_and_the_audit_is_the_whole_list() {
     for sort in sorts() {
         let filter = TemplateFilter { sort: Some(sort), ..TemplateFilter::default() };
         let page = subject.list_templates(ann.public_id, filter.clone(), ALL).await.unwrap();
-        let read =
-            async |bookmark| subject.export_templates(ann.public_id, &filter, bookmark).await;
+        let read = async |bookmark| {
+            subject.export_templates(ann.public_id, filter.clone(), bookmark).await
+        };
         let exported = exported(read).await;
         let names = |templates: &[widgetd::domain::Template]| -> Vec<_> {
             templates.iter().map(|template| template.name.clone()).collect()
@@ -170,11 +172,11 @@ async fn an_export_of_templates_users_and_the_audit_is_the_whole_list() {
     for sort in sorts() {
         let filter = UserFilter { sort: Some(sort), ..UserFilter::default() };
         let page = subject.list_users(None, filter.clone(), ALL).await.unwrap();
-        let read = async |bookmark| subject.export_users(None, &filter, bookmark).await;
+        let read = async |bookmark| subject.export_users(None, filter.clone(), bookmark).await;
         assert_eq!(exported(read).await, page.items);
     }
     let filter = AuditFilter::default();
-    let read = async |bookmark| subject.export_audit(None, &filter, bookmark).await;
+    let read = async |bookmark| subject.export_audit(None, filter.clone(), bookmark).await;
     let ids: Vec<_> = exported(read).await.iter().map(|entry| entry.id).collect();
     let listed: Vec<_> = subject.audit().await.iter().map(|entry| entry.id).collect();
     assert!(ids == listed && ids.len() > 20);

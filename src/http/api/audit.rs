@@ -54,7 +54,7 @@ pub fn export(
 ) -> Export {
     Export::new(context, move |bookmark| {
         let (store, filter) = (Arc::clone(&store), filter.clone());
-        async move { store.export_audit(reader, &filter, bookmark).await }
+        async move { store.export_audit(reader, filter, bookmark).await }
     })
 }
 
@@ -160,13 +160,14 @@ async fn list_audit(
     query: ListOrCsvQuery<AuditFilter>,
 ) -> Result<ListOrCsv<AuditEntry>, Problem> {
     let reader = Some(admin.id());
-    let query = match query {
-        ListOrCsvQuery::Page(query) => query,
+    match query {
+        ListOrCsvQuery::Page(query) => {
+            let page = admin.store.list_audit(reader, query.filter, query.page).await?;
+            Ok(ListOrCsv::List(List::new(query.address, page)))
+        }
         ListOrCsvQuery::Csv(filter) => {
             let export = |store, context| export(store, reader, filter, context);
-            return admin.export("audit", export).await;
+            admin.export("audit", export).await
         }
-    };
-    let page = admin.store.list_audit(reader, query.filter, query.page).await?;
-    Ok(ListOrCsv::List(List::new(query.address, page)))
+    }
 }

@@ -178,7 +178,7 @@ pub fn export(
 ) -> Export {
     Export::new(context, move |bookmark| {
         let (store, filter) = (Arc::clone(&store), filter.clone());
-        async move { store.export_tasks(reader, &filter, bookmark, context.now).await }
+        async move { store.export_tasks(reader, filter, bookmark, context.now).await }
     })
 }
 
@@ -288,15 +288,16 @@ async fn list_tasks(
     query: ListOrCsvQuery<TaskFilter>,
 ) -> Result<ListOrCsv<Task>, Problem> {
     let (now, reader) = (user.context.at, user.authority);
-    let query = match query {
-        ListOrCsvQuery::Page(query) => query,
+    match query {
+        ListOrCsvQuery::Page(query) => {
+            let page = user.store.list_tasks(reader, query.filter, query.page, now).await?;
+            Ok(ListOrCsv::List(List::new(query.address, page)))
+        }
         ListOrCsvQuery::Csv(filter) => {
             let export = |store, context| export(store, Some(reader), filter, context);
-            return user.export("tasks", export).await;
+            user.export("tasks", export).await
         }
-    };
-    let page = user.store.list_tasks(reader, query.filter, query.page, now).await?;
-    Ok(ListOrCsv::List(List::new(query.address, page)))
+    }
 }
 
 /// # Create a task

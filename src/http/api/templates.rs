@@ -75,7 +75,7 @@ pub fn export(
 ) -> Export {
     Export::new(context, move |bookmark| {
         let (store, filter) = (Arc::clone(&store), filter.clone());
-        async move { store.export_templates(owner, &filter, bookmark).await }
+        async move { store.export_templates(owner, filter, bookmark).await }
     })
 }
 
@@ -139,15 +139,16 @@ async fn list_templates(
     query: ListOrCsvQuery<TemplateFilter>,
 ) -> Result<ListOrCsv<Template>, Problem> {
     let owner = user.id();
-    let query = match query {
-        ListOrCsvQuery::Page(query) => query,
+    match query {
+        ListOrCsvQuery::Page(query) => {
+            let page = user.store.list_templates(owner, query.filter, query.page).await?;
+            Ok(ListOrCsv::List(List::new(query.address, page)))
+        }
         ListOrCsvQuery::Csv(filter) => {
             let export = |store, context| export(store, owner, filter, context);
-            return user.export("templates", export).await;
+            user.export("templates", export).await
         }
-    };
-    let page = user.store.list_templates(owner, query.filter, query.page).await?;
-    Ok(ListOrCsv::List(List::new(query.address, page)))
+    }
 }
 
 /// # Create a template

@@ -107,7 +107,7 @@ pub fn export(
 ) -> Export {
     Export::new(context, move |bookmark| {
         let (store, filter) = (Arc::clone(&store), filter.clone());
-        async move { store.export_users(reader, &filter, bookmark).await }
+        async move { store.export_users(reader, filter, bookmark).await }
     })
 }
 
@@ -237,15 +237,16 @@ async fn list_users(
     query: ListOrCsvQuery<UserFilter>,
 ) -> Result<ListOrCsv<User>, Problem> {
     let reader = Some(admin.id());
-    let query = match query {
-        ListOrCsvQuery::Page(query) => query,
+    match query {
+        ListOrCsvQuery::Page(query) => {
+            let page = admin.store.list_users(reader, query.filter, query.page).await?;
+            Ok(ListOrCsv::List(List::new(query.address, page)))
+        }
         ListOrCsvQuery::Csv(filter) => {
             let export = |store, context| export(store, reader, filter, context);
-            return admin.export("users", export).await;
+            admin.export("users", export).await
         }
-    };
-    let page = admin.store.list_users(reader, query.filter, query.page).await?;
-    Ok(ListOrCsv::List(List::new(query.address, page)))
+    }
 }
 
 /// # Get an account

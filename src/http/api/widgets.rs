@@ -130,7 +130,7 @@ pub fn export(
 ) -> Export {
     Export::new(context, move |bookmark| {
         let (store, filter) = (Arc::clone(&store), filter.clone());
-        async move { store.export_widgets(reader, &filter, bookmark, context.now).await }
+        async move { store.export_widgets(reader, filter, bookmark, context.now).await }
     })
 }
 
@@ -225,15 +225,16 @@ async fn list_widgets(
     query: ListOrCsvQuery<WidgetFilter>,
 ) -> Result<ListOrCsv<Widget>, Problem> {
     let (now, reader) = (user.context.at, Some(user.id()));
-    let query = match query {
-        ListOrCsvQuery::Page(query) => query,
+    match query {
+        ListOrCsvQuery::Page(query) => {
+            let page = user.store.list_widgets(reader, query.filter, query.page, now).await?;
+            Ok(ListOrCsv::List(List::new(query.address, page)))
+        }
         ListOrCsvQuery::Csv(filter) => {
             let export = |store, context| export(store, reader, filter, context);
-            return user.export("widgets", export).await;
+            user.export("widgets", export).await
         }
-    };
-    let page = user.store.list_widgets(reader, query.filter, query.page, now).await?;
-    Ok(ListOrCsv::List(List::new(query.address, page)))
+    }
 }
 
 /// # Create a widget

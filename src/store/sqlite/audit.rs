@@ -80,10 +80,9 @@ impl AuditStore for SqliteStore {
     async fn export_audit(
         &self,
         reader: Option<UserId>,
-        filter: &AuditFilter,
+        filter: AuditFilter,
         bookmark: Bookmark,
     ) -> Result<Portion<AuditEntry>, Error> {
-        let filter = filter.clone();
         self.read_list(reader, move |connection| list(connection, &filter, bookmark)).await
     }
 

@@ -78,11 +78,10 @@ impl TaskStore for SqliteStore {
     async fn export_tasks(
         &self,
         reader: Option<Authority>,
-        filter: &TaskFilter,
+        filter: TaskFilter,
         bookmark: Bookmark,
         now: Timestamp,
     ) -> Result<Portion<Task>, Error> {
-        let filter = filter.clone();
         self.read_list(reader.map(|reader| reader.user), move |connection| {
             list(connection, reader, &filter, bookmark, now)
         })

@@ -59,10 +59,9 @@ impl TemplateStore for SqliteStore {
     async fn export_templates(
         &self,
         owner: UserId,
-        filter: &TemplateFilter,
+        filter: TemplateFilter,
         bookmark: Bookmark,
     ) -> Result<Portion<Template>, Error> {
-        let filter = filter.clone();
         self.read_list(Some(owner), move |connection| list(connection, owner, &filter, bookmark))
             .await
     }

@@ -80,10 +80,9 @@ impl UserStore for SqliteStore {
     async fn export_users(
         &self,
         reader: Option<UserId>,
-        filter: &UserFilter,
+        filter: UserFilter,
         bookmark: Bookmark,
     ) -> Result<Portion<User>, Error> {
-        let filter = filter.clone();
         self.read_list(reader, move |connection| list(connection, &filter, bookmark)).await
     }
 

@@ -65,11 +65,10 @@ impl WidgetStore for SqliteStore {
     async fn export_widgets(
         &self,
         reader: Option<UserId>,
-        filter: &WidgetFilter,
+        filter: WidgetFilter,
         bookmark: Bookmark,
         now: Timestamp,
     ) -> Result<Portion<Widget>, Error> {
-        let filter = filter.clone();
         self.read_list(reader, move |connection| list(connection, &filter, bookmark, now)).await
     }
 
