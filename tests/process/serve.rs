@@ -170,7 +170,7 @@ fn shutdown_by_sigterm_or_sigint_leaves_the_database_and_its_key_alone() {
         let admin = server.log_in("admin@example.com");
         assert_eq!(admin.try_add_widget(&name.to_lowercase()).unwrap().status, 201);
         signal(server.id(), name);
-        let (code, said) = server.terminate();
+        let (code, said) = server.wait();
         assert_eq!(code, Some(0), "{said:?}");
         assert!(!said.join("\n").contains("panicked"), "{said:?}");
     }
@@ -193,7 +193,7 @@ fn shutdown_by_a_second_ctrl_c_does_not_wait_for_requests() {
     signal(server.id(), "INT");
     std::thread::sleep(Duration::from_millis(200));
     signal(server.id(), "INT");
-    let (code, said) = server.terminate();
+    let (code, said) = server.wait();
     assert_eq!(code, Some(1), "{said:?}");
     assert!(said.last().unwrap().contains("without waiting"), "{said:?}");
 }
@@ -219,7 +219,7 @@ fn shutdown_answers_the_request_in_flight() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
-    let (code, said) = server.terminate();
+    let (code, said) = server.wait();
     assert_eq!(code, Some(0), "{said:?}");
     let listed = place.run(&["user", "list"], "");
     assert!(text(&listed.stdout).starts_with("ann@example.com"), "{}", text(&listed.stdout));

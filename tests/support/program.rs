@@ -158,8 +158,13 @@ impl Server {
     }
 
     /// Stops it with SIGTERM. Returns its exit code and all of stderr.
-    pub fn terminate(mut self) -> (Option<i32>, Vec<String>) {
+    pub fn terminate(self) -> (Option<i32>, Vec<String>) {
         signal(self.id(), "TERM");
+        self.wait()
+    }
+
+    /// Waits until it has stopped. Returns its exit code and all of stderr.
+    pub fn wait(mut self) -> (Option<i32>, Vec<String>) {
         let deadline = Instant::now() + TEST_TIMEOUT;
         let status = loop {
             match self.child.try_wait().unwrap() {
