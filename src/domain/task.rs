@@ -183,6 +183,8 @@ pub struct TaskFilter {
     /// Whether they are assigned to the reader.
     pub mine: Option<bool>,
     pub status: Option<TaskStatus>,
+    /// Whether they are neither done nor cancelled.
+    pub open: Option<bool>,
     pub assignee: Option<AssigneeFilter>,
     /// Due before this moment.
     pub deadline_before: Option<Timestamp>,

@@ -405,6 +405,9 @@ async fn list_filters_search_and_sort_follow_the_query() {
         ("mine=false", &["Plan", "Lunch"]),
         ("mine=", &["Plan", "Report écrit", "Lunch"]),
         ("status=done", &["Report écrit"]),
+        ("open=true", &["Plan", "Lunch"]),
+        ("open=false", &["Report écrit"]),
+        ("open=true&mine=true", &[]),
         ("assignee=Ann%40example.com", &["Plan"]),
         (&format!("assignee={ann_id}"), &["Plan"]),
         ("assignee=nobody", &[]),
@@ -443,6 +446,7 @@ async fn an_invalid_filter_is_400_and_names_what_is_allowed() {
     for (query, field, why) in [
         ("mine=yes", "mine", "'yes' must be one of true, false"),
         ("overdue=1", "overdue", "'1' must be one of true, false"),
+        ("open=yes", "open", "'yes' must be one of true, false"),
         ("status=open", "status", "'open' must be one of pending, in_progress, done, cancelled"),
         (
             "sort=title",
@@ -457,8 +461,8 @@ async fn an_invalid_filter_is_400_and_names_what_is_allowed() {
         (
             "owner=x",
             "owner",
-            "is not known here; known are page, per_page, mine, status, assignee, deadline_before, deadline_after, \
-             overdue, q, sort, format",
+            "is not known here; known are page, per_page, mine, status, open, assignee, deadline_before, \
+             deadline_after, overdue, q, sort, format",
         ),
         ("page=0", "page", "'0' is not a page; it must be a whole number, at least 1"),
     ] {

@@ -218,6 +218,7 @@ fn task_is_selected(filter: &TaskFilter, task: &Task, reader: &User, users: &[Us
     (is_mine || reader.role != Role::Employee)
         && filter.mine.is_none_or(|mine| mine == is_mine)
         && filter.status.is_none_or(|status| status == task.status)
+        && filter.open.is_none_or(|open| open == is_open)
         && match &filter.assignee {
             None => true,
             Some(AssigneeFilter::Nobody) => task.assignee.is_none(),
@@ -272,6 +273,7 @@ async fn filtered_and_sorted_tasks_are_those_of_a_plain_evaluation() {
         let filter = TaskFilter {
             mine: random.maybe(&[true, false]),
             status: random.maybe(&[TaskStatus::Pending, TaskStatus::Pending, TaskStatus::Done]),
+            open: random.maybe(&[true, false]),
             assignee: random.maybe(&named),
             deadline_before: random.moment(),
             deadline_after: random.moment(),

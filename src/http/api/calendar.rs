@@ -11,8 +11,8 @@ use rocket_okapi::response::OpenApiResponderInner;
 use schemars::schema::InstanceType;
 
 use crate::domain::{
-    Deadline, PageRequest, Sort, Task, TaskFilter, TaskSort, TaskStatus, Timestamp, Widget,
-    WidgetFilter, WidgetSort,
+    Deadline, PageRequest, Sort, Task, TaskFilter, TaskSort, Timestamp, Widget, WidgetFilter,
+    WidgetSort,
 };
 use crate::http::auth::CalendarReader;
 use crate::http::wire::{
@@ -53,6 +53,7 @@ async fn get_calendar(
     let widgets = reader.store.list_widgets(Some(reader.id()), widgets, FIRST, now).await?;
     let tasks = TaskFilter {
         mine: Some(true),
+        open: Some(true),
         deadline_after: since,
         sort: Some(Sort { key: TaskSort::Deadline, descending: false }),
         ..TaskFilter::default()
@@ -66,9 +67,7 @@ async fn get_calendar(
     calendar.append_property(Property::new("X-PUBLISHED-TTL", REFRESH));
     let host = &services.cookie;
     calendar.extend(widgets.items.into_iter().map(|widget| widget_event(widget, host)));
-    let open = |task: &Task| matches!(task.status, TaskStatus::Pending | TaskStatus::InProgress);
-    let tasks = tasks.items.into_iter().filter(open);
-    calendar.extend(tasks.filter_map(|task| task_event(task, host)));
+    calendar.extend(tasks.items.into_iter().filter_map(|task| task_event(task, host)));
     Ok(CalendarFile(calendar.to_string()))
 }
 

@@ -188,6 +188,8 @@ filter! {
         mine: bool,
         /// Tasks of this status.
         status: TaskStatus,
+        /// `true`: tasks that are neither done nor cancelled; `false`: all others.
+        open: bool,
         /// Tasks that are assigned to this account: a public id, e-mail address or username; a
         /// deleted account's public id; `none` for nobody's.
         assignee: AssigneeFilter,

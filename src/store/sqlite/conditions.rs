@@ -95,11 +95,11 @@ impl Index {
     }
 }
 
-/// A condition with one value, `?`.
+/// A condition with at most one value, `?`.
 #[derive(Clone, Copy)]
 pub struct Condition<'a> {
     pub sql: &'static str,
-    pub value: &'a dyn ToSql,
+    pub value: Option<&'a dyn ToSql>,
     pub index: Option<Index>,
     pub is_negated: bool,
 }
@@ -155,6 +155,13 @@ impl<'a> WhereClause<'a> {
         self.add(Some(index), sql, value, true)
     }
 
+    /// Adds a condition without a value if it is asked for, with an index that finds the rows.
+    pub fn and_if(mut self, index: Index, sql: &'static str, is_asked: bool) -> Self {
+        let condition = Condition { sql, value: None, index: Some(index), is_negated: false };
+        self.asked.extend(is_asked.then_some(condition));
+        self
+    }
+
     fn add<T: ToSql>(
         mut self,
         index: Option<Index>,
@@ -163,7 +170,7 @@ impl<'a> WhereClause<'a> {
         is_negated: bool,
     ) -> Self {
         let condition = |value| Condition { sql, value, index, is_negated };
-        self.asked.extend(value.map(|value| condition(value as &dyn ToSql)));
+        self.asked.extend(value.map(|value| condition(Some(value as &dyn ToSql))));
         self
     }
 

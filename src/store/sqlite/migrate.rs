@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0012_lists.sql"),
     include_str!("migrations/0013_history.sql"),
     include_str!("migrations/0014_browser_sessions.sql"),
+    include_str!("migrations/0015_open_tasks.sql"),
 ];
 
 /// Applies the missing migrations in one transaction.

@@ -15,7 +15,7 @@ use super::found::Found;
 use crate::domain::PageRequest;
 
 /// Up to so many rows are sorted, in about a millisecond.
-const MOST_SORTED: u64 = 1_024;
+pub const MOST_SORTED: u64 = if cfg!(test) { 16 } else { 1_024 };
 
 /// The number of all rows, and the ids of those on a page. The table is the resource's own.
 pub fn find(
@@ -183,20 +183,21 @@ impl<'a> Scan<'a> {
 
     /// Numbers the values, because a condition may use its value twice.
     pub fn condition(&self) -> String {
-        let numbered = |(n, condition): (usize, &Condition<'_>)| {
-            let sql = condition.sql.replace('?', &format!("?{}", n + 1));
+        let mut n = 0;
+        let numbered = |condition: &Condition<'_>| {
+            n += usize::from(condition.value.is_some());
+            let sql = condition.sql.replace('?', &format!("?{n}"));
             if condition.is_negated { format!("({sql}) IS NOT TRUE") } else { format!("({sql})") }
         };
-        let n = self.asked.len() + 1;
-        let found = self.found.map(|_| format!("is_found(?{n}, {})", self.id));
-        let asked = self.asked.iter().enumerate().map(numbered);
-        let all: Vec<_> = iter::once(self.always.to_owned()).chain(asked).chain(found).collect();
-        all.join(" AND ")
+        let asked: Vec<_> = self.asked.iter().map(numbered).collect();
+        let found = self.found.map(|_| format!("is_found(?{}, {})", n + 1, self.id));
+        let all = iter::once(self.always.to_owned()).chain(asked).chain(found);
+        all.collect::<Vec<_>>().join(" AND ")
     }
 
     pub fn values(&self) -> Vec<&'a dyn ToSql> {
         let found = self.found.map(|found| found as &dyn ToSql);
-        self.asked.iter().map(|condition| condition.value).chain(found).collect()
+        self.asked.iter().filter_map(|condition| condition.value).chain(found).collect()
     }
 
     fn read(&self, sql: &str, values: &[&dyn ToSql]) -> rusqlite::Result<Vec<Value>> {

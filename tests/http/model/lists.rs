@@ -139,6 +139,7 @@ async fn tasks(team: &mut Team<'_>, who: usize) {
     let mine = filter(random, &mut query, "mine", &[("true", true), ("false", false)]);
     let assignee = filter(random, &mut query, "assignee", &people);
     let status = filter(random, &mut query, "status", &[("pending", "pending"), ("done", "done")]);
+    let open = filter(random, &mut query, "open", &[("true", true), ("false", false)]);
     let after = filter(random, &mut query, "deadline_after", &[(BOUND, ())]);
     let (key, descending) = ordered(random, &mut query, &["created_at", "deadline"]);
     let is_found = |task: &Task| {
@@ -146,6 +147,7 @@ async fn tasks(team: &mut Team<'_>, who: usize) {
             && mine.is_none_or(|mine| mine == (task.assignee == Some(who)))
             && assignee.is_none_or(|assignee| assignee == task.assignee)
             && status.is_none_or(|status| status == task.status)
+            && open.is_none_or(|open| open != ["done", "cancelled"].contains(&task.status))
             && (after.is_none() || task.date.as_deref().is_some_and(|date| date > BOUND))
     };
     let mut found: Vec<_> = plain.tasks.iter().filter(|task| is_found(task)).collect();
