@@ -218,6 +218,15 @@ pub trait TaskStore {
         now: Timestamp,
     ) -> Result<Page<Task>, Error>;
 
+    /// How many tasks each of these lists has, counted up to `at_most`, all at the same moment.
+    async fn count_tasks(
+        &self,
+        reader: Authority,
+        filters: Vec<TaskFilter>,
+        at_most: u32,
+        now: Timestamp,
+    ) -> Result<Vec<u32>, Error>;
+
     /// The events of a task since it was created, latest first. [`Error::NotFound`] also if the
     /// reader may not see the task.
     async fn list_task_history(

@@ -106,7 +106,7 @@ async fn assert_list<T: Debug + PartialEq>(
 }
 
 /// All of a list, in the order of creation.
-async fn all<T>(read: impl AsyncFn(PageRequest) -> Result<Page<T>, Error>) -> Vec<T> {
+pub async fn all<T>(read: impl AsyncFn(PageRequest) -> Result<Page<T>, Error>) -> Vec<T> {
     let mut all = Vec::new();
     for number in 1.. {
         let page = read(PageRequest::new(number, 100)).await.unwrap();
@@ -143,7 +143,7 @@ async fn delete_last(subject: &Subject, users: &mut Vec<User>) {
 }
 
 /// Writes records, many of them in one transaction.
-async fn write<N: Clone, W: Future<Output = ()> + Send + 'static>(
+pub async fn write<N: Clone, W: Future<Output = ()> + Send + 'static>(
     subject: &Subject,
     news: Vec<N>,
     one: impl Fn(Arc<dyn Store>, N) -> W,
@@ -298,6 +298,15 @@ async fn filtered_and_sorted_tasks_are_those_of_a_plain_evaluation() {
             subject.export_tasks(Some(authority(&reader)), filter.clone(), bookmark, NOW).await
         };
         assert_list(&expected, &(&reader.role, &filter), &mut random, read, export).await;
+        let at_most = random.pick(&[0, 1, 20, 1_000, 2_000]);
+        let filters = vec![filter.clone(), TaskFilter::default()];
+        let counts = subject.count_tasks(authority(&reader), filters, at_most, NOW).await.unwrap();
+        let all = tasks
+            .iter()
+            .filter(|task| task_is_selected(&TaskFilter::default(), task, &reader, &users));
+        let expected =
+            [expected.len(), all.count()].map(|n| u32::try_from(n).unwrap().min(at_most));
+        assert_eq!(counts, expected, "{:?} {filter:?}", reader.role);
     }
 }
 

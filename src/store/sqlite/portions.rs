@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params_from_iter};
 
 use super::conditions::{Order, WhereClause};
 use super::lists::Select;
-use super::scans::Scan;
+use super::scans::{self, Scan};
 use crate::domain::{Bookmark, Page, PageRequest, Portion, SortValue};
 
 /// How many rows are found at once, for their ids alone: a search costs the same for one row and for
@@ -41,6 +41,24 @@ impl Part for PageRequest {
         order: Order,
     ) -> rusqlite::Result<Page<T>> {
         select.page(connection, conditions, order, self)
+    }
+}
+
+/// How many rows there are, counted up to a bound. The snapshot is the caller's.
+#[derive(Clone, Copy)]
+pub struct UpTo(pub u32);
+
+impl Part for UpTo {
+    type Of<T> = u32;
+
+    fn read<T>(
+        self,
+        select: &Select<T>,
+        connection: &Connection,
+        conditions: WhereClause<'_>,
+        order: Order,
+    ) -> rusqlite::Result<u32> {
+        scans::count_up_to(self.0, connection, (select.table, select.id), conditions, order)
     }
 }
 

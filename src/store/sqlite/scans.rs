@@ -45,6 +45,23 @@ pub fn find(
     Ok((total, scan.page(request, total)?))
 }
 
+/// The number of all rows, counted up to `most`; what a search finds is counted whole.
+pub fn count_up_to(
+    most: u32,
+    snapshot: &Connection,
+    table: (&'static str, &'static str),
+    conditions: WhereClause<'_>,
+    order: Order,
+) -> rusqlite::Result<u32> {
+    let total = if conditions.search.is_some() {
+        let past_the_end = PageRequest::new(u64::MAX, 1);
+        find(snapshot, table, conditions, order, past_the_end)?.0
+    } else {
+        Scan::new(snapshot, table, conditions, order).count_up_to(most)?
+    };
+    Ok(u32::try_from(total).map_or(most, |total| total.min(most)))
+}
+
 impl FullText<'_> {
     pub fn find(self, snapshot: &Connection) -> rusqlite::Result<Found> {
         let Self { index, words, .. } = self;
@@ -99,10 +116,27 @@ impl<'a> Scan<'a> {
             excluded.asked[at].is_negated = false;
             return Ok(rest.count()?.saturating_sub(excluded.count()?));
         }
-        let from = self.from(self.filter_index().map(|index| index.name).or(self.order.index));
-        let sql = format!("SELECT count(*) FROM {from} WHERE {}", self.condition());
+        let sql = format!("SELECT count(*) FROM {} WHERE {}", self.counted(), self.condition());
         let mut statement = self.snapshot.prepare_cached(&sql)?;
         statement.query_row(&*self.values(), |row| row.get(0))
+    }
+
+    /// The same, up to `most`, unless the whole list is counted already.
+    fn count_up_to(&self, most: u32) -> rusqlite::Result<u64> {
+        if self.asked.is_empty() {
+            return self.count();
+        }
+        let (from, condition, mut values) = (self.counted(), self.condition(), self.values());
+        let limit = values.len() + 1;
+        let sql =
+            format!("SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {condition} LIMIT ?{limit})");
+        values.push(&most);
+        self.snapshot.prepare_cached(&sql)?.query_row(&*values, |row| row.get(0))
+    }
+
+    /// The table with the index in which its rows are counted.
+    fn counted(&self) -> String {
+        self.from(self.filter_index().map(|index| index.name).or(self.order.index))
     }
 
     /// The ids of the rows of a page.

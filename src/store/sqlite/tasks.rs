@@ -10,7 +10,7 @@ use super::engine::SqliteStore;
 use super::idempotency::once;
 use super::imports;
 use super::lists::{Select, beginning, is_truncated, select};
-use super::portions::Part;
+use super::portions::{Part, UpTo};
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::{audit, user_rows};
@@ -23,7 +23,7 @@ use crate::domain::{
 use crate::error::Error;
 
 /// The values of the key are the id, and the assignee if only their tasks count.
-const TASKS: Select<Task> = select! {
+pub const TASKS: Select<Task> = select! {
     Task {
         id: "t.public_id", version: "t.version", title,
         description: "description" => beginning!("t.description"),
@@ -75,6 +75,21 @@ impl TaskStore for SqliteStore {
     ) -> Result<Page<Task>, Error> {
         self.read_list(Some(reader.user), move |connection| {
             list(connection, Some(reader), &filter, page, now)
+        })
+        .await
+    }
+
+    async fn count_tasks(
+        &self,
+        reader: Authority,
+        filters: Vec<TaskFilter>,
+        at_most: u32,
+        now: Timestamp,
+    ) -> Result<Vec<u32>, Error> {
+        self.read_list(Some(reader.user), move |connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let count = |filter| list(&snapshot, Some(reader), filter, UpTo(at_most), now);
+            filters.iter().map(count).collect()
         })
         .await
     }
