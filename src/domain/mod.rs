@@ -4,6 +4,7 @@
 #[macro_use]
 mod macros;
 
+mod agenda;
 mod api_key;
 mod audit;
 mod authority;
@@ -35,6 +36,7 @@ mod version;
 mod widget;
 mod zone;
 
+pub use agenda::{Agenda, AgendaItem, AgendaSection, AgendaStore, Load, Urgency};
 pub use api_key::{ApiKey, ApiKeyStore, KeyAuthority, KeyName, NewApiKey};
 pub use audit::{
     Action, AuditEntry, AuditFilter, AuditSort, AuditStore, Audited, EventId, Failure,

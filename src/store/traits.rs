@@ -37,7 +37,8 @@ pub struct Retention {
 /// [`Error::Busy`] or [`Error::Internal`].
 #[async_trait]
 pub trait Store:
-    domain::ApiKeyStore
+    domain::AgendaStore
+    + domain::ApiKeyStore
     + domain::AuditStore
     + domain::SessionStore
     + domain::TaskStore

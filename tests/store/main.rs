@@ -11,6 +11,7 @@
 mod random;
 
 mod administration;
+mod agenda;
 mod api_keys;
 mod audit;
 mod authority;

@@ -1,5 +1,6 @@
 //! The store in one SQLite file: one thread writes, many connections read.
 
+mod agenda;
 mod api_keys;
 mod audit;
 mod authority;

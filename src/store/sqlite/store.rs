@@ -78,7 +78,7 @@ mod tests {
     use super::super::migrate::migrate;
     use super::super::portions::UpTo;
     use super::super::scans::MOST_SORTED;
-    use super::super::{tasks, users, widgets};
+    use super::super::{agenda, tasks, users, widgets};
     use super::*;
     use crate::domain::{
         Action, AssigneeFilter, AuditFilter, AuditSort, Authority, Bookmark, EventId, Named, Page,
@@ -303,5 +303,29 @@ mod tests {
             }
         );
         assert!(plans.known.len() > 500, "{}", plans.known.len());
+    }
+
+    #[test]
+    fn the_agenda_is_found_in_indexes() {
+        let mut plans = Plans::new();
+        for role in [Role::Manager, Role::Employee] {
+            let reader = Authority { user: user(1), role };
+            let read = |connection: &Connection| {
+                drop(agenda::read(connection, reader, &Zone::UTC, NOW).unwrap());
+            };
+            let mut all = statements(&plans.connection, read);
+            // Items are read by their ids.
+            all.retain(|sql| sql.contains("INDEXED BY"));
+            assert!(all.len() > 80, "{}", all.len());
+            for step in all.iter().flat_map(|sql| plans.plan(sql)) {
+                let is_result = step == "SCAN CONSTANT ROW" || step.starts_with("SCAN (subquery");
+                let is_found = step.contains(" USING COVERING INDEX ")
+                    && (step.contains(" AND deadline") || step.contains("(deadline>? AND"))
+                    || step.ends_with("task_open (assignee_id>?)");
+                let reads = step.starts_with("SCAN") || step.starts_with("SEARCH");
+                let is_cheap = !reads || is_result || is_found;
+                assert!(is_cheap && !step.contains("TEMP B-TREE"), "{step}");
+            }
+        }
     }
 }

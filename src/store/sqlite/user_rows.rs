@@ -130,6 +130,11 @@ const PEOPLE: Select<UserSummary> = select! {
     from "user", id "user.id", key "public_id = ?1",
 };
 
+/// The user of a row, also a soft-deleted one.
+pub fn find_summary(connection: &Connection, row: i64) -> rusqlite::Result<Option<UserSummary>> {
+    PEOPLE.find_where(connection, "id = ?1", [row])
+}
+
 /// No index helps to find parts of words. A team is small enough to look at everybody.
 const HAS_PART: &str = "instr(folded(concat_ws(' ', email, username, name)), ?) > 0";
 

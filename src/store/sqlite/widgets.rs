@@ -20,7 +20,7 @@ use crate::domain::{
 };
 use crate::error::Error;
 
-const WIDGETS: Select<Widget> = select! {
+pub const WIDGETS: Select<Widget> = select! {
     Widget {
         version: "w.version", name: "w.name", info_url,
         deadline: "w.deadline, w.deadline_date" as deadlines::deadline,
