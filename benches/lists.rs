@@ -9,12 +9,15 @@
 //!
 //! In the environment: `ROWS` changes the 300,000, `ROUNDS` how often each page is read (3),
 //! `FILTERS` how many filters are combined (2), `ONLY` names one resource, and `FOLDER` is where the
-//! stores are kept for another run.
+//! stores are kept for another run. `AGENDA=1` measures the agenda and the counts of tabs instead, with
+//! 100,000 records of each kind.
 //!
 //! It measures, and judges nothing: the figures belong in a note, with the machine's name.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on says so and ends")]
 
+#[path = "lists/agenda.rs"]
+mod agenda;
 #[path = "lists/fill.rs"]
 mod fill;
 
@@ -96,6 +99,7 @@ const TASKS: List<TaskFilter> = List {
             "pending": status = TaskStatus::Pending,
             "cancelled (few)": status = TaskStatus::Cancelled,
         },
+        choices! { "open": open = true, "not open": open = false },
         choices! { "assignee=most": assignee = AssigneeFilter::User(account(0)), "assignee=few": assignee = AssigneeFilter::User(account(2)), "assignee=none": assignee = AssigneeFilter::Nobody },
         choices! {
             "after=all": deadline_after = day(-1_000),
@@ -180,7 +184,11 @@ fn main() {
         .expect("a runtime");
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let folder = std::env::var_os("FOLDER").map_or(temporary.path().to_owned(), PathBuf::from);
-    runtime.block_on(all(&folder));
+    if std::env::var_os("AGENDA").is_some() {
+        runtime.block_on(agenda::all(&folder));
+    } else {
+        runtime.block_on(all(&folder));
+    }
 }
 
 async fn all(folder: &Path) {
@@ -263,11 +271,11 @@ fn filters<F: Clone + Default>(fields: &[&[Choice<F>]], most: u64) -> Vec<(Strin
 }
 
 /// The least cost of some rounds, in milliseconds.
-async fn least<T>(read: impl AsyncFn() -> Result<Page<T>, Error>) -> f64 {
+async fn least<T>(read: impl AsyncFn() -> Result<T, Error>) -> f64 {
     let mut least = f64::MAX;
     for _ in 0..setting("ROUNDS", 3) {
         let (start, before) = (Instant::now(), time_on_core());
-        read().await.expect("a page");
+        read().await.expect("an answer");
         least = least.min(cost_since(start, before).as_secs_f64() * 1e3);
     }
     least

@@ -87,7 +87,7 @@ impl Stores {
 }
 
 /// A store with users, and with what else is added to it unless it exists.
-async fn open(
+pub async fn open(
     path: &Path,
     users: u64,
     add: impl AsyncFn(&SharedStore, Arc<Vec<UserId>>),
@@ -108,7 +108,7 @@ async fn open(
 }
 
 /// Writes the records 0 to `count`, many at once, and prints what one takes.
-async fn write<W: Future<Output = ()> + Send + 'static>(
+pub async fn write<W: Future<Output = ()> + Send + 'static>(
     store: &SharedStore,
     what: &str,
     count: u64,
@@ -132,7 +132,7 @@ async fn write<W: Future<Output = ()> + Send + 'static>(
     println!("writing a {what} took {cost:.1} us");
 }
 
-fn context(n: u64) -> RequestContext {
+pub fn context(n: u64) -> RequestContext {
     let at = NOW.plus_seconds((scatter(n) % 2_592_000).cast_signed());
     RequestContext::local(Actor::CommandLine, at)
 }
@@ -149,7 +149,7 @@ fn someone(n: u64, users: &[UserId]) -> UserId {
     users[usize::try_from(n).expect("a number")]
 }
 
-const fn is_pending(n: u64) -> bool {
+pub const fn is_pending(n: u64) -> bool {
     n % 20 == 3
 }
 
@@ -169,7 +169,7 @@ fn user(n: u64, ids: &[UserId]) -> NewUser {
     }
 }
 
-fn widget(n: u64, users: &[UserId]) -> NewWidget {
+pub fn widget(n: u64, users: &[UserId]) -> NewWidget {
     NewWidget {
         name: WidgetName::parse(&format!("widget-{n}")).expect("a name"),
         info_url: InfoUrl::parse("https://example.org").expect("a URL"),
@@ -186,7 +186,7 @@ fn task_id(n: u64) -> TaskId {
     TaskId::parse(&format!("00000000-0000-4000-8000-{n:012}")).expect("an id")
 }
 
-fn task(n: u64, users: &[UserId]) -> NewTask {
+pub fn task(n: u64, users: &[UserId]) -> NewTask {
     let due = day((scatter(n) % 1_000).cast_signed() - 300);
     let description =
         format!("Describe what is to be done, in some words, like number {}.", n % 977);
