@@ -56,6 +56,11 @@ pub struct Precondition {
 }
 
 impl Precondition {
+    /// The record exists in this version.
+    pub fn is(version: Version) -> Self {
+        Self { is: Some(Versions::These(vec![version])), is_not: None }
+    }
+
     /// [`Error::PreconditionFailed`] if it does not hold. `current` is `None` if the record does
     /// not exist.
     pub fn check(&self, current: Option<Version>) -> Result<(), Error> {

@@ -54,9 +54,19 @@ impl Zone {
 
     /// The date of a moment.
     pub fn date_of(&self, moment: Timestamp) -> Date {
+        self.local(moment).map_or(Date::MAX, OffsetDateTime::date)
+    }
+
+    /// The hour and the minute that a clock shows at a moment.
+    pub fn clock_of(&self, moment: Timestamp) -> (u8, u8) {
+        self.local(moment).map_or((0, 0), |local| (local.hour(), local.minute()))
+    }
+
+    /// What a clock shows at a moment, as if it was in UTC.
+    fn local(&self, moment: Timestamp) -> Option<OffsetDateTime> {
         let offset = self.0.to_offset(instant(moment.as_millis())).seconds();
         let local = moment.plus_seconds(offset.into()).as_seconds();
-        OffsetDateTime::from_unix_timestamp(local).map_or(Date::MAX, OffsetDateTime::date)
+        OffsetDateTime::from_unix_timestamp(local).ok()
     }
 
     /// The first millisecond of a date. If the zone skips the date, that of the next one.

@@ -4,7 +4,7 @@
 //! the document does not name, or an error in another shape than the one, fails the test.
 
 mod endless;
-mod page;
+pub mod page;
 mod random;
 mod visitor;
 
@@ -244,16 +244,31 @@ impl TestApp {
         self.client.rocket().routes().filter(|route| route.name.as_deref() != Some("fallback"))
     }
 
-    /// The path of every page. That of the setup page has the right code.
-    pub fn pages(&self) -> Vec<String> {
-        let pages = self
-            .routes()
-            .filter(|route| is_for_people(route) && route.name.as_deref() != Some("get_asset"));
+    /// The path of every page. That of the setup page has the right code, those of records have the
+    /// names of `records`; without any, they are left out.
+    pub fn pages(&self, records: &[(&str, String)]) -> Vec<String> {
+        let pages = self.routes().filter(|route| {
+            let is_asset = route.name.as_deref() == Some("get_asset");
+            is_for_people(route) && route.method == Method::Get && !is_asset
+        });
+        let named = |path: &str| {
+            let (prefix, name) = records.iter().find(|(prefix, _)| path.starts_with(prefix))?;
+            let (page, _) = prefix.split_once('<').unwrap();
+            Some(format!("{page}{name}{}", &path[prefix.len()..]))
+        };
         let pages: Vec<_> = pages
             .map(|route| route.uri.path().replace("<code>", self.setup_code.reveal()))
+            .map(|path| named(&path).unwrap_or(path))
+            .filter(|path| !records.is_empty() || !path.contains('<'))
             .collect();
         assert!(pages.iter().all(|path| !path.contains('<')) && pages.len() > 10, "{pages:?}");
         pages
+    }
+
+    /// A record of each kind, by what the routes of its pages begin with.
+    pub async fn records(&self, admin: &Actor<'_>) -> Vec<(&'static str, String)> {
+        let task = admin.post("/tasks", &[("title", "a task")]).await;
+        vec![("/tasks/<id>", task.assert(Status::Created).body["id"].as_str().unwrap().to_owned())]
     }
 
     /// Fails where the document does not know of an answer to a path below `/api/v1`.

@@ -28,6 +28,8 @@ pub fn elements(html: &str) -> Vec<Element> {
             continue;
         }
         let (inner, after) = split_tag(rest);
+        // Elements of SVG close themselves.
+        let inner = inner.trim_end_matches('/');
         let (tag, attributes) =
             inner.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((inner, ""));
         let text = after.split('<').next().unwrap_or_default();

@@ -81,6 +81,12 @@ impl<'a> Visitor<'a> {
         self.carrying(&cookie.name, &cookie.value)
     }
 
+    /// The same with the cookie that an answer sets beside that of the session.
+    pub fn keeping_also(&self, answer: &Answer) -> Visitor<'a> {
+        let cookie = answer.set_cookie().expect("a cookie");
+        self.saying("Cookie", &format!("{}={}", cookie.name, cookie.value))
+    }
+
     pub async fn open(&self, path: &str) -> Answer {
         self.send(Method::Get, path, None, "").await
     }

@@ -10,10 +10,11 @@ pub mod sign_in;
 
 pub use self::cookie::{clear_session_cookie, session_cookie};
 pub use self::guards::{
-    Admin, Anonymous, AnyUser, CalendarReader, Manager, SessionAdmin, SessionUser, find_caller,
+    Admin, Anonymous, AnyUser, CalendarReader, Manager, SessionAdmin, SessionUser, SignedIn,
+    find_caller,
 };
 pub use self::local::{MaySetUp, check_may_set_up};
 pub use self::navigation::{Destination, MENU, Notice, login_address, next_query, root};
-pub use self::origin::is_cross_site;
+pub use self::origin::{is_cross_site, is_own};
 pub use self::renewal::RenewSessions;
 pub use self::sign_in::{CrossSiteSignIn, SignIn, SignInResponse};

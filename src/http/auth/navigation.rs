@@ -3,6 +3,7 @@
 use rocket::Request;
 
 use crate::domain::Role;
+use crate::http::wire::is_read;
 
 /// A page that a browser is sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +11,8 @@ pub enum Destination {
     Home,
     /// The login page, with a notice.
     LogIn(Notice),
-    /// A page of the menu with its query, which the browser asked for before it had to log in.
+    /// A page of the menu or below one, with its query, which the browser asked for before it had to
+    /// log in.
     Requested(String),
 }
 
@@ -30,8 +32,8 @@ pub enum Notice {
 /// The pages of the menu: address, label, and the role that each requires.
 pub const MENU: &[(&str, &str, Role)] = &[
     ("", "Home", Role::Employee),
-    ("widgets", "Widgets", Role::Employee),
     ("tasks", "Tasks", Role::Employee),
+    ("widgets", "Widgets", Role::Employee),
     ("templates", "Templates", Role::Employee),
     ("people", "People", Role::Admin),
     ("audit", "Audit", Role::Admin),
@@ -64,17 +66,25 @@ impl Destination {
         }
     }
 
-    /// The page in `?next=tasks`. An address that is not a page of the menu is ignored.
+    /// The page in `?next=tasks`. An address that is not a page of the menu or below one is ignored.
     pub fn requested(request: &Request<'_>) -> Option<Self> {
         let next = query_value(request, "next")?;
-        let name = next.split_once('?').map_or(&*next, |(name, _)| name);
-        let is_ours = is_in_menu(name) && next.chars().all(|c| c.is_ascii_graphic());
-        (is_ours && !name.is_empty()).then_some(Self::Requested(next))
+        let path = next.split_once('?').map_or(&*next, |(path, _)| path);
+        let is_ours = is_page(path) && next.chars().all(|c| c.is_ascii_graphic());
+        is_ours.then_some(Self::Requested(next))
     }
 }
 
-fn is_in_menu(name: &str) -> bool {
-    MENU.iter().any(|(address, ..)| *address == name)
+/// Whether a path without its first slash is that of a page of the menu, or of one below.
+fn is_page(path: &str) -> bool {
+    let mut segments = path.split('/');
+    let first = segments.next().unwrap_or_default();
+    // Browsers take a backslash for a slash, and resolve dots, also escaped ones.
+    let is_plain = |segment: &str| {
+        let dots = segment.to_ascii_lowercase().replace("%2e", ".");
+        !segment.is_empty() && !segment.contains('\\') && dots != "." && dots != ".."
+    };
+    !first.is_empty() && MENU.iter().any(|(page, ..)| *page == first) && segments.all(is_plain)
 }
 
 fn query_value(request: &Request<'_>, name: &str) -> Option<String> {
@@ -94,12 +104,12 @@ pub fn root(request: &Request<'_>) -> String {
 
 /// The address of the login page that leads back to the page of this request.
 pub fn login_address(request: &Request<'_>) -> String {
-    let path = request.uri().path();
-    let mut segments = path.segments().filter(|segment| !segment.is_empty());
-    let page = match (segments.next(), segments.next()) {
-        (Some(name), None) if is_in_menu(name) => name,
-        _ => return format!("{}login", root(request)),
-    };
+    let path = request.uri().path().as_str().trim_start_matches('/');
+    // What answers a form is not a page.
+    let page = if is_read(request) { path } else { path.split('/').next().unwrap_or_default() };
+    if !is_page(page) {
+        return format!("{}login", root(request));
+    }
     let query = request.uri().query().map_or(String::new(), |query| format!("?{query}"));
     format!("{}login{}", root(request), next_query(&format!("{page}{query}")))
 }

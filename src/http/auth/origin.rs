@@ -25,7 +25,8 @@ pub fn is_cross_site(request: &Request<'_>) -> bool {
     is_browser && !is_same_origin(request)
 }
 
-fn is_own(request: &Request<'_>, origin: &str) -> bool {
+/// Whether this origin is the one that the request was sent to.
+pub fn is_own(request: &Request<'_>, origin: &str) -> bool {
     let public = Services::of(request).ok().and_then(|services| services.public_url.as_ref());
     if public.is_some_and(|url| origin == url.origin()) {
         return true;

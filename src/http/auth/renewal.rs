@@ -44,11 +44,14 @@ impl Fairing for RenewSessions {
             return;
         }
         let Some(token) = renewed(request).get() else { return };
-        if response.headers().contains("Set-Cookie") {
-            return;
-        }
         match set_session_cookie(request, token.clone()) {
-            Ok(cookie) => response.adjoin_header(cookie),
+            Ok(cookie) => {
+                let name = |cookie: &str| cookie.split('=').next().map(str::to_owned);
+                let is_its_own = |other: &str| name(other) == name(&cookie.value);
+                if !response.headers().get("Set-Cookie").any(is_its_own) {
+                    response.adjoin_header(cookie);
+                }
+            }
             Err(error) => log::warn!("cannot renew a session: {error}"),
         }
     }

@@ -132,6 +132,14 @@ impl<T> Draft<T> {
     }
 }
 
+/// A data guard: a form of a page. It has all fields of its record, so that an empty one clears it.
+pub struct PageForm<T> {
+    /// The input, or every error.
+    pub input: Result<T, Error>,
+    /// The texts as they were typed, for the same form with its errors.
+    pub typed: Vec<(String, String)>,
+}
+
 /// The texts of a form that a browser sent while it navigated, for the page that shows its errors.
 #[derive(Default)]
 pub struct SubmittedForm(pub Vec<(String, String)>);
@@ -143,6 +151,26 @@ impl<'r, T: Input> FromData<'r> for Draft<T> {
     async fn from_data(request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r, Self> {
         match read(request).await {
             Ok(draft) => Outcome::Success(draft),
+            Err(problem) => Outcome::Error((remember(request, problem), ())),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r, T: Input> FromData<'r> for PageForm<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r, Self> {
+        let form = async {
+            let mut fields = read_fields(request, T::MAX_BODY).await?;
+            fields.clear_empty();
+            let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+            let typed = fields.texts().map(owned).collect();
+            let value = T::read(&mut fields, &Services::of(request)?.field_context());
+            Ok(Self { input: fields.finish(value), typed })
+        };
+        match form.await {
+            Ok(form) => Outcome::Success(form),
             Err(problem) => Outcome::Error((remember(request, problem), ())),
         }
     }

@@ -25,7 +25,7 @@ use super::openapi::{add_content, parameters, query_parameter};
 use super::problem::{Problem, reject};
 use super::record::Record;
 use super::services::ViewContext;
-use crate::domain::{Bookmark, Portion};
+use crate::domain::{Bookmark, PageRequest, Portion};
 use crate::error::Error;
 
 /// How often a portion is tried, if all connections that read are busy; each time waits.
@@ -119,7 +119,7 @@ impl<'r, F: Filter> FromRequest<'r> for ListOrCsvQuery<F> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match admitted(request, Some(Format::accepted(request))) {
+        match admitted(request, Some(Format::accepted(request)), PageRequest::DEFAULT) {
             Ok((query, Format::Json)) => Outcome::Success(Self::Page(query)),
             Ok((query, Format::Csv)) => Outcome::Success(Self::Csv(query.filter)),
             Err(error) => reject(request, error),

@@ -105,6 +105,15 @@ impl Fields {
         Self { given, ..Self::default() }
     }
 
+    /// Takes inputs that were left empty as cleared: a form of a page has all fields of its record.
+    pub fn clear_empty(&mut self) {
+        for (_, value) in &mut self.given {
+            if matches!(value, RawValue::Empty) {
+                *value = RawValue::Null;
+            }
+        }
+    }
+
     /// The fields as a form again, without some.
     pub fn to_form_without(&self, names: &[&str]) -> String {
         let mut form = url::form_urlencoded::Serializer::new(String::new());

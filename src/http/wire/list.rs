@@ -107,24 +107,26 @@ impl<'r, F: Filter> FromRequest<'r> for ListQuery<F> {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match admitted(request, None) {
+        match admitted(request, None, PageRequest::DEFAULT) {
             Ok((query, _)) => Outcome::Success(query),
             Err(error) => reject(request, error),
         }
     }
 }
 
-/// What a request asks for; without a default, in the one format that the list has.
+/// What a request asks for, where it does not say, this page; without a default, in the one format that
+/// the list has.
 /// [`Error::RateLimited`] if the caller has read too many lists of this kind. A page of a whole list
 /// costs as much as a record, so a script may read all of them.
 pub fn admitted<F: Filter>(
     request: &Request<'_>,
     default: Option<Format>,
+    page: PageRequest,
 ) -> Result<(ListQuery<F>, Format), Error> {
     let path = canonical_path(request);
     let query = query_of(request);
     let services = Services::of(request)?;
-    let (query, format) = read::<F>(&path, query, &services.field_context(), default)?;
+    let (query, format) = read::<F>(&path, query, &services.field_context(), default, page)?;
     let is_counted = query.address.is_filtered || format == Format::Csv;
     if is_counted {
         admit(request)?;
@@ -143,6 +145,7 @@ fn read<F: Filter>(
     query: &str,
     context: &FieldContext,
     default: Option<Format>,
+    default_page: PageRequest,
 ) -> Result<(ListQuery<F>, Format), Error> {
     let mut fields = Fields::from_form(query.as_bytes())?;
     let address = ListAddress {
@@ -161,10 +164,9 @@ fn read<F: Filter>(
         }),
     };
     let request = page.zip(per_page).map(|(page, per_page)| {
-        let default = PageRequest::DEFAULT;
-        let page = if let Given::Value(page) = page { page } else { default.page() };
+        let page = if let Given::Value(page) = page { page } else { default_page.page() };
         let per_page =
-            if let Given::Value(per_page) = per_page { per_page } else { default.per_page() };
+            if let Given::Value(per_page) = per_page { per_page } else { default_page.per_page() };
         PageRequest::new(page, per_page)
     });
     if format == Some(Format::Csv) {
@@ -334,7 +336,8 @@ mod tests {
             password_policy,
             require_email: true,
         };
-        super::read("/api/v1/a", query, &context, None).map(|(query, _)| query)
+        super::read("/api/v1/a", query, &context, None, PageRequest::DEFAULT)
+            .map(|(query, _)| query)
     }
 
     #[test]

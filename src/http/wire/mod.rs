@@ -26,7 +26,9 @@ pub mod routes;
 pub mod services;
 pub mod table;
 
-pub use self::body::{Body, Draft, SubmittedForm, TIME_PER_BYTE, attach_body, reject_unrouted};
+pub use self::body::{
+    Body, Draft, PageForm, SubmittedForm, TIME_PER_BYTE, attach_body, reject_unrouted,
+};
 pub use self::conditions::Conditions;
 pub use self::dry_run::is_dry_run;
 pub use self::event_stream::{EventStream, EventText, Resume};
@@ -37,7 +39,7 @@ pub use self::fields::{Fields, Given, WHOLE_BODY};
 pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
 pub use self::import::{CsvBody, ImportDone, ImportQuery};
 pub use self::input::{Empty, Input, max_body_of};
-pub use self::list::{FilterQuery, List, ListQuery};
+pub use self::list::{Filter, FilterQuery, List, ListQuery, admitted};
 pub use self::openapi::{
     Document, KEY_MAY_ONLY_READ, LIST_LIMIT, Operations, WRITE_LIMIT, add_response, with_content,
     with_schema,

@@ -1,0 +1,177 @@
+//! What the last form has done: a message in a cookie, which the next page shows and clears.
+
+use rocket::http::{Cookie, Header, SameSite};
+use rocket::time::Duration;
+use rocket::{Request, Response};
+
+use super::parts::status_in_words;
+use crate::domain::TaskStatus;
+use crate::error::Error;
+use crate::http::wire::{Services, is_https};
+
+/// How long the next page may take, in seconds.
+const FLASH_SECONDS: i64 = 60;
+
+/// The pages of records, as a message may link to them.
+const RECORDS: [&str; 4] = ["tasks/", "widgets/", "templates/", "people/"];
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    Added,
+    Changed,
+    Unchanged,
+    Deleted,
+    Moved(TaskStatus),
+}
+
+impl Said {
+    /// Its name in a cookie.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Deleted => "deleted",
+            Self::Moved(status) => status.as_str(),
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        let others = [Self::Added, Self::Changed, Self::Unchanged, Self::Deleted];
+        let moved = TaskStatus::from_name(name).map(Self::Moved);
+        moved.or_else(|| others.into_iter().find(|said| said.name() == name))
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Added => "Added.".to_owned(),
+            Self::Changed => "Saved.".to_owned(),
+            Self::Unchanged => "Nothing was changed.".to_owned(),
+            Self::Deleted => "Deleted.".to_owned(),
+            Self::Moved(status) => format!("Moved to “{}”.", status_in_words(status)),
+        }
+    }
+}
+
+/// A message for the next page. It names only what the service knows: a cookie may be anybody's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flash {
+    said: Said,
+    /// The record's address, relative to the root; empty without one.
+    pub record: String,
+    /// The status that takes a move back.
+    pub undo: Option<TaskStatus>,
+}
+
+impl Flash {
+    pub const fn new(said: Said) -> Self {
+        Self { said, record: String::new(), undo: None }
+    }
+
+    /// With a link to a record.
+    pub fn about(self, record: String) -> Self {
+        Self { record, ..self }
+    }
+
+    pub fn with_undo(self, status: TaskStatus) -> Self {
+        Self { undo: Some(status), ..self }
+    }
+
+    pub fn text(&self) -> String {
+        self.said.text()
+    }
+
+    /// The header that leaves the message to the next page.
+    pub fn to_header(&self, request: &Request<'_>) -> Result<Header<'static>, Error> {
+        flash_cookie(request, self.to_cookie(), Duration::seconds(FLASH_SECONDS))
+    }
+
+    fn to_cookie(&self) -> String {
+        let undo = self.undo.map_or("", TaskStatus::as_str);
+        format!("{}!{undo}!{}", self.said.name(), self.record)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (said, rest) = text.split_once('!')?;
+        let (undo, record) = rest.split_once('!')?;
+        let key = RECORDS.iter().find_map(|page| record.strip_prefix(page));
+        let is_key = |key: &str| {
+            key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte))
+        };
+        if !record.is_empty() && !key.is_some_and(is_key) {
+            return None;
+        }
+        let undo = if undo.is_empty() { None } else { Some(TaskStatus::from_name(undo)?) };
+        Some(Self { said: Said::from_name(said)?, record: record.to_owned(), undo })
+    }
+
+    /// The message for the page that answers this request.
+    pub fn of(request: &Request<'_>) -> Option<Self> {
+        let name = cookie_name(request).ok()?;
+        let pairs = request.headers().get("Cookie").flat_map(|header| header.split(';'));
+        let mut values = pairs.filter_map(|pair| pair.trim_matches(' ').split_once('='));
+        values.find(|(given, _)| *given == name).and_then(|(_, text)| Self::parse(text))
+    }
+}
+
+/// The name contains the installation, because cookies do not know ports.
+fn cookie_name(request: &Request<'_>) -> Result<String, Error> {
+    Ok(format!("{}-done", Services::of(request)?.cookie))
+}
+
+fn flash_cookie(
+    request: &Request<'_>,
+    value: String,
+    life: Duration,
+) -> Result<Header<'static>, Error> {
+    let cookie = Cookie::build((cookie_name(request)?, value))
+        .path("/")
+        .max_age(life)
+        .same_site(SameSite::Strict)
+        .http_only(true)
+        .secure(is_https(request));
+    Ok(Header::new("Set-Cookie", cookie.build().to_string()))
+}
+
+/// Clears the message that a page has shown.
+pub fn clear_flash(request: &Request<'_>, response: &mut Response<'_>) {
+    if Flash::of(request).is_some()
+        && let Ok(cookie) = flash_cookie(request, String::new(), Duration::ZERO)
+    {
+        response.adjoin_header(cookie);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_read_as_it_was_written() {
+        let flash = Flash::new(Said::Moved(TaskStatus::Done)).about("tasks/0-1".to_owned());
+        for flash in [flash.clone().with_undo(TaskStatus::Pending), flash] {
+            assert_eq!(Flash::parse(&flash.to_cookie()), Some(flash));
+        }
+        let deleted = Flash::new(Said::Deleted);
+        assert_eq!(Flash::parse(&deleted.to_cookie()), Some(deleted));
+    }
+
+    #[test]
+    fn a_message_that_is_not_ours_is_ignored() {
+        for text in [
+            "",
+            "done",
+            "done!",
+            "hacked!!",
+            "done!evil!tasks/1",
+            "done!!https://evil.example",
+            "done!!//evil.example",
+            "done!!tasks/../account",
+            "done!!tasks/a\"b",
+            "done!!account",
+        ] {
+            assert_eq!(Flash::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The history of a record in words.
+
+use super::days::Moment;
+use super::parts::status_in_words;
+use crate::domain::{Action, HistoryEntry, TaskStatus, Timestamp, Zone};
+
+/// An event of a record.
+pub struct HistoryLine {
+    pub who: String,
+    /// `created this`, `changed this`
+    pub what: &'static str,
+    pub changes: Vec<ChangeLine>,
+    pub at: Moment,
+}
+
+/// A field that was changed.
+pub struct ChangeLine {
+    pub field: String,
+    /// `None` for a field that only its owner may see.
+    pub values: Option<[String; 2]>,
+}
+
+impl HistoryLine {
+    pub fn of(entry: HistoryEntry, now: Timestamp, zone: &Zone) -> Self {
+        let (is_update, what) = match Action::from_name(&entry.action) {
+            Some(Action::CreateTask | Action::CreateWidget | Action::CreateTemplate) => {
+                (false, "created it")
+            }
+            _ => (true, "changed it"),
+        };
+        let changes = entry.changes.filter(|_| is_update).map(|changes| changes.0);
+        let changes = changes.unwrap_or_default().into_iter();
+        Self {
+            who: entry.actor,
+            what,
+            changes: changes
+                .map(|(field, values)| ChangeLine {
+                    values: values.map(|values| values.map(|value| in_words(&field, value))),
+                    field: field.replace('_', " "),
+                })
+                .collect(),
+            at: Moment::new(entry.at, now, zone),
+        }
+    }
+}
+
+fn in_words(field: &str, value: Option<String>) -> String {
+    let Some(text) = value else { return "none".to_owned() };
+    match TaskStatus::from_name(&text) {
+        Some(status) if field == "status" => status_in_words(status).to_owned(),
+        _ => text,
+    }
+}

@@ -1,0 +1,78 @@
+// Changes a part of the page into its next state and keeps what has not changed: focus, scroll
+// position, open menus, and what is being typed.
+
+/** Attributes that are the reader's. */
+const KEPT = new Map([["DETAILS", ["open"]]]);
+
+/** Whether an input in which somebody types keeps its value. */
+let keepsTyped = true;
+
+/** Makes `from` equal to `to`, a part of another document. Elements with the same id are the same. */
+export function morph(from, to, keeps = true) {
+  keepsTyped = keeps;
+  const focused = document.activeElement;
+  const row = focused?.closest("li, [id]");
+  const neighbour = row?.nextElementSibling ?? row?.previousElementSibling;
+  change(from, to);
+  if (document.activeElement === focused || !focused || focused === document.body) return;
+  // What had the focus is gone, or was moved.
+  const same = focused.isConnected ? focused : focused.id && document.getElementById(focused.id);
+  const place = same || (row?.isConnected ? row : neighbour);
+  const next = same || place?.querySelector("a, button, summary") || document.querySelector("main");
+  if (next?.isConnected) next.focus({ preventScroll: true });
+}
+
+function change(from, to) {
+  if (from.isEqualNode(to)) return;
+  if (from.nodeType !== Node.ELEMENT_NODE) {
+    if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+    return;
+  }
+  changeAttributes(from, to);
+  changeValue(from, to);
+  changeChildren(from, to);
+}
+
+function changeAttributes(from, to) {
+  const kept = KEPT.get(from.tagName) ?? [];
+  for (const { name } of [...from.attributes]) {
+    if (!to.hasAttribute(name) && !kept.includes(name)) from.removeAttribute(name);
+  }
+  for (const { name, value } of to.attributes) {
+    if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+  }
+}
+
+/** An input shows its new value, unless somebody types in it. */
+function changeValue(from, to) {
+  if (!("defaultValue" in from) && from.tagName !== "SELECT") return;
+  if (keepsTyped && from === document.activeElement) return;
+  if (from.value !== to.value) from.value = to.value;
+  if (from.checked !== to.checked) from.checked = to.checked;
+}
+
+function changeChildren(from, to) {
+  const byId = new Map();
+  for (const child of from.children) if (child.id) byId.set(child.id, child);
+  let at = from.firstChild;
+  for (const next of [...to.childNodes]) {
+    const same = next.id ? byId.get(next.id) : findSame(at, next);
+    if (same && same.nodeName === next.nodeName) {
+      if (same === at) at = at.nextSibling;
+      else from.insertBefore(same, at);
+      change(same, next);
+    } else {
+      from.insertBefore(document.importNode(next, true), at);
+    }
+  }
+  while (at) {
+    const rest = at.nextSibling;
+    at.remove();
+    at = rest;
+  }
+}
+
+/** A node without an id is the same as the next one of its kind without an id. */
+function findSame(at, next) {
+  return at && at.nodeName === next.nodeName && !at.id ? at : null;
+}
