@@ -58,13 +58,9 @@ pub fn sees_only(reader: Authority) -> Option<UserId> {
 /// [`Error::Conflict`] if an assignee of this role may not move a task from one status to another.
 /// Managers may always. The same status again is allowed.
 pub fn check_move(from: TaskStatus, to: TaskStatus, role: Role) -> Result<(), Error> {
-    use TaskStatus::{Done, InProgress, Pending};
-    let is_allowed = match (from, to) {
-        _ if role.is_manager() => true,
-        (Pending, InProgress | Done) | (InProgress, Pending | Done) | (Done, InProgress) => true,
-        _ => from == to,
-    };
-    if is_allowed {
+    // Of a manager's decision alone, so that each move of the assignee can be undone.
+    let is_decided = [from, to].contains(&TaskStatus::Cancelled);
+    if role.is_manager() || !is_decided || from == to {
         return Ok(());
     }
     let (from, to) = (from.as_str(), to.as_str());
@@ -302,6 +298,7 @@ mod tests {
             (InProgress, Pending),
             (InProgress, Done),
             (Done, InProgress),
+            (Done, Pending),
         ];
         for from in TaskStatus::ALL.iter().copied() {
             for to in TaskStatus::ALL.iter().copied() {

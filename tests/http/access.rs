@@ -138,6 +138,8 @@ const NEW_TASK: Fields = &[("title", "new")];
 const WIDGETS: Fields =
     &[("text/csv", "name,info_url,deadline\nimported-<who>,https://example.com,2026-12-31\n")];
 const TASKS: Fields = &[("text/csv", "title\nimported\n")];
+/// Another version than the record's.
+const SEEN: Fields = &[("seen", "0123456789abcdef")];
 const DONE: Fields = &[("status", "done")];
 const KEY: Fields = &[("name", "new-<who>"), ("scope", "write")];
 
@@ -226,8 +228,21 @@ const PAGES: &[Row] = &[
     row(Get,    "/setup/<code>",            NONE,      [403, 403, 403, 403, 403, 403,       403, 403,    403, 403]),
     row(Get,    "/widgets",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/tasks",                   NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/tasks",                   NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
+    row(Get,    "/tasks/new",               NONE,      [303, 303, 303, 403, 200, 200,       303, 303,    303, 303]),
+    // Somebody else's.
+    row(Get,    "/tasks/<id>",              NONE,      [303, 303, 303, 404, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/tasks/<id>",              NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
+    row(Get,    "/tasks/<id>/edit",         NONE,      [303, 303, 303, 403, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/tasks/<id>/status",       DONE,      [303, 303, 303, 404, 303, 303,       303, 303,    303, 303]),
+    row(Get,    "/tasks/<id>/delete",       NONE,      [303, 303, 303, 403, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/tasks/<id>/delete",       SEEN,      [303, 303, 303, 403, 412, 412,       303, 303,    303, 303]),
+    // Assigned to whoever asks.
+    row(Get,    "/tasks/<own>",             NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/tasks/<own>/status",      DONE,      [303, 303, 303, 303, 303, 303,       303, 303,    303, 303]),
     row(Get,    "/templates",               NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/people",                  NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Post,   "/people/<id>/status",      &[("status", "active")], [303, 303, 303, 403, 403, 303, 303, 303,  303, 303]),
     row(Get,    "/audit",                   NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     row(Get,    "/account",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/assets/<version>/<name..>", NONE,    [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
@@ -347,6 +362,9 @@ impl Scene {
         if row.route.starts_with("/tasks") {
             return row.route.replace("<id>", &self.task).replace("<own>", task);
         }
+        if row.route.starts_with("/people") {
+            return row.route.replace("<id>", &self.target);
+        }
         let own = if row.route.starts_with("/auth/keys") { &bearer.key } else { &bearer.session };
         row.route
             .replace("<version>/<name..>", "any/js/api.js")
@@ -435,9 +453,17 @@ async fn assert_access(event: Event, carrier: Carrier) {
         for (who, bearer) in EVERYBODY.into_iter().zip(&scene.bearers) {
             let expected = row.expected[answered_as(who, event, Carrier::Cookie) as usize];
             let visitor = Actor { token: bearer.token.clone(), ..app.anon() }.in_a_browser();
-            let status =
-                visitor.send(row.method, &scene.path(row, bearer), None, "").await.status.code;
-            assert_eq!(status, expected, "{} as {who:?} after {event:?}", row.route);
+            let path = scene.path(row, bearer);
+            let (content_type, body) = (row.content_type(), row.body(who));
+            let answer = visitor.send(row.method, &path, content_type, &body).await;
+            let what = format!("{} {} as {who:?} after {event:?}", row.method, row.route);
+            assert_eq!(answer.status.code, expected, "{what}: {}", answer.text);
+            if row.method == Post && expected == 303 {
+                let has_session =
+                    [Employee, Manager, Admin].contains(&answered_as(who, event, Carrier::Cookie));
+                let is_login = answer.leads_to(&path).starts_with("/login");
+                assert_eq!(is_login, !has_session, "{what}");
+            }
         }
     }
 }

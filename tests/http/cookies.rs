@@ -381,6 +381,7 @@ async fn redirect_after_login_or_registration_leads_to_the_next_page() {
         "/templates?q=%C3%A4",
         "/account?",
         "/people",
+        "/tasks/00000000-0000-4000-8000-000000000000/edit?a=b",
     ] {
         let asked = app.visitor().open(wanted).await;
         let login = asked.leads_to(wanted);
@@ -446,7 +447,10 @@ async fn open_redirect_is_refused() {
         "#tasks",
         "tasks#fragment",
         "tasks/",
-        "tasks/one",
+        "tasks/one/../../evil",
+        "tasks/%2e%2E/evil",
+        "tasks/one//evil.example",
+        "tasks/one\\..\\..\\evil",
         " tasks",
         "tasks ",
         "tasks\r\nSet-Cookie: a=b",

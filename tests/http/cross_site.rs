@@ -138,8 +138,9 @@ impl Scene {
             "create_widget" => &widget,
             "upsert_widget" => &widget[1..],
             "update_widget" => &widget[..1],
-            "create_task" => &[("title", "new")],
-            "update_task" => &[("status", "done")],
+            "create_task" | "add_task" | "edit_task" => &[("title", "new")],
+            "update_task" | "move_task" => &[("status", "done")],
+            "change_status" => &[("status", "disabled")],
             "create_template" => &[("name", "new"), ("body", "text")],
             "update_template" => &[("body", "another text")],
             "log_out"
@@ -147,6 +148,7 @@ impl Scene {
             | "end_sessions"
             | "revoke_key"
             | "delete_task"
+            | "delete_task_of_page"
             | "delete_template"
             | "delete_user"
             | "create_reset_code"
@@ -167,6 +169,7 @@ impl Scene {
         let id = match path {
             _ if path.contains("/tasks/") => &self.task,
             _ if path.contains("/keys/") => &self.key,
+            _ if path.contains("/people/") => &self.target,
             _ => &self.session,
         };
         Effect {

@@ -235,7 +235,7 @@ fn assert_policy(kind: &str, answer: &Answer) {
     }
     if !is_swagger {
         assert_eq!(sources("require-trusted-types-for").as_deref(), Some("'script'"), "{kind}");
-        assert_eq!(sources("trusted-types").as_deref(), Some("'none'"), "{kind}");
+        assert_eq!(sources("trusted-types").as_deref(), Some("widgetd"), "{kind}");
     }
     // There is no other directive.
     let known = [

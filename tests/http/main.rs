@@ -43,6 +43,7 @@ mod rules;
 mod search;
 mod sessions;
 mod setup;
+mod task_pages;
 mod tasks;
 mod templates;
 mod tokens;

@@ -276,16 +276,13 @@ async fn the_assignee_may_patch_the_status_alone() {
     let path = add(&boss, "one", &[("assignee", "ann@example.com")]).await;
     let stale = ann.send_if(Patch, &path, ("If-Match", "\"stale\""), &[("status", "done")]).await;
     stale.assert(Status::PreconditionFailed);
-    for status in ["in_progress", "pending", "done", "done", "in_progress", "done"] {
+    for status in ["in_progress", "pending", "done", "done", "pending", "done", "in_progress", "done"] {
         let task = ann.patch(&path, &[("status", status)]).await;
         assert_eq!(task.assert(Status::Ok).body["status"], status);
     }
-    for (status, message) in [
-        ("pending", "The assignee cannot move a task from done to pending."),
-        ("cancelled", "The assignee cannot move a task from done to cancelled."),
-    ] {
-        ann.patch(&path, &[("status", status)]).await.assert_message(Status::Conflict, message);
-    }
+    let message = "The assignee cannot move a task from done to cancelled.";
+    let cancelled = ann.patch(&path, &[("status", "cancelled")]).await;
+    cancelled.assert_message(Status::Conflict, message);
     for field in
         [("title", "x"), ("description", "x"), ("deadline", "none"), ("assignee", "nobody")]
     {

@@ -13,7 +13,7 @@ use super::user_fields::{UserSummaryView, name, reference, username};
 use crate::domain::{
     AssigneeFilter, Authority, Deadline, HistoryEntry, Import, NewTask, Search, Sort, Task,
     TaskChange, TaskDescription, TaskFilter, TaskId, TaskRow, TaskSort, TaskStatus, TaskTitle,
-    Timestamp, UserRef,
+    Timestamp, UserId, UserRef,
 };
 use crate::http::auth::{AnyUser, Manager};
 use crate::http::wire::{
@@ -68,7 +68,7 @@ impl Field for TaskId {
 
 input! {
     /// A new task.
-    struct CreateTask {
+    pub struct CreateTask {
         title: TaskTitle,
         description: Option<TaskDescription>,
         /// `pending` if it is not sent.
@@ -86,13 +86,27 @@ input! {
     max_body = MAX_BODY;
 }
 
+impl CreateTask {
+    pub fn into_new(self, creator: UserId) -> NewTask {
+        let Self { title, description, status, deadline, assignee } = self;
+        NewTask {
+            id: TaskId::generate(),
+            title,
+            description: description.unwrap_or_default(),
+            status: status.unwrap_or_default(),
+            deadline: deadline.and_then(|deadline| deadline.0).map(|FutureMoment(at)| at),
+            assignee: assignee.and_then(|assignee| assignee.0),
+            creator,
+        }
+    }
+}
+
 input! {
     /// Changes of a task: at least one. The assignee may send only the status.
     struct UpdateTask {
         title: Option<TaskTitle>,
         description: Option<TaskDescription>,
-        /// The assignee may move a task between `pending` and `in_progress`, from either to `done`,
-        /// and from `done` back to `in_progress`.
+        /// The assignee may move a task between `pending`, `in_progress` and `done`.
         status: Option<TaskStatus>,
         deadline: Option<OrNone<Moment>>,
         /// A public id, e-mail address or username; `none` for nobody.
@@ -308,16 +322,7 @@ async fn list_tasks(
 #[openapi(tag = "Tasks")]
 #[post("/tasks", data = "<body>")]
 async fn create_task(manager: Manager, body: Body<CreateTask>) -> Result<Created<Task>, Problem> {
-    let CreateTask { title, description, status, deadline, assignee } = body.0;
-    let new = NewTask {
-        id: TaskId::generate(),
-        title,
-        description: description.unwrap_or_default(),
-        status: status.unwrap_or_default(),
-        deadline: deadline.and_then(|deadline| deadline.0).map(|FutureMoment(at)| at),
-        assignee: assignee.and_then(|assignee| assignee.0),
-        creator: manager.id(),
-    };
+    let new = body.0.into_new(manager.id());
     Ok(Created(manager.store.create_task(new, &manager.context).await?))
 }
 
@@ -363,8 +368,7 @@ async fn list_task_history(
 /// # Update a task, or move it on
 ///
 /// Changes only the fields that are sent. Managers and administrators change everything, the
-/// assignee only the status: between `pending` and `in_progress`, from either to `done`, and back
-/// to `in_progress`.
+/// assignee only the status: between `pending`, `in_progress` and `done`.
 #[openapi(tag = "Tasks")]
 #[patch("/tasks/<id>", data = "<body>")]
 async fn update_task(

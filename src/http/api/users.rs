@@ -40,7 +40,7 @@ pub fn routes() -> Operations {
 }
 
 /// A status that an administrator may set.
-struct NewStatus(Status);
+pub struct NewStatus(pub Status);
 
 impl Field for NewStatus {
     fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {

@@ -23,6 +23,8 @@ pub struct Form {
     pub fields: &'static [&'static str],
     /// An error of the whole form.
     pub message: Option<String>,
+    /// What others have written into fields meanwhile.
+    pub theirs: Vec<(&'static str, String)>,
     /// The page that the browser asked for before it had to log in.
     pub requested: Option<Destination>,
     /// Whether the client may create the first administrator.
@@ -31,13 +33,18 @@ pub struct Form {
 
 impl Form {
     /// What was typed into a field.
-    fn value(&self, name: &str) -> &str {
+    pub fn value(&self, name: &str) -> &str {
         self.typed.iter().find(|(field, _)| field == name).map_or("", |(_, text)| text)
     }
 
     /// A field's error.
-    fn error(&self, name: &str) -> Option<&str> {
+    pub fn error(&self, name: &str) -> Option<&str> {
         self.errors.iter().find(|(field, _)| *field == name).map(|(_, why)| why)
+    }
+
+    /// What somebody else has written into a field meanwhile.
+    pub fn theirs(&self, name: &str) -> Option<&str> {
+        self.theirs.iter().find(|(field, _)| *field == name).map(|(_, text)| text.as_str())
     }
 
     /// The page's query, which the form passes on.
@@ -49,7 +56,7 @@ impl Form {
     }
 
     /// The attribute that focuses the first field at fault.
-    fn focus(&self, name: &str) -> &'static str {
+    pub fn focus(&self, name: &str) -> &'static str {
         let first = self.fields.iter().find(|field| self.error(field).is_some());
         if first == Some(&name) { " autofocus" } else { "" }
     }

@@ -8,10 +8,17 @@ use rocket::{Request, Response};
 use rocket_okapi::OpenApiFromRequest;
 
 use super::assets;
-use crate::domain::{Authority, Role, UserId};
+use super::flash::{Flash, clear_flash};
+use super::parts::initials;
+use crate::domain::{
+    Authority, PageRequest, Role, Status as AccountStatus, TaskFilter, UserFilter, UserId,
+};
 use crate::error::Error;
 use crate::http::auth::{MENU, root};
 use crate::http::wire::{Problem, Services, see_other};
+
+/// More overdue tasks are not counted for the title.
+const MOST_OVERDUE: u32 = 100;
 
 /// A guard: the frame of a page without a signed-in user.
 #[derive(OpenApiFromRequest)]
@@ -22,6 +29,8 @@ pub struct Frame {
     pub assets: String,
     /// The service's time zone; empty without a user.
     pub zone: String,
+    /// What the last form has done.
+    pub flash: Option<Flash>,
     /// The page's address in the menu.
     here: String,
     user: Option<FrameUser>,
@@ -32,6 +41,10 @@ struct FrameUser {
     id: UserId,
     name: String,
     role: Role,
+    /// Overdue tasks of the user.
+    overdue: u32,
+    /// Accounts that wait for approval, as administrators see them.
+    waiting: u64,
 }
 
 /// An entry of the menu.
@@ -41,6 +54,8 @@ pub struct MenuEntry {
     pub label: &'static str,
     /// Whether it is the present page.
     pub is_here: bool,
+    /// How many wait there.
+    pub badge: u64,
 }
 
 impl Frame {
@@ -49,20 +64,44 @@ impl Frame {
         let root = root(request);
         let assets = format!("{root}assets/{}/", assets::VERSION);
         let here = request.uri().path().segments().get(0).unwrap_or_default().to_owned();
-        Self { root, assets, zone: String::new(), here, user: None }
+        let flash = Flash::of(request);
+        Self { root, assets, zone: String::new(), flash, here, user: None }
     }
 
     /// The frame for a signed-in user.
     pub async fn shown_to(self, authority: Authority, services: &Services) -> Result<Self, Error> {
-        let user = services.store.get_user(authority.user).await?;
+        let (store, now, role) = (&services.store, services.clock.now(), authority.role);
+        let user = store.get_user(authority.user).await?;
         let name = user.names.called().to_owned();
-        let user = FrameUser { id: authority.user, name, role: authority.role };
+        let late = TaskFilter { mine: Some(true), overdue: Some(true), ..TaskFilter::default() };
+        let overdue = store.count_tasks(authority, vec![late], MOST_OVERDUE, now).await?;
+        let waiting = if role.is_admin() {
+            let filter =
+                UserFilter { status: Some(AccountStatus::Pending), ..UserFilter::default() };
+            let page =
+                store.list_users(Some(authority.user), filter, PageRequest::new(1, 5)).await?;
+            page.total
+        } else {
+            0
+        };
+        let overdue = overdue.into_iter().sum();
+        let user = FrameUser { id: authority.user, name, role, overdue, waiting };
         Ok(Self { user: Some(user), zone: services.store.zone().name().to_owned(), ..self })
     }
 
     /// What the user is called.
     pub fn viewer(&self) -> Option<&str> {
         self.user.as_ref().map(|user| user.name.as_str())
+    }
+
+    /// The user's initials.
+    pub fn initials(&self) -> String {
+        self.user.as_ref().map_or_else(String::new, |user| initials(&user.name))
+    }
+
+    /// What the title says that waits for the user.
+    pub fn overdue(&self) -> u32 {
+        self.user.as_ref().map_or(0, |user| user.overdue)
     }
 
     /// The user's id, for scripts; empty without a user.
@@ -81,11 +120,16 @@ impl Frame {
     /// The pages that the user may see.
     pub fn menu(&self) -> Vec<MenuEntry> {
         let Some(user) = &self.user else { return Vec::new() };
-        let visible = MENU.iter().filter(|(.., required)| user.role >= *required);
+        // The account is in the menu of the face.
+        let is_listed = |address: &str| address != "account";
+        let visible = MENU
+            .iter()
+            .filter(|(address, _, required)| is_listed(address) && user.role >= *required);
         let entry = |&(address, label, _): &(&'static str, &'static str, Role)| MenuEntry {
             address,
             label,
             is_here: address == self.here,
+            badge: if address == "people" { user.waiting } else { 0 },
         };
         visible.map(entry).collect()
     }
@@ -131,8 +175,10 @@ impl Html {
 }
 
 impl<'r> Responder<'r, 'static> for Html {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
-        Ok(self.into_response())
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = self.into_response();
+        clear_flash(request, &mut response);
+        Ok(response)
     }
 }
 

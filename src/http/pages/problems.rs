@@ -16,7 +16,7 @@ use crate::http::auth::{
     Destination, clear_session_cookie, is_cross_site, login_address, root, session_cookie,
 };
 use crate::http::wire::{
-    Problem, Services, SubmittedForm, WHOLE_BODY, add_common_headers, has_empty_segments,
+    Problem, Services, SubmittedForm, WHOLE_BODY, add_common_headers, has_empty_segments, is_read,
     remember_or, remembered, see_other, wants_page,
 };
 
@@ -130,6 +130,10 @@ fn answer(request: &Request<'_>, problem: &Problem) -> Option<Response<'static>>
         (None, _) if is_api => None,
         // A reload of the address that a form was sent to.
         (Some(_), 405) => Some(see_other(format!("{}login", root(request)))),
+        // The same for the form of a page: `tasks/<id>/status`.
+        (None, 405) if segments.len() > 2 && is_read(request) => {
+            Some(see_other("../".to_owned() + segments[1]))
+        }
         (None | Some(FormTarget::LogOut), 401) => {
             let mut response = see_other(login_address(request));
             // A form of another site comes without the cookie, and must not clear it.
@@ -184,10 +188,36 @@ fn render(
         }
         Some(FormTarget::Reset) => Html::with(status, &ResetPage { frame, form, password_hint }),
         Some(FormTarget::LogOut | FormTarget::SetUp) | None => {
-            let (title, message) = (title(status), message.into_owned());
+            let message = if is_read(request) && !problem.errors().is_empty() {
+                wrong_filters(problem.errors())
+            } else {
+                message.into_owned()
+            };
+            let title = title(status);
             Html::with(status, &ProblemPage { frame, status: status.code, title, message })
         }
     }
+}
+
+/// What is wrong with the address of a page. Another site may have made it up, so it shows no values,
+/// and only names that could be ours.
+fn wrong_filters(errors: &FieldErrors) -> String {
+    let is_name = |name: &str| {
+        name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    let shown = errors.iter().filter(|(name, _)| is_name(name));
+    let sentences = shown.map(|(name, why)| {
+        if why.starts_with("is not known here") {
+            format!("“{name}” is not a filter of this page.")
+        } else {
+            format!("The filter “{name}” has a value that this page does not know.")
+        }
+    });
+    let sentences: Vec<_> = sentences.collect();
+    if sentences.is_empty() {
+        return "The address has a filter that this page does not have.".to_owned();
+    }
+    sentences.join(" ")
 }
 
 /// A form with what was typed into it, and its errors.
@@ -214,7 +244,7 @@ fn rejected_form(
     };
     let requested = Destination::requested(request);
     let (typed, errors) = (typed(request), errors.clone());
-    Form { typed, errors, fields, message, requested, may_set_up: false }
+    Form { typed, errors, fields, message, requested, ..Form::default() }
 }
 
 /// What was typed. The text of a page of another site is not shown as if it were ours.

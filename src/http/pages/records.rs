@@ -4,8 +4,6 @@ use askama::Template;
 use rocket::{State, get};
 
 use super::frame::{Frame, Html};
-use super::visitor::{Navigation, Visitor};
-use crate::error::{Error, TokenError};
 use crate::http::auth::{Admin, AnyUser};
 use crate::http::wire::{Problem, Services};
 
@@ -23,22 +21,9 @@ macro_rules! pages {
 }
 
 pages! {
-    HomePage "home.html"
     WidgetsPage "widgets.html"
-    TasksPage "tasks.html"
     TemplatesPage "templates.html"
     PeoplePage "people.html"
-}
-
-#[get("/")]
-pub async fn show_home(
-    _navigation: Navigation,
-    visitor: Visitor,
-    frame: Frame,
-    services: &State<Services>,
-) -> Result<Html, Problem> {
-    let caller = visitor.0.ok_or(Error::Token(TokenError::Missing))?;
-    Html::of(&HomePage { frame: frame.shown_to(caller.authority, services).await? })
 }
 
 #[get("/widgets")]
@@ -48,15 +33,6 @@ pub async fn show_widgets(
     services: &State<Services>,
 ) -> Result<Html, Problem> {
     Html::of(&WidgetsPage { frame: frame.shown_to(user.authority, services).await? })
-}
-
-#[get("/tasks")]
-pub async fn show_tasks(
-    user: AnyUser,
-    frame: Frame,
-    services: &State<Services>,
-) -> Result<Html, Problem> {
-    Html::of(&TasksPage { frame: frame.shown_to(user.authority, services).await? })
 }
 
 #[get("/templates")]

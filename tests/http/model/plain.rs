@@ -165,6 +165,7 @@ impl Plain {
                     ("in_progress", "pending"),
                     ("in_progress", "done"),
                     ("done", "in_progress"),
+                    ("done", "pending"),
                 ];
                 let may =
                     self.manages(who) || task.status == *to || moves.contains(&(task.status, *to));

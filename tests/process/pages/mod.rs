@@ -185,9 +185,15 @@ const IS_IDLE: &str = "document.readyState === 'complete' && !document.querySele
 /// The key of an element's id in WebDriver's answers (W3C WebDriver, section 12).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// The records of a list.
+const RECORDS: &str = ".records > li, .row";
+
 /// The visible elements that match the first argument, a selector.
 const SHOWN: &str =
     "[...document.querySelectorAll(arguments[0])].filter((part) => part.checkVisibility())";
+
+/// Whether an element has the text of the second argument in it, as its value or its text.
+const HAS_TEXT: &str = "(part) => (part.matches('button') ? part.innerText : part.value || part.innerText).includes(arguments[1])";
 
 impl Page {
     pub fn new(browser: Browser, origin: String) -> Self {
@@ -218,14 +224,12 @@ impl Page {
 
     /// Waits until an element that matches has this text or value in it.
     pub async fn see(&self, css: &str, text: &str) {
-        let text_of = "(part) => (part.value || part.innerText).includes(arguments[1])";
-        self.wait_until(&format!("{SHOWN}.some({text_of})"), &[json!(css), json!(text)]).await;
+        self.wait_until(&format!("{SHOWN}.some({HAS_TEXT})"), &[json!(css), json!(text)]).await;
     }
 
     /// Waits until no element that matches has it.
     pub async fn see_no(&self, css: &str, text: &str) {
-        let text_of = "(part) => (part.value || part.innerText).includes(arguments[1])";
-        self.wait_until(&format!("!{SHOWN}.some({text_of})"), &[json!(css), json!(text)]).await;
+        self.wait_until(&format!("!{SHOWN}.some({HAS_TEXT})"), &[json!(css), json!(text)]).await;
     }
 
     /// Waits until the element with this id has the focus.
@@ -284,12 +288,13 @@ impl Page {
     /// Presses the button with this label in the record that has the text `record` in it.
     pub async fn press_in_record(&self, record: &str, label: &str) {
         self.wait_until_idle().await;
-        self.see(".records > li", record).await;
+        self.see(RECORDS, record).await;
         let script = format!(
             "const record = {SHOWN}.find((part) => part.innerText.includes(arguments[1]));
-             return [...record.querySelectorAll('button')].find((part) => part.innerText.trim() === arguments[2]);"
+             return [...record.querySelectorAll('button, a, summary')].find((part) =>
+                 [part.innerText.trim(), part.title].includes(arguments[2]));"
         );
-        self.click_result(&script, &[json!(".records > li"), json!(record), json!(label)]).await;
+        self.click_result(&script, &[json!(RECORDS), json!(record), json!(label)]).await;
     }
 
     async fn click_result(&self, script: &str, arguments: &[serde_json::Value]) {
@@ -336,6 +341,7 @@ impl Page {
     }
 
     pub async fn sign_out(&self) {
+        self.click(".me > summary").await;
         self.press_button("Sign out").await;
         self.wait_for_address("login?notice=logged-out").await;
     }

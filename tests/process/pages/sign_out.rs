@@ -122,9 +122,7 @@ fn sign_out_in_one_tab_signs_out_all_tabs() {
         page.wait_for_address("").await;
         page.switch_to_tab(1).await;
         page.open("account").await;
-        assert_eq!(
-            page.run("return document.querySelector('.who').title", &[]).await,
-            json!("manager@example.com")
-        );
+        let name = "return document.querySelector('.me .who').textContent";
+        assert_eq!(page.run(name, &[]).await, json!("manager@example.com"));
     });
 }

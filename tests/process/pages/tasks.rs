@@ -1,183 +1,224 @@
-//! The tasks page: managers create and assign tasks, assignees change their status.
+//! The pages of tasks: managers create and assign tasks, assignees change their status.
 
-use super::{Page, Site};
+use serde_json::json;
 
-async fn fill_in(page: &Page, title: &str, deadline: &str, assignee: &str) {
-    page.fill("#editor-name", title).await;
-    page.set("#editor-deadline", deadline).await;
-    page.fill("#editor-assignee", assignee).await;
+use super::Site;
+
+fn add(site: &Site, title: &str) -> String {
+    let fields = [("title", title), ("assignee", "employee@example.com")];
+    let answer = site.api("manager").post("/tasks", &fields);
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.body["id"].as_str().unwrap().to_owned()
 }
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn task_create_status_changes_edit_conflict_and_delete() {
+fn task_create_move_edit_and_delete() {
     let site = Site::new();
-    site.visit(&["400", "412"], async |page| {
+    site.visit(&["400"], async |page| {
         page.sign_in("manager").await;
         page.open("tasks").await;
-        page.see(
-            "#tasks .empty",
-            "There are no tasks yet. Hand out the first one with “New task”.",
-        )
-        .await;
-        page.press_button("New task").await;
-        page.see_focus("editor-name").await;
+        page.see(".state", "There are no tasks yet.").await;
+        page.follow_link("New task").await;
         page.press_button("Save").await;
-        page.see("#editor-name-error", "is required").await;
+        page.see("#title-error", "is required").await;
+        page.see_focus("title").await;
         page.assert_accessible().await;
-        fill_in(page, "Count the widgets", "2099-12-31", "nobody@example.com").await;
-        page.fill("#editor-description", "All of them.").await;
+        page.fill("#title", "Count the widgets").await;
+        page.fill("#description", "All of them.\nhttps://example.org/list").await;
+        page.set("#deadline", "2099-12-31").await;
+        page.fill("#assignee", "nobody@example.com").await;
         page.press_button("Save").await;
-        page.see("#editor-assignee-error", "nobody@example.com").await;
-        page.see_focus("editor-assignee").await;
+        page.see("#assignee-error", "nobody@example.com").await;
+        page.see_focus("assignee").await;
         page.screenshot("tasks-rejected").await;
-        page.fill("#editor-assignee", "employee@example.com").await;
+        page.fill("#assignee", "employee@example.com").await;
         page.press_button("Save").await;
-        page.see("#toast", "Added: Count the widgets").await;
-        page.see(".records > li", "for employee@example.com, by manager@example.com").await;
+        page.see("h1", "Count the widgets").await;
+        page.see("#flash", "Added.").await;
+        page.see(".prose a", "https://example.org/list").await;
+        page.see(".facts", "employee@example.com").await;
         page.sign_out().await;
 
         page.sign_in("employee").await;
         page.open("tasks").await;
-        page.see(".records > li", "Count the widgets").await;
-        assert!(page.texts("#add, .edit, .delete").await.is_empty(), "only for managers");
+        page.see(".row", "Count the widgets").await;
+        page.see_none("a[href$='/edit']").await;
+        page.follow_link("Count the widgets").await;
         for (button, status) in [
             ("Start", "In progress"),
             ("Put back", "To do"),
             ("Done", "Done"),
             ("Reopen", "In progress"),
         ] {
-            page.press_in_record("Count the widgets", button).await;
-            page.see("#toast", &format!("{status}: Count the widgets")).await;
-            page.see(".records .task-status", status).await;
-            page.wait_until_idle().await;
+            page.press_button(button).await;
+            page.see("#flash", &format!("Moved to “{status}”.")).await;
+            page.see(".facts", status).await;
         }
+        page.see(".history", "status: Done → In progress").await;
         assert_eq!(site.api("employee").get("/tasks").body["items"][0]["status"], "in_progress");
         page.sign_out().await;
 
         page.sign_in("manager").await;
-        page.open("tasks").await;
+        page.open("tasks?open=true").await;
+        page.press_in_record("Count the widgets", "⋯").await;
         page.press_in_record("Count the widgets", "Edit").await;
-        page.see("#editor-description", "All of them.").await;
-        assert_eq!(page.value("#editor-deadline").await, "2099-12-31");
-        assert_eq!(page.value("#editor-assignee").await, "employee@example.com");
-        assert_eq!(page.value("#editor-status").await, "in_progress");
-        // Another user changes the task while the editor is open.
-        let id =
-            site.api("manager").get("/tasks").body["items"][0]["id"].as_str().unwrap().to_owned();
-        assert_eq!(
-            site.api("admin")
-                .send("PATCH", &format!("/tasks/{id}"), &[("status", "pending")])
-                .status,
-            200
-        );
-        page.fill("#editor-description", "").await;
+        page.see("h1", "Edit the task").await;
+        assert_eq!(page.value("#assignee").await, "employee@example.com");
+        page.fill("#title", "Count all widgets").await;
         page.press_button("Save").await;
-        page.see("#editor .summary", "changed").await;
-        page.press_button("Cancel").await;
-        page.press_in_record("Count the widgets", "Edit").await;
-        page.see("#editor-status", "pending").await;
-        fill_in(page, "Count them again", "", "").await;
-        page.choose("#editor-status", "cancelled").await;
-        page.press_button("Save").await;
-        page.see("#toast", "Changed: Count them again").await;
-        page.see(".records > li", "for nobody yet").await;
-        let changed = site.api("manager").get(&format!("/tasks/{id}")).body;
-        assert_eq!(
-            (&changed["deadline"], &changed["assignee"]),
-            (&serde_json::Value::Null, &serde_json::Value::Null)
-        );
-        assert_eq!(
-            (&changed["status"], &changed["description"]),
-            (&"cancelled".into(), &"All of them.".into())
-        );
-
-        page.press_in_record("Count them again", "Delete").await;
-        page.see("#confirm-question", "Delete the task “Count them again”? This cannot be undone.")
-            .await;
+        page.see("h1", "Count all widgets").await;
+        page.follow_link("Delete…").await;
         page.press_button("Delete").await;
-        page.see("#toast", "Deleted: Count them again").await;
-        page.see("#tasks .empty", "There are no tasks yet.").await;
-        assert_eq!(site.api("manager").get("/tasks").body["total_items"], 0);
+        page.wait_for_address("tasks").await;
+        page.see("#flash", "Deleted.").await;
+        page.see(".state", "There are no tasks yet.").await;
     });
 }
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn task_filters_visibility_and_assignee_suggestions() {
+fn task_edit_conflict_shows_theirs_beside_mine() {
     let site = Site::new();
-    let manager = site.api("manager");
-    for (title, assignee, status) in [
-        ("north for me", "manager@example.com", "pending"),
-        ("south for me", "manager@example.com", "done"),
-        ("north for another", "employee@example.com", "in_progress"),
-        ("south for nobody", "none", "pending"),
-    ] {
-        let fields = [("title", title), ("status", status), ("assignee", assignee)];
-        let fields = &fields[..if assignee == "none" { 2 } else { 3 }];
-        assert_eq!(manager.post("/tasks", fields).status, 201);
+    let id = add(&site, "old");
+    let api = site.api("admin");
+    let change = |title: &str| {
+        assert_eq!(api.send("PATCH", &format!("/tasks/{id}"), &[("title", title)]).status, 200);
+    };
+    site.visit(&["409"], async |page| {
+        page.sign_in("manager").await;
+        for (choice, mine, theirs) in
+            [("Keep mine", "mine 1", "theirs 1"), ("Use theirs", "mine 2", "theirs 2")]
+        {
+            page.open(&format!("tasks/{id}/edit")).await;
+            page.fill("#title", mine).await;
+            change(theirs);
+            page.press_button("Save").await;
+            page.see(".theirs", theirs).await;
+            assert_eq!(page.value("#title").await, mine);
+            page.assert_accessible().await;
+            page.screenshot("task-conflict").await;
+            let expected = if choice == "Keep mine" {
+                page.press_button(choice).await;
+                mine
+            } else {
+                page.follow_link(choice).await;
+                theirs
+            };
+            page.see("h1", expected).await;
+            assert_eq!(api.get(&format!("/tasks/{id}")).body["title"], expected);
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn task_list_filters_at_once_with_back_and_forward() {
+    let site = Site::new();
+    for n in 1..=12 {
+        add(&site, &format!("task {n}"));
     }
     site.visit(&[], async |page| {
         page.sign_in("manager").await;
-        page.open("tasks").await;
-        let all = ["south for nobody", "north for another", "south for me", "north for me"];
-        assert_eq!(page.texts(".records .name").await, all);
-        page.choose("#mine", "true").await;
-        page.press_button("Search").await;
-        page.wait_for_address("tasks?mine=true&sort=-created_at").await;
-        assert_eq!(page.texts(".records .name").await, ["south for me", "north for me"]);
-        page.choose("#status", "done").await;
-        page.press_button("Search").await;
-        page.wait_for_address("tasks?mine=true&status=done&sort=-created_at").await;
-        assert_eq!(page.texts(".records .name").await, ["south for me"]);
-        page.open("tasks?q=north").await;
-        assert_eq!(page.value("#q").await, "north");
-        assert_eq!(page.texts(".records .name").await, ["north for another", "north for me"]);
-        page.open("tasks?overdue=true").await;
-        page.see(".no-match", "Nothing matches").await;
-        page.sign_out().await;
-
-        page.sign_in("employee").await;
-        page.open("tasks").await;
-        assert_eq!(page.texts(".records .name").await, ["north for another"]);
-        page.assert_absent("south for nobody").await;
-        page.sign_out().await;
-
-        // Administrators get suggestions for the assignee.
-        page.sign_in("admin").await;
-        page.open("tasks").await;
-        page.press_button("New task").await;
-        page.fill("#editor-assignee", "emp").await;
-        page.wait_until(
-            "document.querySelector('#accounts option')?.value === 'employee@example.com'",
-            &[],
-        )
-        .await;
-        page.assert_accessible().await;
+        page.open("tasks?open=true").await;
+        page.run("window.isSamePage = true", &[]).await;
+        page.choose("select[name=per_page]", "10").await;
+        page.wait_until("document.querySelectorAll('.row').length === 10", &[]).await;
+        page.fill("input[name=q]", "12").await;
+        page.press(&[fantoccini::key::Key::Enter]).await;
+        page.wait_until("document.querySelectorAll('.row').length === 1", &[]).await;
+        page.wait_for_address("tasks?open=true&q=12&per_page=10").await;
+        page.page.back().await.unwrap();
+        page.wait_until("document.querySelectorAll('.row').length === 10", &[]).await;
+        assert_eq!(page.value("input[name=q]").await, "");
+        page.page.forward().await.unwrap();
+        page.wait_until("document.querySelectorAll('.row').length === 1", &[]).await;
+        page.wait_until("window.isSamePage", &[]).await;
+        page.follow_link("Unassigned 0").await;
+        page.see(".state", "Nothing here.").await;
     });
 }
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn task_longer_than_a_list_carries_is_read_and_edited_whole() {
+fn task_row_keeps_focus_scroll_and_what_is_typed_when_another_is_ticked_off() {
     let site = Site::new();
-    let api = site.api("manager");
-    let long = format!("first {}last", "word ".repeat(1_900));
-    assert_eq!(api.post("/tasks", &[("title", "long"), ("description", &*long)]).status, 201);
-    assert_eq!(api.get("/tasks").body["items"][0]["description_truncated"], true);
+    for n in 1..=30 {
+        add(&site, &format!("task {n}"));
+    }
     site.visit(&[], async |page| {
+        page.sign_in("employee").await;
+        page.open("tasks?open=true&sort=created_at&per_page=50").await;
+        page.fill("input[name=q]", "half typed").await;
+        // WebDriver would scroll to what it clicks.
+        let tick = "window.scrollTo(0, 50); window.before = scrollY;
+            const row = [...document.querySelectorAll('.row')].find((row) => row.innerText.includes('task 12'));
+            row.querySelector('.tick').focus({ preventScroll: true });
+            row.querySelector('.tick').click();";
+        page.run(tick, &[]).await;
+        page.see_no(".row", "task 12").await;
+        assert_eq!(page.value("input[name=q]").await, "half typed");
+        assert_eq!(page.run("return scrollY === before", &[]).await, json!(true));
+        let focused = "document.activeElement.closest('.row')?.innerText.includes('task 13')";
+        page.wait_until(focused, &[]).await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn task_form_keeps_its_input_when_the_service_or_the_session_ends() {
+    let site = Site::new();
+    site.visit(&["ERR_CONNECTION_REFUSED"], async |page| {
         page.sign_in("manager").await;
-        page.open("tasks").await;
-        page.press_in_record("long", "long").await;
-        page.see("#reader .full-text", "word last").await;
-        page.press_button("Close").await;
-        page.press_in_record("long", "Edit").await;
-        page.see("#editor", "Change the task").await;
-        assert_eq!(page.value("#editor-description").await, long);
-        page.fill("#editor-name", "renamed").await;
+        page.open("tasks/new").await;
+        page.fill("#title", "precious").await;
+        site.stop();
         page.press_button("Save").await;
-        page.see("#toast", "Changed: renamed").await;
-        let id = api.get("/tasks").body["items"][0]["id"].as_str().unwrap().to_owned();
-        assert_eq!(api.get(&format!("/tasks/{id}")).body["description"], long);
+        page.see("#banner", "The service cannot be reached. Nothing was sent.").await;
+        page.assert_accessible().await;
+        assert_eq!(page.value("#title").await, "precious");
+        site.start();
+        site.command(&["user", "sessions", "manager@example.com", "--end", "--yes"]);
+        page.press_button("Try again").await;
+        page.see("#banner", "Your session has ended").await;
+        assert_eq!(page.value("#title").await, "precious");
+        page.follow_link("Sign in in a new tab").await;
+        page.switch_to_tab(1).await;
+        page.submit_sign_in("manager", crate::program::PASSWORD).await;
+        page.wait_for_address("").await;
+        page.switch_to_tab(0).await;
+        page.press_button("Save").await;
+        page.see("h1", "precious").await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn task_pages_work_without_scripts() {
+    let site = Site::new();
+    site.visit_without_scripts(&[], async |page| {
+        page.open("login").await;
+        page.fill("#login", "manager@example.com").await;
+        page.fill("#password", crate::program::PASSWORD).await;
+        page.click("form[data-sign-in] button").await;
+        page.click("a.new").await;
+        page.fill("#title", "by hand").await;
+        page.click("#task-form button").await;
+        page.find("#flash").await;
+        page.click(".record .buttons button").await;
+        page.find(".history .change").await;
+        assert_eq!(site.api("manager").get("/tasks").body["items"][0]["status"], "in_progress");
+        page.click("a[href$='/edit']").await;
+        page.fill("#title", "changed").await;
+        page.click("#task-form button").await;
+        page.find(".record").await;
+        page.open("tasks?open=true").await;
+        page.fill("input[name=q]", "changed").await;
+        page.click("#filters button").await;
+        page.click(".row .menu summary").await;
+        page.click(".row .menu .danger").await;
+        page.click("main form .danger").await;
+        page.find(".state").await;
+        assert_eq!(site.api("manager").get("/tasks").body["total_items"], 0);
     });
 }
