@@ -1,9 +1,24 @@
+// Swagger UI has a dark theme, and a class for it. The page follows the browser.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const applyTheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", applyTheme);
+applyTheme();
+
 // Nothing here may ask another host: by default Swagger UI has the document validated elsewhere.
 SwaggerUIBundle({
   url: document.getElementById("swagger-ui").dataset.document,
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,
+  docExpansion: "list",
+  filter: true,
+  // The models follow the operations, closed.
+  defaultModelsExpandDepth: 0,
+  // A response shows an example; a click on "Schema" shows all of it.
+  defaultModelExpandDepth: 3,
+  tryItOutEnabled: true,
+  // A token is gone when the tab is.
+  persistAuthorization: false,
   presets: [SwaggerUIBundle.presets.apis],
   layout: "BaseLayout",
   validatorUrl: null,

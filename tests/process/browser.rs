@@ -70,7 +70,6 @@ async fn use_swagger_ui(url: &str) {
 /// Executes an operation. Returns the body of the answer, whose status must be 200.
 async fn execute(browser: &Browser, operation: &str, body: Option<&str>) -> String {
     browser.click(&format!("{operation} .opblock-summary-control")).await;
-    browser.click(&format!("{operation} .try-out__btn")).await;
     if let Some(body) = body {
         browser.fill(&format!("{operation} textarea.body-param__text"), body).await;
     }

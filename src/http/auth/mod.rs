@@ -14,7 +14,7 @@ pub use self::guards::{
     find_caller,
 };
 pub use self::local::{MaySetUp, check_may_set_up};
-pub use self::navigation::{Destination, MENU, Notice, login_address, next_query, root};
+pub use self::navigation::{API_DOCS, Destination, MENU, Notice, login_address, next_query, root};
 pub use self::origin::{is_cross_site, is_own};
 pub use self::renewal::RenewSessions;
 pub use self::sign_in::{CrossSiteSignIn, SignIn, SignInResponse};

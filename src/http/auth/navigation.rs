@@ -40,6 +40,10 @@ pub const MENU: &[(&str, &str, Role)] = &[
     ("account", "Account", Role::Employee),
 ];
 
+/// The page of the API's documentation, relative to the root. It is in no menu, but a browser may
+/// come back to it.
+pub const API_DOCS: &str = "api/v1/ui";
+
 impl Notice {
     pub const ALL: [Self; 5] =
         [Self::LoggedOut, Self::Registered, Self::Waiting, Self::Reset, Self::Deleted];
@@ -66,11 +70,13 @@ impl Destination {
         }
     }
 
-    /// The page in `?next=tasks`. An address that is not a page of the menu or below one is ignored.
+    /// The page in `?next=tasks`. An address that is neither a page of the menu or below one nor
+    /// [`API_DOCS`] is ignored.
     pub fn requested(request: &Request<'_>) -> Option<Self> {
         let next = query_value(request, "next")?;
         let path = next.split_once('?').map_or(&*next, |(path, _)| path);
-        let is_ours = is_page(path) && next.chars().all(|c| c.is_ascii_graphic());
+        let is_page = is_page(path) || path == API_DOCS;
+        let is_ours = is_page && next.chars().all(|c| c.is_ascii_graphic());
         is_ours.then_some(Self::Requested(next))
     }
 }

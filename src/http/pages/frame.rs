@@ -109,6 +109,15 @@ impl Frame {
         self.user.as_ref().map_or_else(String::new, |user| user.id.to_string())
     }
 
+    /// The user's role as people call it; empty without a user.
+    pub fn role_name(&self) -> &'static str {
+        match self.user.as_ref().map(|user| user.role) {
+            None => "",
+            Some(Role::Admin) => "administrator",
+            Some(role) => role.as_str(),
+        }
+    }
+
     pub fn is_admin(&self) -> bool {
         self.user.as_ref().is_some_and(|user| user.role.is_admin())
     }

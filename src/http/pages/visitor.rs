@@ -3,6 +3,7 @@
 use rocket::Request;
 use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
+use rocket_okapi::OpenApiFromRequest;
 
 use crate::accounts::Caller;
 use crate::http::auth::find_caller;
@@ -25,6 +26,7 @@ impl<'r> FromRequest<'r> for Navigation {
 }
 
 /// Anybody: the caller, if there is one.
+#[derive(OpenApiFromRequest)]
 pub struct Visitor(pub Option<Caller>);
 
 #[rocket::async_trait]

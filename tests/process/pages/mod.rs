@@ -2,6 +2,7 @@
 
 mod accessibility;
 mod account;
+mod api;
 mod audit;
 mod csrf;
 mod dialogs;
