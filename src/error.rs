@@ -128,6 +128,23 @@ impl Error {
         Self::Conflict(format!("{kind} name: {name} already exists, must be unique."))
     }
 
+    /// A name of an account that another one has.
+    pub fn is_registered(name: &str) -> Self {
+        Self::Conflict(format!("{name} is already registered"))
+    }
+
+    /// A registration while only administrators create accounts.
+    pub fn registration_closed() -> Self {
+        let why = "Registration is closed. Please ask an administrator for an account.";
+        Self::Forbidden(why.to_owned())
+    }
+
+    /// A disk without any space.
+    pub fn disk_is_full() -> Self {
+        let why = "The disk of the service is full. Nothing was changed.";
+        Self::InsufficientStorage(why.to_owned())
+    }
+
     /// Bad input in one field.
     pub fn invalid(field: &str, why: impl Into<String>) -> Self {
         Self::Invalid(FieldErrors::one(field, why))

@@ -7,10 +7,10 @@ use super::attempts::{Attempt, RateLimits};
 use super::hasher::Hasher;
 use super::sessions::{AccessToken, Sessions};
 use crate::domain::{
-    Action, Actor, Authority, Failure, LoginName, Network, NewUser, Password, PasswordHash,
-    PasswordPolicy, Precondition, RegistrationPolicy, RequestContext, Role, SecretHash, SessionId,
-    SessionKind, Status, StoredCredentials, StrongPassword, Target, User, UserId, UserNames,
-    UserRef,
+    Action, Actor, Authority, EventResult, Failure, LoginName, Network, NewUser, Password,
+    PasswordHash, PasswordPolicy, Precondition, RegistrationPolicy, RequestContext, Role,
+    SecretHash, SessionId, SessionKind, Status, StoredCredentials, StrongPassword, Target, User,
+    UserId, UserNames, UserRef,
 };
 use crate::error::Error;
 use crate::store::Store;
@@ -71,11 +71,10 @@ impl Accounts {
 
     /// [`Error::Forbidden`] if registration is closed.
     pub fn check_registration(&self) -> Result<(), Error> {
-        if self.registration != RegistrationPolicy::Closed {
-            return Ok(());
+        if self.registration == RegistrationPolicy::Closed {
+            return Err(Error::registration_closed());
         }
-        let why = "Registration is closed. Please ask an administrator for an account.";
-        Err(Error::Forbidden(why.to_owned()))
+        Ok(())
     }
 
     /// Judges the password of a new account, and counts as a registration. The inner error says why
@@ -146,7 +145,7 @@ impl Accounts {
     /// [`Error::Conflict`] if a name is taken. The store decides; this avoids a hash for nothing.
     async fn check_names_free(&self, names: &UserNames) -> Result<(), Error> {
         for name in names.login_names() {
-            let conflict = Error::Conflict(format!("{} is already registered", name.as_str()));
+            let conflict = Error::is_registered(name.as_str());
             if self.store.find_credentials(&UserRef::LoginName(name), None).await?.is_some() {
                 return Err(conflict);
             }
@@ -227,7 +226,8 @@ impl Accounts {
         let Some(credentials) = found.filter(|_| matches) else {
             drop(attempt);
             let is_known = matches!(target, Target::User(_));
-            let reason = if is_known { "wrong_password" } else { "unknown_account" };
+            use EventResult::{UnknownAccount, WrongPassword};
+            let reason = if is_known { WrongPassword } else { UnknownAccount }.as_str();
             self.record_failure(action, target, &shown, reason, context).await?;
             return Err(Error::WrongCredentials(account.kind()));
         };
@@ -348,7 +348,10 @@ impl Accounts {
 
     /// Records the failure, and returns the error for a wrong code.
     pub(super) async fn wrong_code(&self, action: Action, context: &RequestContext) -> Error {
-        match self.record_failure(action, Target::Unknown, "-", "wrong_code", context).await {
+        match self
+            .record_failure(action, Target::Unknown, "-", EventResult::WrongCode.as_str(), context)
+            .await
+        {
             Ok(()) => Error::invalid("code", "is wrong, has been used, or has expired"),
             Err(error) => error,
         }

@@ -108,7 +108,7 @@ impl<'a> EntryRow<'a> {
             actor_id: entry.actor_id.as_deref(),
             address: entry.address.as_deref(),
             action: &entry.action,
-            target_kind: entry.target_kind(),
+            target_kind: entry.target_kind().as_str(),
             target: entry.target.as_deref(),
             target_id: entry.target_id.as_deref(),
             result: &entry.result,

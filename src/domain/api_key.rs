@@ -13,6 +13,11 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName(String);
 
+/// The error of a second key of that name.
+pub fn key_exists(name: &str) -> Error {
+    Error::Conflict(format!("There is a key named {name} already."))
+}
+
 checked_text!(KeyName, |text| check_line(text, 100));
 
 /// A key to be created. The store never sees the key itself.

@@ -114,6 +114,43 @@ impl Target {
     }
 }
 
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    Account,
+    Widget,
+    Task,
+    Template,
+}
+
+named!(TargetKind {
+    Account => "account",
+    Widget => "widget",
+    Task => "task",
+    Template => "template",
+});
+
+/// How an attempt ended: well, or why it was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventResult {
+    Ok,
+    WrongPassword,
+    WrongCode,
+    UnknownAccount,
+    /// The account waits for approval.
+    Pending,
+    Disabled,
+}
+
+named!(EventResult {
+    Ok => "ok",
+    WrongPassword => "wrong_password",
+    WrongCode => "wrong_code",
+    UnknownAccount => "unknown_account",
+    Pending => "pending",
+    Disabled => "disabled",
+});
+
 /// An attempt that was refused.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -178,11 +215,10 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// What the target is: `widget`, `task`, `template`, or else `account`.
-    pub fn target_kind(&self) -> &'static str {
-        let kind = self.action.split('.').next();
-        let mut of_records = ["widget", "task", "template"].into_iter();
-        of_records.find(|name| kind == Some(name)).unwrap_or("account")
+    /// What the target is. Events of sessions, passwords and keys are about an account.
+    pub fn target_kind(&self) -> TargetKind {
+        let kind = self.action.split('.').next().and_then(TargetKind::from_name);
+        kind.unwrap_or(TargetKind::Account)
     }
 }
 

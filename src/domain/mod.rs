@@ -37,10 +37,10 @@ mod widget;
 mod zone;
 
 pub use agenda::{Agenda, AgendaItem, AgendaSection, AgendaStore, Load, Urgency};
-pub use api_key::{ApiKey, ApiKeyStore, KeyAuthority, KeyName, NewApiKey};
+pub use api_key::{ApiKey, ApiKeyStore, KeyAuthority, KeyName, NewApiKey, key_exists};
 pub use audit::{
-    Action, AuditEntry, AuditFilter, AuditSort, AuditStore, Audited, EventId, Failure,
-    HistoryEntry, Target, TargetRef,
+    Action, AuditEntry, AuditFilter, AuditSort, AuditStore, Audited, EventId, EventResult, Failure,
+    HistoryEntry, Target, TargetKind, TargetRef,
 };
 pub use authority::Authority;
 pub use changes::{AuditedField, ChangedFields, Changes};
@@ -66,7 +66,7 @@ pub use session::{NewSession, Session, SessionKind, SessionLives, SessionStore};
 pub use sort::{Search, Sort, folded};
 pub use task::{
     AssigneeFilter, NewTask, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskRow,
-    TaskSort, TaskStatus, TaskStore, TaskTitle, check_move, sees_only,
+    TaskSort, TaskStatus, TaskStore, TaskTitle, cannot_move, check_move, sees_only, status_alone,
 };
 pub use template::{
     NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName,
@@ -76,8 +76,8 @@ pub use text::turns_direction;
 pub use timestamp::Timestamp;
 pub use user::{
     NewResetCode, NewUser, RegistrationPolicy, Status, StoredCredentials, User, UserChange,
-    UserFilter, UserSort, UserStore, check_administrator_remains, check_no_administrator,
-    full_quota_from, is_approval,
+    UserFilter, UserSort, UserStore, administrator_exists, check_administrator_remains,
+    check_no_administrator, full_quota_from, is_approval, last_administrator,
 };
 pub use user_name::{
     DisplayName, Email, LoginName, UserId, UserNames, UserRef, UserSummary, Username,

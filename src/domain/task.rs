@@ -63,8 +63,18 @@ pub fn check_move(from: TaskStatus, to: TaskStatus, role: Role) -> Result<(), Er
     if role.is_manager() || !is_decided || from == to {
         return Ok(());
     }
+    Err(cannot_move(from, to))
+}
+
+/// The error of a move that an assignee may not make.
+pub fn cannot_move(from: TaskStatus, to: TaskStatus) -> Error {
     let (from, to) = (from.as_str(), to.as_str());
-    Err(Error::Conflict(format!("The assignee cannot move a task from {from} to {to}.")))
+    Error::Conflict(format!("The assignee cannot move a task from {from} to {to}."))
+}
+
+/// The error of a change by the assignee of more than the status.
+pub fn status_alone() -> Error {
+    Error::Forbidden("The assignee may change the status alone".to_owned())
 }
 
 #[derive(Clone, Debug)]
@@ -112,7 +122,7 @@ impl TaskChange {
         if is_status_alone || role.is_manager() {
             return Ok(());
         }
-        Err(Error::Forbidden("The assignee may change the status alone".to_owned()))
+        Err(status_alone())
     }
 }
 

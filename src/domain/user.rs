@@ -157,19 +157,24 @@ pub fn check_administrator_remains(
 ) -> Result<(), Error> {
     const ADMINISTRATOR: (Role, Status) = (Role::Admin, Status::Active);
     if before == ADMINISTRATOR && after != Some(ADMINISTRATOR) && count_others()? == 0 {
-        return Err(Error::Conflict(
-            "The last administrator can be neither demoted, disabled nor deleted.".to_owned(),
-        ));
+        return Err(last_administrator());
     }
     Ok(())
 }
 
+/// The error of what would leave no administrator.
+pub fn last_administrator() -> Error {
+    let why = "The last administrator can be neither demoted, disabled nor deleted.";
+    Error::Conflict(why.to_owned())
+}
+
+/// The error of making a first administrator who would not be the first.
+pub fn administrator_exists() -> Error {
+    Error::Conflict("There is an administrator already.".to_owned())
+}
+
 pub fn check_no_administrator(exists: bool) -> Result<(), Error> {
-    if exists {
-        Err(Error::Conflict("There is an administrator already.".to_owned()))
-    } else {
-        Ok(())
-    }
+    if exists { Err(administrator_exists()) } else { Ok(()) }
 }
 
 /// The store of users. A soft-deleted one does not exist, except as the owner of its records.

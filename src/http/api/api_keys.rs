@@ -6,24 +6,27 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::examples::KEY;
 use crate::accounts;
-use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp};
+use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp, key_exists};
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{
-    Addressed, Body, Empty, Field, FieldContext, InPath, List, ListQuery, NoContent, Operations,
-    Problem, Record, SecretCreated, Services, ViewContext, field, id_in_path, input, operations,
+    Addressed, Body, DateTime, Empty, Field, FieldContext, Id, InPath, Link, List, ListQuery, Name,
+    NoContent, Operations, Problem, Record, SecretCreated, Services, ViewContext, field,
+    id_in_path, input, operations,
 };
 
 pub fn routes() -> Operations {
     let conflict = "You have a key of that name, or the maximum number.";
-    operations![create_key, list_keys, revoke_key].also("create_key", 409, conflict)
+    let exists = key_exists("nightly report");
+    operations![create_key, list_keys, revoke_key].also("create_key", conflict, exists)
 }
 
 field!(KeyName, {
     "type": "string", "minLength": 1, "maxLength": 100,
     "description": "1 to 100 characters; unique among your keys.",
 });
-id_in_path!(KeyId, "key");
+id_in_path!(KeyId, "key", KEY);
 
 /// When a key expires: a time, or the end of a date.
 struct Expiry(Timestamp);
@@ -57,30 +60,29 @@ input! {
 #[derive(Serialize, JsonSchema)]
 pub struct KeyView {
     /// A UUID, which is not the key.
-    id: String,
+    id: Id<KeyId>,
     name: String,
-    /// `read` or `write`
-    scope: &'static str,
+    scope: Name<KeyScope>,
     /// `12/31/26 11:59:59 PM UTC`
     created_at: String,
-    created_at_iso8601: String,
+    created_at_iso8601: DateTime,
     /// Null for a key that does not expire.
     expires_at: Option<String>,
-    expires_at_iso8601: Option<String>,
+    expires_at_iso8601: Option<DateTime>,
     /// To the minute; null for a key that was never used.
     last_used_at: Option<String>,
-    last_used_at_iso8601: Option<String>,
+    last_used_at_iso8601: Option<DateTime>,
     /// The key's address.
-    link: String,
+    link: Link,
 }
 
 /// A new key, with the key itself.
 #[derive(Serialize, JsonSchema)]
 pub struct NewKeyView {
     /// Send it as `Authorization: Bearer wgt_...`. Keep it: it is not shown again.
-    key: String,
+    pub key: String,
     #[serde(flatten)]
-    view: KeyView,
+    pub view: KeyView,
 }
 
 impl Record for ApiKey {
@@ -92,16 +94,16 @@ impl Record for ApiKey {
 
     fn view(self, context: &ViewContext<'_>) -> KeyView {
         KeyView {
-            link: self.link(context),
-            id: self.id.to_string(),
+            link: Link(self.link(context)),
+            id: Id(self.id),
             name: self.name.into_string(),
-            scope: self.scope.as_str(),
+            scope: Name(self.scope),
             created_at: self.created_at.to_clock_text(),
-            created_at_iso8601: self.created_at.to_iso_8601(),
+            created_at_iso8601: DateTime(self.created_at),
             expires_at: self.expires_at.map(Timestamp::to_clock_text),
-            expires_at_iso8601: self.expires_at.map(Timestamp::to_iso_8601),
+            expires_at_iso8601: self.expires_at.map(DateTime),
             last_used_at: self.last_used_at.map(Timestamp::to_clock_text),
-            last_used_at_iso8601: self.last_used_at.map(Timestamp::to_iso_8601),
+            last_used_at_iso8601: self.last_used_at.map(DateTime),
         }
     }
 }

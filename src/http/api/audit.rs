@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use super::changes::ChangesView;
 use crate::domain::{
-    Action, AuditEntry, AuditFilter, AuditSort, Changes, EventId, Search, Sort, TargetRef,
-    Timestamp, UserId, UserRef,
+    Action, AuditEntry, AuditFilter, AuditSort, Changes, EventId, EventResult, Search, Sort,
+    TargetKind, TargetRef, Timestamp, UserId, UserRef,
 };
 use crate::http::auth::Admin;
 use crate::http::wire::{
-    Export, List, ListOrCsv, ListOrCsvQuery, Operations, Problem, Record, ViewContext, columns,
-    field, filter, operations,
+    DateTime, Export, Id, List, ListOrCsv, ListOrCsvQuery, Name, Operations, Problem, Record,
+    ViewContext, columns, field, filter, operations,
 };
 use crate::store::Store;
 
@@ -40,7 +40,7 @@ columns! {
         detail: entry.detail.as_deref(),
         credential: entry.credential.as_deref(),
         request_id: entry.request_id.as_deref(),
-        target_kind: entry.target_kind(),
+        target_kind: entry.target_kind().as_str(),
         changes: entry.changes.as_ref().map(Changes::to_json),
     }
 }
@@ -87,28 +87,30 @@ pub struct AuditView {
     id: u64,
     /// `12/31/26 11:59:59 PM UTC`
     at: String,
-    at_iso8601: String,
+    at_iso8601: DateTime,
     /// An e-mail address or else a username, `anonymous`, `command line` or `service`
     actor: String,
+    #[schemars(with = "Option<Id<UserId>>")]
     actor_id: Option<String>,
     /// The client's address.
     address: Option<String>,
-    /// `account.register`, `session.start`, `task.update` and so on
+    #[schemars(with = "Name<Action>")]
     pub action: String,
-    /// `account`, `widget`, `task` or `template`
-    target_kind: &'static str,
+    target_kind: Name<TargetKind>,
     /// What it concerns: the e-mail address or else the username of an account, if known; the name of
     /// a widget before the event; the title of a task before it. A template has none here.
     target: Option<String>,
     /// A public id, or the number of a widget, which stays when its name changes.
     target_id: Option<String>,
     /// `ok`, or why it was refused
+    #[schemars(with = "Name<EventResult>")]
     result: String,
     /// More about it: a role, the name of a key.
     detail: Option<String>,
     /// `session` or `key` and its id.
     credential: Option<String>,
     /// The `X-Request-Id` of the answer.
+    #[schemars(with = "Option<Id<UserId>>")]
     request_id: Option<String>,
     /// Of a widget, a task or a template.
     changes: Option<ChangesView>,
@@ -119,8 +121,8 @@ impl From<AuditEntry> for AuditView {
         Self {
             id: entry.id.get(),
             at: entry.at.to_clock_text(),
-            at_iso8601: entry.at.to_iso_8601(),
-            target_kind: entry.target_kind(),
+            at_iso8601: DateTime(entry.at),
+            target_kind: Name(entry.target_kind()),
             actor: entry.actor,
             actor_id: entry.actor_id,
             address: entry.address,

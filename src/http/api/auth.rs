@@ -10,39 +10,60 @@ use serde_json::{Value, json};
 use super::user_fields::{NewEmail, PasswordField};
 use crate::accounts::{SetupCode, UserDetails, read_reset_code};
 use crate::domain::{
-    Action, DisplayName, Email, LoginName, Password, RegistrationPolicy, Secret, UserNames,
-    Username,
+    Action, DisplayName, Email, LoginName, Password, RegistrationPolicy, Secret, Status, UserNames,
+    Username, administrator_exists,
 };
 use crate::error::Error;
 use crate::http::auth::{
-    Anonymous, CrossSiteSignIn, MaySetUp, Notice, SessionUser, SignIn, SignInResponse,
+    Anonymous, CrossSiteSignIn, MaySetUp, Notice, SessionUser, SignIn, SignInResponse, SignInView,
+    cross_site, setup_is_local,
 };
 use crate::http::wire::{
     Body, Done, Draft, Empty, Field, FieldContext, Fields, Given, Input, InputField, Operations,
-    Problem, Services, describe_field, field, input, object_schema, operations,
+    Problem, RATE_LIMITED, Services, StatusView, describe_field, field, input, object_schema,
+    operations,
 };
 
 /// The description of the 429 of whatever checks a password or a code.
-pub const RATE_LIMITED: &str = "Too many attempts; this one was not checked.";
+pub const NOT_CHECKED: &str = "Too many attempts; this one was not checked.";
+
+const REGISTERED: &str = "successfully registered";
+const SET_UP: &str = "successfully set up; you are the administrator";
+const LOGGED_IN: &str = "successfully logged in";
+const LOGGED_OUT: &str = "successfully logged out";
+const CHANGED: &str = "successfully changed the password; every other session has ended";
+const RESET: &str = "successfully set the new password; please log in";
 
 pub fn routes() -> Operations {
     let registered = "Registered. The token works at once; there is none if the account must wait \
         for approval.";
     let elsewhere = "The request is not from this machine, and the settings do not allow others.";
+    let closed = "Registration is closed, or the request is cross-site.";
+    let taken = "The e-mail address or the username is already registered.";
+    let exists = "An administrator exists, or a name is already registered.";
+    let unknown = "The account is unknown or the password is wrong.";
+    let stopped = "The account is pending or disabled, or the request is cross-site.";
+    let waits = Status::Pending.obstacle_to_login().unwrap_or_default();
     operations![register_user, set_up, log_in, log_out, change_password, reset_password]
-        .also("register_user", 201, registered)
-        .also("register_user", 403, "Registration is closed, or the request is cross-site.")
-        .also("register_user", 409, "The e-mail address or the username is already registered.")
-        .also("register_user", 429, RATE_LIMITED)
-        .also("set_up", 403, elsewhere)
-        .also("set_up", 409, "An administrator exists, or a name is already registered.")
-        .also("set_up", 429, RATE_LIMITED)
-        .also("log_in", 401, "The account is unknown or the password is wrong.")
-        .also("log_in", 403, "The account is pending or disabled, or the request is cross-site.")
-        .also("log_in", 429, RATE_LIMITED)
-        .also("change_password", 429, RATE_LIMITED)
-        .also("reset_password", 403, "The request is cross-site.")
-        .also("reset_password", 429, RATE_LIMITED)
+        .described("register_user", 201, registered)
+        .example("register_user", 201, SignInView::with_token(REGISTERED))
+        .also("register_user", closed, Error::registration_closed())
+        .also("register_user", taken, Error::is_registered("ann@example.com"))
+        .also("register_user", NOT_CHECKED, RATE_LIMITED)
+        .example("set_up", 201, SignInView::with_token(SET_UP))
+        .also("set_up", elsewhere, setup_is_local())
+        .also("set_up", exists, administrator_exists())
+        .also("set_up", NOT_CHECKED, RATE_LIMITED)
+        .example("log_in", 200, SignInView::with_token(LOGGED_IN))
+        .also("log_in", unknown, Error::WrongCredentials("email"))
+        .also("log_in", stopped, Error::Forbidden(waits.to_owned()))
+        .also("log_in", NOT_CHECKED, RATE_LIMITED)
+        .example("log_out", 200, SignInView::without_token(LOGGED_OUT))
+        .example("change_password", 200, StatusView::success(CHANGED))
+        .also("change_password", NOT_CHECKED, RATE_LIMITED)
+        .example("reset_password", 200, SignInView::without_token(RESET))
+        .also("reset_password", "The request is cross-site.", cross_site())
+        .also("reset_password", NOT_CHECKED, RATE_LIMITED)
 }
 
 field!(Password, { "type": "string", "minLength": 1, "maxLength": 128 });
@@ -229,10 +250,9 @@ async fn register_user(
     let start = (&services.sessions, sign_in.session_kind());
     let start = sign_in.may_start_session().then_some(start);
     let token = accounts.register(user, start, &context).await?;
-    let registered = "successfully registered";
     Ok(match (token, accounts.registration()) {
-        (Some(token), _) => sign_in.started(registered, token),
-        (None, RegistrationPolicy::Open) => sign_in.at_login(registered, Notice::Registered),
+        (Some(token), _) => sign_in.started(REGISTERED, token),
+        (None, RegistrationPolicy::Open) => sign_in.at_login(REGISTERED, Notice::Registered),
         (None, RegistrationPolicy::Approval | RegistrationPolicy::Closed) => {
             let message = "successfully registered; your account is waiting for approval";
             sign_in.at_login(message, Notice::Waiting)
@@ -259,7 +279,7 @@ async fn set_up(
     let user = UserDetails { names, password };
     let start = (&services.sessions, sign_in.session_kind());
     let token = services.accounts.set_up(&code, user, start, &client.0).await?;
-    Ok(sign_in.started("successfully set up; you are the administrator", token))
+    Ok(sign_in.started(SET_UP, token))
 }
 
 /// # Log in
@@ -277,7 +297,7 @@ async fn log_in(
     let (LogIn { name, password }, context) = (body.0, client.0);
     let user = services.accounts.log_in(name, password, &context).await?;
     let token = services.sessions.start(&user, sign_in.session_kind(), &context).await?;
-    Ok(sign_in.started("successfully logged in", token))
+    Ok(sign_in.started(LOGGED_IN, token))
 }
 
 /// # Log out
@@ -292,7 +312,7 @@ async fn log_out(
 ) -> Result<SignInResponse<200>, Problem> {
     let (id, session) = (user.id(), user.session);
     user.store.end_session(id, session, Action::LogOut, &user.context).await?;
-    Ok(sign_in.ended("successfully logged out"))
+    Ok(sign_in.ended(LOGGED_OUT))
 }
 
 /// # Change your password
@@ -311,7 +331,7 @@ async fn change_password(
     }
     let (accounts, session) = (&services.accounts, user.session);
     accounts.change_password(user.id(), current_password, new, session, &user.context).await?;
-    Ok(Done("successfully changed the password; every other session has ended"))
+    Ok(Done(CHANGED))
 }
 
 /// # Reset a password
@@ -328,5 +348,5 @@ async fn reset_password(
 ) -> Result<SignInResponse<200>, Problem> {
     let ResetPassword { code: ResetCode(code), new_password: PasswordField(new) } = body.0;
     services.accounts.reset_password(&code, new, &client.0).await?;
-    Ok(sign_in.at_login("successfully set the new password; please log in", Notice::Reset))
+    Ok(sign_in.at_login(RESET, Notice::Reset))
 }

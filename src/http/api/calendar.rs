@@ -8,7 +8,6 @@ use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::openapi;
 use rocket_okapi::response::OpenApiResponderInner;
-use schemars::schema::InstanceType;
 
 use crate::domain::{
     Deadline, PageRequest, Sort, Task, TaskFilter, TaskSort, Timestamp, Widget, WidgetFilter,
@@ -16,7 +15,8 @@ use crate::domain::{
 };
 use crate::http::auth::CalendarReader;
 use crate::http::wire::{
-    Operations, Problem, Services, add_not_modified, operations, respond_with_text, with_content,
+    Example, Operations, Problem, Services, add_not_modified, operations, respond_with_text,
+    with_text,
 };
 
 /// How many seconds a passed deadline stays in the calendar: 92 days.
@@ -59,16 +59,21 @@ async fn get_calendar(
         ..TaskFilter::default()
     };
     let tasks = reader.store.list_tasks(reader.authority, tasks, FIRST, now).await?;
+    let host = &services.cookie;
+    let widgets = widgets.items.into_iter().map(|widget| widget_event(widget, host));
+    let tasks = tasks.items.into_iter().filter_map(|task| task_event(task, host));
+    Ok(CalendarFile(calendar_of(widgets.chain(tasks))))
+}
+
+fn calendar_of(events: impl IntoIterator<Item = Event>) -> String {
     let mut calendar = Calendar::new();
     calendar.append_property(Property::new("PRODID", "-//widgetd//widgetd//EN"));
     calendar.append_property(Property::new("X-WR-CALNAME", "widgetd"));
     let mut refresh = Property::new("REFRESH-INTERVAL", REFRESH);
     calendar.append_property(refresh.append_parameter(ValueType::Duration).done());
     calendar.append_property(Property::new("X-PUBLISHED-TTL", REFRESH));
-    let host = &services.cookie;
-    calendar.extend(widgets.items.into_iter().map(|widget| widget_event(widget, host)));
-    calendar.extend(tasks.items.into_iter().filter_map(|task| task_event(task, host)));
-    Ok(CalendarFile(calendar.to_string()))
+    calendar.extend(events);
+    calendar.to_string()
 }
 
 fn widget_event(widget: Widget, host: &str) -> Event {
@@ -128,7 +133,9 @@ impl<'r> Responder<'r, 'static> for CalendarFile {
 
 impl OpenApiResponderInner for CalendarFile {
     fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        let mut responses = with_content("The calendar.", "text/calendar", InstanceType::String);
+        let example =
+            Widget::example().map(|widget| calendar_of([widget_event(widget, "widgetd")]));
+        let mut responses = with_text("The calendar.", "text/calendar", example)?;
         add_not_modified(&mut responses);
         Ok(responses)
     }

@@ -5,20 +5,25 @@ use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::auth::RATE_LIMITED;
+use super::auth::NOT_CHECKED;
 use super::user_fields::UserFieldsView;
-use crate::domain::{DisplayName, Password, Timestamp, User, UserChange, Username};
+use crate::domain::{
+    DisplayName, Password, Timestamp, User, UserChange, Username, last_administrator,
+};
+use crate::error::Error;
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{
-    Body, Conditions, Found, NoContent, Operations, Problem, Record, Services, Updated,
-    ViewContext, input, operations,
+    Body, Conditions, Found, NoContent, Operations, Problem, RATE_LIMITED, Record, Services,
+    Updated, ViewContext, input, operations,
 };
 
 pub fn routes() -> Operations {
+    let taken = "The username is already registered.";
+    let last = "The account is the last administrator's.";
     operations![get_current_user, update_current_user, delete_current_user]
-        .also("update_current_user", 409, "The username is already registered.")
-        .also("delete_current_user", 409, "The account is the last administrator's.")
-        .also("delete_current_user", 429, RATE_LIMITED)
+        .also("update_current_user", taken, Error::is_registered("ann"))
+        .also("delete_current_user", last, last_administrator())
+        .also("delete_current_user", NOT_CHECKED, RATE_LIMITED)
 }
 
 input! {
@@ -37,12 +42,13 @@ input! {
         /// The account's password.
         password: Password,
     }
+    example { "password": "correct horse battery staple" }
 }
 
 /// The account of the caller, and when the token or key expires.
-struct CurrentUser {
-    user: User,
-    expires_at: Option<Timestamp>,
+pub struct CurrentUser {
+    pub user: User,
+    pub expires_at: Option<Timestamp>,
 }
 
 /// An account as its owner sees it.

@@ -19,22 +19,32 @@ use crate::clock::Clock;
 use crate::domain::{AuditEntry, EventId, UserId};
 use crate::error::Error;
 use crate::http::auth::Admin;
-use crate::http::wire::{EventStream, EventText, Operations, Problem, Resume, operations};
+use crate::http::wire::{
+    EventStream, EventText, Example, Operations, PING, Problem, Resume, operations,
+};
 use crate::store::Store;
 
 pub fn routes() -> Operations {
-    let too_many = "The account has 16 streams already.";
-    operations![stream_audit].also("stream_audit", 409, too_many)
+    let example =
+        AuditEntry::example().ok().and_then(|event| Batch::of(EventId::new(0), vec![event]));
+    let text = example.map(|batch| format!("{PING}{}", String::from_utf8_lossy(&batch.text)));
+    operations![stream_audit]
+        .also("stream_audit", "The account has 16 streams already.", too_many())
+        .example("stream_audit", 200, text)
+}
+
+fn too_many() -> Error {
+    Error::Conflict(format!(
+        "There are {MAX_PER_USER} event streams of this account already, the most there may be."
+    ))
 }
 
 /// How many streams one user may have open.
 const MAX_PER_USER: usize = 16;
 
-/// How often a stream sends a comment, beginning with one at once, so that neither end takes a quiet
+/// How often a stream sends [`PING`], beginning with one at once, so that neither end takes a quiet
 /// connection for a dead one.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
-
-const PING: &str = ":\n\n";
 
 /// How long events are collected after others were sent: each delivery costs every listener a read
 /// of its authority and a write.
@@ -136,9 +146,7 @@ impl EventFeed {
         let mut listeners = self.listeners();
         let count = listeners.by_user.entry(user).or_default();
         if *count == MAX_PER_USER {
-            return Err(Error::Conflict(format!(
-                "There are {MAX_PER_USER} event streams of this account already, the most there may be."
-            )));
+            return Err(too_many());
         }
         *count += 1;
         let batches = self.batches.subscribe();

@@ -4,19 +4,20 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::changes::ChangesView;
-use crate::domain::{HistoryEntry, Timestamp};
-use crate::http::wire::{Record, ViewContext};
+use crate::domain::{Action, HistoryEntry, Timestamp, UserId};
+use crate::http::wire::{DateTime, Id, Name, Record, ViewContext};
 
 /// A change of a record. Names are as they were then.
 #[derive(Serialize, JsonSchema)]
 pub struct HistoryView {
     /// `12/31/26 11:59:59 PM UTC`
     at: String,
-    at_iso8601: String,
+    at_iso8601: DateTime,
     /// An e-mail address or else a username, or `command line`
     actor: String,
+    #[schemars(with = "Option<Id<UserId>>")]
     actor_id: Option<String>,
-    /// `task.create`, `task.update` and so on
+    #[schemars(with = "Name<Action>")]
     action: String,
     changes: Option<ChangesView>,
 }
@@ -31,7 +32,7 @@ impl Record for HistoryEntry {
     fn view(self, _: &ViewContext<'_>) -> HistoryView {
         HistoryView {
             at: self.at.to_clock_text(),
-            at_iso8601: self.at.to_iso_8601(),
+            at_iso8601: DateTime(self.at),
             actor: self.actor,
             actor_id: self.actor_id,
             action: self.action,

@@ -9,6 +9,7 @@ mod changes;
 mod current_user;
 pub mod deadline;
 pub mod event_feed;
+mod examples;
 mod history;
 mod people;
 mod search;
@@ -41,8 +42,16 @@ pub const DESCRIPTION: &str = "\
 User accounts, bearer tokens and API keys, and records that are shared, assigned or private. The \
 group of each kind of record says who reads and writes it.
 
-**Try it**: register or log in, copy the `access_token` of the answer, press *Authorize* and paste \
-it. Every write takes a form or JSON with the same fields. Every error has one shape, `ErrorView`.";
+**From this page**: if you are signed in to the pages, you need nothing else. The browser sends the \
+session's cookie with every call, and what you call is done as you. The cookie works for pages of this \
+service only: a write that another site causes is refused, and no script can read it.
+
+**From a script**: send a token in the header `Authorization: Bearer ...`. Log in with `POST \
+/auth/login` and take the `access_token` of the answer, which lives as long as its `expires_in` says, \
+or create an API key. A token works from anywhere, and counts more than a cookie. To try one here, press *Authorize*.
+
+Every write takes a form or JSON with the same fields. With `dry_run=true` it is answered as if it \
+was done, and changes nothing. Every error has one shape, `ErrorView`.";
 
 /// The routes below the API, and their parts of the document.
 pub fn routes() -> Vec<Operations> {

@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::user_fields::UserNamesView;
-use crate::domain::{Search, Timestamp, UserSummary};
+use crate::domain::{Search, Timestamp, UserId, UserSummary};
 use crate::http::auth::Manager;
 use crate::http::wire::{
-    List, ListQuery, Operations, Problem, Record, ViewContext, filter, operations,
+    Id, List, ListQuery, Operations, Problem, Record, ViewContext, filter, operations,
 };
 
 pub fn routes() -> Operations {
@@ -34,8 +34,7 @@ filter! {
 pub struct PersonView {
     #[serde(flatten)]
     names: UserNamesView,
-    /// A UUID.
-    public_id: String,
+    public_id: Id<UserId>,
 }
 
 impl Record for UserSummary {
@@ -46,7 +45,7 @@ impl Record for UserSummary {
     }
 
     fn view(self, _: &ViewContext<'_>) -> PersonView {
-        PersonView { names: UserNamesView::new(self.names), public_id: self.public_id.to_string() }
+        PersonView { names: UserNamesView::new(self.names), public_id: Id(self.public_id) }
     }
 }
 

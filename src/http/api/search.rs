@@ -20,7 +20,11 @@ use crate::http::wire::{
 const FIRST: PageRequest = PageRequest::new(1, 20);
 
 pub fn routes() -> Operations {
-    operations![search_everything]
+    operations![search_everything].also("search_everything", "`q` is required.", missing())
+}
+
+fn missing() -> Error {
+    Error::invalid("q", "is required")
 }
 
 /// What is searched for.
@@ -38,11 +42,11 @@ filter! {
 
 /// What was found of one kind.
 #[derive(Serialize, JsonSchema)]
-struct FoundView<V> {
+pub struct FoundView<V> {
     /// The first 20, in the order of creation; people by name.
-    items: Vec<V>,
+    pub items: Vec<V>,
     /// How many there are.
-    total_items: u64,
+    pub total_items: u64,
 }
 
 impl<V> FoundView<V> {
@@ -54,13 +58,13 @@ impl<V> FoundView<V> {
 
 /// What was found, of each kind.
 #[derive(Serialize, JsonSchema)]
-struct SearchView {
-    widgets: FoundView<WidgetView>,
-    tasks: FoundView<TaskView>,
-    templates: FoundView<TemplateView>,
+pub struct SearchView {
+    pub widgets: FoundView<WidgetView>,
+    pub tasks: FoundView<TaskView>,
+    pub templates: FoundView<TemplateView>,
     /// For administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
-    people: Option<FoundView<PersonView>>,
+    pub people: Option<FoundView<PersonView>>,
 }
 
 /// # Search everywhere
@@ -74,7 +78,7 @@ async fn search_everything(
     query: FilterQuery<SearchFilter>,
     services: &rocket::State<Services>,
 ) -> Result<View<SearchView>, Problem> {
-    let search = query.0.search.ok_or_else(|| Error::invalid("q", "is required"))?;
+    let search = query.0.search.ok_or_else(missing)?;
     let (id, now, search) = (user.id(), user.context.at, Some(search));
     let context = services.view_at(now);
     let filter = WidgetFilter { search: search.clone(), ..WidgetFilter::default() };

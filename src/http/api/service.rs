@@ -7,16 +7,23 @@ use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::openapi;
 use rocket_okapi::response::OpenApiResponderInner;
 use schemars::JsonSchema;
-use schemars::schema::InstanceType;
+use schemars::schema::{InstanceType, SchemaObject};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::http::wire::{
-    API, API_PAGES, Document, Done, Operations, Problem, Services, operations, with_content,
+    API, API_PAGES, BASE, BasePath, Document, Done, Link, Operations, Problem, Services,
+    StatusView, add_content, add_response, operations, success,
 };
 
 /// The routes at the root.
 pub fn root_routes() -> Operations {
-    operations![greet, check_health]
+    let greeting = greeting(BasePath(BASE));
+    operations![greet, check_health].example("greet", 200, greeting).example(
+        "check_health",
+        200,
+        StatusView::success(HEALTHY),
+    )
 }
 
 /// The routes of the document, below the API.
@@ -27,12 +34,13 @@ pub fn document_routes() -> Operations {
 /// What a visitor needs to know first.
 #[derive(Serialize, JsonSchema)]
 struct Greeting {
+    #[schemars(schema_with = "success")]
     status: &'static str,
     message: &'static str,
     /// The API's documentation for people.
-    documentation: String,
+    documentation: Link,
     /// The API's OpenAPI document.
-    openapi: String,
+    openapi: Link,
 }
 
 /// # Greeting
@@ -41,14 +49,19 @@ struct Greeting {
 #[openapi(tag = "Service")]
 #[get("/", rank = 1)]
 fn greet(services: &State<Services>) -> Json<Greeting> {
-    let base = services.base_path();
-    Json(Greeting {
+    Json(greeting(services.base_path()))
+}
+
+fn greeting(base: BasePath<'_>) -> Greeting {
+    Greeting {
         status: "success",
         message: concat!("This is widgetd ", env!("CARGO_PKG_VERSION"), "."),
-        documentation: format!("{base}{API_PAGES}"),
-        openapi: format!("{base}{API}/openapi.json"),
-    })
+        documentation: Link(format!("{base}{API_PAGES}")),
+        openapi: Link(format!("{base}{API}/openapi.json")),
+    }
 }
+
+const HEALTHY: &str = "healthy";
 
 /// # Health
 ///
@@ -57,7 +70,7 @@ fn greet(services: &State<Services>) -> Json<Greeting> {
 #[get("/healthz")]
 async fn check_health(services: &State<Services>) -> Result<Done, Problem> {
     services.store.ping().await?;
-    Ok(Done("healthy"))
+    Ok(Done(HEALTHY))
 }
 
 /// The document as an answer.
@@ -67,7 +80,19 @@ struct DocumentView<'r>(&'r str);
 
 impl OpenApiResponderInner for DocumentView<'_> {
     fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(with_content("The document.", "application/json", InstanceType::Object))
+        let schema = SchemaObject {
+            instance_type: Some(InstanceType::Object.into()),
+            ..SchemaObject::default()
+        };
+        let mut responses = Responses::default();
+        add_response(&mut responses, 200, "The document.", &[]);
+        let example = json!({
+            "openapi": "3.0.0",
+            "info": { "title": "widgetd", "version": env!("CARGO_PKG_VERSION") },
+            "paths": {},
+        });
+        add_content(&mut responses, 200, "application/json", schema, Ok(example))?;
+        Ok(responses)
     }
 }
 

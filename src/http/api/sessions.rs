@@ -5,44 +5,45 @@ use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::examples::SESSION;
 use crate::domain::{Action, Page, Session, SessionId, Timestamp};
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{
-    Addressed, Body, Empty, InPath, List, ListQuery, NoContent, Operations, Problem, Record,
-    ViewContext, id_in_path, operations,
+    Addressed, Body, DateTime, Empty, Id, InPath, Link, List, ListQuery, NoContent, Operations,
+    Problem, Record, ViewContext, id_in_path, operations,
 };
 
 pub fn routes() -> Operations {
     operations![list_sessions, end_session, end_sessions]
 }
 
-id_in_path!(SessionId, "session");
+id_in_path!(SessionId, "session", SESSION);
 
 /// A session, and whether it is the one that asks.
-struct OwnSession {
-    session: Session,
-    is_current: bool,
+pub struct OwnSession {
+    pub session: Session,
+    pub is_current: bool,
 }
 
 /// A session as its owner sees it.
 #[derive(Serialize, JsonSchema)]
 pub struct SessionView {
     /// A UUID: the `jti` of the session's token.
-    id: String,
+    id: Id<SessionId>,
     /// Whether this request uses it.
     current: bool,
     /// `12/31/26 11:59:59 PM UTC`
     started_at: String,
-    started_at_iso8601: String,
+    started_at_iso8601: DateTime,
     /// `12/31/26 11:59:59 PM UTC`
     expires_at: String,
-    expires_at_iso8601: String,
+    expires_at_iso8601: DateTime,
     /// The address that logged in.
     address: Option<String>,
     /// The `User-Agent` that logged in.
     client: Option<String>,
     /// The session's address.
-    link: String,
+    link: Link,
 }
 
 impl Record for OwnSession {
@@ -53,15 +54,15 @@ impl Record for OwnSession {
     }
 
     fn view(self, context: &ViewContext<'_>) -> SessionView {
-        let link = self.link(context);
+        let link = Link(self.link(context));
         let Session { id, started_at, expires_at, address, client } = self.session;
         SessionView {
-            id: id.to_string(),
+            id: Id(id),
             current: self.is_current,
             started_at: started_at.to_clock_text(),
-            started_at_iso8601: started_at.to_iso_8601(),
+            started_at_iso8601: DateTime(started_at),
             expires_at: expires_at.to_clock_text(),
-            expires_at_iso8601: expires_at.to_iso_8601(),
+            expires_at_iso8601: DateTime(expires_at),
             address: address.map(|address| address.to_string()),
             client,
             link,

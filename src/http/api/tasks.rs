@@ -9,18 +9,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::deadline::{FutureMoment, Moment};
+use super::examples::TASK;
 use super::user_fields::{UserSummaryView, name, reference, username};
 use crate::domain::{
     AssigneeFilter, Authority, Deadline, HistoryEntry, Import, NewTask, Search, Sort, Task,
     TaskChange, TaskDescription, TaskFilter, TaskId, TaskRow, TaskSort, TaskStatus, TaskTitle,
-    Timestamp, UserId, UserRef,
+    Timestamp, UserId, UserRef, cannot_move, status_alone,
 };
 use crate::http::auth::{AnyUser, Manager};
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, CsvBody, Empty, Export, Field, FieldContext, Found,
-    ImportDone, ImportQuery, InPath, List, ListOrCsv, ListOrCsvQuery, ListQuery, NewOwner,
-    NoContent, Operations, OrNone, Problem, Record, Row, Times, Updated, ViewContext, columns,
-    field, filter, id_in_path, input, made_at, operations,
+    Addressed, Body, Conditions, Created, CsvBody, Date, DateTime, Empty, Export, Field,
+    FieldContext, Found, Id, ImportDone, ImportQuery, InPath, Link, List, ListOrCsv,
+    ListOrCsvQuery, ListQuery, Name, NewOwner, NoContent, Operations, OrNone, Problem, Record, Row,
+    Times, Updated, ViewContext, columns, field, filter, id_in_path, input, made_at, operations,
 };
 use crate::store::Store;
 
@@ -28,6 +29,8 @@ use crate::store::Store;
 const MAX_BODY: u64 = 128 * 1024;
 
 pub fn routes() -> Operations {
+    use TaskStatus::{Cancelled, Pending};
+    let forbidden = "The assignee may change only the status, or the API key may only read.";
     operations![
         list_tasks,
         create_task,
@@ -37,12 +40,12 @@ pub fn routes() -> Operations {
         update_task,
         delete_task
     ]
+    .also("update_task", forbidden, status_alone())
     .also(
         "update_task",
-        403,
-        "The assignee may change only the status, or the API key may only read.",
+        "The assignee cannot move a task to that status.",
+        cannot_move(Pending, Cancelled),
     )
-    .also("update_task", 409, "The assignee cannot move a task to that status.")
 }
 
 field!(TaskTitle, {
@@ -54,7 +57,7 @@ field!(TaskDescription, {
     "description": "Any text. In JSON, an empty one removes it.",
 }, null = TaskDescription::default());
 field!(AssigneeFilter, { "type": "string" });
-id_in_path!(TaskId, "task");
+id_in_path!(TaskId, "task", TASK);
 
 impl Field for TaskId {
     fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
@@ -62,7 +65,7 @@ impl Field for TaskId {
     }
 
     fn schema() -> Value {
-        json!({ "type": "string" })
+        json!({ "type": "string", "format": "uuid" })
     }
 }
 
@@ -144,6 +147,8 @@ impl Row for ImportTask {
     type Record = TaskRow;
 
     const KEY: &'static str = "id";
+    const EXAMPLE: &'static str =
+        "title,status,deadline\r\nWrite the report,pending,2099-12-31\r\n";
     const OTHERS: &'static [&'static str] =
         &["assignee_name", "assignee_username", "creator_name", "creator_username", "updated_at"];
 
@@ -227,21 +232,19 @@ filter! {
 /// A task as managers and its assignee see it.
 #[derive(Serialize, JsonSchema)]
 pub struct TaskView {
-    /// A UUID.
-    id: String,
+    id: Id<TaskId>,
     title: String,
     description: String,
     /// Whether `description` is only the first 1,024 characters, as lists have it of a description
     /// of more than 4 KiB. The task's own address has all of it.
     description_truncated: bool,
-    /// `pending`, `in_progress`, `done` or `cancelled`
-    status: &'static str,
+    status: Name<TaskStatus>,
     /// `12/31/26 11:59:59 PM UTC`
     deadline: Option<String>,
-    deadline_iso8601: Option<String>,
+    deadline_iso8601: Option<DateTime>,
     /// In the service's time zone: `2026-12-31`, at whose end the deadline is. Null for a deadline
     /// with a time of day.
-    deadline_date: Option<String>,
+    deadline_date: Option<Date>,
     deadline_passed: bool,
     /// `2 days 3 hours 1 minutes 5 seconds` or `No time remaining`, whatever the status
     time_remaining: Option<String>,
@@ -250,7 +253,7 @@ pub struct TaskView {
     #[serde(flatten)]
     times: Times,
     /// The task's address.
-    link: String,
+    link: Link,
 }
 
 impl Record for Task {
@@ -268,17 +271,17 @@ impl Record for Task {
         let now = context.now;
         let deadline = self.deadline.map(Deadline::timestamp);
         TaskView {
-            link: self.link(context),
-            id: self.id.to_string(),
+            link: Link(self.link(context)),
+            id: Id(self.id),
             deadline: deadline.map(Timestamp::to_clock_text),
-            deadline_iso8601: deadline.map(Timestamp::to_iso_8601),
-            deadline_date: self.deadline.and_then(Deadline::date_to_iso_8601),
+            deadline_iso8601: deadline.map(DateTime),
+            deadline_date: self.deadline.and_then(Deadline::date_to_iso_8601).map(Date),
             deadline_passed: self.has_passed(now),
             time_remaining: deadline.map(|deadline| deadline.remaining_in_words(now)),
             title: self.title.into_string(),
             description: self.description.into_string(),
             description_truncated: self.description_truncated,
-            status: self.status.as_str(),
+            status: Name(self.status),
             assignee: self.assignee.map(UserSummaryView::new),
             creator: UserSummaryView::new(self.creator),
             times: Times::new(self.created_at, self.updated_at),

@@ -7,22 +7,26 @@ use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::examples::TEMPLATE;
 use crate::domain::{
     NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
     TemplateName, TemplateSort, Timestamp, UserId,
 };
+use crate::error::Error;
 use crate::http::auth::AnyUser;
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, Empty, Export, Found, InPath, List, ListOrCsv,
+    Addressed, Body, Conditions, Created, Empty, Export, Found, InPath, Link, List, ListOrCsv,
     ListOrCsvQuery, NoContent, Operations, Problem, Record, Times, Updated, ViewContext, columns,
     escape_segment, field, filter, input, max_body_of, name_in_path, operations,
 };
 use crate::store::Store;
 
 pub fn routes() -> Operations {
+    let taken = "You have a template of that name, or the maximum number.";
+    let renamed = "You have a template of the new name.";
     operations![list_templates, create_template, get_template, update_template, delete_template]
-        .also("create_template", 409, "You have a template of that name, or the maximum number.")
-        .also("update_template", 409, "You have a template of the new name.")
+        .also("create_template", taken, Error::is_taken("Template", TEMPLATE))
+        .also("update_template", renamed, Error::is_taken("Template", "Farewell"))
 }
 
 field!(TemplateName, {
@@ -34,7 +38,7 @@ field!(TemplateBody, {
     "type": "string", "minLength": 1, "maxLength": 65536,
     "description": "Any text of at most 64 KiB in UTF-8.",
 });
-name_in_path!(TemplateName, "name");
+name_in_path!(TemplateName, "name", TEMPLATE);
 
 input! {
     /// A new template.
@@ -100,7 +104,7 @@ pub struct TemplateView {
     #[serde(flatten)]
     times: Times,
     /// The template's address.
-    link: String,
+    link: Link,
 }
 
 impl Record for Template {
@@ -112,7 +116,7 @@ impl Record for Template {
 
     fn view(self, context: &ViewContext<'_>) -> TemplateView {
         TemplateView {
-            link: self.link(context),
+            link: Link(self.link(context)),
             name: self.name.into_string(),
             body: self.body.into_string(),
             body_truncated: self.body_truncated,

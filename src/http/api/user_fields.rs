@@ -4,15 +4,18 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::examples::ANN;
 use crate::domain::{
-    DisplayName, Email, Password, Status, User, UserId, UserNames, UserRef, UserSummary, Username,
+    DisplayName, Email, Password, Role, Status, User, UserId, UserNames, UserRef, UserSummary,
+    Username,
 };
 use crate::http::wire::{
-    Field, FieldContext, Fields, Given, InputField, ViewContext, field, id_in_path,
+    DateTime, EmailAddress, Field, FieldContext, Fields, Given, Id, InputField, Name, ViewContext,
+    field, id_in_path,
 };
 
 field!(Email, {
-    "type": "string", "maxLength": 254,
+    "type": "string", "format": "email", "maxLength": 254,
     "description": "An e-mail address as browsers accept it. Letter case does not count.",
 });
 field!(Username, {
@@ -24,7 +27,7 @@ field!(DisplayName, {
     "description": "How others call the account's owner: one line, in any script. Not unique.",
 });
 field!(UserRef, { "type": "string" });
-id_in_path!(UserId, "account");
+id_in_path!(UserId, "account", ANN);
 
 /// The e-mail address of a new account: required, unless a setting lets a username do.
 pub struct NewEmail(pub Option<Email>);
@@ -75,7 +78,7 @@ impl Field for PasswordField {
 /// The names of an account. One without an e-mail address has a username.
 #[derive(Serialize, JsonSchema)]
 pub struct UserNamesView {
-    email: Option<String>,
+    email: Option<EmailAddress>,
     username: Option<String>,
     /// How others call the account's owner.
     name: Option<String>,
@@ -84,7 +87,7 @@ pub struct UserNamesView {
 impl UserNamesView {
     pub fn new(names: UserNames) -> Self {
         Self {
-            email: names.email.map(Email::into_string),
+            email: names.email.map(EmailAddress),
             username: names.username.map(Username::into_string),
             name: names.name.map(DisplayName::into_string),
         }
@@ -96,17 +99,15 @@ impl UserNamesView {
 pub struct UserFieldsView {
     #[serde(flatten)]
     names: UserNamesView,
-    /// A UUID.
-    public_id: String,
-    /// `employee`, `manager` or `admin`
-    role: &'static str,
+    public_id: Id<UserId>,
+    role: Name<Role>,
     /// Whether the role is `admin`.
     admin: bool,
     /// Whether the account may log in.
     active: bool,
     /// `12/31/26 11:59:59 PM UTC`
     registered_on: String,
-    registered_on_iso8601: String,
+    registered_on_iso8601: DateTime,
     /// What the account stores: the text of its templates, the tasks that it created and the widgets
     /// that it owns, and 512 bytes for each.
     used_bytes: u64,
@@ -119,12 +120,12 @@ impl UserFieldsView {
         let quota_bytes = context.quota.of(&user, context.now);
         Self {
             names: UserNamesView::new(user.names),
-            public_id: user.public_id.to_string(),
-            role: user.role.as_str(),
+            public_id: Id(user.public_id),
+            role: Name(user.role),
             admin: user.role.is_admin(),
             active: user.status == Status::Active,
             registered_on: user.registered_on.to_clock_text(),
-            registered_on_iso8601: user.registered_on.to_iso_8601(),
+            registered_on_iso8601: DateTime(user.registered_on),
             used_bytes: user.used_bytes,
             quota_bytes,
         }
@@ -155,7 +156,7 @@ pub fn username(user: &UserSummary) -> Option<&str> {
 pub struct UserSummaryView {
     #[serde(flatten)]
     names: UserNamesView,
-    public_id: String,
+    public_id: Id<UserId>,
     /// Whether the account is deleted. Left out if it is not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schemars(default)]
@@ -166,7 +167,7 @@ impl UserSummaryView {
     pub fn new(user: UserSummary) -> Self {
         Self {
             names: UserNamesView::new(user.names),
-            public_id: user.public_id.to_string(),
+            public_id: Id(user.public_id),
             former: user.is_deleted,
         }
     }

@@ -12,18 +12,20 @@ use super::user_fields::{NewEmail, PasswordField, UserFieldsView};
 use crate::accounts::ResetCode;
 use crate::domain::{
     DisplayName, Email, Role, Search, Sort, Status, Timestamp, User, UserChange, UserFilter,
-    UserId, UserNames, UserSort, Username,
+    UserId, UserNames, UserSort, Username, last_administrator,
 };
 use crate::error::Error;
 use crate::http::auth::{Admin, SessionAdmin};
 use crate::http::wire::{
-    Addressed, Body, Conditions, Created, Empty, Export, Field, FieldContext, Found, InPath, List,
-    ListOrCsv, ListOrCsvQuery, NoContent, Operations, Problem, Record, SecretCreated, Services,
-    Updated, ViewContext, columns, filter, input, operations,
+    Addressed, Body, Conditions, Created, DateTime, EmailAddress, Empty, Export, Field,
+    FieldContext, Found, InPath, List, ListOrCsv, ListOrCsvQuery, Name, NoContent, Operations,
+    Problem, Record, SecretCreated, Services, Updated, ViewContext, columns, filter, input,
+    operations,
 };
 use crate::store::Store;
 
 pub fn routes() -> Operations {
+    let taken = "The e-mail address or the username is already registered.";
     let last = "No administrator would be left.";
     operations![
         list_users,
@@ -34,9 +36,9 @@ pub fn routes() -> Operations {
         create_reset_code,
         end_sessions_of_user
     ]
-    .also("create_user", 409, "The e-mail address or the username is already registered.")
-    .also("update_user", 409, last)
-    .also("delete_user", 409, last)
+    .also("create_user", taken, Error::is_registered("eve@example.com"))
+    .also("update_user", last, last_administrator())
+    .also("delete_user", last, last_administrator())
 }
 
 /// A status that an administrator may set.
@@ -130,8 +132,7 @@ filter! {
 pub struct AdminUserView {
     #[serde(flatten)]
     fields: UserFieldsView,
-    /// `pending`, `active` or `disabled`
-    status: &'static str,
+    status: Name<Status>,
 }
 
 impl Record for User {
@@ -143,7 +144,7 @@ impl Record for User {
     }
 
     fn view(self, context: &ViewContext<'_>) -> AdminUserView {
-        AdminUserView { status: self.status.as_str(), fields: UserFieldsView::new(self, context) }
+        AdminUserView { status: Name(self.status), fields: UserFieldsView::new(self, context) }
     }
 }
 
@@ -153,32 +154,32 @@ pub struct ResetCodeView {
     /// For the account's owner. Works once, and is not shown again.
     code: String,
     /// The account's e-mail address, if it has one.
-    email: Option<String>,
+    email: Option<EmailAddress>,
     /// `12/31/26 11:59:59 PM UTC`
     expires_at: String,
-    expires_at_iso8601: String,
+    expires_at_iso8601: DateTime,
 }
 
 impl ResetCodeView {
-    fn new(ResetCode { code, expires_at }: &ResetCode, user: &User) -> Self {
+    pub fn new(ResetCode { code, expires_at }: &ResetCode, user: &User) -> Self {
         Self {
             code: code.reveal().to_owned(),
-            email: user.names.email.as_ref().map(|email| email.as_str().to_owned()),
+            email: user.names.email.clone().map(EmailAddress),
             expires_at: expires_at.to_clock_text(),
-            expires_at_iso8601: expires_at.to_iso_8601(),
+            expires_at_iso8601: DateTime(*expires_at),
         }
     }
 }
 
 /// An account that an administrator has created.
-struct CreatedUser {
-    user: User,
-    reset_code: Option<ResetCode>,
+pub struct CreatedUser {
+    pub user: User,
+    pub reset_code: Option<ResetCode>,
 }
 
 /// A new account.
 #[derive(Serialize, JsonSchema)]
-struct CreatedUserView {
+pub struct CreatedUserView {
     #[serde(flatten)]
     user: AdminUserView,
     /// Null if you have sent a password.

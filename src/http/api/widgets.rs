@@ -8,17 +8,19 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::deadline::{Day, FutureDay};
+use super::examples::WIDGET;
 use super::user_fields::{UserSummaryView, name, reference, username};
 use crate::domain::{
     HistoryEntry, Import, InfoUrl, NewWidget, Search, Sort, Timestamp, Upsert, UserId, UserRef,
     Widget, WidgetChange, WidgetFilter, WidgetName, WidgetRow, WidgetSort,
 };
+use crate::error::Error;
 use crate::http::auth::{Admin, AnyUser};
 use crate::http::wire::{
-    Addressed, Body, Conditions, CreatedWithMessage, CsvBody, Empty, Export, Found, ImportDone,
-    ImportQuery, InPath, List, ListOrCsv, ListOrCsvQuery, ListQuery, NewOwner, NoContent,
-    Operations, Problem, Record, Row, Updated, Upserted, ViewContext, columns, field, filter,
-    input, made_at, name_in_path, operations,
+    Addressed, Announced, Body, Conditions, CreatedWithMessage, CsvBody, Date, DateTime, Empty,
+    Export, Found, ImportDone, ImportQuery, InPath, Link, List, ListOrCsv, ListOrCsvQuery,
+    ListQuery, NewOwner, NoContent, Operations, Problem, Record, Row, Updated, Upserted, Url,
+    ViewContext, columns, field, filter, input, made_at, name_in_path, operations,
 };
 use crate::store::Store;
 
@@ -33,8 +35,12 @@ pub fn routes() -> Operations {
         update_widget,
         delete_widget
     ]
-    .also("create_widget", 409, "There is a widget of that name.")
-    .also("update_widget", 409, "There is a widget of the new name.")
+    .also("create_widget", "There is a widget of that name.", Error::is_taken("Widget", WIDGET))
+    .also(
+        "update_widget",
+        "There is a widget of the new name.",
+        Error::is_taken("Widget", "second-widget"),
+    )
 }
 
 field!(WidgetName, {
@@ -42,10 +48,10 @@ field!(WidgetName, {
     "description": "1 to 100 of `a-z 0-9 - _`; unique.",
 });
 field!(InfoUrl, {
-    "type": "string", "minLength": 1, "maxLength": 255,
+    "type": "string", "format": "uri", "minLength": 1, "maxLength": 255,
     "description": "An http or https URL.",
 });
-name_in_path!(WidgetName, "name", WidgetName::from_path, {
+name_in_path!(WidgetName, "name", WIDGET, WidgetName::from_path, {
     "type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[a-zA-Z0-9_-]+$",
 });
 
@@ -99,6 +105,8 @@ impl Row for ImportWidget {
     type Record = WidgetRow;
 
     const KEY: &'static str = "name";
+    const EXAMPLE: &'static str =
+        "name,info_url,deadline\r\nfirst-widget,https://example.com,2099-12-31\r\n";
     const OTHERS: &'static [&'static str] = &["owner_name", "owner_username"];
 
     fn into_record(self, owner: &NewOwner, now: Timestamp) -> (String, WidgetRow) {
@@ -158,22 +166,22 @@ filter! {
 #[derive(Serialize, JsonSchema)]
 pub struct WidgetView {
     name: String,
-    info_url: String,
+    info_url: Url,
     /// `12/31/26 11:59:59 PM UTC`
     created_at: String,
-    created_at_iso8601: String,
+    created_at_iso8601: DateTime,
     created_at_rfc822: String,
     /// The end of `deadline_date`, in UTC: `12/31/26 11:59:59 PM UTC`
     deadline: String,
-    deadline_iso8601: String,
+    deadline_iso8601: DateTime,
     /// In the service's time zone: `2026-12-31`
-    deadline_date: Option<String>,
+    deadline_date: Option<Date>,
     deadline_passed: bool,
     /// `2 days 3 hours 1 minutes 5 seconds` or `No time remaining`
     time_remaining: String,
     owner: UserSummaryView,
     /// The widget's address.
-    link: String,
+    link: Link,
 }
 
 impl Record for Widget {
@@ -188,15 +196,15 @@ impl Record for Widget {
     fn view(self, context: &ViewContext<'_>) -> WidgetView {
         let deadline = self.deadline.timestamp();
         WidgetView {
-            link: self.link(context),
+            link: Link(self.link(context)),
             name: self.name.into_string(),
-            info_url: self.info_url.into_string(),
+            info_url: Url(self.info_url.into_string()),
             created_at: self.created_at.to_clock_text(),
-            created_at_iso8601: self.created_at.to_iso_8601(),
+            created_at_iso8601: DateTime(self.created_at),
             created_at_rfc822: self.created_at.to_rfc_822(),
             deadline: deadline.to_clock_text(),
-            deadline_iso8601: deadline.to_iso_8601(),
-            deadline_date: self.deadline.date_to_iso_8601(),
+            deadline_iso8601: DateTime(deadline),
+            deadline_date: self.deadline.date_to_iso_8601().map(Date),
             deadline_passed: self.deadline.has_passed(context.now),
             time_remaining: deadline.remaining_in_words(context.now),
             owner: UserSummaryView::new(self.owner),
@@ -210,8 +218,14 @@ impl Addressed for Widget {
     }
 }
 
-fn added(widget: &Widget) -> String {
-    format!("New widget added: {}.", widget.name.as_str())
+impl Announced for Widget {
+    fn created_message(&self) -> String {
+        format!("New widget added: {}.", self.name.as_str())
+    }
+
+    fn updated_message(&self) -> String {
+        format!("'{}' was successfully updated", self.name.as_str())
+    }
 }
 
 /// # List the widgets
@@ -248,9 +262,7 @@ async fn create_widget(
 ) -> Result<CreatedWithMessage<Widget>, Problem> {
     let CreateWidget { name, info_url, deadline: FutureDay(deadline) } = body.0;
     let new = NewWidget { name, info_url, deadline, owner: admin.id() };
-    let widget = admin.store.create_widget(new, &admin.context).await?;
-    let message = added(&widget);
-    Ok(CreatedWithMessage(widget, message))
+    Ok(CreatedWithMessage(admin.store.create_widget(new, &admin.context).await?))
 }
 
 /// # Import widgets
@@ -306,13 +318,8 @@ async fn upsert_widget(
     let new = NewWidget { name: name.0?, info_url, deadline, owner: admin.id() };
     let (widget, upsert) = admin.store.upsert_widget(new, conditions.0, &admin.context).await?;
     Ok(match upsert {
-        Upsert::Created => {
-            let message = added(&widget);
-            Upserted::Created(widget, message)
-        }
-        Upsert::Updated => {
-            Upserted::Updated(format!("'{}' was successfully updated", widget.name.as_str()))
-        }
+        Upsert::Created => Upserted::Created(widget),
+        Upsert::Updated => Upserted::Updated(widget),
     })
 }
 

@@ -37,8 +37,8 @@ use crate::domain::{
 use crate::error::{Error, TokenError};
 use crate::http::wire::{
     Export, Fields, Given, IDEMPOTENCY_KEY, KEY_MAY_ONLY_READ, LIST_LIMIT, ListOrCsv, Problem,
-    Services, ViewContext, WRITE_LIMIT, add_response, idempotency_key, is_read, query_of, reject,
-    remember_user, request_context,
+    RATE_LIMITED, Services, ViewContext, WRITE_LIMIT, add_problem, idempotency_key, is_read,
+    query_of, reject, remember_user, request_context,
 };
 use crate::store::Store;
 
@@ -136,8 +136,7 @@ impl Deref for SessionUser {
 
 async fn session_user(request: &Request<'_>, role: Role) -> Result<SessionUser, Problem> {
     let signed_in = authorize(request, role).await?;
-    let why = || Problem::insufficient("An API key cannot do this. Please log in.", role);
-    let session = signed_in.session().ok_or_else(why)?;
+    let session = signed_in.session().ok_or_else(|| needs_session(role))?;
     if idempotency_key(request)?.is_some() {
         let why = "is not possible here: what this answers is not stored";
         return Err(Error::invalid(IDEMPOTENCY_KEY, why).into());
@@ -151,7 +150,7 @@ async fn any_caller(request: &Request<'_>, role: Role) -> Result<SignedIn, Probl
     if !is_read(request) {
         signed_in.context.idempotency_key = idempotency_key(request)?.cloned();
         if matches!(signed_in.credential, Credential::Key { scope: KeyScope::Read, .. }) {
-            return Err(Problem::insufficient("This API key may only read", role));
+            return Err(Problem::key_of_scope(KeyScope::Read, role));
         }
         count_write(request, &signed_in)?;
     }
@@ -165,7 +164,7 @@ async fn authorize(request: &Request<'_>, role: Role) -> Result<SignedIn, Proble
     let enough = authority.role.require(role);
     enough.map_err(Problem::from)?;
     if is_calendar_key(credential) {
-        return Err(Problem::insufficient("This API key may only read the calendar", role));
+        return Err(Problem::key_of_scope(KeyScope::Calendar, role));
     }
     sign_in(request, authority, credential)
 }
@@ -186,8 +185,7 @@ async fn calendar_reader(request: &Request<'_>, role: Role) -> Result<SignedIn, 
     let key = key.ok_or(Error::Token(TokenError::Missing))?;
     let Caller { authority, credential, .. } = services.sessions.authenticate(&key).await?;
     if !is_calendar_key(credential) {
-        let why = "Only an API key of scope calendar may be part of an address";
-        return Err(Problem::insufficient(why, role));
+        return Err(needs_calendar_key(role));
     }
     services.accounts.admit_list(authority.user)?;
     sign_in(request, authority, credential)
@@ -252,7 +250,9 @@ fn bearer_token<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, Error> 
 }
 
 fn bearer_scheme() -> RequestHeaderInput {
-    let description = "The `access_token` of a registration or login, or an API key.";
+    let description = "For scripts: the `access_token` of a registration or login, or an API key. \
+        It works from anywhere, for as long as it lives, and only where it is sent. On this page you \
+        need none if you are signed in to the pages; if you give one, it counts instead.";
     let data = SecuritySchemeData::Http {
         scheme: "bearer".to_owned(),
         bearer_format: Some("JWT".to_owned()),
@@ -267,20 +267,33 @@ fn security(name: &str, description: &str, data: SecuritySchemeData) -> RequestH
     RequestHeaderInput::Security(name.to_owned(), scheme, requirement)
 }
 
-fn responses(forbidden: &str, has_write_limit: bool) -> Responses {
+fn responses(forbidden: (&str, Problem), has_write_limit: bool) -> Responses {
     let mut responses = Responses::default();
-    let unauthorized = "The token or key is missing, invalid, expired or revoked.";
-    add_response(&mut responses, 401, unauthorized, &[]);
-    add_response(&mut responses, 403, forbidden, &[]);
+    let unauthorized = "The token, key or session is missing, invalid, expired or revoked.";
+    add_problem(&mut responses, unauthorized, Error::Token(TokenError::Missing));
+    let (description, problem) = forbidden;
+    add_problem(&mut responses, description, problem);
     if has_write_limit {
-        add_response(&mut responses, 429, WRITE_LIMIT, &[]);
+        add_problem(&mut responses, WRITE_LIMIT, RATE_LIMITED);
     }
     responses
 }
 
-/// Declares a guard: its role, how it is checked, and what the OpenAPI document says of its 403.
+/// The 403 of an API key, for a guard that asks for a session.
+fn needs_session(role: Role) -> Problem {
+    Problem::insufficient("An API key cannot do this. Please log in.", role)
+}
+
+/// That of one that is not of scope `calendar`, in an address.
+fn needs_calendar_key(role: Role) -> Problem {
+    let why = "Only an API key of scope calendar may be part of an address";
+    Problem::insufficient(why, role)
+}
+
+/// Declares a guard: its role, how it is checked, and what the OpenAPI document says of its 403, with
+/// one of the problems that it may be.
 macro_rules! guard {
-    ($guard:ident($inner:ident), $role:expr, $check:ident, $forbidden:expr) => {
+    ($guard:ident($inner:ident), $role:expr, $check:ident, $forbidden:expr, $problem:expr) => {
         impl Deref for $guard {
             type Target = $inner;
 
@@ -289,9 +302,9 @@ macro_rules! guard {
             }
         }
 
-        guard!($guard, $role, $check, $forbidden, $guard);
+        guard!(@impl $guard, $role, $check, $forbidden, $problem, $guard);
     };
-    ($guard:ident, $role:expr, $check:ident, $forbidden:expr, $new:expr) => {
+    (@impl $guard:ident, $role:expr, $check:ident, $forbidden:expr, $problem:expr, $new:expr) => {
         #[rocket::async_trait]
         impl<'r> FromRequest<'r> for $guard {
             type Error = ();
@@ -315,7 +328,7 @@ macro_rules! guard {
 
             fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
                 // Administrators have no write limit.
-                Ok(responses($forbidden, $role != Role::Admin))
+                Ok(responses(($forbidden, $problem), $role != Role::Admin))
             }
         }
     };
@@ -337,11 +350,30 @@ const NOT_A_MANAGER: &str = "The account is not a manager's, or the API key may 
 const NOT_AN_ADMIN: &str = "The account is not an administrator's, or the API key may not do this.";
 const NOT_AN_ADMIN_SESSION: &str = "The account is not an administrator's, or this is an API key.";
 
-guard!(AnyUser(SignedIn), Role::Employee, any_caller, KEY_MAY_ONLY_READ);
-guard!(Manager(SignedIn), Role::Manager, any_caller, NOT_A_MANAGER);
-guard!(Admin(SignedIn), Role::Admin, any_caller, NOT_AN_ADMIN);
-guard!(SessionAdmin(SessionUser), Role::Admin, session_user, NOT_AN_ADMIN_SESSION);
-guard!(SessionUser, Role::Employee, session_user, "An API key cannot do this.", identity);
+fn role_required(role: Role) -> Problem {
+    Error::RoleRequired(role).into()
+}
+
+guard!(
+    AnyUser(SignedIn),
+    Role::Employee,
+    any_caller,
+    KEY_MAY_ONLY_READ,
+    Problem::key_of_scope(KeyScope::Read, Role::Employee)
+);
+guard!(Manager(SignedIn), Role::Manager, any_caller, NOT_A_MANAGER, role_required(Role::Manager));
+guard!(Admin(SignedIn), Role::Admin, any_caller, NOT_AN_ADMIN, role_required(Role::Admin));
+guard!(
+    SessionAdmin(SessionUser),
+    Role::Admin,
+    session_user,
+    NOT_AN_ADMIN_SESSION,
+    role_required(Role::Admin)
+);
+guard!(
+    @impl SessionUser, Role::Employee, session_user,
+    "An API key cannot do this.", needs_session(Role::Employee), identity
+);
 
 /// The owner of a calendar key.
 pub struct CalendarReader(SignedIn);
@@ -374,12 +406,18 @@ impl OpenApiFromRequest<'_> for CalendarReader {
     ) -> rocket_okapi::Result<RequestHeaderInput> {
         let data =
             SecuritySchemeData::ApiKey { name: "key".to_owned(), location: "query".to_owned() };
-        Ok(security("calendar key", "An API key of scope `calendar`.", data))
+        Ok(security(
+            "calendar key",
+            "An API key of scope `calendar`, which a calendar program has in the \
+            address.",
+            data,
+        ))
     }
 
     fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        let mut responses = responses("The key is not of scope `calendar`.", false);
-        add_response(&mut responses, 429, LIST_LIMIT, &[]);
+        let forbidden = needs_calendar_key(Role::Employee);
+        let mut responses = responses(("The key is not of scope `calendar`.", forbidden), false);
+        add_problem(&mut responses, LIST_LIMIT, RATE_LIMITED);
         Ok(responses)
     }
 }

@@ -35,9 +35,14 @@ pub fn check_may_set_up(request: &Request<'_>) -> Result<(), Error> {
     if services.remote_setup || is_from_this_machine(request) {
         return Ok(());
     }
+    Err(setup_is_local())
+}
+
+/// The error of a setup from another machine.
+pub fn setup_is_local() -> Error {
     let why = "The first administrator is made on the machine itself, unless the setting \
         `remote_setup` is true.";
-    Err(Error::Forbidden(why.to_owned()))
+    Error::Forbidden(why.to_owned())
 }
 
 /// Whether a client on this machine sent a request directly. Behind a local proxy every client

@@ -13,8 +13,8 @@ pub use self::guards::{
     Admin, Anonymous, AnyUser, CalendarReader, Manager, SessionAdmin, SessionUser, SignedIn,
     find_caller,
 };
-pub use self::local::{MaySetUp, check_may_set_up};
+pub use self::local::{MaySetUp, check_may_set_up, setup_is_local};
 pub use self::navigation::{API_DOCS, Destination, MENU, Notice, login_address, next_query, root};
-pub use self::origin::{is_cross_site, is_own};
+pub use self::origin::{cross_site, is_cross_site, is_own};
 pub use self::renewal::RenewSessions;
-pub use self::sign_in::{CrossSiteSignIn, SignIn, SignInResponse};
+pub use self::sign_in::{CrossSiteSignIn, SignIn, SignInResponse, SignInView};

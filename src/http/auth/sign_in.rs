@@ -16,6 +16,8 @@ use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::response::OpenApiResponderInner;
 use schemars::JsonSchema;
+use schemars::r#gen::SchemaGenerator;
+use schemars::schema::Schema;
 use serde::Serialize;
 
 use super::cookie::{clear_session_cookie, session_cookie, set_session_cookie};
@@ -25,8 +27,8 @@ use crate::accounts::AccessToken;
 use crate::domain::SessionKind;
 use crate::error::Error;
 use crate::http::wire::{
-    NO_STORE, Problem, StatusView, add_response, forbid_storing, is_dry_run, reject, see_other,
-    wants_page, with_schema,
+    NO_STORE, Problem, StatusView, add_response, forbid_storing, is_dry_run, one_of, reject,
+    see_other, wants_page, with_schema,
 };
 
 /// The header by which a script asks for the cookie. Pages of other origins may not send it
@@ -152,19 +154,29 @@ pub struct SignInResponse<const STATUS: u16> {
     next: Destination,
 }
 
+/// Claims as every token has them, with a signature that no key makes.
+const EXAMPLE_TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6IjJmN2MifQ.eyJzdWIiOiI3ZDBhMmM1ZS0zZ\
+    jQxLTRiOGUtOWMyNi1kMWU1YThmMDdiMTMiLCJpYXQiOjE3OTUzMzYyMDAsImV4cCI6MTc5NTMzOTgwMH0.c2\
+    lnbmVkLWJ5LXRoZS1zZXJ2aWNl";
+
 /// A new token (RFC 6750 section 4).
 #[derive(Serialize, JsonSchema)]
 struct TokenView {
     /// A JSON Web Token; send it as `Authorization: Bearer ...`.
     access_token: String,
     /// `bearer`
+    #[schemars(schema_with = "bearer")]
     token_type: &'static str,
     /// The token's life in seconds.
     expires_in: u32,
 }
 
+fn bearer(_: &mut SchemaGenerator) -> Schema {
+    one_of(&["bearer"])
+}
+
 #[derive(Serialize, JsonSchema)]
-struct SignInView {
+pub struct SignInView {
     #[serde(flatten)]
     outcome: StatusView,
     #[serde(flatten)]
@@ -172,6 +184,25 @@ struct SignInView {
     /// For the scripts of the pages: the next page, relative to the request's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+}
+
+impl SignInView {
+    /// What an API client is answered.
+    fn example(message: &'static str, token: Option<TokenView>) -> Self {
+        Self { outcome: StatusView::success(message), token, next: None }
+    }
+
+    /// The same with a new session.
+    pub fn with_token(message: &'static str) -> Self {
+        let access_token = EXAMPLE_TOKEN.to_owned();
+        let token = TokenView { access_token, token_type: "bearer", expires_in: 3600 };
+        Self::example(message, Some(token))
+    }
+
+    /// The same without one.
+    pub fn without_token(message: &'static str) -> Self {
+        Self::example(message, None)
+    }
 }
 
 impl<'r, const STATUS: u16> Responder<'r, 'static> for SignInResponse<STATUS> {
@@ -213,7 +244,8 @@ impl<'r, const STATUS: u16> Responder<'r, 'static> for SignInResponse<STATUS> {
 
 impl<const STATUS: u16> OpenApiResponderInner for SignInResponse<STATUS> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        let mut responses = with_schema::<SignInView>(generator, STATUS, "Done.", NO_STORE);
+        let example = Ok(SignInView::example("done", None));
+        let mut responses = with_schema(generator, STATUS, "Done.", NO_STORE, example)?;
         let to_page = "To the next page, for a browser that navigates.";
         add_response(&mut responses, 303, to_page, &["Location"]);
         Ok(responses)

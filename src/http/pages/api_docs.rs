@@ -11,7 +11,7 @@ use rocket_okapi::response::OpenApiResponderInner;
 use super::frame::{Frame, Html};
 use super::visitor::Visitor;
 use crate::http::auth::{API_DOCS, next_query};
-use crate::http::wire::{Operations, Problem, SWAGGER_UI_CSP, Services, operations, with_content};
+use crate::http::wire::{Operations, Problem, SWAGGER_UI_CSP, Services, operations, with_text};
 
 pub fn routes() -> Operations {
     operations![show_api_pages]
@@ -31,7 +31,7 @@ struct ApiPageView(Html, Header<'static>);
 
 impl OpenApiResponderInner for ApiPageView {
     fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(with_content("The page.", "text/html", schemars::schema::InstanceType::String))
+        with_text("The page.", "text/html", Ok("<!DOCTYPE html>".to_owned()))
     }
 }
 

@@ -12,6 +12,8 @@ use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::{MediaType, RequestBody};
 use rocket_okapi::request::OpenApiFromData;
 
+use super::describe::{PROBLEMS, carried};
+use super::example::field_context;
 use super::fields::{Fields, WHOLE_BODY};
 use super::input::{Empty, Input};
 use super::problem::{Problem, remember};
@@ -33,6 +35,9 @@ const MAX_DISCARDED_BYTES: u64 = 16 * 1024 * 1024;
 /// How long an unwanted body is read.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The limit of JSON, unless the settings say another.
+const DEFAULT_LIMIT: u64 = 64 * 1024;
+
 /// A body that arrives.
 type Arriving = Box<dyn AsyncRead + Send + Unpin>;
 
@@ -46,8 +51,7 @@ struct Unread(Mutex<Option<Arriving>>);
 pub fn attach_body(request: &mut Request<'_>, body: impl AsyncRead + Send + Unpin + 'static) {
     request.local_cache(|| Unread(Mutex::new(Some(Box::new(body)))));
     if matches!(request.method(), Method::Get | Method::Head) {
-        let problem = Error::invalid(WHOLE_BODY, "is not expected: GET takes none");
-        reject_unrouted(request, problem);
+        reject_unrouted(request, Problem::body_of_read());
     }
 }
 
@@ -242,6 +246,14 @@ async fn read_fields(request: &Request<'_>, at_least: Option<u64>) -> Result<Fie
     Ok(fields?)
 }
 
+/// What is wrong with a body without its required fields, or with one where none is expected.
+fn invalid<T: Input>() -> Option<Error> {
+    let text = if T::FIELDS.is_empty() { "comment=hello" } else { "" };
+    let mut fields = Fields::from_form(text.as_bytes()).ok()?;
+    let value = T::read(&mut fields, &field_context());
+    fields.finish(value).err()
+}
+
 /// Documents both formats. [`super::openapi`] removes a body without fields.
 fn document<T: Input>(generator: &mut OpenApiGenerator) -> RequestBody {
     let mut body = RequestBody { required: true, ..RequestBody::default() };
@@ -252,6 +264,15 @@ fn document<T: Input>(generator: &mut OpenApiGenerator) -> RequestBody {
             body.content.insert(content_type.to_string(), media);
         }
     }
+    let limit = T::MAX_BODY.unwrap_or(0).max(DEFAULT_LIMIT);
+    let mut problems = vec![
+        ("The body is too large.", Problem::too_large(limit)),
+        ("The body is neither a form nor JSON.", Problem::unsupported_media_type()),
+    ];
+    if let Some(error) = invalid::<T>() {
+        problems.push(("The input is invalid; `errors` names every field at fault.", error.into()));
+    }
+    body.extensions.insert(PROBLEMS.to_owned(), carried(problems));
     body
 }
 

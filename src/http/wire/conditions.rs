@@ -7,7 +7,7 @@ use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 
-use super::openapi::{header_parameter, parameters, response};
+use super::describe::{add_problem, header_parameter, parameters};
 use super::problem::reject;
 use super::request::is_read;
 use crate::domain::{Precondition, Version, Versions};
@@ -57,7 +57,10 @@ impl OpenApiFromRequest<'_> for Conditions {
     }
 
     fn get_responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(response(412, "`If-Match` or `If-None-Match` does not hold."))
+        let mut responses = Responses::default();
+        let description = "`If-Match` or `If-None-Match` does not hold.";
+        add_problem(&mut responses, description, Error::PreconditionFailed);
+        Ok(responses)
     }
 }
 

@@ -14,12 +14,11 @@ use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 use rocket_okapi::response::OpenApiResponderInner;
-use schemars::schema::InstanceType;
 
+use super::describe::{header_parameter, parameters, query_parameter, with_text};
 use super::field::{Field, InputField};
 use super::fields::Fields;
 use super::list::admit;
-use super::openapi::{header_parameter, parameters, query_parameter, with_content};
 use super::problem::reject;
 use super::request::query_of;
 use super::services::Services;
@@ -28,6 +27,9 @@ use crate::error::Error;
 
 /// One or more events as they are sent.
 pub type EventText = Arc<[u8]>;
+
+/// A comment, which says that the stream is alive.
+pub const PING: &str = ":\n\n";
 
 /// 200 with events as they happen. It ends where the stream ends.
 pub struct EventStream(pub BoxStream<'static, EventText>);
@@ -45,7 +47,7 @@ impl<'r> Responder<'r, 'static> for EventStream {
 
 impl OpenApiResponderInner for EventStream {
     fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(with_content("The events as they happen.", "text/event-stream", InstanceType::String))
+        with_text("The events as they happen.", "text/event-stream", Ok(PING.to_owned()))
     }
 }
 

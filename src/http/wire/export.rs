@@ -16,12 +16,12 @@ use rocket_okapi::r#gen::OpenApiGenerator;
 use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 use rocket_okapi::response::OpenApiResponderInner;
-use schemars::schema::{InstanceType, SchemaObject};
 use serde_json::json;
 
 use super::csv::{CsvRow, Format, Table};
+use super::describe::{add_text, parameters, query_parameter};
+use super::example::{self, Example};
 use super::list::{Filter, List, ListQuery, admitted, all_parameters};
-use super::openapi::{add_content, parameters, query_parameter};
 use super::problem::{Problem, reject};
 use super::record::Record;
 use super::services::ViewContext;
@@ -188,12 +188,17 @@ impl<'r, R: Record> Responder<'r, 'static> for ListOrCsv<R> {
     }
 }
 
-impl<R: Record> OpenApiResponderInner for ListOrCsv<R> {
+/// A header, and the row of the record's example.
+fn example_table<R: Example + CsvRow>() -> Result<String, String> {
+    let chunk = Chunk::new(&[R::example()?], true, &example::view_context());
+    let text = chunk.map_err(|error| error.to_string())?.text;
+    String::from_utf8(text).map_err(|error| error.to_string())
+}
+
+impl<R: Record + Example + CsvRow> OpenApiResponderInner for ListOrCsv<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         let mut responses = List::<R>::responses(generator)?;
-        let kind = Some(InstanceType::String.into());
-        let schema = SchemaObject { instance_type: kind, ..SchemaObject::default() };
-        add_content(&mut responses, 200, "text/csv", schema);
+        add_text(&mut responses, "text/csv", example_table::<R>())?;
         Ok(responses)
     }
 }

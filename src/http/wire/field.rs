@@ -3,8 +3,8 @@
 use schemars::Map;
 use serde_json::{Value, json};
 
+use super::describe::one_line;
 use super::fields::{Fields, Given};
-use super::openapi::one_line;
 use super::services::FieldContext;
 use crate::domain::{Named, Search, Sort, Timestamp};
 

@@ -18,11 +18,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::body::{discard_body, read_body};
+use super::describe::{PROBLEMS, carried, parameters, query_parameter, with_schema};
+use super::example::field_context;
 use super::field::Field;
 use super::fields::{Fields, Given, WHOLE_BODY};
-use super::openapi::{parameters, query_parameter, with_schema};
 use super::problem::{Problem, reject, remember};
 use super::request::{DRY_RUN, query_of, recognise, remembered_user};
+use super::schemas::success;
 use super::services::Services;
 use super::table::{self, NewOwner, Row};
 use crate::domain::{Import, ImportMode, Imported, Named, UserId, UserRef};
@@ -30,6 +32,9 @@ use crate::error::Error;
 
 /// How many rows a request may import.
 const MAX_ROWS: usize = 100_000;
+
+/// The limit of a table, unless the settings say another.
+const DEFAULT_LIMIT: u64 = 32 * 1024 * 1024;
 
 /// How many imports there may be at once, one of each user: each may take some 100 MB of memory.
 const MAX_IMPORTS: usize = 2;
@@ -164,10 +169,30 @@ impl<T: Row> OpenApiFromData<'_> for CsvBody<T> {
         let mut body = RequestBody { required: true, ..RequestBody::default() };
         let schema = json!({ "type": "string", "description": describe::<T>() });
         let schema = serde_json::from_value(schema).unwrap_or_default();
-        let media = MediaType { schema: Some(schema), ..MediaType::default() };
+        let example = Some(T::EXAMPLE.into());
+        let media = MediaType { schema: Some(schema), example, ..MediaType::default() };
         body.content.insert("text/csv".to_owned(), media);
+        let mut problems = vec![
+            ("The body is too large.", Problem::too_large(DEFAULT_LIMIT)),
+            ("The body is not CSV.", Problem::not_csv()),
+        ];
+        if let Some(error) = invalid::<T>() {
+            problems
+                .push(("The input is invalid; `errors` names every field at fault.", error.into()));
+        }
+        body.extensions.insert(PROBLEMS.to_owned(), carried(problems));
         Ok(body)
     }
+}
+
+/// What is wrong with a table whose rows lack all that is required.
+fn invalid<T: Row>() -> Option<Error> {
+    let required = T::FIELDS.iter().filter(|(_, is_required)| *is_required);
+    let header: Vec<_> = required.map(|(name, _)| *name).collect();
+    let text = format!("{}\n{}\"\"\n", header.join(","), ",".repeat(header.len() - 1));
+    let owner = NewOwner::Always(UserRef::Id(UserId::generate()));
+    let import = table::read::<T>(&text, &field_context(), &owner, None);
+    import.and_then(|import| import.errors.finish()).err()
 }
 
 /// What the columns are, by the schema of the input.
@@ -193,6 +218,7 @@ pub struct ImportDone(pub Imported);
 #[derive(Serialize, JsonSchema)]
 struct ImportedView {
     /// `success`
+    #[schemars(schema_with = "success")]
     status: &'static str,
     /// The number of new records.
     created: u64,
@@ -211,7 +237,8 @@ impl<'r> Responder<'r, 'static> for ImportDone {
 
 impl OpenApiResponderInner for ImportDone {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(with_schema::<ImportedView>(generator, 200, "All rows are imported.", &[]))
+        let example = ImportedView { status: "success", created: 3, updated: 1, unchanged: 12 };
+        with_schema(generator, 200, "All rows are imported.", &[], Ok(example))
     }
 }
 

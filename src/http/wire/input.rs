@@ -114,7 +114,7 @@ macro_rules! filter {
 
             fn parameters() -> Vec<rocket_okapi::okapi::openapi3::Parameter> {
                 use $crate::http::wire::field::Field;
-                use $crate::http::wire::openapi::query_parameter;
+                use $crate::http::wire::describe::query_parameter;
                 vec![$(
                     query_parameter(
                         $crate::http::wire::input::parameter_name!($field $(, $name)?),

@@ -15,15 +15,17 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::csv::Format;
+use super::describe::{parameters, query_parameter, with_schema};
+use super::example::{self, BASE, Example, PATH};
 use super::fields::{Fields, Given};
-use super::openapi::{parameters, query_parameter, with_schema};
 use super::path::canonical_path;
 use super::problem::reject;
 use super::record::Record;
 use super::request::{query_of, remembered_user, view_context};
 use super::responses::{add_not_modified, respond_with_etag};
+use super::schemas::Link;
 use super::services::FieldContext;
-use super::services::{BasePath, Services, ViewContext};
+use super::services::{API, BasePath, Services, ViewContext};
 use crate::domain::{PAGE_SIZES, Page, PageRequest, Timestamp};
 use crate::error::Error;
 
@@ -206,19 +208,20 @@ pub fn all_parameters<F: Filter>() -> Vec<Parameter> {
 #[derive(Serialize, JsonSchema)]
 struct Links {
     #[serde(rename = "self")]
-    this: String,
-    first: String,
+    this: Link,
+    first: Link,
     #[serde(skip_serializing_if = "Option::is_none")]
-    prev: Option<String>,
+    prev: Option<Link>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-    last: String,
+    next: Option<Link>,
+    last: Link,
 }
 
 impl Links {
     fn new<T>(address: &str, page: &Page<T>) -> Self {
-        let link =
-            |number: u64| format!("{address}page={number}&per_page={}", page.request.per_page());
+        let link = |number: u64| {
+            Link(format!("{address}page={number}&per_page={}", page.request.per_page()))
+        };
         Self {
             this: link(page.request.page()),
             first: link(1),
@@ -239,7 +242,7 @@ impl Links {
         ];
         let links: Vec<String> = all
             .iter()
-            .filter_map(|(rel, link)| link.map(|link| format!("<{link}>; rel=\"{rel}\"")))
+            .filter_map(|(rel, link)| link.map(|Link(link)| format!("<{link}>; rel=\"{rel}\"")))
             .collect();
         links.join(", ")
     }
@@ -276,7 +279,7 @@ impl<R: Record> List<R> {
     }
 
     fn etag(&self, links: &Links, now: Timestamp) -> String {
-        let mut hash = Sha256::new_with_prefix(format!("{} {}", links.this, self.page.total));
+        let mut hash = Sha256::new_with_prefix(format!("{} {}", links.this.0, self.page.total));
         for item in &self.page.items {
             hash.update(" ");
             hash.update(item.etag(now));
@@ -313,11 +316,18 @@ impl<'r, R: Record> Responder<'r, 'static> for List<R> {
     }
 }
 
-impl<R: Record> OpenApiResponderInner for List<R> {
+/// The second page of a list, which has the last record.
+fn last_page<R: Record + Example>() -> Result<ListView<R::View>, String> {
+    let page = Page { request: PageRequest::new(2, 10), items: vec![R::example()?], total: 11 };
+    let links = Links::new(&format!("{BASE}{API}{PATH}?"), &page);
+    Ok(ListView::new(links, page, &example::view_context()))
+}
+
+impl<R: Record + Example> OpenApiResponderInner for List<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         let headers = ["ETag", "Link", "Total-Count"];
-        let mut responses =
-            with_schema::<ListView<R::View>>(generator, 200, "A page of the list.", &headers);
+        let example = last_page::<R>();
+        let mut responses = with_schema(generator, 200, "A page of the list.", &headers, example)?;
         add_not_modified(&mut responses);
         Ok(responses)
     }

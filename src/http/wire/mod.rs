@@ -5,8 +5,10 @@ pub mod conditions;
 pub mod cors;
 pub mod csv;
 pub mod delay;
+pub mod describe;
 pub mod dry_run;
 pub mod event_stream;
+pub mod example;
 pub mod export;
 pub mod fallback;
 pub mod field;
@@ -23,6 +25,7 @@ pub mod record;
 pub mod request;
 pub mod responses;
 pub mod routes;
+pub mod schemas;
 pub mod services;
 pub mod table;
 
@@ -30,8 +33,10 @@ pub use self::body::{
     Body, Draft, PageForm, SubmittedForm, TIME_PER_BYTE, attach_body, reject_unrouted,
 };
 pub use self::conditions::Conditions;
+pub use self::describe::{add_content, add_problem, add_response, with_schema, with_text};
 pub use self::dry_run::is_dry_run;
-pub use self::event_stream::{EventStream, EventText, Resume};
+pub use self::event_stream::{EventStream, EventText, PING, Resume};
+pub use self::example::{BASE, Example, NOW, example_view, view_context};
 pub use self::export::{Export, ListOrCsv, ListOrCsvQuery};
 pub use self::fallback::has_empty_segments;
 pub use self::field::{Field, InputField, OrNone, describe_field, object_schema};
@@ -41,8 +46,7 @@ pub use self::import::{CsvBody, ImportDone, ImportQuery};
 pub use self::input::{Empty, Input, max_body_of};
 pub use self::list::{Filter, FilterQuery, List, ListQuery, admitted};
 pub use self::openapi::{
-    Document, KEY_MAY_ONLY_READ, LIST_LIMIT, Operations, WRITE_LIMIT, add_response, with_content,
-    with_schema,
+    Document, KEY_MAY_ONLY_READ, LIST_LIMIT, Operations, RATE_LIMITED, WRITE_LIMIT,
 };
 pub use self::path::{InPath, escape_segment};
 pub use self::problem::{Problem, reject, remember, remember_or, remembered};
@@ -52,10 +56,12 @@ pub use self::request::{
     wants_page,
 };
 pub use self::responses::{
-    Created, CreatedWithMessage, Done, Found, NO_STORE, NoContent, SecretCreated, StatusView,
-    Updated, Upserted, View, add_not_modified, forbid_storing, respond_with_text, see_other,
+    Announced, Created, CreatedWithMessage, Done, Found, NO_STORE, NoContent, SecretCreated,
+    StatusView, Updated, Upserted, View, add_not_modified, forbid_storing, respond_with_text,
+    see_other,
 };
-pub use self::services::{API, API_PAGES, FieldContext, Services, ViewContext};
+pub use self::schemas::{Date, DateTime, EmailAddress, Id, Link, Name, Url, one_of, success};
+pub use self::services::{API, API_PAGES, BasePath, FieldContext, Services, ViewContext};
 pub use self::table::{NewOwner, Row, made_at, read as read_table};
 
 // Macros.

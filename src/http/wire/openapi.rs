@@ -5,31 +5,34 @@
 //! types cannot know, with [`Operations::also`].
 
 use rocket::Route;
-use rocket_okapi::r#gen::OpenApiGenerator;
-use rocket_okapi::okapi::Map;
 use rocket_okapi::okapi::merge::merge_specs;
 use rocket_okapi::okapi::openapi3::{
-    Header, Info, MediaType, Object, OpenApi, Operation, Parameter, ParameterValue, PathItem,
-    RefOr, RequestBody, Response, Responses, SchemaObject, Server, Tag,
+    Info, MediaType, Object, OpenApi, Operation, Parameter, ParameterValue, PathItem, RefOr,
+    RequestBody, Response, Responses, Server, Tag,
 };
-use rocket_okapi::request::RequestHeaderInput;
-use schemars::JsonSchema;
-use schemars::schema::InstanceType;
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::describe::{
+    PROBLEMS, add_carried, add_problem, expand, header_parameter, query_parameter, replace_problem,
+};
+use super::example::complete_example;
+use super::problem::Problem;
 use super::request::{DRY_RUN, IDEMPOTENCY_KEY};
 use super::services::{API, BasePath};
+use crate::domain::{KeyScope, PageRequest, Role};
+use crate::error::Error;
 
 /// The 403 and the 429 that only writes have.
 pub const KEY_MAY_ONLY_READ: &str = "The API key may only read.";
 pub const WRITE_LIMIT: &str = "The account has reached its rate limit for writes.";
 
-/// The 403 of reads that every role may do.
-const CALENDAR_KEY: &str = "The API key may only read the calendar.";
-
 /// The 429 of lists that can be filtered, sorted or searched.
 pub const LIST_LIMIT: &str =
     "The account has reached its rate limit for filtered and sorted lists.";
+
+/// Of any limit.
+pub const RATE_LIMITED: Error = Error::RateLimited { retry_after: 60 };
 
 const DRY_RUN_TEXT: &str = "`true`: answers as if it was done, with `dry_run: true` in the answer \
     and a header `Dry-Run`, and changes nothing.";
@@ -76,9 +79,9 @@ impl Document {
             }
         }
         for (path, item) in &mut document.paths {
-            let names_a_record = path.contains('{');
             for (operation, kind) in operations_of(item) {
-                complete(operation, kind, names_a_record);
+                complete(operation, kind);
+                complete_examples(operation, path, base);
             }
         }
         // Maps with string keys always serialize.
@@ -106,23 +109,55 @@ macro_rules! operations {
 pub(crate) use operations;
 
 impl Operations {
-    /// Adds an answer that the types of the operation's handler do not know, or describes one
-    /// better.
+    /// Adds a problem that the types of the operation's handler do not know, or describes one better.
     #[must_use]
-    pub fn also(mut self, id: &str, status: u16, description: &str) -> Self {
+    pub fn also(mut self, id: &str, description: &str, problem: impl Into<Problem>) -> Self {
+        self.change(id, |operation| {
+            replace_problem(&mut operation.responses, description, problem);
+        });
+        self
+    }
+
+    /// Describes an answer better than its type can.
+    #[must_use]
+    pub fn described(mut self, id: &str, status: u16, description: &str) -> Self {
+        self.change(id, |operation| {
+            if let Some(response) = response_of(operation, status) {
+                description.clone_into(&mut response.description);
+            }
+        });
+        self
+    }
+
+    /// Says what the body of an operation's success looks like, where its type cannot.
+    #[must_use]
+    pub fn example(mut self, id: &str, status: u16, example: impl Serialize) -> Self {
+        self.change(id, |operation| {
+            let response = response_of(operation, status);
+            let media = response.and_then(|response| response.content.values_mut().next());
+            debug_assert!(media.is_some(), "{id} has no {status} with a body");
+            if let Some(media) = media {
+                media.example = serde_json::to_value(example).ok();
+            }
+        });
+        self
+    }
+
+    fn change(&mut self, id: &str, change: impl FnOnce(&mut Operation)) {
         let is_it = |operation: &Operation| operation.operation_id.as_deref() == Some(id);
         let mut all = self.spec.paths.values_mut().flat_map(operations_of);
         let found = all.find(|(operation, _)| is_it(operation));
         debug_assert!(found.is_some(), "no operation {id}");
         if let Some((operation, _)) = found {
-            let responses = &mut operation.responses.responses;
-            match responses.get_mut(&status.to_string()) {
-                Some(RefOr::Object(response)) => description.clone_into(&mut response.description),
-                _ => add_response(&mut operation.responses, status, description, &[]),
-            }
+            change(operation);
         }
-        drop(all);
-        self
+    }
+}
+
+fn response_of(operation: &mut Operation, status: u16) -> Option<&mut Response> {
+    match operation.responses.responses.get_mut(&status.to_string()) {
+        Some(RefOr::Object(response)) => Some(response),
+        _ => None,
     }
 }
 
@@ -146,254 +181,154 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, K
 }
 
 /// Adds by rule what follows from an operation's types.
-fn complete(operation: &mut Operation, kind: Kind, names_a_record: bool) {
+fn complete(operation: &mut Operation, kind: Kind) {
     operation.parameters = expand(std::mem::take(&mut operation.parameters));
+    let (of_body, of_path) = take_carried(operation, kind);
     let responses = &mut operation.responses;
     // Okapi documents a `Result` with a `Problem` as a 500.
     let can_fail = responses.responses.shift_remove("500").is_some();
     if kind == Kind::Read {
-        responses.responses.retain(|_, response| description_of(response) != Some(WRITE_LIMIT));
-        if let Some(RefOr::Object(response)) = responses.responses.get_mut("403")
-            && response.description == KEY_MAY_ONLY_READ
-        {
-            CALENDAR_KEY.clone_into(&mut response.description);
-        }
+        describe_as_read(responses);
     }
-    let has_location = |response: &RefOr<Response>| match response {
-        RefOr::Object(response) => response.headers.contains_key("Location"),
-        RefOr::Ref(_) => false,
-    };
-    let created = responses.responses.get("201");
-    let takes_csv = matches!(&operation.request_body,
-        Some(RefOr::Object(body)) if body.content.contains_key("text/csv"));
-    let types =
-        if takes_csv { "The body is not CSV." } else { "The body is neither a form nor JSON." };
-    let is_done_once = kind == Kind::Create && (takes_csv || created.is_some_and(has_location));
-    let mut rule = |status: u16, description: &str| {
-        if !responses.responses.contains_key(&status.to_string()) {
-            add_response(responses, status, description, &[]);
-        }
-    };
+    let is_done_once = kind == Kind::Create && is_done_once(operation);
     if kind != Kind::Read {
         let schema = json!({ "type": "boolean", "default": false });
         operation.parameters.push(RefOr::Object(query_parameter(DRY_RUN, DRY_RUN_TEXT, schema)));
     }
+    let responses = &mut operation.responses;
     if is_done_once {
         let parameter = header_parameter(IDEMPOTENCY_KEY, IDEMPOTENCY_TEXT);
         operation.parameters.push(RefOr::Object(parameter));
-        rule(422, "The `Idempotency-Key` was used for another request.");
+        add_problem(
+            responses,
+            "The `Idempotency-Key` was used for another request.",
+            Error::KeyReused,
+        );
     }
-    if operation.request_body.is_some() {
-        rule(400, "The input is invalid; `errors` names every field at fault.");
-        rule(413, "The body is too large.");
-        rule(415, types);
+    let has_body = operation.request_body.as_ref().is_some_and(|body| !is_empty(body));
+    let [first, second] = if has_body { [of_body, of_path] } else { [of_path, of_body] };
+    add_carried(responses, first);
+    add_carried(responses, second);
+    if let Some(why) =
+        PageRequest::parse_page("0").err().filter(|_| has_page(&operation.parameters))
+    {
+        add_problem(
+            responses,
+            "A parameter is invalid; `errors` names it.",
+            Error::invalid("page", why),
+        );
     }
-    if !operation.parameters.is_empty() {
-        rule(400, "A parameter is invalid; `errors` names it.");
-    }
-    rule(400, "The request has a body, and none is expected.");
+    add_problem(
+        responses,
+        "The request has a body, and none is expected.",
+        Problem::body_of_read(),
+    );
     if kind == Kind::Read && has_filter(&operation.parameters) {
-        rule(429, LIST_LIMIT);
-    }
-    if names_a_record && can_fail && kind != Kind::Upsert {
-        rule(404, "There is no such record, or you may not see it.");
-    }
-    if can_fail && kind != Kind::Read {
-        rule(507, "The quota of the account that this counts for is used up, or the disk is full.");
+        add_problem(responses, LIST_LIMIT, RATE_LIMITED);
     }
     if can_fail {
-        rule(500, "The service failed. The message has the request id to find it in the log.");
-        rule(503, "The service is busy.");
-    }
-    for (status, response) in &mut responses.responses {
-        if let (Ok(status), RefOr::Object(response)) = (status.parse(), response) {
-            complete_problem(status, response);
-        }
+        add_failures(responses, kind);
     }
     responses.responses.sort_keys();
-    let is_empty = |body: &RefOr<_>| matches!(body, RefOr::Object(body) if no_content(body));
     operation.request_body = operation.request_body.take().filter(|body| !is_empty(body));
+}
+
+/// What the body and the path may lead to. A PUT creates what is absent.
+fn take_carried(operation: &mut Operation, kind: Kind) -> (Option<Value>, Option<Value>) {
+    let of_body = match &mut operation.request_body {
+        Some(RefOr::Object(body)) => body.extensions.shift_remove(PROBLEMS),
+        _ => None,
+    };
+    let mut of_path = operation.parameters.iter_mut().find_map(|parameter| match parameter {
+        RefOr::Object(Parameter { value: ParameterValue::Schema { schema, .. }, .. }) => {
+            schema.extensions.shift_remove(PROBLEMS)
+        }
+        _ => None,
+    });
+    if let Some(Value::Object(problems)) = of_path.as_mut().filter(|_| kind == Kind::Upsert) {
+        problems.remove("404");
+    }
+    (of_body, of_path)
+}
+
+/// A read has no limit for writes, and every key but one may read.
+fn describe_as_read(responses: &mut Responses) {
+    let has = |status: &str, description: &str| match responses.responses.get(status) {
+        Some(RefOr::Object(response)) => response.description == description,
+        _ => false,
+    };
+    let (has_write_limit, is_for_any) = (has("429", WRITE_LIMIT), has("403", KEY_MAY_ONLY_READ));
+    if has_write_limit {
+        responses.responses.shift_remove("429");
+    }
+    if is_for_any {
+        let problem = Problem::key_of_scope(KeyScope::Calendar, Role::Employee);
+        replace_problem(responses, "The API key may only read the calendar.", problem);
+    }
+}
+
+/// Whether a creation takes an `Idempotency-Key`.
+fn is_done_once(operation: &Operation) -> bool {
+    let takes_csv = matches!(&operation.request_body,
+        Some(RefOr::Object(body)) if body.content.contains_key("text/csv"));
+    let has_location = matches!(operation.responses.responses.get("201"),
+        Some(RefOr::Object(response)) if response.headers.contains_key("Location"));
+    takes_csv || has_location
+}
+
+/// What everything that asks the store may lead to.
+fn add_failures(responses: &mut Responses, kind: Kind) {
+    if kind != Kind::Read {
+        let full = "The quota of the account that this counts for is used up, or the disk is full.";
+        add_problem(responses, full, Error::disk_is_full());
+    }
+    let failed = "The service failed. The message has the request id to find it in the log.";
+    add_problem(responses, failed, Error::Internal(String::new()));
+    add_problem(responses, "The service is busy.", Error::Busy);
+}
+
+/// Puts the operation's own address into the examples of its answers.
+fn complete_examples(operation: &mut Operation, path: &str, base: BasePath<'_>) {
+    let mut path = path.to_owned();
+    for parameter in &operation.parameters {
+        if let RefOr::Object(Parameter {
+            name,
+            location,
+            value: ParameterValue::Schema { schema, .. },
+            ..
+        }) = parameter
+            && location == "path"
+            && let Some(Value::String(example)) = schema.extensions.get("example")
+        {
+            path = path.replace(&format!("{{{name}}}"), example);
+        }
+    }
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::Object(response) = response else { continue };
+        for MediaType { example, .. } in response.content.values_mut() {
+            if let Some(example) = example {
+                complete_example(example, base.0, &path);
+            }
+        }
+    }
+}
+
+fn has_page(parameters: &[RefOr<Parameter>]) -> bool {
+    has_parameter(parameters, |name| name == "page")
 }
 
 /// Whether there are query parameters besides those of every list.
 fn has_filter(parameters: &[RefOr<Parameter>]) -> bool {
+    has_parameter(parameters, |name| !matches!(name, "page" | "per_page"))
+}
+
+fn has_parameter(parameters: &[RefOr<Parameter>], is_it: impl Fn(&str) -> bool) -> bool {
     parameters.iter().any(|parameter| match parameter {
-        RefOr::Object(Parameter { location, name, .. }) => {
-            location == "query" && !matches!(name.as_str(), "page" | "per_page")
-        }
+        RefOr::Object(Parameter { location, name, .. }) => location == "query" && is_it(name),
         RefOr::Ref(_) => false,
     })
 }
 
-fn no_content(body: &RequestBody) -> bool {
-    body.content.is_empty()
-}
-
-fn description_of(response: &RefOr<Response>) -> Option<&str> {
-    match response {
-        RefOr::Object(response) => Some(&response.description),
-        RefOr::Ref(_) => None,
-    }
-}
-
-/// Gives an error answer the one shape of problems, an example, and its header.
-fn complete_problem(status: u16, response: &mut Response) {
-    let header = match status {
-        401 => Some("WWW-Authenticate"),
-        429 | 503 => Some("Retry-After"),
-        _ => None,
-    };
-    response.headers.extend(header.map(|name| (name.to_owned(), text_header())));
-    if status >= 400 {
-        let schema = Some(SchemaObject::new_ref("#/components/schemas/ErrorView".to_owned()));
-        let example = Some(example_of(status, &response.description));
-        let media = MediaType { schema, example, ..MediaType::default() };
-        response.content = Map::from_iter([("application/json".to_owned(), media)]);
-    }
-}
-
-/// One of the many messages that a status can have.
-fn example_of(status: u16, description: &str) -> Value {
-    let message = match status {
-        400 => {
-            return json!({
-                "status": "fail",
-                "message": "Input payload validation failed",
-                "errors": { "email": "first last is not a valid email" },
-            });
-        }
-        401 => "Unauthorized",
-        403 => "You are not an administrator",
-        429 => "Too many attempts. Please try again in 60 seconds.",
-        _ => description,
-    };
-    json!({ "status": if status < 500 { "fail" } else { "error" }, "message": message })
-}
-
-/// Adds a response without a body.
-pub fn add_response(responses: &mut Responses, status: u16, description: &str, headers: &[&str]) {
-    let response = Response {
-        description: description.to_owned(),
-        headers: headers.iter().map(|name| ((*name).to_owned(), text_header())).collect(),
-        ..Response::default()
-    };
-    responses.responses.insert(status.to_string(), response.into());
-}
-
-/// A single response without a body.
-pub fn response(status: u16, description: &str) -> Responses {
-    let mut responses = Responses::default();
-    add_response(&mut responses, status, description, &[]);
-    responses
-}
-
-/// A single response with a JSON body.
-pub fn with_schema<V: JsonSchema>(
-    generator: &mut OpenApiGenerator,
-    status: u16,
-    description: &str,
-    headers: &[&str],
-) -> Responses {
-    let mut responses = Responses::default();
-    add_response(&mut responses, status, description, headers);
-    let schema = generator.json_schema::<V>();
-    add_content(&mut responses, status, "application/json", schema);
-    responses
-}
-
-/// A 200 with a body that has no schema of its own.
-pub fn with_content(description: &str, content_type: &str, kind: InstanceType) -> Responses {
-    let mut responses = response(200, description);
-    let schema = SchemaObject { instance_type: Some(kind.into()), ..SchemaObject::default() };
-    add_content(&mut responses, 200, content_type, schema);
-    responses
-}
-
-/// Adds a form of the body to a response.
-pub fn add_content(to: &mut Responses, status: u16, content_type: &str, schema: SchemaObject) {
-    if let Some(RefOr::Object(response)) = to.responses.get_mut(&status.to_string()) {
-        let media = MediaType { schema: Some(schema), ..MediaType::default() };
-        response.content.insert(content_type.to_owned(), media);
-    }
-}
-
-fn text_header() -> RefOr<Header> {
-    let instance_type = Some(InstanceType::String.into());
-    RefOr::Object(Header {
-        description: None,
-        required: false,
-        deprecated: false,
-        allow_empty_value: false,
-        value: value_of(SchemaObject { instance_type, ..SchemaObject::default() }),
-        extensions: Object::default(),
-    })
-}
-
-fn value_of(schema: SchemaObject) -> ParameterValue {
-    ParameterValue::Schema {
-        style: None,
-        explode: None,
-        allow_reserved: false,
-        schema,
-        example: None,
-        examples: None,
-    }
-}
-
-/// An optional parameter of the query.
-pub fn query_parameter(name: &str, description: &str, schema: Value) -> Parameter {
-    parameter("query", name, description, schema)
-}
-
-/// An optional header of the request.
-pub fn header_parameter(name: &str, description: &str) -> Parameter {
-    parameter("header", name, description, json!({ "type": "string" }))
-}
-
-fn parameter(location: &str, name: &str, description: &str, schema: Value) -> Parameter {
-    Parameter {
-        name: name.to_owned(),
-        location: location.to_owned(),
-        description: Some(one_line(description)),
-        required: false,
-        deprecated: false,
-        allow_empty_value: false,
-        value: value_of(serde_json::from_value(schema).unwrap_or_default()),
-        extensions: Object::default(),
-    }
-}
-
-/// The text of a doc comment without its line breaks.
-pub fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The extension that carries [`parameters`] to [`expand`].
-const PARAMETERS: &str = "x-parameters";
-
-/// The parameters that a guard reads. Okapi takes one from a guard; this one carries them all.
-pub fn parameters(all: Vec<Parameter>) -> RequestHeaderInput {
-    let mut carrier = parameter("query", PARAMETERS, "", Value::Null);
-    carrier.extensions.extend([(PARAMETERS.to_owned(), json!(all))]);
-    RequestHeaderInput::Parameter(carrier)
-}
-
-fn expand(given: Vec<RefOr<Parameter>>) -> Vec<RefOr<Parameter>> {
-    let mut expanded = Vec::new();
-    for parameter in given {
-        let carried = match &parameter {
-            RefOr::Object(parameter) => parameter.extensions.get(PARAMETERS).cloned(),
-            RefOr::Ref(_) => None,
-        };
-        match carried {
-            Some(all) => {
-                let all: Vec<Parameter> = serde_json::from_value(all).unwrap_or_default();
-                // Okapi reads the schema a second time as an extension.
-                let own = |parameter| Parameter { extensions: Object::default(), ..parameter };
-                expanded.extend(all.into_iter().map(own).map(RefOr::Object));
-            }
-            None => expanded.push(parameter),
-        }
-    }
-    expanded
+fn is_empty(body: &RefOr<RequestBody>) -> bool {
+    matches!(body, RefOr::Object(body) if body.content.is_empty())
 }

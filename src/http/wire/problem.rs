@@ -14,18 +14,31 @@ use rocket_okapi::okapi::openapi3::Responses;
 use rocket_okapi::response::OpenApiResponderInner;
 use rocket_okapi::util::add_schema_response;
 use schemars::JsonSchema;
+use schemars::r#gen::SchemaGenerator;
+use schemars::schema::Schema;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
+use super::fields::WHOLE_BODY;
 use super::request::request_id;
+use super::schemas::one_of;
 use super::services::Services;
-use crate::domain::Role;
+use crate::domain::{KeyScope, Role};
 use crate::error::{Error, FieldErrors, TokenError};
+
+/// The request id in examples.
+const EXAMPLE_ID: &str = "5c1d7f8e-2b64-4c1e-9a57-0f3d8b6e4a21";
+
+fn faults(_: &mut SchemaGenerator) -> Schema {
+    one_of(&["fail", "error"])
+}
 
 /// The body of every error answer.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ErrorView")]
 struct ProblemView<'a> {
     /// `fail` if the request is at fault, `error` if the service is
+    #[schemars(schema_with = "faults")]
     status: &'static str,
     /// One sentence that says what is wrong.
     message: &'a str,
@@ -100,6 +113,20 @@ impl Problem {
         Self::new(Status::Forbidden, message).with_challenge(role, error)
     }
 
+    /// 403 for an API key that may do less.
+    pub fn key_of_scope(scope: KeyScope, role: Role) -> Self {
+        let message = match scope {
+            KeyScope::Calendar => "This API key may only read the calendar",
+            KeyScope::Read | KeyScope::Write => "This API key may only read",
+        };
+        Self::insufficient(message, role)
+    }
+
+    /// 400 for a GET with a body.
+    pub fn body_of_read() -> Self {
+        Error::invalid(WHOLE_BODY, "is not expected: GET takes none").into()
+    }
+
     /// 405 for a path that has other methods only.
     pub fn method_not_allowed(method: &str, allow: String) -> Self {
         let message = format!("{method} is not allowed here; allowed are {allow}.");
@@ -155,19 +182,28 @@ impl Problem {
         }
     }
 
+    /// The problem as the OpenAPI document shows it.
+    pub fn to_example(&self) -> Value {
+        let Parts { message, cause, .. } = &*self.0;
+        let id = cause.as_ref().map_or(String::new(), |_| format!(", request {EXAMPLE_ID}"));
+        // A struct of strings always serializes.
+        serde_json::to_value(self.view(&format!("{message}{id}"))).unwrap_or_default()
+    }
+
+    fn view<'a>(&'a self, message: &'a str) -> ProblemView<'a> {
+        let Parts { status, errors, .. } = &*self.0;
+        let status = if status.code < 500 { "fail" } else { "error" };
+        ProblemView { status, message, errors }
+    }
+
     /// The problem as JSON. An internal error is logged here.
     pub fn to_response(&self, request: &Request<'_>) -> Response<'static> {
-        let Parts { status, errors, challenge, allow, retry_after, cause, .. } = &*self.0;
+        let Parts { status, challenge, allow, retry_after, cause, .. } = &*self.0;
         if let Some(cause) = cause {
             log::error!("request {}: {cause}", request_id(request));
         }
-        let view = ProblemView {
-            status: if status.code < 500 { "fail" } else { "error" },
-            message: &self.message(request),
-            errors,
-        };
         // A struct of strings always serializes.
-        let body = serde_json::to_vec(&view).unwrap_or_default();
+        let body = serde_json::to_vec(&self.view(&self.message(request))).unwrap_or_default();
         let mut response = Response::build();
         response.status(*status).header(ContentType::JSON);
         if let Some(challenge) = challenge {

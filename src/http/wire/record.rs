@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::schemas::DateTime;
 use super::services::{API, ViewContext};
 use crate::domain::Timestamp;
 
@@ -23,19 +24,19 @@ pub trait Record: Sized {
 pub struct Times {
     /// `12/31/26 11:59:59 PM UTC`
     created_at: String,
-    created_at_iso8601: String,
+    created_at_iso8601: DateTime,
     /// `12/31/26 11:59:59 PM UTC`
     updated_at: String,
-    updated_at_iso8601: String,
+    updated_at_iso8601: DateTime,
 }
 
 impl Times {
     pub fn new(created_at: Timestamp, updated_at: Timestamp) -> Self {
         Self {
             created_at: created_at.to_clock_text(),
-            created_at_iso8601: created_at.to_iso_8601(),
+            created_at_iso8601: DateTime(created_at),
             updated_at: updated_at.to_clock_text(),
-            updated_at_iso8601: updated_at.to_iso_8601(),
+            updated_at_iso8601: DateTime(updated_at),
         }
     }
 }

@@ -15,15 +15,18 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::conditions::is_current;
+use super::describe::{add_response, with_schema};
+use super::example::{Example, example_view};
 use super::json::respond_with_json;
-use super::openapi::{add_response, with_schema};
 use super::record::{Addressed, Record, address};
 use super::request::view_context;
+use super::schemas::success;
 
 /// The body of an answer that only says that it succeeded.
 #[derive(Serialize, JsonSchema)]
 pub struct StatusView {
     /// `success`
+    #[schemars(schema_with = "success")]
     status: &'static str,
     message: Cow<'static, str>,
 }
@@ -43,9 +46,10 @@ impl<'r, R: Record> Responder<'r, 'static> for Found<R> {
     }
 }
 
-impl<R: Record> OpenApiResponderInner for Found<R> {
+impl<R: Record + Example> OpenApiResponderInner for Found<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        let mut responses = with_schema::<R::View>(generator, 200, "The record.", &["ETag"]);
+        let example = example_view::<R>();
+        let mut responses = with_schema(generator, 200, "The record.", &["ETag"], example)?;
         add_not_modified(&mut responses);
         Ok(responses)
     }
@@ -100,9 +104,9 @@ impl<'r, V: Serialize + Send + 'static> Responder<'r, 'static> for View<V> {
     }
 }
 
-impl<V: JsonSchema> OpenApiResponderInner for View<V> {
+impl<V: JsonSchema + Serialize + Example> OpenApiResponderInner for View<V> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(with_schema::<V>(generator, 200, "What was found.", &[]))
+        with_schema(generator, 200, "What was found.", &[], V::example())
     }
 }
 
@@ -119,34 +123,41 @@ impl<'r, R: Addressed> Responder<'r, 'static> for Created<R> {
     }
 }
 
-impl<R: Addressed> OpenApiResponderInner for Created<R> {
+impl<R: Addressed + Example> OpenApiResponderInner for Created<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(created::<R::View>(generator))
+        with_schema(generator, 201, CREATED, &["ETag", "Location"], example_view::<R>())
     }
 }
 
-fn created<V: JsonSchema>(generator: &mut OpenApiGenerator) -> Responses {
-    with_schema::<V>(generator, 201, "The record is created.", &["ETag", "Location"])
+const CREATED: &str = "The record is created.";
+
+/// A record whose changes are answered with a message.
+pub trait Announced: Addressed {
+    fn created_message(&self) -> String;
+
+    fn updated_message(&self) -> String;
 }
 
 /// The same with a message in place of the record.
-pub struct CreatedWithMessage<R>(pub R, pub String);
+pub struct CreatedWithMessage<R>(pub R);
 
-impl<'r, R: Addressed> Responder<'r, 'static> for CreatedWithMessage<R> {
+impl<'r, R: Announced> Responder<'r, 'static> for CreatedWithMessage<R> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let Self(record, message) = self;
+        let Self(record) = self;
         let context = view_context(request)?;
         let etag = record.etag(context.now);
-        let mut response = respond_with_etag(request, &etag, || StatusView::success(message))?;
+        let view = || StatusView::success(record.created_message());
+        let mut response = respond_with_etag(request, &etag, view)?;
         response.set_status(Status::Created);
         response.set_header(Header::new("Location", record.link(&context)));
         Ok(response)
     }
 }
 
-impl<R: Addressed> OpenApiResponderInner for CreatedWithMessage<R> {
+impl<R: Announced + Example> OpenApiResponderInner for CreatedWithMessage<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(created::<StatusView>(generator))
+        let example = R::example().map(|record| StatusView::success(record.created_message()));
+        with_schema(generator, 201, CREATED, &["ETag", "Location"], example)
     }
 }
 
@@ -183,27 +194,27 @@ impl<'r, R: Record> Responder<'r, 'static> for Updated<R> {
     }
 }
 
-impl<R: Record> OpenApiResponderInner for Updated<R> {
+impl<R: Record + Example> OpenApiResponderInner for Updated<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         let description = "The record as it is now; `Location` if its address has changed.";
-        Ok(with_schema::<R::View>(generator, 200, description, &["ETag"]))
+        with_schema(generator, 200, description, &["ETag"], example_view::<R>())
     }
 }
 
 /// 201 with `Location` if a PUT created the record, else 200; with a message.
 pub enum Upserted<R> {
-    Created(R, String),
-    Updated(String),
+    Created(R),
+    Updated(R),
 }
 
-impl<'r, R: Addressed> Responder<'r, 'static> for Upserted<R> {
+impl<'r, R: Announced> Responder<'r, 'static> for Upserted<R> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let (record, message) = match self {
-            Self::Created(record, message) => (Some(record), message),
-            Self::Updated(message) => (None, message),
+        let message = match &self {
+            Self::Created(record) => record.created_message(),
+            Self::Updated(record) => record.updated_message(),
         };
         let mut response = Json(StatusView::success(message)).respond_to(request)?;
-        if let Some(record) = record {
+        if let Self::Created(record) = self {
             response.set_status(Status::Created);
             response.set_header(Header::new("Location", record.link(&view_context(request)?)));
         }
@@ -211,11 +222,12 @@ impl<'r, R: Addressed> Responder<'r, 'static> for Upserted<R> {
     }
 }
 
-impl<R> OpenApiResponderInner for Upserted<R> {
+impl<R: Announced + Example> OpenApiResponderInner for Upserted<R> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        let mut all = with_schema::<StatusView>(generator, 200, "The record is updated.", &[]);
-        let description = "The record is created.";
-        let created = with_schema::<StatusView>(generator, 201, description, &["Location"]);
+        let updated = R::example().map(|record| StatusView::success(record.updated_message()));
+        let mut all = with_schema(generator, 200, "The record is updated.", &[], updated)?;
+        let created = R::example().map(|record| StatusView::success(record.created_message()));
+        let created = with_schema(generator, 201, CREATED, &["Location"], created)?;
         all.responses.extend(created.responses);
         Ok(all)
     }
@@ -232,7 +244,8 @@ impl<'r> Responder<'r, 'static> for Done {
 
 impl OpenApiResponderInner for Done {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        Ok(with_schema::<StatusView>(generator, 200, "Done.", &[]))
+        // The operation says which message.
+        with_schema(generator, 200, "Done.", &[], Ok(StatusView::success("done")))
     }
 }
 
@@ -274,10 +287,10 @@ pub fn forbid_storing(response: &mut Response<'_>) {
     response.set_header(Header::new("Pragma", "no-cache"));
 }
 
-impl<V: JsonSchema> OpenApiResponderInner for SecretCreated<V> {
+impl<V: JsonSchema + Serialize + Example> OpenApiResponderInner for SecretCreated<V> {
     fn responses(generator: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
         let description = "The secret, which is never shown again.";
-        Ok(with_schema::<V>(generator, 201, description, NO_STORE))
+        with_schema(generator, 201, description, NO_STORE, V::example())
     }
 }
 

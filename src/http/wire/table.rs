@@ -20,6 +20,9 @@ pub trait Row: Input + Send + 'static {
     /// The column that tells the records apart.
     const KEY: &'static str;
 
+    /// A table for the OpenAPI document.
+    const EXAMPLE: &'static str;
+
     /// More columns of an export, which are skipped.
     const OTHERS: &'static [&'static str] = &[];
 

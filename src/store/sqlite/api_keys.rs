@@ -11,7 +11,7 @@ use super::transaction::Transaction;
 use super::user_rows;
 use crate::domain::{
     Action, ApiKey, ApiKeyStore, Authority, KeyAuthority, KeyId, KeyName, KeyScope, NewApiKey,
-    Page, PageRequest, RequestContext, SecretHash, Status, Timestamp, UserId,
+    Page, PageRequest, RequestContext, SecretHash, Status, Timestamp, UserId, key_exists,
 };
 use crate::error::Error;
 
@@ -98,7 +98,7 @@ fn insert(transaction: &Transaction<'_>, new: NewApiKey) -> Result<ApiKey, Error
     let count = "SELECT count(*) FROM api_key WHERE user_id = ?1";
     user_rows::check_count(transaction, user, count, MAX_KEYS_PER_USER, "keys")?;
     transaction.run_unless(
-        || Error::Conflict(format!("There is a key named {} already.", name.as_str())),
+        || key_exists(name.as_str()),
         "INSERT INTO api_key (public_id, user_id, name, scope, hash, created_at, expires_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![id, user, name, scope, hash, transaction.context.at, expires_at],

@@ -23,9 +23,7 @@ pub fn initialise(connection: &Connection) -> rusqlite::Result<()> {
 pub fn translate(error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
-        Some(ErrorCode::DiskFull) => Error::InsufficientStorage(
-            "The disk of the service is full. Nothing was changed.".to_owned(),
-        ),
+        Some(ErrorCode::DiskFull) => Error::disk_is_full(),
         _ => Error::internal("SQLite", error),
     }
 }

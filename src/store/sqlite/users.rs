@@ -221,10 +221,6 @@ impl UserStore for SqliteStore {
     }
 }
 
-fn is_taken(name: &str) -> Error {
-    Error::Conflict(format!("{name} is already registered"))
-}
-
 fn insert(
     transaction: &Transaction<'_>,
     new: &NewUser,
@@ -251,7 +247,7 @@ fn insert(
         ],
     )?;
     if inserted == 0 {
-        return Err(is_taken(taken_name(transaction, new)?));
+        return Err(Error::is_registered(taken_name(transaction, new)?));
     }
     let detail = format!("{}, {}", new.role.as_str(), new.status.as_str());
     audit::done(transaction, Action::Register, new.public_id, Some(&detail))?;
@@ -318,7 +314,7 @@ fn update(transaction: &Transaction<'_>, old: User, new: User) -> Result<User, E
     check_administrator_remains((old.role, old.status), Some((new.role, new.status)), others)?;
     let ends_sessions = new.status != Status::Active && new.status != old.status;
     transaction.run_unless(
-        || is_taken(new.names.username.as_ref().map_or("", Username::as_str)),
+        || Error::is_registered(new.names.username.as_ref().map_or("", Username::as_str)),
         "UPDATE user SET username = ?2, username_folded = ?3, role = ?4, status = ?5,
                          token_epoch = token_epoch + ?6, updated_at = ?7, full_quota_from = ?8,
                          name = ?9, version = random()
