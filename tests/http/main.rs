@@ -23,6 +23,7 @@ mod cors;
 mod cross_site;
 mod dry_run;
 mod events;
+mod examples;
 mod exports;
 mod forms;
 mod headers;

@@ -1,11 +1,13 @@
 //! An app to test, with a temporary folder, a fixed clock, a cheap Argon2, and actors.
 //!
 //! Each answer that an actor gets is compared with the OpenAPI document on its way: a status that
-//! the document does not name, or an error in another shape than the one, fails the test.
+//! the document does not name, a body that its schema does not describe, or an error in another shape
+//! than the one, fails the test.
 
 mod endless;
 pub mod page;
 mod random;
+pub mod schema;
 mod visitor;
 
 use std::collections::HashMap;
@@ -284,6 +286,14 @@ impl TestApp {
             // The headers are those of the JSON.
             assert!(documented["content"]["text/csv"].is_object(), "{method} {template}");
             return;
+        }
+        let media = &documented["content"]["application/json"];
+        if answer.body.is_object() && media.is_object() {
+            let mut body = answer.body.clone();
+            // Of a request that changes nothing.
+            body.as_object_mut().and_then(|body| body.remove("dry_run"));
+            let faults = schema::faults(&self.document, &media["schema"], &body);
+            assert!(faults.is_empty(), "{method} {template} {}: {faults:?}", answer.status);
         }
         for name in documented["headers"].as_object().into_iter().flat_map(serde_json::Map::keys) {
             assert!(

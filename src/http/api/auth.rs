@@ -43,7 +43,7 @@ pub fn routes() -> Operations {
     let exists = "An administrator exists, or a name is already registered.";
     let unknown = "The account is unknown or the password is wrong.";
     let stopped = "The account is pending or disabled, or the request is cross-site.";
-    let waits = Status::Pending.obstacle_to_login().unwrap_or_default();
+    let disabled = Status::Disabled.obstacle_to_login().unwrap_or_default();
     operations![register_user, set_up, log_in, log_out, change_password, reset_password]
         .described("register_user", 201, registered)
         .example("register_user", 201, SignInView::with_token(REGISTERED))
@@ -56,7 +56,7 @@ pub fn routes() -> Operations {
         .also("set_up", NOT_CHECKED, RATE_LIMITED)
         .example("log_in", 200, SignInView::with_token(LOGGED_IN))
         .also("log_in", unknown, Error::WrongCredentials("email"))
-        .also("log_in", stopped, Error::Forbidden(waits.to_owned()))
+        .also("log_in", stopped, Error::Forbidden(disabled.to_owned()))
         .also("log_in", NOT_CHECKED, RATE_LIMITED)
         .example("log_out", 200, SignInView::without_token(LOGGED_OUT))
         .example("change_password", 200, StatusView::success(CHANGED))

@@ -185,13 +185,16 @@ impl<T: Row> OpenApiFromData<'_> for CsvBody<T> {
     }
 }
 
-/// What is wrong with a table whose rows lack all that is required.
+/// What is wrong with a row that has no name or id that its record can have, and nothing else.
 fn invalid<T: Row>() -> Option<Error> {
-    let required = T::FIELDS.iter().filter(|(_, is_required)| *is_required);
-    let header: Vec<_> = required.map(|(name, _)| *name).collect();
-    let text = format!("{}\n{}\"\"\n", header.join(","), ",".repeat(header.len() - 1));
+    let required = T::FIELDS.iter().filter(|(name, is_required)| *is_required && *name != T::KEY);
+    let (mut header, mut row) = (T::KEY.to_owned(), "?".to_owned());
+    for (name, _) in required {
+        header = format!("{header},{name}");
+        row.push(',');
+    }
     let owner = NewOwner::Always(UserRef::Id(UserId::generate()));
-    let import = table::read::<T>(&text, &field_context(), &owner, None);
+    let import = table::read::<T>(&format!("{header}\n{row}\n"), &field_context(), &owner, None);
     import.and_then(|import| import.errors.finish()).err()
 }
 
