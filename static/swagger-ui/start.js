@@ -17,6 +17,8 @@ SwaggerUIBundle({
   // A response shows an example; a click on "Schema" shows all of it.
   defaultModelExpandDepth: 3,
   tryItOutEnabled: true,
+  // The default theme has dark red on grey.
+  syntaxHighlight: { theme: "obsidian" },
   // A token is gone when the tab is.
   persistAuthorization: false,
   presets: [SwaggerUIBundle.presets.apis],

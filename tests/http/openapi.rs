@@ -537,6 +537,7 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         (&admin, Get, absent, ""),
         (&admin, Patch, &target_path, "role=manager"),
         (&admin_reads, Patch, &target_path, "role=manager"),
+        (&ann, Patch, &target_path, "role=manager"),
         (&admin, Patch, absent, "role=manager"),
         (&admin, Patch, &admin_path, "role=manager"),
         (&admin, Post, &format!("{target_path}/reset-code"), ""),

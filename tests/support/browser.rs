@@ -245,15 +245,24 @@ impl Browser {
 
     /// Fails if axe-core finds an accessibility error in the page as it is shown now.
     pub async fn assert_accessible(&self) {
+        self.assert_no_violation(json!({})).await;
+    }
+
+    /// Fails if a text has too little contrast to what is behind it (WCAG 2.2, 1.4.3).
+    pub async fn assert_readable(&self) {
+        self.assert_no_violation(json!({ "runOnly": ["color-contrast"] })).await;
+    }
+
+    async fn assert_no_violation(&self, options: Value) {
         if self.run("return typeof axe", &[]).await == "undefined" {
             self.run(AXE, &[]).await;
         }
         let script = r#"
-            const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+            const { violations } = await axe.run(document, { resultTypes: ["violations"], ...arguments[0] });
             const place = ({ target, failureSummary }) => `  ${target.join(" ")}\n    ${failureSummary.replaceAll("\n", "\n    ")}`;
             return violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(place)].join("\n")).join("\n");
         "#;
-        let found = self.run_async(script, &[]).await;
+        let found = self.run_async(script, &[options]).await;
         assert!(
             found == "",
             "{}: {}",

@@ -35,6 +35,8 @@ async fn check_displays(page: &Page, name: &str) {
         )
         .await;
         page.screenshot(&format!("api-{name}-{}", display.name())).await;
+        page.assert_no_overflow().await;
+        page.assert_readable().await;
     }
     page.set_display(Display::Light).await;
 }
