@@ -622,6 +622,50 @@ async fn openapi_json_and_swagger_json_are_the_same_document() {
 }
 
 #[rocket::async_test]
+async fn api_page_says_who_is_signed_in_and_login_leads_back_to_it() {
+    let app = TestApp::new().await;
+    let page = app.visitor().open("/api/v1/ui").await;
+    assert!(page.text.contains("You are not signed in."), "{}", page.text);
+    assert!(page.text.contains("../../login?next=api%2Fv1%2Fui"), "{}", page.text);
+    let admin = app.admin().await;
+    admin.patch("/auth/user", &[("name", "<b>Bo")]).await;
+    let page = admin.in_a_browser().open("/api/v1/ui").await;
+    let said = "You are signed in as <strong>&#60;b&#62;Bo</strong> (administrator).";
+    assert!(page.text.contains(said) && !page.text.contains("login"), "{}", page.text);
+    let ended = admin.in_a_browser();
+    admin.delete("/auth/sessions").await;
+    let page = ended.open("/api/v1/ui").await;
+    assert!(page.text.contains("You are not signed in."), "{}", page.text);
+
+    let login = [("email", "ann@example.com"), ("password", PASSWORD)];
+    app.user("ann").await;
+    for (next, leads_to) in [
+        ("api/v1/ui", "/api/v1/ui"),
+        ("api/v1/ui?x=1", "/api/v1/ui?x=1"),
+        ("api/v1/openapi.json", "/"),
+        ("api/v1/ui/x", "/"),
+        ("/api/v1/ui", "/"),
+        ("//example.org/api/v1/ui", "/"),
+    ] {
+        let path = format!("/api/v1/auth/login?{}", form(&[("next", next)]));
+        let answer = app.visitor().submit(&path, &login).await;
+        assert_eq!(answer.leads_to(&path), leads_to, "{next}");
+    }
+}
+
+#[rocket::async_test]
+async fn openapi_examples_of_tables_can_be_imported() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    for path in ["/widgets/import", "/tasks/import"] {
+        let body = &app.document()["paths"][path]["post"]["requestBody"]["content"]["text/csv"];
+        let table = body["example"].as_str().unwrap();
+        let answer = admin.send(Post, path, Some(ContentType::CSV), table).await;
+        assert_eq!((answer.status.code, &answer.body["created"]), (200, &json!(1)), "{path}");
+    }
+}
+
+#[rocket::async_test]
 async fn openapi_documents_every_body_as_a_form_and_as_json() {
     let app = TestApp::new().await;
     let mut count = 0;

@@ -48,7 +48,8 @@ service only: a write that another site causes is refused, and no script can rea
 
 **From a script**: send a token in the header `Authorization: Bearer ...`. Log in with `POST \
 /auth/login` and take the `access_token` of the answer, which lives as long as its `expires_in` says, \
-or create an API key. A token works from anywhere, and counts more than a cookie. To try one here, press *Authorize*.
+or create an API key. A token works from anywhere. To try one here, press *Authorize*: where both a \
+token and a cookie are sent, the token counts.
 
 Every write takes a form or JSON with the same fields. With `dry_run=true` it is answered as if it \
 was done, and changes nothing. Every error has one shape, `ErrorView`.";
