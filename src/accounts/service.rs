@@ -226,8 +226,9 @@ impl Accounts {
         let Some(credentials) = found.filter(|_| matches) else {
             drop(attempt);
             let is_known = matches!(target, Target::User(_));
-            use EventResult::{UnknownAccount, WrongPassword};
-            let reason = if is_known { WrongPassword } else { UnknownAccount }.as_str();
+            let reason =
+                if is_known { EventResult::WrongPassword } else { EventResult::UnknownAccount };
+            let reason = reason.as_str();
             self.record_failure(action, target, &shown, reason, context).await?;
             return Err(Error::WrongCredentials(account.kind()));
         };

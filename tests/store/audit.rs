@@ -109,7 +109,7 @@ async fn the_audit_has_one_entry_per_action_with_actor_target_time_and_request()
     // Every action was checked, but for those of records (`history`), and all entries survive
     // reopening.
     let audit = subject.audit().await;
-    assert!(audit.iter().all(|entry| entry.target_kind() == "account"));
+    assert!(audit.iter().all(|entry| entry.target_kind().as_str() == "account"));
     let seen: HashSet<_> = audit.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(seen.len() + ACTIONS_OF_RECORDS, Action::ALL.len());
     assert_eq!(subject.reopen().await.audit().await, audit);

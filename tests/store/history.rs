@@ -154,7 +154,8 @@ async fn each_change_of_a_task_is_an_event_with_the_fields_that_changed() {
     let expected = r#"task.delete Count all {"creator":["boss@example.com",null],"status":["done",null],"title":["Count all",null]}"#;
     assert_told(&subject, &[expected], store.delete_task(id, ANY_STATE, CLI)).await;
     let all = subject.audit().await;
-    let of_tasks: Vec<_> = all.iter().filter(|entry| entry.target_kind() == "task").collect();
+    let of_tasks: Vec<_> =
+        all.iter().filter(|entry| entry.target_kind().as_str() == "task").collect();
     assert_eq!(of_tasks.len(), 5);
     let id = Some(id.to_string());
     assert!(of_tasks.iter().all(|entry| entry.target_id == id), "{of_tasks:?}");
@@ -189,7 +190,7 @@ async fn an_event_of_a_template_says_who_changed_which_field_and_nothing_else() 
 
     let audit = subject.audit().await;
     assert!(!format!("{audit:?}").contains("Marked"), "{audit:?}");
-    for entry in audit.iter().filter(|entry| entry.target_kind() == "template") {
+    for entry in audit.iter().filter(|entry| entry.target_kind().as_str() == "template") {
         assert_eq!((entry.actor.as_str(), &entry.target_id), ("ann@example.com", &None));
     }
     for word in ["marked", "body", "text"] {

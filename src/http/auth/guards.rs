@@ -21,12 +21,11 @@ use rocket::Request;
 use rocket::futures::future::BoxFuture;
 use rocket::request::{FromRequest, Outcome};
 use rocket_okapi::r#gen::OpenApiGenerator;
-use rocket_okapi::okapi::openapi3::{
-    Object, Responses, SecurityRequirement, SecurityScheme, SecuritySchemeData,
-};
+use rocket_okapi::okapi::openapi3::{Responses, SecuritySchemeData};
 use rocket_okapi::request::{OpenApiFromRequest, RequestHeaderInput};
 
 use super::cookie::session_cookie;
+use super::documented::{bearer_scheme, responses, security};
 use super::origin::check_same_origin;
 use super::renewal::renew;
 use crate::accounts::Caller;
@@ -37,13 +36,10 @@ use crate::domain::{
 use crate::error::{Error, TokenError};
 use crate::http::wire::{
     Export, Fields, Given, IDEMPOTENCY_KEY, KEY_MAY_ONLY_READ, LIST_LIMIT, ListOrCsv, Problem,
-    RATE_LIMITED, Services, ViewContext, WRITE_LIMIT, add_problem, idempotency_key, is_read,
-    query_of, reject, remember_user, request_context,
+    RATE_LIMITED, Services, ViewContext, add_problem, idempotency_key, is_read, query_of, reject,
+    remember_user, request_context,
 };
 use crate::store::Store;
-
-/// The name of the security scheme in the OpenAPI document.
-const SECURITY_SCHEME: &str = "bearer";
 
 /// An authenticated caller, the context of the request, and what it may lead to.
 pub struct SignedIn {
@@ -247,36 +243,6 @@ fn bearer_token<'r>(request: &'r Request<'_>) -> Result<Option<&'r str>, Error> 
     }
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
     Ok(scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_matches(' ')))
-}
-
-fn bearer_scheme() -> RequestHeaderInput {
-    let description = "For scripts: the `access_token` of a registration or login, or an API key. \
-        It works from anywhere, for as long as it lives, and only where it is sent. On this page you \
-        need none if you are signed in to the pages; if you give one, it counts instead.";
-    let data = SecuritySchemeData::Http {
-        scheme: "bearer".to_owned(),
-        bearer_format: Some("JWT".to_owned()),
-    };
-    security(SECURITY_SCHEME, description, data)
-}
-
-fn security(name: &str, description: &str, data: SecuritySchemeData) -> RequestHeaderInput {
-    let description = Some(description.to_owned());
-    let scheme = SecurityScheme { description, data, extensions: Object::default() };
-    let requirement = SecurityRequirement::from_iter([(name.to_owned(), Vec::new())]);
-    RequestHeaderInput::Security(name.to_owned(), scheme, requirement)
-}
-
-fn responses(forbidden: (&str, Problem), has_write_limit: bool) -> Responses {
-    let mut responses = Responses::default();
-    let unauthorized = "The token, key or session is missing, invalid, expired or revoked.";
-    add_problem(&mut responses, unauthorized, Error::Token(TokenError::Missing));
-    let (description, problem) = forbidden;
-    add_problem(&mut responses, description, problem);
-    if has_write_limit {
-        add_problem(&mut responses, WRITE_LIMIT, RATE_LIMITED);
-    }
-    responses
 }
 
 /// The 403 of an API key, for a guard that asks for a session.

@@ -1,6 +1,7 @@
 //! Who is asking: guards, the session cookie, and the check of a request's origin.
 
 pub mod cookie;
+pub mod documented;
 pub mod guards;
 pub mod local;
 pub mod navigation;

@@ -44,10 +44,14 @@ pub fn complete_example(example: &mut Value, base: &str, path: &str) {
             *text = text.replace(BASE, base).replace(PATH, path);
         }
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| complete_example(item, base, path));
+            for item in items {
+                complete_example(item, base, path);
+            }
         }
         Value::Object(fields) => {
-            fields.values_mut().for_each(|field| complete_example(field, base, path));
+            for field in fields.values_mut() {
+                complete_example(field, base, path);
+            }
         }
         _ => {}
     }
