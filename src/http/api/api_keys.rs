@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::examples::KEY;
+use super::samples::KEY;
 use crate::accounts;
 use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp, key_exists};
 use crate::http::auth::{AnyUser, SessionUser};

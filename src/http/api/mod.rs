@@ -12,6 +12,7 @@ pub mod event_feed;
 mod examples;
 mod history;
 mod people;
+mod samples;
 mod search;
 pub mod service;
 mod sessions;

@@ -5,7 +5,7 @@ use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::examples::SESSION;
+use super::samples::SESSION;
 use crate::domain::{Action, Page, Session, SessionId, Timestamp};
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::deadline::{FutureMoment, Moment};
-use super::examples::TASK;
+use super::samples::TASK;
 use super::user_fields::{UserSummaryView, name, reference, username};
 use crate::domain::{
     AssigneeFilter, Authority, Deadline, HistoryEntry, Import, NewTask, Search, Sort, Task,

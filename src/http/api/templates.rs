@@ -7,7 +7,7 @@ use rocket_okapi::openapi;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::examples::TEMPLATE;
+use super::samples::TEMPLATE;
 use crate::domain::{
     NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
     TemplateName, TemplateSort, Timestamp, UserId,

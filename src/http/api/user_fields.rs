@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::examples::ANN;
+use super::samples::ANN;
 use crate::domain::{
     DisplayName, Email, Password, Role, Status, User, UserId, UserNames, UserRef, UserSummary,
     Username,

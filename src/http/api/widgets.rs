@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::deadline::{Day, FutureDay};
-use super::examples::WIDGET;
+use super::samples::WIDGET;
 use super::user_fields::{UserSummaryView, name, reference, username};
 use crate::domain::{
     HistoryEntry, Import, InfoUrl, NewWidget, Search, Sort, Timestamp, Upsert, UserId, UserRef,

@@ -12,6 +12,7 @@ use schemars::schema::InstanceType;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::field::one_line;
 use super::problem::Problem;
 
 /// Adds a response without a body.
@@ -175,11 +176,6 @@ fn parameter(location: &str, name: &str, description: &str, schema: Value) -> Pa
         value: value_of(serde_json::from_value(schema).unwrap_or_default()),
         extensions: Object::default(),
     }
-}
-
-/// The text of a doc comment without its line breaks.
-pub fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The extension that carries [`parameters`] to [`expand`].

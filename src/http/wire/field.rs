@@ -3,7 +3,6 @@
 use schemars::Map;
 use serde_json::{Value, json};
 
-use super::describe::one_line;
 use super::fields::{Fields, Given};
 use super::services::FieldContext;
 use crate::domain::{Named, Search, Sort, Timestamp};
@@ -208,6 +207,11 @@ pub fn describe_field(mut schema: Value, description: &str) -> Value {
         schema["description"] = one_line(description).into();
     }
     schema
+}
+
+/// The text of a doc comment without its line breaks.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The schema of an object whose fields are these: name, whether it is required, schema.
