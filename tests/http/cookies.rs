@@ -301,7 +301,7 @@ async fn an_api_key_in_a_cookie_is_401() {
         key.get("/auth/user").await.assert(Status::Ok);
         let browser = key.in_a_browser();
         browser.script().open(USER).await.assert(Status::Unauthorized);
-        assert_eq!(browser.open("/").await.leads_to("/"), "/login");
+        assert_eq!(browser.open("/").await.leads_to("/"), "/login?notice=session-ended");
         let widget = form(&widget("one"));
         let answer =
             browser.script().send(Method::Post, "/api/v1/widgets", Some(FORM), &widget).await;

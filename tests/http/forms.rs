@@ -524,7 +524,10 @@ async fn redirect_to_login_keeps_the_address_and_clears_a_dead_cookie() {
                     url::form_urlencoded::byte_serialize(&path.as_bytes()[1..]).collect();
                 assert_eq!(
                     answer.assert(Status::SeeOther).leads_to(&path),
-                    format!("/login?next={next}")
+                    format!(
+                        "/login?next={next}{}",
+                        if is_ours { "&notice=session-ended" } else { "" }
+                    )
                 );
                 assert_eq!(clears_the_cookie(&answer), is_ours, "{path}");
             }
@@ -532,7 +535,8 @@ async fn redirect_to_login_keeps_the_address_and_clears_a_dead_cookie() {
             visitor.script().open(path).await.assert(Status::Unauthorized);
         }
         let answer = visitor.open("/").await;
-        assert_eq!(answer.assert(Status::SeeOther).leads_to("/"), "/login");
+        let login = if is_ours { "/login?notice=session-ended" } else { "/login" };
+        assert_eq!(answer.assert(Status::SeeOther).leads_to("/"), login);
         assert_eq!(clears_the_cookie(&answer), is_ours);
         assert!(!fields_of(visitor.open("/login").await.assert(Status::Ok)).is_empty());
     }
@@ -554,7 +558,11 @@ async fn pages_of_administrators_are_403_and_not_linked_for_others() {
         let actor = app.user_of(role.as_str(), role).await.in_a_browser();
         for path in ["/people", "/audit"] {
             let page = actor.open(path).await;
-            assert!(page.assert(Status::Forbidden).text.contains("Not for you"), "{}", page.text);
+            assert!(
+                page.assert(Status::Forbidden).text.contains("Administrators only"),
+                "{}",
+                page.text
+            );
             assert_eq!(page.set_cookie(), None);
             actor.script().open(path).await.assert(Status::Forbidden);
         }

@@ -22,6 +22,8 @@ fn titles(page: &Answer) -> Vec<String> {
 /// What a form would send as it is.
 fn fields_of(page: &Answer) -> Vec<(String, String)> {
     let elements = page.elements();
+    let main = elements.iter().position(|e| e.tag == "main").unwrap();
+    let elements = &elements[main..];
     let named = elements.iter().enumerate().filter_map(|(n, e)| Some((n, e, e.get("name")?)));
     let value = |n: usize, e: &crate::support::page::Element| match e.tag.as_str() {
         "textarea" => e.text.clone(),
@@ -35,7 +37,6 @@ fn fields_of(page: &Answer) -> Vec<(String, String)> {
     named
         .filter(|(_, e, _)| ["input", "select", "textarea"].contains(&e.tag.as_str()))
         .map(|(n, e, name)| (name.to_owned(), value(n, e)))
-        .filter(|(name, _)| name != "viewport")
         .collect()
 }
 
@@ -288,4 +289,56 @@ async fn task_delete_asks_and_deletes_only_what_was_seen() {
     let done = visitor.submit(&delete, &seen).await;
     assert_eq!(done.assert(Status::SeeOther).leads_to(&delete), "/tasks");
     manager.get(&path).await.assert(Status::NotFound);
+}
+
+#[rocket::async_test]
+async fn search_page_has_what_its_reader_may_see_of_each_kind() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let ann = app.user("ann").await;
+    admin.add_widget("star-one").await.assert(Status::Created);
+    add(&admin, &[("title", "star two"), ("assignee", "ann@example.com")]).await;
+    add(&admin, &[("title", "star secret")]).await;
+    for (owner, name) in [(&ann, "star three"), (&admin, "star private")] {
+        owner.post("/templates", &[("name", name), ("body", "x")]).await.assert(Status::Created);
+    }
+    let page = ann.in_a_browser().open("/search?q=STAR").await;
+    for text in ["star-one", "star two", "star three"] {
+        assert!(page.assert(Status::Ok).text.contains(text), "{text}: {}", page.text);
+    }
+    for text in ["secret", "private", "People"] {
+        assert!(!page.text.contains(text), "{text}: {}", page.text);
+    }
+    let page = admin.in_a_browser().open("/search?q=ann").await;
+    assert!(page.text.contains("ann@example.com"), "{}", page.text);
+    let nothing = ann.in_a_browser().open("/search?q=%3Cb%3E").await;
+    assert!(nothing.text.contains("Nothing has these words."), "{}", nothing.text);
+    assert!(!nothing.text.contains("<b>"), "{}", nothing.text);
+    ann.in_a_browser().open("/search").await.assert(Status::Ok);
+    ann.in_a_browser().open("/search?a=b").await.assert(Status::BadRequest);
+}
+
+#[rocket::async_test]
+async fn problem_page_keeps_the_menu_and_an_ended_session_says_so() {
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await;
+    let visitor = ann.in_a_browser();
+    for (path, title) in [("/people", "Administrators only"), ("/nowhere", "Not found")] {
+        let page = visitor.open(path).await;
+        assert!(page.text.contains(&format!("<h1>{title}</h1>")), "{}", page.text);
+        assert!(
+            page.elements().iter().any(|e| e.get("href").is_some_and(|to| to.ends_with("tasks")))
+        );
+    }
+    let stranger = app.visitor().open("/nowhere").await;
+    assert!(!stranger.text.contains("Sign out"), "{}", stranger.text);
+
+    ann.post("/auth/logout", &[]).await.assert(Status::Ok);
+    let path = "/tasks?open=true";
+    let login = visitor.open(path).await.assert(Status::SeeOther).leads_to(path);
+    assert_eq!(login, "/login?next=tasks%3Fopen%3Dtrue&notice=session-ended");
+    let page = app.visitor().open(&login).await;
+    assert!(page.text.contains("Your session has ended. Please sign in again."), "{}", page.text);
+    let login = app.visitor().open(path).await.leads_to(path);
+    assert_eq!(login, "/login?next=tasks%3Fopen%3Dtrue", "nothing has ended");
 }

@@ -276,7 +276,9 @@ async fn the_assignee_may_patch_the_status_alone() {
     let path = add(&boss, "one", &[("assignee", "ann@example.com")]).await;
     let stale = ann.send_if(Patch, &path, ("If-Match", "\"stale\""), &[("status", "done")]).await;
     stale.assert(Status::PreconditionFailed);
-    for status in ["in_progress", "pending", "done", "done", "pending", "done", "in_progress", "done"] {
+    for status in
+        ["in_progress", "pending", "done", "done", "pending", "done", "in_progress", "done"]
+    {
         let task = ann.patch(&path, &[("status", status)]).await;
         assert_eq!(task.assert(Status::Ok).body["status"], status);
     }

@@ -13,7 +13,7 @@ mod examples;
 mod history;
 mod people;
 mod samples;
-mod search;
+pub mod search;
 pub mod service;
 mod sessions;
 pub mod tables;

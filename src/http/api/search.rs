@@ -9,9 +9,12 @@ use super::people::PersonView;
 use super::tasks::TaskView;
 use super::templates::TemplateView;
 use super::widgets::WidgetView;
-use crate::domain::{Page, PageRequest, Search, TaskFilter, TemplateFilter, WidgetFilter};
+use crate::domain::{
+    Page, PageRequest, Search, Task, TaskFilter, Template, TemplateFilter, UserSummary, Widget,
+    WidgetFilter,
+};
 use crate::error::Error;
-use crate::http::auth::AnyUser;
+use crate::http::auth::{AnyUser, SignedIn};
 use crate::http::wire::{
     FilterQuery, Operations, Problem, Record, Services, View, ViewContext, filter, operations,
 };
@@ -28,8 +31,8 @@ fn missing() -> Error {
 }
 
 /// What is searched for.
-struct SearchFilter {
-    search: Option<Search>,
+pub struct SearchFilter {
+    pub search: Option<Search>,
 }
 
 filter! {
@@ -79,8 +82,28 @@ async fn search_everything(
     services: &rocket::State<Services>,
 ) -> Result<View<SearchView>, Problem> {
     let search = query.0.search.ok_or_else(missing)?;
+    let context = services.view_at(user.context.at);
+    let Found { widgets, tasks, templates, people } = find(&user, search).await?;
+    Ok(View(SearchView {
+        widgets: FoundView::new(widgets, &context),
+        tasks: FoundView::new(tasks, &context),
+        templates: FoundView::new(templates, &context),
+        people: people.map(|people| FoundView::new(people, &context)),
+    }))
+}
+
+/// The first of what was found, of each kind.
+pub struct Found {
+    pub widgets: Page<Widget>,
+    pub tasks: Page<Task>,
+    pub templates: Page<Template>,
+    /// For administrators.
+    pub people: Option<Page<UserSummary>>,
+}
+
+/// Searches all that a user may see.
+pub async fn find(user: &SignedIn, search: Search) -> Result<Found, Error> {
     let (id, now, search) = (user.id(), user.context.at, Some(search));
-    let context = services.view_at(now);
     let filter = WidgetFilter { search: search.clone(), ..WidgetFilter::default() };
     let widgets = user.store.list_widgets(Some(id), filter, FIRST, now).await?;
     let filter = TaskFilter { search: search.clone(), ..TaskFilter::default() };
@@ -88,15 +111,9 @@ async fn search_everything(
     let filter = TemplateFilter { search: search.clone(), ..TemplateFilter::default() };
     let templates = user.store.list_templates(id, filter, FIRST).await?;
     let people = if user.authority.role.is_admin() {
-        let people = user.store.list_people(id, search, FIRST).await?;
-        Some(FoundView::new(people, &context))
+        Some(user.store.list_people(id, search, FIRST).await?)
     } else {
         None
     };
-    Ok(View(SearchView {
-        widgets: FoundView::new(widgets, &context),
-        tasks: FoundView::new(tasks, &context),
-        templates: FoundView::new(templates, &context),
-        people,
-    }))
+    Ok(Found { widgets, tasks, templates, people })
 }

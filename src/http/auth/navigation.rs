@@ -27,6 +27,8 @@ pub enum Notice {
     Reset,
     /// The account was deleted. Only a script sends a browser here.
     Deleted,
+    /// The session has expired, or was ended elsewhere.
+    Ended,
 }
 
 /// The pages of the menu: address, label, and the role that each requires.
@@ -37,6 +39,7 @@ pub const MENU: &[(&str, &str, Role)] = &[
     ("templates", "Templates", Role::Employee),
     ("people", "People", Role::Admin),
     ("audit", "Audit", Role::Admin),
+    ("search", "Search", Role::Employee),
     ("account", "Account", Role::Employee),
 ];
 
@@ -45,8 +48,8 @@ pub const MENU: &[(&str, &str, Role)] = &[
 pub const API_DOCS: &str = "api/v1/ui";
 
 impl Notice {
-    pub const ALL: [Self; 5] =
-        [Self::LoggedOut, Self::Registered, Self::Waiting, Self::Reset, Self::Deleted];
+    pub const ALL: [Self; 6] =
+        [Self::LoggedOut, Self::Registered, Self::Waiting, Self::Reset, Self::Deleted, Self::Ended];
 
     /// The notice's name in the query.
     pub fn name(self) -> &'static str {
@@ -56,6 +59,7 @@ impl Notice {
             Self::Waiting => "waiting",
             Self::Reset => "reset",
             Self::Deleted => "deleted",
+            Self::Ended => "session-ended",
         }
     }
 }
@@ -108,8 +112,20 @@ pub fn root(request: &Request<'_>) -> String {
     }
 }
 
-/// The address of the login page that leads back to the page of this request.
-pub fn login_address(request: &Request<'_>) -> String {
+/// The address of the login page that leads back to the page of this request, and says whether a
+/// session has ended.
+pub fn login_address(request: &Request<'_>, has_session: bool) -> String {
+    let mut address = address_of_login(request);
+    if has_session {
+        let separator = if address.contains('?') { '&' } else { '?' };
+        address.push(separator);
+        address.push_str("notice=");
+        address.push_str(Notice::Ended.name());
+    }
+    address
+}
+
+fn address_of_login(request: &Request<'_>) -> String {
     let path = request.uri().path().as_str().trim_start_matches('/');
     // What answers a form is not a page.
     let page = if is_read(request) { path } else { path.split('/').next().unwrap_or_default() };

@@ -33,6 +33,15 @@ impl<'r, F: Filter> FromRequest<'r> for PageQuery<F> {
 /// The query of a page, by parameter.
 pub struct Address(Vec<(String, String)>);
 
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Address {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        Outcome::Success(Self::of(request))
+    }
+}
+
 impl Address {
     fn of(request: &Request<'_>) -> Self {
         let pairs = url::form_urlencoded::parse(query_of(request).as_bytes());

@@ -134,6 +134,7 @@ fn notice_text(notice: Notice) -> &'static str {
         }
         Notice::Reset => "Your new password is set. Please sign in with it.",
         Notice::Deleted => "Your account is deleted.",
+        Notice::Ended => "Your session has ended. Please sign in again.",
     }
 }
 

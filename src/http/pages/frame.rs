@@ -129,8 +129,8 @@ impl Frame {
     /// The pages that the user may see.
     pub fn menu(&self) -> Vec<MenuEntry> {
         let Some(user) = &self.user else { return Vec::new() };
-        // The account is in the menu of the face.
-        let is_listed = |address: &str| address != "account";
+        // They have places of their own in the bar.
+        let is_listed = |address: &str| !["search", "account"].contains(&address);
         let visible = MENU
             .iter()
             .filter(|(address, _, required)| is_listed(address) && user.role >= *required);

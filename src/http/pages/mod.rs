@@ -19,6 +19,7 @@ mod plots;
 mod problems;
 mod records;
 mod reply;
+mod search;
 mod seen;
 mod task;
 mod tasks;
@@ -51,6 +52,7 @@ pub fn routes() -> Vec<Route> {
         forms::show_registration,
         forms::show_reset,
         forms::show_setup,
+        search::show_search,
         assets::get_asset,
     ]
 }

@@ -11,9 +11,11 @@ use super::forms::{
     Form, LogInPage, RegisterPage, ResetPage, SetupPage, may_register, password_hint,
 };
 use super::frame::{Frame, Html};
+use crate::domain::Role;
 use crate::error::{Error, FieldErrors};
 use crate::http::auth::{
-    Destination, clear_session_cookie, is_cross_site, login_address, root, session_cookie,
+    Destination, clear_session_cookie, find_caller, is_cross_site, login_address, root,
+    session_cookie,
 };
 use crate::http::wire::{
     Problem, Services, SubmittedForm, WHOLE_BODY, add_common_headers, has_empty_segments, is_read,
@@ -34,12 +36,24 @@ impl Fairing for ProblemPages {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         if response.content_type() == Some(ContentType::JSON)
+            && wants_page(request)
             && let Some(problem) = remembered(request)
             && problem.status() == response.status()
         {
-            replace_with_page(request, problem, response);
+            let frame = frame_of(request).await;
+            replace_with_page(request, problem, response, frame);
         }
     }
+}
+
+/// The frame with the menu of the user, as far as there is one.
+async fn frame_of(request: &Request<'_>) -> Frame {
+    let plain = || Frame::of(request);
+    let (Ok(Some(caller)), Ok(services)) = (find_caller(request).await, Services::of(request))
+    else {
+        return plain();
+    };
+    plain().shown_to(caller.authority, services).await.unwrap_or_else(|_| plain())
 }
 
 /// The answer to a request that failed outside its handler.
@@ -49,7 +63,7 @@ impl<'r> Responder<'r, 'static> for Caught {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = self.0.to_response(request);
         // Fairings do not see a request that Rocket cannot parse.
-        replace_with_page(request, &self.0, &mut response);
+        replace_with_page(request, &self.0, &mut response, Frame::of(request));
         add_common_headers(request, &mut response);
         Ok(response)
     }
@@ -62,9 +76,14 @@ pub fn catch(status: Status, request: &Request<'_>) -> Caught {
     Caught(problem.unwrap_or_else(|| Problem::of_status(status)))
 }
 
-fn replace_with_page(request: &Request<'_>, problem: &Problem, response: &mut Response<'_>) {
+fn replace_with_page(
+    request: &Request<'_>,
+    problem: &Problem,
+    response: &mut Response<'_>,
+    frame: Frame,
+) {
     if wants_page(request)
-        && let Some(page) = answer(request, problem)
+        && let Some(page) = answer(request, problem, frame)
     {
         response.remove_header("Content-Type");
         response.merge(page);
@@ -119,7 +138,7 @@ fn segments<'r>(request: &'r Request<'_>) -> Vec<&'r str> {
 }
 
 /// The page of a problem. `None` below the API, except for the forms' own routes.
-fn answer(request: &Request<'_>, problem: &Problem) -> Option<Response<'static>> {
+fn answer(request: &Request<'_>, problem: &Problem, frame: Frame) -> Option<Response<'static>> {
     let target = FormTarget::of(request);
     let segments = segments(request);
     let is_api = segments.first() == Some(&"api");
@@ -135,16 +154,16 @@ fn answer(request: &Request<'_>, problem: &Problem) -> Option<Response<'static>>
             Some(see_other("../".to_owned() + segments[1]))
         }
         (None | Some(FormTarget::LogOut), 401) => {
-            let mut response = see_other(login_address(request));
             // A form of another site comes without the cookie, and must not clear it.
             let has_session = session_cookie(request).is_ok_and(|cookie| cookie.is_some());
+            let mut response = see_other(login_address(request, has_session && target.is_none()));
             if has_session && let Ok(cookie) = clear_session_cookie(request) {
                 response.adjoin_header(cookie);
             }
             Some(response)
         }
         _ => {
-            let page = render(request, target, problem);
+            let page = render(request, target, problem, frame);
             // Without a page, the JSON stays.
             page.inspect_err(|error| log::error!("{error}")).ok().map(Html::into_response)
         }
@@ -162,8 +181,9 @@ fn render(
     request: &Request<'_>,
     target: Option<FormTarget>,
     problem: &Problem,
+    frame: Frame,
 ) -> Result<Html, Error> {
-    let (frame, services) = (Frame::of(request), Services::of(request)?);
+    let services = Services::of(request)?;
     let (status, message) = (problem.status(), problem.message(request));
     let form = rejected_form(request, target, &message, problem.errors());
     let password_hint = password_hint(services);
@@ -193,7 +213,7 @@ fn render(
             } else {
                 message.into_owned()
             };
-            let title = title(status);
+            let title = title(status, &message);
             Html::with(status, &ProblemPage { frame, status: status.code, title, message })
         }
     }
@@ -257,11 +277,15 @@ fn typed(request: &Request<'_>) -> Vec<(String, String)> {
     submitted.iter().filter(is_shown).cloned().collect()
 }
 
-fn title(status: Status) -> &'static str {
+fn title(status: Status, message: &str) -> &'static str {
+    let is_role = |role: Role| Error::RoleRequired(role).to_string() == message;
     match status.code {
-        403 => "Not for you",
-        404 => "Nothing here",
-        429 => "Too fast",
+        403 if is_role(Role::Admin) => "Administrators only",
+        403 if is_role(Role::Manager) => "Managers only",
+        403 => "Not allowed",
+        404 => "Not found",
+        412 => "Changed meanwhile",
+        429 => "Too many requests",
         503 => "Busy",
         500..=599 => "Something broke",
         _ => "That did not work",
