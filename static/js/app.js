@@ -135,6 +135,7 @@ async function filter(form) {
   try {
     const answer = await fetchPage(url);
     hideBanner();
+    if (answer.url.pathname !== url.pathname) return location.assign(answer.url);
     history.pushState(null, "", url);
     show(answer);
     if (!answer.ok) showBanner("The list cannot be shown like that.");

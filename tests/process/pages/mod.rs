@@ -5,7 +5,6 @@ mod account;
 mod api;
 mod audit;
 mod csrf;
-mod dialogs;
 mod home;
 mod keyboard;
 mod people;
