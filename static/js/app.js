@@ -1,6 +1,7 @@
 // Sends the pages' forms without leaving the page, and replaces what has changed. Without this module
 // the same forms work: the service answers each with a whole page.
 
+import "./clipboard.js";
 import { morph } from "./morph.js";
 
 /** Milliseconds. Longer than any timeout of the service, so that its own answer arrives first. */

@@ -134,6 +134,10 @@ const SETUP: Fields =
     &[("code", "abcd-efgh-ijkl-mnop"), ("email", "stranger@example.com"), ("password", PASSWORD)];
 const TEMPLATE: Fields = &[("body", "Another text.")];
 const NEW_TEMPLATE: Fields = &[("name", "new-<who>"), ("body", "A text.")];
+/// The forms of pages have all fields of a record.
+const WIDGET_FORM: Fields =
+    &[("name", "old"), ("info_url", "https://example.com/new"), ("deadline", "2026-12-31")];
+const TEMPLATE_FORM: Fields = &[("name", "old"), ("body", "Another text.")];
 const NEW_TASK: Fields = &[("title", "new")];
 const WIDGETS: Fields =
     &[("text/csv", "name,info_url,deadline\nimported-<who>,https://example.com,2026-12-31\n")];
@@ -227,9 +231,16 @@ const PAGES: &[Row] = &[
     // From another machine.
     row(Get,    "/setup/<code>",            NONE,      [403, 403, 403, 403, 403, 403,       403, 403,    403, 403]),
     row(Get,    "/widgets",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/new/widget",              NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Post,   "/widgets",                 NEW_WIDGET, [303, 303, 303, 403, 403, 303,      303, 303,    303, 303]),
+    row(Get,    "/widgets/<name>",          NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/widgets/<name>/edit",     NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Post,   "/widgets/<name>",          WIDGET_FORM, [303, 303, 303, 403, 403, 303,     303, 303,    303, 303]),
+    row(Get,    "/widgets/<name>/delete",   NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Post,   "/widgets/<name>/delete",   SEEN,      [303, 303, 303, 403, 403, 412,       303, 303,    303, 303]),
     row(Get,    "/tasks",                   NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/new/task",                NONE,      [303, 303, 303, 403, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/tasks",                   NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
-    row(Get,    "/tasks/new",               NONE,      [303, 303, 303, 403, 200, 200,       303, 303,    303, 303]),
     // Somebody else's.
     row(Get,    "/tasks/<id>",              NONE,      [303, 303, 303, 404, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/tasks/<id>",              NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
@@ -241,6 +252,19 @@ const PAGES: &[Row] = &[
     row(Get,    "/tasks/<own>",             NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/tasks/<own>/status",      DONE,      [303, 303, 303, 303, 303, 303,       303, 303,    303, 303]),
     row(Get,    "/templates",               NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/new/template",            NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/templates",               NEW_TEMPLATE, [303, 303, 303, 303, 303, 303,    303, 303,    303, 303]),
+    // Each has one of that name; the other one is somebody else's.
+    row(Get,    "/templates/<name>",        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/templates/<name>/edit",   NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/templates/<name>",        TEMPLATE_FORM, [303, 303, 303, 303, 303, 303,   303, 303,    303, 303]),
+    row(Get,    "/templates/<name>/delete", NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/templates/<name>/delete", SEEN,      [303, 303, 303, 412, 412, 412,       303, 303,    303, 303]),
+    row(Get,    "/templates/theirs",        NONE,      [303, 303, 303, 404, 404, 404,       303, 303,    303, 303]),
+    row(Get,    "/templates/theirs/edit",   NONE,      [303, 303, 303, 404, 404, 404,       303, 303,    303, 303]),
+    row(Post,   "/templates/theirs",        TEMPLATE_FORM, [303, 303, 303, 404, 404, 404,   303, 303,    303, 303]),
+    row(Get,    "/templates/theirs/delete", NONE,      [303, 303, 303, 404, 404, 404,       303, 303,    303, 303]),
+    row(Post,   "/templates/theirs/delete", SEEN,      [303, 303, 303, 404, 404, 404,       303, 303,    303, 303]),
     row(Get,    "/people",                  NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     row(Post,   "/people/<id>/status",      &[("status", "active")], [303, 303, 303, 403, 403, 303, 303, 303,  303, 303]),
     row(Get,    "/audit",                   NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),

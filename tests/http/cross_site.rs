@@ -135,13 +135,15 @@ impl Scene {
             "delete_current_user" => &account[1..],
             "create_key" => &[("name", "new"), ("scope", "write")],
             "update_user" => &[("role", "admin")],
-            "create_widget" => &widget,
+            "create_widget" | "add_widget" | "edit_widget" => &widget,
             "upsert_widget" => &widget[1..],
             "update_widget" => &widget[..1],
             "create_task" | "add_task" | "edit_task" => &[("title", "new")],
             "update_task" | "move_task" => &[("status", "done")],
             "change_status" => &[("status", "disabled")],
-            "create_template" => &[("name", "new"), ("body", "text")],
+            "create_template" | "add_template" | "edit_template" => {
+                &[("name", "new"), ("body", "text")]
+            }
             "update_template" => &[("body", "another text")],
             "log_out"
             | "end_session"
@@ -150,10 +152,12 @@ impl Scene {
             | "delete_task"
             | "delete_task_of_page"
             | "delete_template"
+            | "delete_template_of_page"
             | "delete_user"
             | "create_reset_code"
             | "end_sessions_of_user"
             | "delete_widget"
+            | "delete_widget_of_page"
             | "import_widgets"
             | "import_tasks" => &[],
             other => panic!("{other} needs a request that has an effect"),

@@ -37,6 +37,7 @@ mod model;
 mod openapi;
 mod public_url;
 mod quotas;
+mod record_pages;
 mod renewal;
 mod round_trips;
 mod routing;

@@ -3,7 +3,7 @@
 use rocket::http::Status;
 use widgetd::domain::Role;
 
-use crate::support::{Actor, Answer, TestApp, Visitor, form};
+use crate::support::{Actor, Answer, TestApp};
 
 async fn add(actor: &Actor<'_>, fields: &[(&str, &str)]) -> String {
     let answer = actor.post("/tasks", fields).await;
@@ -17,41 +17,6 @@ fn titles(page: &Answer) -> Vec<String> {
         pair[0].get("href").is_some_and(|href| href.contains("tasks/")) && pair[1].tag == "bdi"
     });
     links.map(|pair| pair[1].text.clone()).collect()
-}
-
-/// What a form would send as it is.
-fn fields_of(page: &Answer) -> Vec<(String, String)> {
-    let elements = page.elements();
-    let main = elements.iter().position(|e| e.tag == "main").unwrap();
-    let elements = &elements[main..];
-    let named = elements.iter().enumerate().filter_map(|(n, e)| Some((n, e, e.get("name")?)));
-    let value = |n: usize, e: &crate::support::page::Element| match e.tag.as_str() {
-        "textarea" => e.text.clone(),
-        "select" => {
-            let options = elements[n + 1..].iter().take_while(|option| option.tag == "option");
-            let chosen = options.into_iter().find(|option| option.has("selected"));
-            chosen.and_then(|option| option.get("value")).unwrap_or_default().to_owned()
-        }
-        _ => e.get("value").unwrap_or_default().to_owned(),
-    };
-    named
-        .filter(|(_, e, _)| ["input", "select", "textarea"].contains(&e.tag.as_str()))
-        .map(|(n, e, name)| (name.to_owned(), value(n, e)))
-        .collect()
-}
-
-/// Opens a form, changes a field of it, and answers what the form sends then.
-async fn changed(visitor: &Visitor<'_>, path: &str, name: &str, value: &str) -> String {
-    let mut fields = fields_of(visitor.open(path).await.assert(Status::Ok));
-    let field = fields.iter_mut().find(|(known, _)| known == name).unwrap();
-    value.clone_into(&mut field.1);
-    let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
-    form(&fields)
-}
-
-async fn submit(visitor: &Visitor<'_>, path: &str, body: &str) -> Answer {
-    let form = Some("application/x-www-form-urlencoded");
-    visitor.send(rocket::http::Method::Post, path, form, body).await
 }
 
 #[rocket::async_test]
@@ -161,7 +126,7 @@ async fn task_form_creates_and_shows_its_errors_with_what_was_typed() {
     assert_eq!(refused.element("title-error").text, "is required");
     assert!(refused.element("assignee-error").text.contains("who?"), "{}", refused.text);
     assert_eq!(refused.element("assignee").get("value"), Some("who?"));
-    assert_eq!(refused.element("description").text, "A\r\ntext");
+    assert_eq!(refused.element("description").text, "A\ntext", "line ends are plain");
 
     let done = visitor
         .submit("/tasks", &[("title", "new"), ("description", "A\r\ntext"), ("deadline", "")])
@@ -184,31 +149,29 @@ async fn task_form_merges_what_others_have_changed_and_shows_conflicts() {
     let (visitor, path) = (manager.in_a_browser(), format!("/tasks/{id}"));
     let edit = format!("{path}/edit");
     let (mine, also_mine) = (
-        changed(&visitor, &edit, "title", "mine").await,
-        changed(&visitor, &edit, "description", "mine\r\ntext").await,
+        visitor.changed(&edit, &[("title", "mine")]).await,
+        visitor.changed(&edit, &[("description", "mine\r\ntext")]).await,
     );
 
     // Somebody else changes other fields.
     manager.patch(&path, &[("assignee", "ann@example.com")]).await.assert(Status::Ok);
-    submit(&visitor, &path, &mine).await.assert(Status::SeeOther);
-    submit(&visitor, &path, &also_mine).await.assert(Status::SeeOther);
+    visitor.post(&path, &mine).await.assert(Status::SeeOther);
+    visitor.post(&path, &also_mine).await.assert(Status::SeeOther);
     let task = manager.get(&path).await.body;
     assert_eq!((&task["title"], &task["description"]), (&"mine".into(), &"mine\ntext".into()));
     assert_eq!(task["assignee"]["email"], "ann@example.com");
     assert_eq!(task["deadline_iso8601"], "2030-01-01T10:00:00+00:00", "it keeps its time of day");
 
     // Somebody else changes the same field.
-    let mine = changed(&visitor, &edit, "title", "mine again").await;
+    let mine = visitor.changed(&edit, &[("title", "mine again")]).await;
     manager.patch(&path, &[("title", "theirs")]).await.assert(Status::Ok);
-    let conflict = submit(&visitor, &path, &mine).await;
+    let conflict = visitor.post(&path, &mine).await;
     conflict.assert(Status::Conflict);
     assert_eq!(conflict.element("title").get("value"), Some("mine again"));
     assert!(conflict.text.contains("theirs"), "{}", conflict.text);
     assert_eq!(manager.get(&path).await.body["title"], "theirs", "nothing is saved");
     // Sent once more, it replaces theirs.
-    let fields = fields_of(&conflict);
-    let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
-    submit(&visitor, &path, &form(&fields)).await.assert(Status::SeeOther);
+    visitor.post(&path, &conflict.form_body()).await.assert(Status::SeeOther);
     assert_eq!(manager.get(&path).await.body["title"], "mine again");
 }
 
@@ -219,8 +182,8 @@ async fn task_form_that_changes_nothing_keeps_the_version() {
     let id = add(&manager, &[("title", "a"), ("description", "b\nc")]).await;
     let (visitor, path) = (manager.in_a_browser(), format!("/tasks/{id}"));
     let before = manager.get(&path).await.header("ETag").map(str::to_owned);
-    let same = changed(&visitor, &format!("{path}/edit"), "title", "a").await;
-    let done = submit(&visitor, &path, &same).await;
+    let same = visitor.changed(&format!("{path}/edit"), &[("title", "a")]).await;
+    let done = visitor.post(&path, &same).await;
     let said = visitor.keeping_also(&done).open(&path).await;
     assert!(said.text.contains("Nothing was changed."), "{}", said.text);
     assert_eq!(manager.get(&path).await.header("ETag").map(str::to_owned), before);
@@ -279,14 +242,12 @@ async fn task_delete_asks_and_deletes_only_what_was_seen() {
     let (visitor, path) = (manager.in_a_browser(), format!("/tasks/{id}"));
     let delete = format!("{path}/delete");
     let question = visitor.open(&delete).await;
-    let seen = fields_of(question.assert(Status::Ok));
-    let seen: Vec<_> = seen.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let seen = question.assert(Status::Ok).form_body();
     manager.patch(&path, &[("title", "b")]).await.assert(Status::Ok);
-    visitor.submit(&delete, &seen).await.assert(Status::PreconditionFailed);
+    visitor.post(&delete, &seen).await.assert(Status::PreconditionFailed);
     manager.get(&path).await.assert(Status::Ok);
-    let seen = fields_of(&visitor.open(&delete).await);
-    let seen: Vec<_> = seen.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let done = visitor.submit(&delete, &seen).await;
+    let seen = visitor.open(&delete).await.form_body();
+    let done = visitor.post(&delete, &seen).await;
     assert_eq!(done.assert(Status::SeeOther).leads_to(&delete), "/tasks");
     manager.get(&path).await.assert(Status::NotFound);
 }

@@ -270,7 +270,15 @@ impl TestApp {
     /// A record of each kind, by what the routes of its pages begin with.
     pub async fn records(&self, admin: &Actor<'_>) -> Vec<(&'static str, String)> {
         let task = admin.post("/tasks", &[("title", "a task")]).await;
-        vec![("/tasks/<id>", task.assert(Status::Created).body["id"].as_str().unwrap().to_owned())]
+        admin.add_widget("new").await.assert(Status::Created);
+        let name = "a template: 50%/?";
+        let template = admin.post("/templates", &[("name", name), ("body", "text")]).await;
+        template.assert(Status::Created);
+        vec![
+            ("/tasks/<id>", task.assert(Status::Created).body["id"].as_str().unwrap().to_owned()),
+            ("/widgets/<name>", "new".to_owned()),
+            ("/templates/<name>", percent_encode(name)),
+        ]
     }
 
     /// Fails where the document does not know of an answer to a path below `/api/v1`.

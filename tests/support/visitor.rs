@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use rocket::http::{Header, Method};
+use rocket::http::{Header, Method, Status};
 use url::Url;
 
 use super::page::{Element, elements};
@@ -96,6 +96,22 @@ impl<'a> Visitor<'a> {
         self.send(Method::Post, path, Some(FORM), &form(fields)).await
     }
 
+    /// Opens a form, changes fields of it, and returns what it sends then.
+    pub async fn changed(&self, path: &str, changes: &[(&str, &str)]) -> String {
+        let page = self.open(path).await;
+        let mut fields = page.assert(Status::Ok).form_fields();
+        for (name, value) in changes {
+            let field = fields.iter_mut().find(|(known, _)| known == name).expect(name);
+            (*value).clone_into(&mut field.1);
+        }
+        to_body(&fields)
+    }
+
+    /// Sends the body of a form.
+    pub async fn post(&self, path: &str, body: &str) -> Answer {
+        self.send(Method::Post, path, Some(FORM), body).await
+    }
+
     /// Opens the page that a redirect leads to.
     pub async fn follow(&self, path: &str, answer: &Answer) -> Answer {
         self.open(&answer.leads_to(path)).await
@@ -128,6 +144,11 @@ impl<'a> Visitor<'a> {
         }
         answer
     }
+}
+
+fn to_body(fields: &[(String, String)]) -> String {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+    form(&fields)
 }
 
 /// A cookie as an answer sets it.
@@ -168,6 +189,34 @@ impl Answer {
         let element = found.next().unwrap_or_else(|| panic!("no {id}: {}", self.text));
         assert_eq!(found.next(), None, "{id} stands twice");
         element
+    }
+
+    /// What the forms of its main part would send as they are.
+    #[track_caller]
+    pub fn form_fields(&self) -> Vec<(String, String)> {
+        let elements = self.elements();
+        let main = elements.iter().position(|element| element.tag == "main").unwrap();
+        let elements = &elements[main..];
+        let value = |n: usize, element: &Element| match element.tag.as_str() {
+            "textarea" => element.text.clone(),
+            "select" => {
+                let mut options = elements[n + 1..].iter().take_while(|e| e.tag == "option");
+                let chosen = options.find(|option| option.has("selected"));
+                chosen.and_then(|option| option.get("value")).unwrap_or_default().to_owned()
+            }
+            _ => element.get("value").unwrap_or_default().to_owned(),
+        };
+        let is_field = |tag: &str| ["input", "select", "textarea"].contains(&tag);
+        let fields = elements.iter().enumerate().filter(|(_, element)| is_field(&element.tag));
+        fields
+            .filter_map(|(n, element)| Some((element.get("name")?.to_owned(), value(n, element))))
+            .collect()
+    }
+
+    /// The body that its forms would send as they are.
+    #[track_caller]
+    pub fn form_body(&self) -> String {
+        to_body(&self.form_fields())
     }
 
     /// The target of a redirect from `path`, as a path of the service with its query.

@@ -18,10 +18,10 @@ pub mod service;
 mod sessions;
 pub mod tables;
 pub mod tasks;
-mod templates;
+pub mod templates;
 mod user_fields;
 pub mod users;
-mod widgets;
+pub mod widgets;
 
 use crate::http::wire::Operations;
 

@@ -42,12 +42,19 @@ name_in_path!(TemplateName, "name", TEMPLATE);
 
 input! {
     /// A new template.
-    struct CreateTemplate {
+    pub struct CreateTemplate {
         name: TemplateName,
         body: TemplateBody,
     }
     example { "name": "Welcome", "body": "Dear {name},\n\nwelcome to the team!\n" }
     max_body = max_body_of(TemplateBody::MAX_BYTES);
+}
+
+impl CreateTemplate {
+    pub fn into_new(self, owner: UserId) -> NewTemplate {
+        let Self { name, body } = self;
+        NewTemplate { name, body, owner }
+    }
 }
 
 input! {
@@ -164,9 +171,7 @@ async fn create_template(
     user: AnyUser,
     body: Body<CreateTemplate>,
 ) -> Result<Created<Template>, Problem> {
-    let CreateTemplate { name, body } = body.0;
-    let new = NewTemplate { name, body, owner: user.id() };
-    Ok(Created(user.store.create_template(new, &user.context).await?))
+    Ok(Created(user.store.create_template(body.0.into_new(user.id()), &user.context).await?))
 }
 
 /// # Get a template

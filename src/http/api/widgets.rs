@@ -57,12 +57,19 @@ name_in_path!(WidgetName, "name", WIDGET, WidgetName::from_path, {
 
 input! {
     /// A new widget.
-    struct CreateWidget {
+    pub struct CreateWidget {
         name: WidgetName,
         info_url: InfoUrl,
         deadline: FutureDay,
     }
     example { "name": "first-widget", "info_url": "https://example.com", "deadline": "2099-12-31" }
+}
+
+impl CreateWidget {
+    pub fn into_new(self, owner: UserId) -> NewWidget {
+        let Self { name, info_url, deadline: FutureDay(deadline) } = self;
+        NewWidget { name, info_url, deadline, owner }
+    }
 }
 
 input! {
@@ -260,8 +267,7 @@ async fn create_widget(
     admin: Admin,
     body: Body<CreateWidget>,
 ) -> Result<CreatedWithMessage<Widget>, Problem> {
-    let CreateWidget { name, info_url, deadline: FutureDay(deadline) } = body.0;
-    let new = NewWidget { name, info_url, deadline, owner: admin.id() };
+    let new = body.0.into_new(admin.id());
     Ok(CreatedWithMessage(admin.store.create_widget(new, &admin.context).await?))
 }
 

@@ -111,6 +111,35 @@ impl Pagination {
     }
 }
 
+/// A view of a list.
+pub struct Tab {
+    pub label: &'static str,
+    pub query: &'static str,
+    /// How many records it has, if that is shown.
+    pub count: String,
+    pub is_here: bool,
+}
+
+impl Tab {
+    pub fn new(label: &'static str, query: &'static str, address: &Address) -> Self {
+        Self { label, query, count: String::new(), is_here: address.selects(query) }
+    }
+}
+
+/// The orders of a list for a select: the default one is first and stands for no parameter.
+pub fn orders<const N: usize>(
+    mut orders: [(&'static str, &'static str); N],
+    default: &str,
+) -> Vec<(&'static str, &'static str)> {
+    for (value, _) in &mut orders {
+        if *value == default {
+            *value = "";
+        }
+    }
+    orders.sort_by_key(|(value, _)| !value.is_empty());
+    orders.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +163,11 @@ mod tests {
         assert_eq!(mine.query_of_page(3), "?q=a%26b&open=true&page=3");
         assert_eq!(mine.query_without(&["page", "q", "open"]), "");
         assert_eq!(address(&[]).query_of_page(1), "?page=1");
+    }
+
+    #[test]
+    fn the_default_order_is_first_and_has_no_parameter() {
+        let all = [("a", "A"), ("b", "B"), ("c", "C")];
+        assert_eq!(orders(all, "b"), [("", "B"), ("a", "A"), ("c", "C")]);
     }
 }

@@ -123,6 +123,12 @@ pub fn full_date(date: Date) -> String {
     date.format(format).unwrap_or_else(|_| date.to_string())
 }
 
+/// A deadline as the text of a form's date. One that is not changed keeps its time of day.
+pub fn date_in_form(deadline: Deadline, zone: &Zone) -> String {
+    let date = || zone.date_of(deadline.timestamp()).to_string();
+    deadline.date_to_iso_8601().unwrap_or_else(date)
+}
+
 /// `14:05`.
 fn clock(at: Timestamp, zone: &Zone) -> String {
     let (hour, minute) = zone.clock_of(at);

@@ -63,7 +63,12 @@ impl Frame {
     pub fn of(request: &Request<'_>) -> Self {
         let root = root(request);
         let assets = format!("{root}assets/{}/", assets::VERSION);
-        let here = request.uri().path().segments().get(0).unwrap_or_default().to_owned();
+        let segments = request.uri().path().segments();
+        let here = match (segments.get(0), segments.get(1)) {
+            // The form of a new record: `new/task`.
+            (Some("new"), Some(kind)) => format!("{kind}s"),
+            (first, _) => first.unwrap_or_default().to_owned(),
+        };
         let flash = Flash::of(request);
         Self { root, assets, zone: String::new(), flash, here, user: None }
     }

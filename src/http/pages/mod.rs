@@ -8,6 +8,7 @@ mod assets;
 mod audit;
 mod days;
 mod delete;
+mod edit;
 mod flash;
 mod forms;
 mod frame;
@@ -23,7 +24,11 @@ mod search;
 mod seen;
 mod task;
 mod tasks;
+mod template;
+mod templates;
 mod visitor;
+mod widget;
+mod widgets;
 
 use rocket::{Route, routes};
 
@@ -33,7 +38,14 @@ pub use self::problems::{ProblemPages, catch};
 pub fn routes() -> Vec<Route> {
     routes![
         home::show_home,
-        records::show_widgets,
+        widgets::show_widgets,
+        widget::show_new_widget,
+        widget::add_widget,
+        widget::show_widget,
+        widget::show_widget_form,
+        widget::edit_widget,
+        widget::ask_to_delete_widget,
+        widget::delete_widget_of_page,
         tasks::show_tasks,
         task::show_new_task,
         task::add_task,
@@ -43,7 +55,14 @@ pub fn routes() -> Vec<Route> {
         task::move_task,
         task::ask_to_delete_task,
         task::delete_task_of_page,
-        records::show_templates,
+        templates::show_templates,
+        template::show_new_template,
+        template::add_template,
+        template::show_template,
+        template::show_template_form,
+        template::edit_template,
+        template::ask_to_delete_template,
+        template::delete_template_of_page,
         records::show_people,
         person::change_status,
         account::show_account,

@@ -1,7 +1,9 @@
 //! The parts of records that several pages show: faces, rings, tasks and widgets as rows.
 
+use url::Url;
+
 use super::days::Due;
-use crate::domain::{AgendaItem, Task, TaskStatus, Timestamp, UserSummary, Widget, Zone};
+use crate::domain::{Agenda, AgendaItem, Task, TaskStatus, Timestamp, UserSummary, Widget, Zone};
 use crate::http::wire::escape_segment;
 
 /// How many characters of a text a row has. The style sheet cuts it to the row's width.
@@ -98,8 +100,11 @@ impl TaskRow {
 
 /// A widget in a list.
 pub struct WidgetRow {
+    /// The record's, relative to the root.
+    pub address: String,
     pub name: String,
-    /// The host of its address.
+    pub info_url: String,
+    /// That of `info_url`.
     pub host: String,
     pub due: Due,
     pub owner: Face,
@@ -107,13 +112,14 @@ pub struct WidgetRow {
 
 impl WidgetRow {
     pub fn of(widget: &Widget, now: Timestamp, zone: &Zone) -> Self {
-        let address = widget.info_url.as_str();
-        let host = address.split_once("//").map_or(address, |(_, rest)| rest);
-        let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+        let info_url = widget.info_url.as_str();
+        let url = Url::parse(info_url).ok();
         Self {
+            address: record_address("widgets", widget.name.as_str()),
             name: widget.name.as_str().to_owned(),
-            host: host.to_owned(),
-            due: Due::new(widget.deadline, true, now, zone),
+            info_url: info_url.to_owned(),
+            host: url.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned(),
+            due: widget_due(widget, now, zone),
             owner: Face::of(&widget.owner),
         }
     }
@@ -132,6 +138,12 @@ impl Row {
             AgendaItem::Widget(widget) => Self::Widget(WidgetRow::of(widget, now, zone)),
         }
     }
+}
+
+/// The deadline of a widget. As in the agenda, nobody waits for one that has passed long ago.
+pub fn widget_due(widget: &Widget, now: Timestamp, zone: &Zone) -> Due {
+    let is_open = !widget.deadline.has_passed(now.plus_seconds(-Agenda::PASSED_SECONDS));
+    Due::new(widget.deadline, is_open, now, zone)
 }
 
 /// The changes of status that a user may make, the most likely one first.

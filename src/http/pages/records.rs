@@ -4,7 +4,7 @@ use askama::Template;
 use rocket::{State, get};
 
 use super::frame::{Frame, Html};
-use crate::http::auth::{Admin, AnyUser};
+use crate::http::auth::Admin;
 use crate::http::wire::{Problem, Services};
 
 /// Declares pages that are only a template in a frame.
@@ -21,27 +21,7 @@ macro_rules! pages {
 }
 
 pages! {
-    WidgetsPage "widgets.html"
-    TemplatesPage "templates.html"
     PeoplePage "people.html"
-}
-
-#[get("/widgets")]
-pub async fn show_widgets(
-    user: AnyUser,
-    frame: Frame,
-    services: &State<Services>,
-) -> Result<Html, Problem> {
-    Html::of(&WidgetsPage { frame: frame.shown_to(user.authority, services).await? })
-}
-
-#[get("/templates")]
-pub async fn show_templates(
-    user: AnyUser,
-    frame: Frame,
-    services: &State<Services>,
-) -> Result<Html, Problem> {
-    Html::of(&TemplatesPage { frame: frame.shown_to(user.authority, services).await? })
 }
 
 #[get("/people")]

@@ -4,8 +4,8 @@ use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder};
 
-use super::flash::Flash;
-use super::frame::Html;
+use super::flash::{Flash, Said};
+use super::frame::{Frame, Html};
 use crate::http::auth::is_own;
 use crate::http::wire::{Problem, see_other};
 
@@ -44,6 +44,13 @@ pub enum Reply {
     /// 303 to this address, with a message there.
     Done(String, Flash),
     Page(Html),
+}
+
+impl Reply {
+    /// The page at an address relative to the root, with what was done.
+    pub fn done(frame: &Frame, address: &str, said: Said) -> Self {
+        Self::Done(format!("{}{address}", frame.root), Flash::new(said))
+    }
 }
 
 impl<'r> Responder<'r, 'static> for Reply {

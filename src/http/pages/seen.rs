@@ -3,13 +3,11 @@
 
 use std::fmt;
 
-use rocket::http::Status;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::forms::Form;
-use crate::error::Error;
-use crate::http::wire::{Field, FieldContext, Problem};
+use crate::http::wire::{Field, FieldContext, with_plain_lines};
 
 /// The fields of the form of a record, in its order.
 #[derive(Clone, Copy)]
@@ -22,21 +20,6 @@ impl FormFields {
         let names = self.0.iter().map(|name| (*name).to_owned());
         let typed = names.zip(texts).chain([("seen".to_owned(), seen)]).collect();
         Form { typed, fields: self.0, ..Form::default() }
-    }
-
-    /// The form again, with what was typed and with what is wrong. A problem if the form is not at
-    /// fault.
-    pub fn rejected(
-        self,
-        typed: Vec<(String, String)>,
-        error: Error,
-    ) -> Result<(Status, Form), Problem> {
-        let form = Form { typed, fields: self.0, ..Form::default() };
-        match error {
-            Error::Invalid(errors) => Ok((Status::BadRequest, Form { errors, ..form })),
-            Error::Conflict(why) => Ok((Status::Conflict, Form { message: Some(why), ..form })),
-            error => Err(error.into()),
-        }
     }
 
     /// What was typed into each field.
@@ -130,11 +113,7 @@ impl Seen {
     }
 }
 
-/// Browsers write line ends of text areas in their own way.
-pub fn with_plain_lines(text: &str) -> String {
-    text.replace("\r\n", "\n")
-}
-
+/// A text area shows all line ends alike.
 fn is_same(one: &str, other: &str) -> bool {
     with_plain_lines(one) == with_plain_lines(other)
 }
@@ -193,5 +172,6 @@ mod tests {
     fn line_ends_of_browsers_are_no_change() {
         assert_eq!(merge(["a\nb", ""], ["a\r\nb", ""], ["a\nb", ""]), ([false; 2], [false; 2]));
         assert_eq!(merge(["a\r\nb", ""], ["a\r\nb", ""], ["a\r\nb", ""]), ([false; 2], [false; 2]));
+        assert_eq!(merge(["a\rb", ""], ["a\nb", ""], ["a\rb", ""]), ([false; 2], [false; 2]));
     }
 }

@@ -1,11 +1,11 @@
 //! The page of a task, and the forms that create, change, move and delete one.
 
 use askama::Template;
-use rocket::http::Status;
 use rocket::{State, get, post};
 
-use super::days::{Due, Moment};
+use super::days::{Due, Moment, date_in_form};
 use super::delete::{DeleteForm, DeletePage};
+use super::edit::Edit;
 use super::flash::{Flash, Said};
 use super::forms::Form;
 use super::frame::{Frame, Html};
@@ -14,11 +14,11 @@ use super::parts::{
     Face, Move, Piece, is_open, moves, record_address, status_in_words, with_links,
 };
 use super::reply::{Back, Reply};
-use super::seen::{FormFields, Merge, Seen, with_plain_lines};
+use super::seen::{FormFields, Merge, Seen};
 use super::tasks::people;
 use crate::domain::{
-    Deadline, NewTask, PageRequest, Precondition, Role, Task, TaskChange, TaskDescription, TaskId,
-    TaskStatus, TaskTitle, UserRef, Zone,
+    PageRequest, Precondition, Task, TaskChange, TaskDescription, TaskId, TaskStatus, TaskTitle,
+    UserRef, Version, Zone,
 };
 use crate::error::Error;
 use crate::http::api::deadline;
@@ -28,9 +28,6 @@ use crate::http::wire::{Body, InPath, OrNone, PageForm, Problem, Services, input
 
 /// The fields of the form, in its order.
 const FIELDS: FormFields = FormFields(&["title", "description", "deadline", "assignee", "status"]);
-
-/// How often a form is merged with what others change meanwhile.
-const ATTEMPTS: usize = 4;
 
 input! {
     /// A task as its form has it.
@@ -77,7 +74,7 @@ struct TaskFormPage {
     frame: Frame,
     form: Form,
     /// Of the task that is changed; empty for a new one.
-    id: String,
+    address: String,
     statuses: Vec<(&'static str, &'static str)>,
     people: Vec<Face>,
 }
@@ -115,16 +112,11 @@ pub async fn show_task(
 
 /// The texts of a task in its form.
 fn texts_of(task: &Task, zone: &Zone) -> Vec<String> {
-    // The form has dates. A deadline that is not changed keeps its time of day.
-    let date = |deadline: Deadline| {
-        let date = || zone.date_of(deadline.timestamp()).to_string();
-        deadline.date_to_iso_8601().unwrap_or_else(date)
-    };
     let assignee = task.assignee.as_ref().map(|user| user.names.label());
     vec![
         task.title.as_str().to_owned(),
         task.description.as_str().to_owned(),
-        task.deadline.map(date).unwrap_or_default(),
+        task.deadline.map(|deadline| date_in_form(deadline, zone)).unwrap_or_default(),
         assignee.unwrap_or_default().to_owned(),
         task.status.as_str().to_owned(),
     ]
@@ -142,23 +134,21 @@ async fn form_page(
     Ok(TaskFormPage {
         frame: frame.shown_to(reader, services).await?,
         form,
-        id: id.map_or_else(String::new, |id| id.to_string()),
+        address: id.map_or_else(String::new, address),
         statuses: statuses.collect(),
         people: people(store, reader).await?,
     })
 }
 
-/// The role is not the guard's to decide: it would leave the address to the page of a task.
-#[get("/tasks/new")]
+#[get("/new/task")]
 pub async fn show_new_task(
-    user: AnyUser,
+    manager: Manager,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
-    user.authority.role.require(Role::Manager)?;
-    let form =
-        FIELDS.filled(["", "", "", "", TaskStatus::default().as_str()].map(str::to_owned).into());
-    Html::of(&form_page(&user, (frame, services), form, None).await?)
+    let texts = ["", "", "", "", TaskStatus::default().as_str()].map(str::to_owned);
+    let form = FIELDS.filled(texts.into());
+    Html::of(&form_page(&manager, (frame, services), form, None).await?)
 }
 
 #[post("/tasks", data = "<form>")]
@@ -170,31 +160,19 @@ pub async fn add_task(
 ) -> Result<Reply, Problem> {
     let PageForm { input, typed } = form;
     let created = match input {
-        Err(error) => Err(error),
         Ok(input) => {
-            let new = input.into_new(manager.id());
-            let new = NewTask { description: plain(&new.description), ..new };
-            manager.store.create_task(new, &manager.context).await
+            manager.store.create_task(input.into_new(manager.id()), &manager.context).await
         }
+        Err(error) => Err(error),
     };
-    match created {
-        Ok(task) => Ok(Reply::Done(address(&frame, task.id), Flash::new(Said::Added))),
-        Err(error) => {
-            let (status, form) = FIELDS.rejected(typed, error)?;
-            let page = form_page(&manager, (frame, services), form, None).await?;
-            Ok(Reply::Page(Html::with(status, &page)?))
-        }
-    }
+    let sent = FIELDS.added(created.map(|task| address(task.id)), typed)?;
+    let page = |frame, form| form_page(&manager, (frame, services), form, None);
+    sent.reply(frame, page).await
 }
 
-/// The address of a task's page.
-fn address(frame: &Frame, id: TaskId) -> String {
-    format!("{}tasks/{id}", frame.root)
-}
-
-/// Browsers write line ends in their own way.
-fn plain(description: &TaskDescription) -> TaskDescription {
-    TaskDescription::from_stored(with_plain_lines(description.as_str()))
+/// The address of a task's page, relative to the root.
+fn address(id: TaskId) -> String {
+    record_address("tasks", &id.to_string())
 }
 
 #[get("/tasks/<id>/edit")]
@@ -209,38 +187,33 @@ pub async fn show_task_form(
     Html::of(&form_page(&manager, (frame, services), form, Some(task.id)).await?)
 }
 
-/// What became of a form.
-enum Edited {
-    Done(Merge),
-    /// Others have changed the same fields to these texts.
-    Conflict(Merge, Vec<String>),
-}
-
-/// Changes the fields that the form has changed, unless others have changed the same.
-async fn edit(
-    manager: &Manager,
+/// A form that changes a task.
+struct EditTask<'a> {
+    manager: &'a Manager,
     id: TaskId,
     form: TaskForm,
-    mine: &[String],
-) -> Result<Edited, Error> {
-    for _ in 0..ATTEMPTS {
-        let stored = manager.store.get_task(id, manager.authority).await?;
-        let theirs = texts_of(&stored, manager.store.zone());
-        let merge = Merge::of(form.seen.as_ref(), mine, &theirs);
-        if merge.has_conflict() {
-            return Ok(Edited::Conflict(merge, theirs));
-        }
-        if !merge.has_change() {
-            return Ok(Edited::Done(merge));
-        }
-        let (change, seen) = (form.change(&merge), Precondition::is(stored.version));
-        match manager.store.update_task(id, change, seen, &manager.context).await {
-            Ok(_) => return Ok(Edited::Done(merge)),
-            Err(Error::PreconditionFailed) => {}
-            Err(error) => return Err(error),
-        }
+}
+
+impl Edit for EditTask<'_> {
+    fn seen(&self) -> Option<&Seen> {
+        self.form.seen.as_ref()
     }
-    Err(Error::Busy)
+
+    fn address(&self) -> String {
+        address(self.id)
+    }
+
+    async fn read(&self) -> Result<(Vec<String>, Version), Error> {
+        let store = &self.manager.store;
+        let task = store.get_task(self.id, self.manager.authority).await?;
+        Ok((texts_of(&task, store.zone()), task.version))
+    }
+
+    async fn write(&self, merge: &Merge, seen: Precondition) -> Result<String, Error> {
+        let (store, change) = (&self.manager.store, self.form.change(merge));
+        store.update_task(self.id, change, seen, &self.manager.context).await?;
+        Ok(self.address())
+    }
 }
 
 impl TaskForm {
@@ -250,7 +223,7 @@ impl TaskForm {
         let is_changed = |n: usize| merge.changed[n];
         TaskChange {
             title: is_changed(0).then(|| title.clone()),
-            description: description.as_ref().filter(|_| is_changed(1)).map(plain),
+            description: description.clone().filter(|_| is_changed(1)),
             deadline: deadline
                 .as_ref()
                 .filter(|_| is_changed(2))
@@ -272,24 +245,11 @@ pub async fn edit_task(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let id = id.0?;
-    let PageForm { input, typed } = form;
-    let edited = match input {
-        Ok(form) => edit(&manager, id, form, &FIELDS.texts(&typed)).await,
-        Err(error) => Err(error),
-    };
-    let (status, form) = match edited {
-        Ok(Edited::Done(merge)) => {
-            let said = if merge.has_change() { Said::Changed } else { Said::Unchanged };
-            return Ok(Reply::Done(address(&frame, id), Flash::new(said)));
-        }
-        Ok(Edited::Conflict(merge, theirs)) => {
-            (Status::Conflict, FIELDS.conflicting(typed, &merge, theirs))
-        }
-        Err(error) => FIELDS.rejected(typed, error)?,
-    };
-    let page = form_page(&manager, (frame, services), form, Some(id)).await?;
-    Ok(Reply::Page(Html::with(status, &page)?))
+    let (id, PageForm { input, typed }) = (id.0?, form);
+    let edit = input.map(|form| EditTask { manager: &manager, id, form });
+    let sent = FIELDS.edited(edit, typed).await?;
+    let page = |frame, form| form_page(&manager, (frame, services), form, Some(id));
+    sent.reply(frame, page).await
 }
 
 #[post("/tasks/<id>/status", data = "<form>")]
@@ -304,9 +264,9 @@ pub async fn move_task(
     let before = user.store.get_task(id, user.authority).await?.status;
     let change = TaskChange { status: Some(status), ..TaskChange::default() };
     user.store.update_task(id, change, Precondition::default(), &user.context).await?;
-    let flash = Flash::new(Said::Moved(status)).about(record_address("tasks", &id.to_string()));
+    let flash = Flash::new(Said::Moved(status)).about(address(id));
     let flash = if before == status { flash } else { flash.with_undo(before) };
-    Ok(Reply::Done(back.or(address(&frame, id)), flash))
+    Ok(Reply::Done(back.or(format!("{}{}", frame.root, address(id))), flash))
 }
 
 #[get("/tasks/<id>/delete")]
@@ -317,7 +277,7 @@ pub async fn ask_to_delete_task(
     services: &State<Services>,
 ) -> Result<Html, Problem> {
     let task = manager.store.get_task(id.0?, manager.authority).await?;
-    let address = record_address("tasks", &task.id.to_string());
+    let address = address(task.id);
     let frame = frame.shown_to(manager.authority, services).await?;
     Html::of(&DeletePage {
         frame,
@@ -338,5 +298,5 @@ pub async fn delete_task_of_page(
 ) -> Result<Reply, Problem> {
     let seen = form.0.precondition();
     manager.store.delete_task(id.0?, seen, &manager.context).await?;
-    Ok(Reply::Done(format!("{}tasks", frame.root), Flash::new(Said::Deleted)))
+    Ok(Reply::done(&frame, "tasks", Said::Deleted))
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use rocket::{State, get};
 
-use super::address::{Address, PageQuery, Pagination};
+use super::address::{Address, PageQuery, Pagination, Tab};
 use super::frame::{Frame, Html};
 use super::parts::{Face, TaskRow};
 use crate::domain::{
@@ -16,14 +16,6 @@ use crate::store::Store;
 
 /// Counts go up to this; more are shown as `999+`.
 const MOST_COUNTED: u32 = 1_000;
-
-/// A view of the list, with how many tasks it has.
-pub struct Tab {
-    pub label: &'static str,
-    pub query: &'static str,
-    pub count: String,
-    pub is_here: bool,
-}
 
 #[derive(Template)]
 #[template(path = "tasks.html")]
@@ -68,12 +60,10 @@ async fn tabs(
     let filters = views.iter().map(|(.., filter)| filter.clone()).collect();
     let counts = store.count_tasks(reader, filters, MOST_COUNTED, now).await?;
     let tab = |((label, query, _), count): ((&'static str, &'static str, _), u32)| Tab {
-        label,
-        query,
         count: count_in_words(count),
-        is_here: address.selects(query),
+        ..Tab::new(label, query, address)
     };
-    let all = Tab { label: "All", query: "", count: String::new(), is_here: address.selects("") };
+    let all = Tab::new("All", "", address);
     Ok(views.into_iter().zip(counts).map(tab).chain([all]).collect())
 }
 

@@ -168,6 +168,7 @@ impl<'r, T: Input> FromData<'r> for PageForm<T> {
         let form = async {
             let mut fields = read_fields(request, T::MAX_BODY).await?;
             fields.clear_empty();
+            fields.plain_lines();
             let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
             let typed = fields.texts().map(owned).collect();
             let value = T::read(&mut fields, &Services::of(request)?.field_context());

@@ -114,6 +114,17 @@ impl Fields {
         }
     }
 
+    /// Takes back what browsers do to the line ends of a text area: they send CR LF for each.
+    pub fn plain_lines(&mut self) {
+        for (_, value) in &mut self.given {
+            if let RawValue::Text(text) = value
+                && text.contains('\r')
+            {
+                *text = with_plain_lines(text);
+            }
+        }
+    }
+
     /// The fields as a form again, without some.
     pub fn to_form_without(&self, names: &[&str]) -> String {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -300,6 +311,11 @@ impl<'de> Deserialize<'de> for RawValue {
         }
         deserializer.deserialize_any(AnyValue)
     }
+}
+
+/// A text as a text area shows it, where each line ends with LF (HTML section 4.10.11).
+pub fn with_plain_lines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 #[cfg(test)]

@@ -19,11 +19,6 @@ const PAGES: [(&str, &[&str]); 10] = [
 
 /// Every dialog: its page, and the buttons that open it.
 const DIALOGS: &[(&str, &[&str])] = &[
-    ("widgets", &["New widget"]),
-    ("widgets", &["Delete"]),
-    ("templates", &["New template"]),
-    ("templates", &["Report 1"]),
-    ("templates", &["Edit"]),
     ("people", &["More", "Change role"]),
     ("people", &["More", "Reset code"]),
     ("account", &["New key"]),
@@ -111,9 +106,21 @@ async fn check_displays(page: &Page, name: &str) {
 fn pages_of_records(site: &Site, who: &str) -> Vec<(&'static str, String)> {
     let tasks = site.api(who).get("/tasks").body;
     let task = format!("tasks/{}", tasks["items"][0]["id"].as_str().unwrap());
-    let mut pages = vec![("task", task.clone())];
+    let mut pages = vec![
+        ("task", task.clone()),
+        ("widget", "widgets/widget-1".to_owned()),
+        ("template", "templates/Report%201".to_owned()),
+        ("template-new", "new/template".to_owned()),
+        ("template-edit", "templates/Report%201/edit".to_owned()),
+        ("template-delete", "templates/Report%201/delete".to_owned()),
+    ];
+    if who == "admin" {
+        pages.push(("widget-new", "new/widget".to_owned()));
+        pages.push(("widget-edit", "widgets/widget-1/edit".to_owned()));
+        pages.push(("widget-delete", "widgets/widget-1/delete".to_owned()));
+    }
     if who != "employee" {
-        pages.push(("task-new", "tasks/new".to_owned()));
+        pages.push(("task-new", "new/task".to_owned()));
         pages.push(("task-edit", format!("{task}/edit")));
         pages.push(("task-delete", format!("{task}/delete")));
     }

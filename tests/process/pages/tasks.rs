@@ -170,7 +170,7 @@ fn task_form_keeps_its_input_when_the_service_or_the_session_ends() {
     let site = Site::new();
     site.visit(&["ERR_CONNECTION_REFUSED"], async |page| {
         page.sign_in("manager").await;
-        page.open("tasks/new").await;
+        page.open("new/task").await;
         page.fill("#title", "precious").await;
         site.stop();
         page.press_button("Save").await;

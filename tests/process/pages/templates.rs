@@ -1,129 +1,173 @@
-//! The templates page.
+//! The pages of templates, with and without scripts.
 
-use super::Site;
+use serde_json::json;
+
+use super::{Page, Site};
+
+async fn create_edit_and_delete(site: &Site, page: &Page) {
+    page.sign_in("employee").await;
+    page.open("templates").await;
+    page.see(".state", "You have no templates yet.").await;
+    page.follow_link("New template").await;
+    page.wait_for_address("new/template").await;
+    page.press_button("Save").await;
+    page.see("#name-error", "is required").await;
+    page.see("#body-error", "is required").await;
+    page.see_focus("name").await;
+    page.assert_accessible().await;
+    page.fill("#name", "50% of a/b?").await;
+    page.fill("#body", "Dear all,\n\nthis is it.").await;
+    page.press_button("Save").await;
+    page.wait_for_address("templates/50%25%20of%20a%2Fb%3F").await;
+    page.see("#flash", "Added.").await;
+    page.see("#text", "Dear all,\n\nthis is it.").await;
+    page.assert_accessible().await;
+    page.screenshot("template").await;
+    let body = &site.api("employee").get("/templates").body["items"][0]["body"];
+    assert_eq!(*body, "Dear all,\n\nthis is it.");
+
+    page.open("new/template").await;
+    page.fill("#name", "50% of a/b?").await;
+    page.fill("#body", "Another one.").await;
+    page.press_button("Save").await;
+    page.see(".summary", "50% of a/b?").await;
+    assert_eq!(page.value("#body").await, "Another one.");
+    page.follow_link("Cancel").await;
+    page.see(".row .excerpt", "Dear all, this is it.").await;
+    page.assert_accessible().await;
+    page.screenshot("templates").await;
+    page.follow_link("50% of a/b?").await;
+    page.follow_link("Edit").await;
+    page.fill("#name", "report").await;
+    page.press_button("Save").await;
+    page.wait_for_address("templates/report").await;
+    page.see("#flash", "Saved.").await;
+    let stored = site.api("employee").get("/templates/report").body;
+    assert_eq!(stored["body"], "Dear all,\n\nthis is it.");
+
+    page.follow_link("Delete…").await;
+    page.see("h1", "Delete the template?").await;
+    page.press_button("Delete").await;
+    page.wait_for_address("templates").await;
+    page.see("#flash", "Deleted.").await;
+    page.see(".state", "You have no templates yet.").await;
+}
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn template_create_read_edit_and_delete() {
+fn template_create_read_edit_and_delete_with_and_without_scripts() {
     let site = Site::new();
-    site.visit(&["400", "409"], async |page| {
-        page.sign_in("employee").await;
-        page.open("templates").await;
-        page.see("#templates .empty", "You have no templates yet.").await;
-        page.press_button("New template").await;
-        page.see_focus("editor-name").await;
-        page.press_button("Save").await;
-        page.see("#editor-name-error", "is required").await;
-        page.see("#editor-body-error", "is required").await;
-        page.assert_accessible().await;
-        page.fill("#editor-name", "50% of a/b?").await;
-        page.fill("#editor-body", "Dear all,\n\nthis is it.").await;
-        page.press_button("Save").await;
-        page.see("#toast", "Added: 50% of a/b?").await;
-        page.see(".records .excerpt", "Dear all,").await;
-        assert_eq!(
-            site.api("employee").get("/templates").body["items"][0]["body"],
-            "Dear all,\n\nthis is it."
-        );
+    site.visit(&["400", "409"], async |page| create_edit_and_delete(&site, page).await);
+    let expected = &["400", "409"];
+    site.visit_without_scripts(expected, async |page| create_edit_and_delete(&site, page).await);
+}
 
-        page.press_button("New template").await;
-        page.fill("#editor-name", "50% of a/b?").await;
-        page.fill("#editor-body", "Another one.").await;
-        page.press_button("Save").await;
-        page.see("#editor .error", "50% of a/b?").await;
-        page.press_button("Cancel").await;
+async fn conflict(site: &Site, page: &Page) {
+    let api = site.api("employee");
+    let write = |text: &str| {
+        assert_eq!(api.send("PATCH", "/templates/mine", &[("body", text)]).status, 200);
+    };
+    write("first");
+    page.sign_in("employee").await;
+    page.open("templates/mine/edit").await;
+    write("from another tab\nline");
+    page.fill("#body", "from this tab").await;
+    page.press_button("Save").await;
+    page.see(".summary", "Somebody else has changed the same meanwhile.").await;
+    page.see(".theirs", "from another tab\nline").await;
+    assert_eq!(page.value("#body").await, "from this tab");
+    page.assert_accessible().await;
+    page.screenshot("templates-conflict").await;
+    assert_eq!(api.get("/templates/mine").body["body"], "from another tab\nline");
+    page.press_button("Keep mine").await;
+    page.see("#flash", "Saved.").await;
+    page.wait_for_address("templates/mine").await;
+    assert_eq!(api.get("/templates/mine").body["body"], "from this tab");
 
-        page.press_button("50% of a/b?").await;
-        page.see("#reader .full-text", "Dear all,\n\nthis is it.").await;
-        page.press_button("Copy").await;
-        page.see("#toast", "ed").await;
-        page.assert_accessible().await;
-        page.screenshot("templates-read").await;
-        page.press_button("Close").await;
-        page.see_none("dialog").await;
+    page.follow_link("Delete…").await;
+    page.see("h1", "Delete the template?").await;
+    write("changed meanwhile");
+    page.press_button("Delete").await;
+    page.see("main", "It has changed meanwhile").await;
+    assert_eq!(api.get("/templates/mine").body["body"], "changed meanwhile");
+}
 
-        page.press_in_record("50% of a/b?", "Edit").await;
-        page.see("#editor-body", "this is it.").await;
-        page.fill("#editor-name", "report").await;
-        page.press_button("Save").await;
-        page.see("#toast", "Changed: report").await;
-        page.see(".records .name", "report").await;
-        assert_eq!(
-            site.api("employee").get("/templates/report").body["body"],
-            "Dear all,\n\nthis is it."
-        );
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn template_conflict_shows_theirs_beside_mine_with_and_without_scripts() {
+    let site = Site::new();
+    let fields = [("name", "mine"), ("body", "first")];
+    assert_eq!(site.api("employee").post("/templates", &fields).status, 201);
+    site.visit(&["409", "412"], async |page| conflict(&site, page).await);
+    site.visit_without_scripts(&["409", "412"], async |page| conflict(&site, page).await);
+}
 
-        page.press_in_record("report", "Delete").await;
-        page.see("#confirm-question", "Delete the template “report”?").await;
-        page.press_button("Delete").await;
-        page.see("#toast", "Deleted: report").await;
-        page.see("#templates .empty", "You have no templates yet.").await;
+/// Renames a template, then changes its text.
+async fn rename(site: &Site, page: &Page, text: &str, (from, to): (&str, &str)) {
+    let api = site.api("employee");
+    page.sign_in("employee").await;
+    page.open(&format!("templates/{from}/edit")).await;
+    assert_eq!(page.value("#body").await, text);
+    page.fill("#name", to).await;
+    page.press_button("Save").await;
+    page.wait_for_address(&format!("templates/{to}")).await;
+    let shown = page.run("return document.querySelector('#text').textContent", &[]).await;
+    assert_eq!(shown, text);
+    assert_eq!(api.get(&format!("/templates/{to}")).body["body"], text);
+    let edited = format!("{text}, and more");
+    page.follow_link("Edit").await;
+    page.set("#body", &edited).await;
+    page.press_button("Save").await;
+    page.wait_for_address(&format!("templates/{to}")).await;
+    assert_eq!(api.get(&format!("/templates/{to}")).body["body"], edited);
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn template_text_is_kept_to_the_byte_with_and_without_scripts() {
+    let site = Site::new();
+    let api = site.api("employee");
+    let long = format!("\n\n  first {}last \n", "word ".repeat(12_000));
+    for name in ["one", "two"] {
+        assert_eq!(api.post("/templates", &[("name", name), ("body", &*long)]).status, 201);
+    }
+    site.visit(&[], async |page| rename(&site, page, &long, ("one", "uno")).await);
+    site.visit_without_scripts(&[], async |page| {
+        rename(&site, page, &long, ("two", "due")).await;
     });
 }
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn template_edit_conflict_keeps_both_texts() {
-    let site = Site::new();
-    assert_eq!(
-        site.api("employee").post("/templates", &[("name", "mine"), ("body", "first")]).status,
-        201
-    );
-    site.visit(&["412"], async |page| {
-        page.sign_in("employee").await;
-        page.open("templates").await;
-        page.press_in_record("mine", "Edit").await;
-        page.see("#editor-body", "first").await;
-        assert_eq!(
-            site.api("employee")
-                .send("PATCH", "/templates/mine", &[("body", "from another tab")])
-                .status,
-            200
-        );
-        page.fill("#editor-body", "from this tab").await;
-        page.press_button("Save").await;
-        page.see("#editor .summary", "changed").await;
-        assert_eq!(page.value("#editor-body").await, "from this tab");
-        assert_eq!(site.api("employee").get("/templates/mine").body["body"], "from another tab");
-    });
-}
-
-#[test]
-#[ignore = "needs Chromium and its driver; .ci/run installs them"]
-fn template_longer_than_a_list_carries_is_read_copied_and_edited_whole() {
+fn template_is_copied_whole_from_its_page_and_from_the_list() {
     let site = Site::new();
     let api = site.api("employee");
     let long = format!("first {}last", "word ".repeat(13_000));
     assert_eq!(api.post("/templates", &[("name", "long"), ("body", &*long)]).status, 201);
-    assert_eq!(api.get("/templates").body["items"][0]["body_truncated"], true);
+    let catch = "navigator.clipboard.writeText = async (text) => (window.copied = text)";
     site.visit(&[], async |page| {
         page.sign_in("employee").await;
-        page.open("templates").await;
-        page.see(".records .excerpt", "first word").await;
-        page.press_in_record("long", "long").await;
-        page.see("#reader .full-text", "word last").await;
-        page.press_button("Close").await;
-
-        page.run("navigator.clipboard.writeText = async (text) => (window.copied = text)", &[])
-            .await;
-        page.press_in_record("long", "Copy").await;
-        page.see("#toast", "Copied.").await;
-        assert_eq!(page.run("return window.copied", &[]).await, long);
-
-        page.press_in_record("long", "Edit").await;
-        page.see("#editor-body", "word last").await;
-        assert_eq!(page.value("#editor-body").await, long);
-        page.fill("#editor-name", "renamed").await;
-        page.press_button("Save").await;
-        page.see("#toast", "Changed: renamed").await;
-        assert_eq!(api.get("/templates/renamed").body["body"], long);
-
-        let edited = format!("{long}, and more");
-        page.press_in_record("renamed", "Edit").await;
-        page.set("#editor-body", &edited).await;
-        page.press_button("Save").await;
-        page.see_none("dialog").await;
-        page.see("#toast", "Changed: renamed").await;
-        assert_eq!(api.get("/templates/renamed").body["body"], edited);
+        for address in ["templates", "templates/long"] {
+            page.open(address).await;
+            page.run(catch, &[]).await;
+            page.press_button("Copy").await;
+            page.see("#copied", "Copied.").await;
+            assert_eq!(page.run("return window.copied", &[]).await, long, "{address}");
+            page.assert_accessible().await;
+        }
+        // Without permission, the text is selected.
+        page.open("templates/long").await;
+        page.run("navigator.clipboard.writeText = () => Promise.reject()", &[]).await;
+        page.press_button("Copy").await;
+        page.see("#copied", "Selected.").await;
+        let selected = "getSelection().toString().includes(arguments[0])";
+        page.wait_until(selected, &[json!("word last")]).await;
+    });
+    site.visit_without_scripts(&[], async |page| {
+        page.sign_in("employee").await;
+        for address in ["templates", "templates/long"] {
+            page.open(address).await;
+            page.see_none("[data-copy], [data-copy-from]").await;
+        }
     });
 }

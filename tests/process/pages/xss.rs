@@ -155,7 +155,7 @@ fn xss_payloads_in_tasks_and_templates_are_shown_as_text() {
         page.open("templates?sort=created_at").await;
         page.assert_accessible().await;
         page.screenshot("xss-templates-320").await;
-        assert_shown(&read_all_pages(page, ".records [data-text=name]").await, &names);
+        assert_shown(&read_all_pages(page, ".row .text a bdi").await, &names);
         page.sign_out().await;
         page.sign_in("admin").await;
         page.open("audit?action=task.create").await;
@@ -183,6 +183,24 @@ fn xss_payloads_in_tasks_and_templates_are_shown_as_text() {
             page.follow_link("Cancel").await;
             page.follow_link("Delete…").await;
             page.see("h1", "Delete the task?").await;
+            page.assert_no_overflow().await;
+        }
+        for n in [0, 30, 120, 160, 170, 199] {
+            page.open(&format!("templates?sort=created_at&per_page=10&page={}", n / 10 + 1)).await;
+            page.click(&format!(".row:nth-child({}) .text a", n % 10 + 1)).await;
+            page.see(".record h1", "").await;
+            let shown = "return document.querySelector('#text').textContent";
+            assert_eq!(page.run(shown, &[]).await, payloads[n].replace("\r\n", "\n"));
+            page.assert_no_overflow().await;
+            page.assert_accessible().await;
+            page.screenshot(&format!("xss-template-{n}-320")).await;
+            page.follow_link("Edit").await;
+            assert_eq!(page.value("#name").await, *names[n]);
+            page.assert_no_overflow().await;
+            page.assert_accessible().await;
+            page.follow_link("Cancel").await;
+            page.follow_link("Delete…").await;
+            page.see("h1", "Delete the template?").await;
             page.assert_no_overflow().await;
         }
     });
@@ -240,8 +258,17 @@ fn xss_payloads_in_emails_keys_urls_and_user_agents_are_shown_as_text() {
         page.set_display(Display::Narrow).await;
         page.sign_in("admin").await;
         page.open("widgets").await;
-        let shown = read_all_pages(page, ".records .name").await;
+        let shown = read_all_pages(page, ".row .text a").await;
         assert_eq!(shown.len(), urls.len());
+        for n in (0..urls.len()).step_by(29) {
+            page.open(&format!("widgets/widget-{n}")).await;
+            let link = page.find("main a[rel]").await;
+            assert_eq!(link.text().await.unwrap(), urls[n].trim_end());
+            page.assert_no_overflow().await;
+            page.open(&format!("widgets/widget-{n}/edit")).await;
+            assert_eq!(page.value("#info_url").await, urls[n]);
+            page.assert_no_overflow().await;
+        }
         for (address, css, given) in [
             ("people", ".records .name", addresses.iter().step_by(8).cloned().collect::<Vec<_>>()),
             (
