@@ -45,7 +45,7 @@ async fn app_with_records() -> TestApp {
     app
 }
 
-async fn again<'a>(app: &'a TestApp) -> Actor<'a> {
+async fn again(app: &TestApp) -> Actor<'_> {
     Actor { email: "admin@example.com".to_owned(), ..app.anon() }.again().await
 }
 

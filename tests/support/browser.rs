@@ -168,11 +168,6 @@ impl Browser {
         self.devtools("Network.emulateNetworkConditions", conditions).await;
     }
 
-    /// Blocks requests to addresses that match one of these patterns.
-    pub async fn block(&self, addresses: &[&str]) {
-        self.devtools("Network.setBlockedURLs", json!({ "urls": addresses })).await;
-    }
-
     pub async fn find(&self, css: &str) -> Element {
         self.find_by(Locator::Css(css)).await
     }

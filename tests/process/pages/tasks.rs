@@ -124,13 +124,13 @@ fn task_list_filters_at_once_with_back_and_forward() {
         page.run("window.isSamePage = true", &[]).await;
         page.choose("select[name=per_page]", "10").await;
         page.wait_until("document.querySelectorAll('.row').length === 10", &[]).await;
-        page.fill("input[name=q]", "12").await;
+        page.fill("main [name=q]", "12").await;
         page.press(&[fantoccini::key::Key::Enter]).await;
         page.wait_until("document.querySelectorAll('.row').length === 1", &[]).await;
         page.wait_for_address("tasks?open=true&q=12&per_page=10").await;
         page.page.back().await.unwrap();
         page.wait_until("document.querySelectorAll('.row').length === 10", &[]).await;
-        assert_eq!(page.value("input[name=q]").await, "");
+        assert_eq!(page.value("main [name=q]").await, "");
         page.page.forward().await.unwrap();
         page.wait_until("document.querySelectorAll('.row').length === 1", &[]).await;
         page.wait_until("window.isSamePage", &[]).await;
@@ -149,7 +149,7 @@ fn task_row_keeps_focus_scroll_and_what_is_typed_when_another_is_ticked_off() {
     site.visit(&[], async |page| {
         page.sign_in("employee").await;
         page.open("tasks?open=true&sort=created_at&per_page=50").await;
-        page.fill("input[name=q]", "half typed").await;
+        page.fill("main [name=q]", "half typed").await;
         // WebDriver would scroll to what it clicks.
         let tick = "window.scrollTo(0, 50); window.before = scrollY;
             const row = [...document.querySelectorAll('.row')].find((row) => row.innerText.includes('task 12'));
@@ -157,8 +157,9 @@ fn task_row_keeps_focus_scroll_and_what_is_typed_when_another_is_ticked_off() {
             row.querySelector('.tick').click();";
         page.run(tick, &[]).await;
         page.see_no(".row", "task 12").await;
-        assert_eq!(page.value("input[name=q]").await, "half typed");
-        assert_eq!(page.run("return scrollY === before", &[]).await, json!(true));
+        assert_eq!(page.value("main [name=q]").await, "half typed");
+        // The browser itself keeps what is seen in its place, where a row above it has gone.
+        assert_eq!(page.run("return Math.abs(scrollY - before) < 60", &[]).await, json!(true));
         let focused = "document.activeElement.closest('.row')?.innerText.includes('task 13')";
         page.wait_until(focused, &[]).await;
     });
@@ -213,7 +214,7 @@ fn task_pages_work_without_scripts() {
         page.click("#task-form button").await;
         page.find(".record").await;
         page.open("tasks?open=true").await;
-        page.fill("input[name=q]", "changed").await;
+        page.fill("main [name=q]", "changed").await;
         page.click("#filters button").await;
         page.click(".row .menu summary").await;
         page.click(".row .menu .danger").await;

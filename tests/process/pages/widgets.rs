@@ -184,7 +184,7 @@ fn pagination_sort_and_search_are_in_the_address_and_apply_at_once() {
         assert_eq!(page.value("select[name=sort]").await, "created_at");
         page.follow_link("Upcoming").await;
         page.wait_for_address("widgets?overdue=false").await;
-        page.fill("input[name=q]", "widget-07").await;
+        page.fill("main [name=q]", "widget-07").await;
         page.press(&[fantoccini::key::Key::Enter]).await;
         page.wait_for_address("widgets?overdue=false&q=widget-07").await;
         page.see_no(".row", "widget-08").await;
@@ -206,7 +206,7 @@ fn list_without_scripts_is_filtered_by_a_button() {
     site.visit_without_scripts(&[], async |page| {
         page.sign_in("employee").await;
         page.open("widgets").await;
-        page.fill("input[name=q]", "two").await;
+        page.fill("main [name=q]", "two").await;
         page.choose("select[name=sort]", "deadline").await;
         page.press_button("Apply").await;
         page.see_no(".row", "one").await;
