@@ -35,12 +35,6 @@ export function fieldsOf(form) {
   return fields;
 }
 
-/** The fields whose values differ from `initial`. An update sends only these. */
-export function changedFields(fields, initial) {
-  const changed = Object.entries(fields).filter(([name, value]) => value !== initial[name]);
-  return Object.fromEntries(changed);
-}
-
 /** Sets all fields of a form. Fields that `values` lacks become empty. */
 export function setFields(form, values) {
   for (const input of form.elements) {

@@ -74,7 +74,7 @@ async fn answers(settings: &[(&str, &str)]) -> Vec<(&'static str, Answer)> {
         ("404, a page", visitor.open("/nope").await),
         ("404, no such file", visitor.script().open("/assets/any/none.js").await),
         ("405", send(&script, Method::Post, "/api/v1/audit", &[]).await),
-        ("405, a page", send(&visitor, Method::Post, "/widgets", &[]).await),
+        ("405, a page", send(&visitor, Method::Post, "/audit", &[]).await),
         ("405, OPTIONS", visitor.send(Method::Options, "/api/v1/widgets", None, "").await),
         ("409", send(&script, Method::Post, "/api/v1/widgets", &widget("one")).await),
         (

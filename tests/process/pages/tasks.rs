@@ -143,7 +143,7 @@ fn task_list_filters_at_once_with_back_and_forward() {
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn task_row_keeps_focus_scroll_and_what_is_typed_when_another_is_ticked_off() {
     let site = Site::new();
-    for n in 1..=30 {
+    for n in 1..=45 {
         add(&site, &format!("task {n}"));
     }
     site.visit(&[], async |page| {
