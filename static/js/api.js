@@ -1,13 +1,10 @@
 // The API client. The browser sends the session in a cookie that scripts cannot read.
 
-/** The root of the service: this file is served from `assets/<version>/js/api.js` below it. */
-export const root = new URL("../../../", import.meta.url);
-
 /** Milliseconds. Longer than any timeout of the service, so that its own answer arrives first. */
 const REQUEST_TIMEOUT = 45_000;
 
 /** An error answer of the API. */
-export class Problem extends Error {
+class Problem extends Error {
   constructor(status, { message, errors = {} }) {
     super(message);
     this.status = status;
@@ -17,21 +14,10 @@ export class Problem extends Error {
 }
 
 /** No complete answer: the connection failed or timed out. */
-export class NetworkError extends Error {
+class NetworkError extends Error {
   constructor() {
     super("The service cannot be reached. Please check your connection.");
   }
-}
-
-/**
- * Sends a request below `/api/v1`. Resolves to the answer's JSON, with its ETag added as `etag`.
- * Throws a `Problem` or a `NetworkError`. `fields` are sent as JSON, and `etag` as `If-Match`.
- */
-export async function call(method, path, { fields, etag } = {}) {
-  const headers = { Accept: "application/json" };
-  if (fields) headers["Content-Type"] = "application/json";
-  if (etag) headers["If-Match"] = etag;
-  return send(path, { method, headers, body: fields && JSON.stringify(fields) });
 }
 
 /** Submits a form that starts a session. The service puts the access token into the cookie. */
@@ -41,8 +27,7 @@ export async function submitForm(form) {
   return send(form.action, { method: "POST", headers, body });
 }
 
-async function send(path, request) {
-  const url = new URL(path, new URL("api/v1/", root));
+async function send(url, request) {
   const signal = AbortSignal.timeout(REQUEST_TIMEOUT);
   let response, text;
   try {
@@ -61,5 +46,5 @@ async function send(path, request) {
     throw new Problem(status, { message: `The service does not answer (${status}).` });
   }
   if (!response.ok) throw new Problem(status, { message: `Status ${status}`, ...body });
-  return Object.assign(body, { etag: response.headers.get("ETag") });
+  return body;
 }

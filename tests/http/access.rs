@@ -116,7 +116,9 @@ impl Row {
 
     /// Whether a request ends a session or deletes what a later request needs.
     fn is_destructive(&self) -> bool {
-        self.method == Delete || ["/auth/logout", "/auth/password"].contains(&self.route)
+        let ends = ["/logout", "/password", "/delete", "/end", "/revoke", "/sign-out"];
+        self.method == Delete
+            || self.method == Post && ends.iter().any(|end| self.route.ends_with(end))
     }
 }
 
@@ -219,6 +221,11 @@ const TABLE: &[Row] = &[
     row(Delete, "/tasks/<own>",             NONE,      [401, 401, 401, 403, 204, 204,       403, 403,    403, 204]),
 ];
 
+const NEW_PERSON: Fields = &[("email", "person-<who>@example.com"), ("role", "employee")];
+const PERSON: Fields = &[("name", "A name"), ("role", "employee")];
+const NAMES: Fields = &[("name", "Name <who>"), ("username", "page-<who>")];
+const PAGE_KEY: Fields = &[("name", "page <who>"), ("scope", "read")];
+
 /// What the pages answer a browser. 303 leads to `/login`, or away from it with a session.
 #[rustfmt::skip]
 const PAGES: &[Row] = &[
@@ -266,10 +273,33 @@ const PAGES: &[Row] = &[
     row(Get,    "/templates/theirs/delete", NONE,      [303, 303, 303, 404, 404, 404,       303, 303,    303, 303]),
     row(Post,   "/templates/theirs/delete", SEEN,      [303, 303, 303, 404, 404, 404,       303, 303,    303, 303]),
     row(Get,    "/people",                  NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Get,    "/people/new",              NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    // The answer shows a reset link.
+    row(Post,   "/people",                  NEW_PERSON, [303, 303, 303, 403, 403, 200,      303, 303,    303, 303]),
+    row(Get,    "/people/<id>",             NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Get,    "/people/<id>/edit",        NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Post,   "/people/<id>",             PERSON,    [303, 303, 303, 403, 403, 303,       303, 303,    303, 303]),
     row(Post,   "/people/<id>/status",      &[("status", "active")], [303, 303, 303, 403, 403, 303, 303, 303,  303, 303]),
+    row(Post,   "/people/<id>/reset-code",  NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Post,   "/people/<id>/sign-out",    NONE,      [303, 303, 303, 403, 403, 303,       303, 303,    303, 303]),
+    row(Get,    "/people/<id>/delete",      NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    row(Post,   "/people/<id>/delete",      SEEN,      [303, 303, 303, 403, 403, 412,       303, 303,    303, 303]),
     row(Get,    "/audit",                   NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     row(Get,    "/search",                  NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/account",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/account",                 NAMES,     [303, 303, 303, 303, 303, 303,       303, 303,    303, 303]),
+    row(Post,   "/account/password",        NEW_PASSWORD, [303, 303, 303, 303, 303, 303,    303, 303,    303, 303]),
+    row(Post,   "/account/theme",           &[("theme", "dark")], [303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
+    row(Get,    "/account/keys/new",        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    // The answer shows the key.
+    row(Post,   "/account/keys",            PAGE_KEY,  [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/account/keys/<id>/revoke", NONE,     [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/account/keys/<id>/revoke", NONE,     [303, 303, 303, 303, 303, 303,       303, 303,    303, 303]),
+    row(Post,   "/account/sessions/<id>/end", NONE,    [303, 303, 303, 303, 303, 303,       303, 303,    303, 303]),
+    row(Get,    "/account/sign-out",        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/account/sign-out",        NONE,      [303, 303, 303, 303, 303, 303,       303, 303,    303, 303]),
+    row(Get,    "/account/delete",          NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/account/delete",          &[("password", PASSWORD)], [303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
     row(Get,    "/assets/<version>/<name..>", NONE,    [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
 ];
 
@@ -390,7 +420,7 @@ impl Scene {
         if row.route.starts_with("/people") {
             return row.route.replace("<id>", &self.target);
         }
-        let own = if row.route.starts_with("/auth/keys") { &bearer.key } else { &bearer.session };
+        let own = if row.route.contains("/keys/") { &bearer.key } else { &bearer.session };
         row.route
             .replace("<version>/<name..>", "any/js/api.js")
             .replace("<code>", "abcd-efgh-ijkl-mnop")
@@ -486,8 +516,12 @@ async fn assert_access(event: Event, carrier: Carrier) {
             if row.method == Post && expected == 303 {
                 let has_session =
                     [Employee, Manager, Admin].contains(&answered_as(who, event, Carrier::Cookie));
+                let signs_out = ["/account/sign-out", "/account/delete"].contains(&row.route);
                 let is_login = answer.leads_to(&path).starts_with("/login");
-                assert_eq!(is_login, !has_session, "{what}");
+                assert_eq!(is_login, !has_session || signs_out, "{what}");
+            }
+            if row.is_destructive() && answer.status.code < 400 {
+                app = scene.app.copy(&[]).await;
             }
         }
     }

@@ -12,8 +12,10 @@ mod support;
 
 mod access;
 mod account;
+mod account_pages;
 mod api_keys;
 mod audit;
+mod audit_pages;
 mod auth;
 mod bodies;
 mod calendar;
@@ -35,6 +37,7 @@ mod lists;
 mod marked;
 mod model;
 mod openapi;
+mod people_pages;
 mod public_url;
 mod quotas;
 mod record_pages;

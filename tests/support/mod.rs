@@ -270,14 +270,20 @@ impl TestApp {
     /// A record of each kind, by what the routes of its pages begin with.
     pub async fn records(&self, admin: &Actor<'_>) -> Vec<(&'static str, String)> {
         let task = admin.post("/tasks", &[("title", "a task")]).await;
+        let id_of = |answer: &Answer| {
+            answer.assert(Status::Created).body["id"].as_str().unwrap().to_owned()
+        };
+        let key = admin.post("/auth/keys", &[("name", "a key"), ("scope", "read")]).await;
         admin.add_widget("new").await.assert(Status::Created);
         let name = "a template: 50%/?";
         let template = admin.post("/templates", &[("name", name), ("body", "text")]).await;
         template.assert(Status::Created);
         vec![
-            ("/tasks/<id>", task.assert(Status::Created).body["id"].as_str().unwrap().to_owned()),
+            ("/tasks/<id>", id_of(&task)),
             ("/widgets/<name>", "new".to_owned()),
             ("/templates/<name>", percent_encode(name)),
+            ("/people/<id>", admin.public_id().await.to_string()),
+            ("/account/keys/<id>", id_of(&key)),
         ]
     }
 

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::samples::KEY;
 use crate::accounts;
-use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp, key_exists};
+use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Secret, Timestamp, key_exists};
+use crate::error::Error;
 use crate::http::auth::{AnyUser, SessionUser};
 use crate::http::wire::{
     Addressed, Body, DateTime, Empty, Field, FieldContext, Id, InPath, Link, List, ListQuery, Name,
@@ -29,7 +30,7 @@ field!(KeyName, {
 id_in_path!(KeyId, "key", KEY);
 
 /// When a key expires: a time, or the end of a date.
-struct Expiry(Timestamp);
+pub struct Expiry(Timestamp);
 
 impl Field for Expiry {
     fn parse(text: &str, context: &FieldContext) -> Result<Self, String> {
@@ -47,13 +48,22 @@ impl Field for Expiry {
 
 input! {
     /// A new API key.
-    struct CreateKey {
+    pub struct CreateKey {
         name: KeyName,
         /// `write` reads as well.
         scope: KeyScope,
         expires: Option<Option<Expiry>>,
     }
     example { "name": "nightly report", "scope": "read", "expires": "2099-12-31" }
+}
+
+impl CreateKey {
+    /// The key itself, and the key as it is stored.
+    pub async fn create(self, user: &SessionUser) -> Result<(Secret, ApiKey), Error> {
+        let Self { name, scope, expires } = self;
+        let (store, expires_at) = (&*user.store, expires.flatten().map(|Expiry(end)| end));
+        accounts::create_key(store, user.id(), name, scope, expires_at, &user.context).await
+    }
 }
 
 /// A key as its owner sees it, without the key itself.
@@ -125,10 +135,7 @@ async fn create_key(
     body: Body<CreateKey>,
     services: &State<Services>,
 ) -> Result<SecretCreated<NewKeyView>, Problem> {
-    let CreateKey { name, scope, expires } = body.0;
-    let (store, expires_at) = (&*user.store, expires.flatten().map(|Expiry(end)| end));
-    let (secret, key) =
-        accounts::create_key(store, user.id(), name, scope, expires_at, &user.context).await?;
+    let (secret, key) = body.0.create(&user).await?;
     let view = key.view(&services.view_at(user.context.at));
     Ok(SecretCreated(NewKeyView { key: secret.reveal().to_owned(), view }))
 }

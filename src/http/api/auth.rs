@@ -121,7 +121,7 @@ input! {
 
 input! {
     /// A change of your password.
-    struct ChangePassword {
+    pub struct ChangePassword {
         current_password: Password,
         new_password: PasswordField,
     }
@@ -138,6 +138,18 @@ input! {
         new_password: PasswordField,
     }
     example { "code": "abcd-efgh-ijkl-mnop", "new_password": "another phrase nobody guesses" }
+}
+
+impl ChangePassword {
+    /// Every other session of the user ends.
+    pub async fn change(self, user: &SessionUser, services: &Services) -> Result<(), Error> {
+        let Self { current_password, new_password: PasswordField(new) } = self;
+        if new == current_password {
+            return Err(Error::invalid("new_password", "is the present one"));
+        }
+        let (accounts, session) = (&services.accounts, user.session);
+        accounts.change_password(user.id(), current_password, new, session, &user.context).await
+    }
 }
 
 /// A login: the password, and exactly one of the account's names.
@@ -325,12 +337,7 @@ async fn change_password(
     body: Body<ChangePassword>,
     services: &State<Services>,
 ) -> Result<Done, Problem> {
-    let ChangePassword { current_password, new_password: PasswordField(new) } = body.0;
-    if new == current_password {
-        return Err(Error::invalid("new_password", "is the present one").into());
-    }
-    let (accounts, session) = (&services.accounts, user.session);
-    accounts.change_password(user.id(), current_password, new, session, &user.context).await?;
+    body.0.change(&user, services).await?;
     Ok(Done(CHANGED))
 }
 

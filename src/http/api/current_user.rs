@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::auth::NOT_CHECKED;
 use super::user_fields::UserFieldsView;
 use crate::domain::{
-    DisplayName, Password, Timestamp, User, UserChange, Username, last_administrator,
+    DisplayName, Password, Precondition, Timestamp, User, UserChange, Username, last_administrator,
 };
 use crate::error::Error;
 use crate::http::auth::{AnyUser, SessionUser};
@@ -38,11 +38,22 @@ input! {
 
 input! {
     /// The confirmation that you are the account's owner.
-    struct DeleteCurrentUser {
+    pub struct DeleteCurrentUser {
         /// The account's password.
         password: Password,
     }
     example { "password": "correct horse battery staple" }
+}
+
+impl DeleteCurrentUser {
+    pub async fn delete(
+        self,
+        user: &SessionUser,
+        conditions: Precondition,
+        services: &Services,
+    ) -> Result<(), Error> {
+        services.accounts.delete(user.id(), self.password, conditions, &user.context).await
+    }
 }
 
 /// The account of the caller, and when the token or key expires.
@@ -114,7 +125,6 @@ async fn delete_current_user(
     body: Body<DeleteCurrentUser>,
     services: &State<Services>,
 ) -> Result<NoContent, Problem> {
-    let (id, password) = (user.id(), body.0.password);
-    services.accounts.delete(id, password, conditions.0, &user.context).await?;
+    body.0.delete(&user, conditions.0, services).await?;
     Ok(NoContent)
 }

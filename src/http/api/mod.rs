@@ -1,12 +1,12 @@
 //! The API, one file per resource: its fields, inputs, views and handlers. Each file returns its
 //! routes together with their part of the OpenAPI document.
 
-mod api_keys;
+pub mod api_keys;
 mod audit;
-mod auth;
+pub mod auth;
 mod calendar;
 mod changes;
-mod current_user;
+pub mod current_user;
 pub mod deadline;
 pub mod event_feed;
 mod examples;
@@ -19,7 +19,7 @@ mod sessions;
 pub mod tables;
 pub mod tasks;
 pub mod templates;
-mod user_fields;
+pub mod user_fields;
 pub mod users;
 pub mod widgets;
 

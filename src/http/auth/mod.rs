@@ -16,6 +16,6 @@ pub use self::guards::{
 };
 pub use self::local::{MaySetUp, check_may_set_up, setup_is_local};
 pub use self::navigation::{API_DOCS, Destination, MENU, Notice, login_address, next_query, root};
-pub use self::origin::{cross_site, is_cross_site, is_own};
+pub use self::origin::{cross_site, is_cross_site, is_own, site_address};
 pub use self::renewal::RenewSessions;
 pub use self::sign_in::{CrossSiteSignIn, SignIn, SignInResponse, SignInView};

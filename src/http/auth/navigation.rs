@@ -25,7 +25,7 @@ pub enum Notice {
     Waiting,
     /// The password was reset.
     Reset,
-    /// The account was deleted. Only a script sends a browser here.
+    /// The account was deleted.
     Deleted,
     /// The session has expired, or was ended elsewhere.
     Ended,

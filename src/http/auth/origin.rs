@@ -41,6 +41,27 @@ pub fn is_own(request: &Request<'_>, origin: &str) -> bool {
     !public.is_some_and(is_public_host) && origin.strip_prefix(scheme) == Some(host)
 }
 
+/// The address of the service's root for browsers, with a slash at its end: that of the settings, or the
+/// one that the request was sent to. Without either, `./`.
+pub fn site_address(request: &Request<'_>) -> String {
+    let public = Services::of(request).ok().and_then(|services| services.public_url.as_ref());
+    if let Some(url) = public {
+        return format!("{}{}/", url.origin(), url.path());
+    }
+    let mut hosts = request.headers().get("Host");
+    match (hosts.next().filter(|host| is_host(host)), hosts.next()) {
+        (Some(host), None) if is_https(request) => format!("https://{host}/"),
+        (Some(host), None) => format!("http://{host}/"),
+        _ => "./".to_owned(),
+    }
+}
+
+/// Whether a text is a host with or without a port, and nothing else of an address.
+fn is_host(text: &str) -> bool {
+    let is_of_host = |c: u8| c.is_ascii_alphanumeric() || b".-_:[]".contains(&c);
+    !text.is_empty() && text.bytes().all(is_of_host)
+}
+
 /// 403 for a request that a page of another site sent.
 pub fn check_same_origin(request: &Request<'_>) -> Result<(), Error> {
     if is_same_origin(request) { Ok(()) } else { Err(cross_site()) }

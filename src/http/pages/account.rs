@@ -1,49 +1,176 @@
-//! The page of your own account.
+//! The page of your own account, and its forms: names, password, theme.
 
 use askama::Template;
-use rocket::{State, get};
+use rocket::response::{self, Responder};
+use rocket::{Request, State, get, post};
 
-use super::forms::password_hint;
+use super::days::Moment;
+use super::edit::Sent;
+use super::flash::{Flash, Said};
+use super::forms::{Form, password_hint};
 use super::frame::{Frame, Html};
-use crate::domain::{DisplayName, Email, Size, Username};
-use crate::http::auth::AnyUser;
-use crate::http::wire::{Problem, Services};
+use super::keys::KeyRow;
+use super::people::role_in_words;
+use super::reply::Reply;
+use super::seen::FormFields;
+use super::sessions::SessionRow;
+use super::theme::Theme;
+use crate::domain::{DisplayName, Email, PageRequest, Precondition, Size, UserChange, Username};
+use crate::error::Error;
+use crate::http::api::auth::ChangePassword;
+use crate::http::auth::{AnyUser, SessionUser, SignedIn, root};
+use crate::http::wire::{Body, PageForm, Problem, Services, input};
+
+const NAMES: FormFields = FormFields(&["name", "username"]);
+const PASSWORD: FormFields = FormFields(&["current_password", "new_password"]);
+
+/// As many keys and as many sessions as a user may have.
+const ALL: PageRequest = PageRequest::new(1, 100);
+
+input! {
+    /// Your names as the form has them.
+    pub struct Names {
+        name: Option<Option<DisplayName>>,
+        username: Option<Option<Username>>,
+    }
+}
+
+input! {
+    /// The choice of a theme.
+    pub struct ChooseTheme {
+        theme: Theme,
+    }
+}
 
 #[derive(Template)]
 #[template(path = "account.html")]
 struct AccountPage {
     frame: Frame,
+    names: Form,
+    password: Form,
     /// What tells the user from all others.
     label: String,
     email: String,
-    username: String,
-    display_name: String,
-    registered_on: String,
+    role: &'static str,
+    registered: Moment,
     used: Size,
     quota: Size,
     password_hint: String,
+    keys: Vec<KeyRow>,
+    sessions: Vec<SessionRow>,
 }
 
-/// The account itself is rendered here; its sessions and keys are lists from the API.
+/// The page, with a form again that was rejected.
+async fn account_page(
+    user: &SignedIn,
+    (frame, services): (Frame, &Services),
+    names: Option<Form>,
+    password: Option<Form>,
+) -> Result<AccountPage, Error> {
+    let (store, now, zone) = (&*user.store, user.context.at, user.store.zone());
+    let frame = frame.shown_to(user.authority, services).await?;
+    let keys = store.list_keys(Some(user.id()), ALL).await?.items;
+    let sessions = store.list_sessions(user.id(), ALL, now).await?.items;
+    let own = store.get_user(user.id()).await?;
+    let text = |name: Option<&str>| name.unwrap_or_default().to_owned();
+    let filled = || {
+        let name = text(own.names.name.as_ref().map(DisplayName::as_str));
+        NAMES.filled(vec![name, text(own.names.username.as_ref().map(Username::as_str))])
+    };
+    Ok(AccountPage {
+        frame,
+        names: names.unwrap_or_else(filled),
+        password: password.unwrap_or_default(),
+        label: own.names.label().to_owned(),
+        email: text(own.names.email.as_ref().map(Email::as_str)),
+        role: role_in_words(own.role),
+        registered: Moment::new(own.registered_on, now, zone),
+        used: Size(own.used_bytes),
+        quota: Size(services.quota.of(&own, now)),
+        password_hint: password_hint(services),
+        keys: keys.into_iter().rev().map(|key| KeyRow::of(key, now, zone)).collect(),
+        sessions: SessionRow::all(sessions, user.session(), now, zone),
+    })
+}
+
 #[get("/account")]
 pub async fn show_account(
     user: AnyUser,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
-    let now = user.context.at;
-    let frame = frame.shown_to(user.authority, services).await?;
-    let user = services.store.get_user(user.id()).await?;
-    let names = user.names.clone();
-    Html::of(&AccountPage {
-        frame,
-        used: Size(user.used_bytes),
-        quota: Size(services.quota.of(&user, now)),
-        label: names.label().to_owned(),
-        email: names.email.map_or_else(String::new, Email::into_string),
-        username: names.username.map_or_else(String::new, Username::into_string),
-        display_name: names.name.map_or_else(String::new, DisplayName::into_string),
-        registered_on: user.registered_on.to_iso_8601(),
-        password_hint: password_hint(services),
-    })
+    Html::of(&account_page(&user, (frame, services), None, None).await?)
+}
+
+async fn rename(user: &AnyUser, names: Names) -> Result<Said, Error> {
+    let before = user.store.get_user(user.id()).await?;
+    let username = names.username.flatten();
+    if username.is_none() && before.names.username.is_some() {
+        return Err(Error::invalid("username", "cannot be removed, only changed"));
+    }
+    let change = UserChange { username, name: names.name, ..UserChange::default() };
+    let (condition, context) = (Precondition::default(), &user.context);
+    let after = user.store.update_user(user.id(), change, condition, context).await?;
+    Ok(if after.version == before.version { Said::Unchanged } else { Said::Changed })
+}
+
+#[post("/account", data = "<form>")]
+pub async fn change_names(
+    user: AnyUser,
+    form: PageForm<Names>,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Reply, Problem> {
+    let PageForm { input, typed } = form;
+    let renamed = match input {
+        Ok(names) => rename(&user, names).await,
+        Err(error) => Err(error),
+    };
+    let sent = match renamed {
+        Ok(said) => Sent::Done("account".to_owned(), said),
+        Err(error) => NAMES.rejected(typed, error)?,
+    };
+    let page = |frame, form| account_page(&user, (frame, services), Some(form), None);
+    sent.reply(frame, page).await
+}
+
+#[post("/account/password", data = "<form>")]
+pub async fn change_own_password(
+    user: SessionUser,
+    form: PageForm<ChangePassword>,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Reply, Problem> {
+    let PageForm { input, typed } = form;
+    let changed = match input {
+        Ok(input) => input.change(&user, services).await,
+        Err(error) => Err(error),
+    };
+    let sent = match changed {
+        Ok(()) => Sent::Done("account".to_owned(), Said::PasswordChanged),
+        Err(error) => PASSWORD.rejected(typed, error)?,
+    };
+    let page = |frame, form| account_page(&user, (frame, services), None, Some(form));
+    sent.reply(frame, page).await
+}
+
+/// Back to the account, with the theme in a cookie.
+pub struct Chosen(Theme);
+
+impl<'r> Responder<'r, 'static> for Chosen {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let cookie = match self.0.to_cookie(request) {
+            Ok(cookie) => cookie,
+            Err(error) => return Problem::from(error).respond_to(request),
+        };
+        let account = format!("{}account", root(request));
+        let mut response = Reply::Done(account, Flash::new(Said::Changed)).respond_to(request)?;
+        response.adjoin_header(cookie);
+        Ok(response)
+    }
+}
+
+#[post("/account/theme", data = "<form>")]
+pub fn choose_theme(_user: AnyUser, form: Body<ChooseTheme>) -> Chosen {
+    Chosen(form.0.theme)
 }

@@ -87,6 +87,13 @@ impl Address {
     }
 }
 
+/// A query with one parameter, with its `?`.
+pub fn query_with(name: &str, value: &str) -> String {
+    let mut form = url::form_urlencoded::Serializer::new("?".to_owned());
+    form.append_pair(name, value);
+    form.finish()
+}
+
 /// Where a page of a list stands, and the way to its neighbours.
 pub struct Pagination {
     pub first: u64,

@@ -114,9 +114,10 @@ impl FormFields {
         Err(Error::Busy)
     }
 
-    /// The form again, with what was typed and with what is wrong. A problem if the form is not at
-    /// fault.
-    fn rejected(self, typed: Vec<(String, String)>, error: Error) -> Result<Sent, Problem> {
+    /// The form again, with what was typed but passwords, and with what is wrong. A problem if the form
+    /// is not at fault.
+    pub fn rejected(self, mut typed: Vec<(String, String)>, error: Error) -> Result<Sent, Problem> {
+        typed.retain(|(name, _)| !name.ends_with("password"));
         let form = Form { typed, fields: self.0, ..Form::default() };
         match error {
             Error::Invalid(errors) => {

@@ -22,10 +22,30 @@ pub enum Said {
     Changed,
     Unchanged,
     Deleted,
+    Approved,
+    Enabled,
+    Disabled,
+    SignedOut,
+    PasswordChanged,
+    Revoked,
     Moved(TaskStatus),
 }
 
 impl Said {
+    /// All but moves, which have the names of their statuses.
+    const OTHERS: [Self; 10] = [
+        Self::Added,
+        Self::Changed,
+        Self::Unchanged,
+        Self::Deleted,
+        Self::Approved,
+        Self::Enabled,
+        Self::Disabled,
+        Self::SignedOut,
+        Self::PasswordChanged,
+        Self::Revoked,
+    ];
+
     /// Its name in a cookie.
     const fn name(self) -> &'static str {
         match self {
@@ -33,14 +53,19 @@ impl Said {
             Self::Changed => "changed",
             Self::Unchanged => "unchanged",
             Self::Deleted => "deleted",
+            Self::Approved => "approved",
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::SignedOut => "signed-out",
+            Self::PasswordChanged => "password",
+            Self::Revoked => "revoked",
             Self::Moved(status) => status.as_str(),
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        let others = [Self::Added, Self::Changed, Self::Unchanged, Self::Deleted];
         let moved = TaskStatus::from_name(name).map(Self::Moved);
-        moved.or_else(|| others.into_iter().find(|said| said.name() == name))
+        moved.or_else(|| Self::OTHERS.into_iter().find(|said| said.name() == name))
     }
 
     fn text(self) -> String {
@@ -49,6 +74,16 @@ impl Said {
             Self::Changed => "Saved.".to_owned(),
             Self::Unchanged => "Nothing was changed.".to_owned(),
             Self::Deleted => "Deleted.".to_owned(),
+            Self::Approved => "Approved. They can sign in now.".to_owned(),
+            Self::Enabled => "Enabled. They can sign in again.".to_owned(),
+            Self::Disabled => {
+                "Disabled. They are signed out, and their API keys do not work.".to_owned()
+            }
+            Self::SignedOut => "Signed out.".to_owned(),
+            Self::PasswordChanged => {
+                "Your password is changed. Every other session has ended.".to_owned()
+            }
+            Self::Revoked => "Revoked. Scripts with that key are shut out.".to_owned(),
             Self::Moved(status) => format!("Moved to “{}”.", status_in_words(status)),
         }
     }
@@ -153,8 +188,9 @@ mod tests {
         for flash in [flash.clone().with_undo(TaskStatus::Pending), flash] {
             assert_eq!(Flash::parse(&flash.to_cookie()), Some(flash));
         }
-        let deleted = Flash::new(Said::Deleted);
-        assert_eq!(Flash::parse(&deleted.to_cookie()), Some(deleted));
+        for flash in Said::OTHERS.map(Flash::new) {
+            assert_eq!(Flash::parse(&flash.to_cookie()), Some(flash));
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use rocket_okapi::OpenApiFromRequest;
 use super::assets;
 use super::flash::{Flash, clear_flash};
 use super::parts::initials;
+use super::theme::Theme;
 use crate::domain::{
-    Authority, PageRequest, Role, Status as AccountStatus, TaskFilter, UserFilter, UserId,
+    Authority, PageRequest, Role, Status as AccountStatus, TaskFilter, UserFilter,
 };
 use crate::error::Error;
 use crate::http::auth::{MENU, root};
@@ -31,6 +32,7 @@ pub struct Frame {
     pub zone: String,
     /// What the last form has done.
     pub flash: Option<Flash>,
+    pub theme: Theme,
     /// The page's address in the menu.
     here: String,
     user: Option<FrameUser>,
@@ -38,7 +40,6 @@ pub struct Frame {
 
 /// The signed-in user.
 struct FrameUser {
-    id: UserId,
     name: String,
     role: Role,
     /// Overdue tasks of the user.
@@ -69,8 +70,8 @@ impl Frame {
             (Some("new"), Some(kind)) => format!("{kind}s"),
             (first, _) => first.unwrap_or_default().to_owned(),
         };
-        let flash = Flash::of(request);
-        Self { root, assets, zone: String::new(), flash, here, user: None }
+        let (flash, theme) = (Flash::of(request), Theme::of(request));
+        Self { root, assets, zone: String::new(), flash, theme, here, user: None }
     }
 
     /// The frame for a signed-in user.
@@ -90,7 +91,7 @@ impl Frame {
             0
         };
         let overdue = overdue.into_iter().sum();
-        let user = FrameUser { id: authority.user, name, role, overdue, waiting };
+        let user = FrameUser { name, role, overdue, waiting };
         Ok(Self { user: Some(user), zone: services.store.zone().name().to_owned(), ..self })
     }
 
@@ -107,11 +108,6 @@ impl Frame {
     /// What the title says that waits for the user.
     pub fn overdue(&self) -> u32 {
         self.user.as_ref().map_or(0, |user| user.overdue)
-    }
-
-    /// The user's id, for scripts; empty without a user.
-    pub fn viewer_id(&self) -> String {
-        self.user.as_ref().map_or_else(String::new, |user| user.id.to_string())
     }
 
     /// The user's role as people call it; empty without a user.

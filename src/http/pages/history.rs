@@ -2,7 +2,7 @@
 
 use super::days::Moment;
 use super::parts::status_in_words;
-use crate::domain::{Action, HistoryEntry, TaskStatus, Timestamp, Zone};
+use crate::domain::{Action, Changes, HistoryEntry, TaskStatus, Timestamp, Zone};
 
 /// An event of a record.
 pub struct HistoryLine {
@@ -28,20 +28,23 @@ impl HistoryLine {
             }
             _ => (true, "changed it"),
         };
-        let changes = entry.changes.filter(|_| is_update).map(|changes| changes.0);
-        let changes = changes.unwrap_or_default().into_iter();
+        let changes = entry.changes.filter(|_| is_update);
         Self {
             who: entry.actor,
             what,
-            changes: changes
-                .map(|(field, values)| ChangeLine {
-                    values: values.map(|values| values.map(|value| in_words(&field, value))),
-                    field: field.replace('_', " "),
-                })
-                .collect(),
+            changes: changes.map(change_lines).unwrap_or_default(),
             at: Moment::new(entry.at, now, zone),
         }
     }
+}
+
+/// The fields of a record that an event has changed.
+pub fn change_lines(changes: Changes) -> Vec<ChangeLine> {
+    let line = |(field, values): (String, Option<[Option<String>; 2]>)| ChangeLine {
+        values: values.map(|values| values.map(|value| in_words(&field, value))),
+        field: field.replace('_', " "),
+    };
+    changes.0.into_iter().map(line).collect()
 }
 
 fn in_words(field: &str, value: Option<String>) -> String {

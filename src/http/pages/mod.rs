@@ -4,8 +4,11 @@
 mod account;
 mod address;
 pub mod api_docs;
+mod ask;
 mod assets;
 mod audit;
+mod audit_words;
+mod clients;
 mod days;
 mod delete;
 mod edit;
@@ -14,18 +17,24 @@ mod forms;
 mod frame;
 mod history;
 mod home;
+mod keys;
+mod new_person;
 mod parts;
+mod people;
 mod person;
 mod plots;
 mod problems;
-mod records;
 mod reply;
 mod search;
+mod secret;
 mod seen;
+mod sentence;
+mod sessions;
 mod task;
 mod tasks;
 mod template;
 mod templates;
+mod theme;
 mod visitor;
 mod widget;
 mod widgets;
@@ -63,9 +72,30 @@ pub fn routes() -> Vec<Route> {
         template::edit_template,
         template::ask_to_delete_template,
         template::delete_template_of_page,
-        records::show_people,
+        people::show_people,
+        new_person::show_new_person,
+        new_person::add_person,
+        person::show_person,
+        person::show_person_form,
+        person::edit_person,
         person::change_status,
+        person::show_reset_link,
+        person::sign_out_person,
+        person::ask_to_delete_person,
+        person::delete_person,
         account::show_account,
+        account::change_names,
+        account::change_own_password,
+        account::choose_theme,
+        keys::show_new_key,
+        keys::add_key,
+        keys::ask_to_revoke_key,
+        keys::revoke_own_key,
+        sessions::end_own_session,
+        sessions::ask_to_sign_out,
+        sessions::end_own_sessions,
+        sessions::ask_to_delete_account,
+        sessions::delete_own_account,
         audit::show_audit,
         forms::show_login,
         forms::show_registration,

@@ -149,6 +149,9 @@ fn answer(request: &Request<'_>, problem: &Problem, frame: Frame) -> Option<Resp
         (None, _) if is_api => None,
         // A reload of the address that a form was sent to.
         (Some(_), 405) => Some(see_other(format!("{}login", root(request)))),
+        (None, 405) if segments.first() == Some(&"account") && is_read(request) => {
+            Some(see_other(format!("{}account", root(request))))
+        }
         // The same for the form of a page: `tasks/<id>/status`.
         (None, 405) if segments.len() > 2 && is_read(request) => {
             Some(see_other("../".to_owned() + segments[1]))

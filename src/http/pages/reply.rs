@@ -6,7 +6,7 @@ use rocket::response::{self, Responder};
 
 use super::flash::{Flash, Said};
 use super::frame::{Frame, Html};
-use crate::http::auth::is_own;
+use crate::http::auth::{Destination, Notice, clear_session_cookie, is_own, root};
 use crate::http::wire::{Problem, see_other};
 
 /// A guard: the address of the page that has sent a form, if it is one of ours.
@@ -43,6 +43,8 @@ fn own_path(request: &Request<'_>, address: &str) -> Option<String> {
 pub enum Reply {
     /// 303 to this address, with a message there.
     Done(String, Flash),
+    /// 303 to the login page, which says why; the session has ended.
+    SignedOut(Notice),
     Page(Html),
 }
 
@@ -57,6 +59,15 @@ impl<'r> Responder<'r, 'static> for Reply {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         match self {
             Self::Page(page) => page.respond_to(request),
+            Self::SignedOut(notice) => {
+                let next = Destination::LogIn(notice).address();
+                let mut response = see_other(format!("{}{next}", root(request)));
+                match clear_session_cookie(request) {
+                    Ok(cookie) => response.adjoin_header(cookie),
+                    Err(error) => return Problem::from(error).respond_to(request),
+                }
+                Ok(response)
+            }
             Self::Done(address, flash) => {
                 let mut response = see_other(address);
                 match flash.to_header(request) {
