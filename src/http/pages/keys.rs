@@ -122,7 +122,7 @@ fn key_page(
             "A script sends it as “Authorization: Bearer …”. Keep it like a password."
         },
         until,
-        back: "account#keys".to_owned(),
+        back: "account".to_owned(),
     }
 }
 
@@ -145,7 +145,7 @@ pub async fn ask_to_revoke_key(
         label: "Revoke",
         action: format!("account/keys/{id}/revoke"),
         seen: None,
-        back: "account#keys".to_owned(),
+        back: "account".to_owned(),
     })
 }
 

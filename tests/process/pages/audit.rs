@@ -6,9 +6,9 @@ use crate::browser_support::Display;
 /// A widget, a task and a template that are created and changed.
 fn change_records(site: &Site) {
     let (admin, manager) = (site.api("admin"), site.api("manager"));
-    assert_eq!(admin.try_add_widget("star").unwrap().status, 201);
-    assert_eq!(admin.send("PATCH", "/widgets/star", &[("name", "stars")]).status, 200);
-    let task = manager.post("/tasks", &[("title", "Star")]).body;
+    assert_eq!(admin.try_add_widget("comet").unwrap().status, 201);
+    assert_eq!(admin.send("PATCH", "/widgets/comet", &[("name", "comets")]).status, 200);
+    let task = manager.post("/tasks", &[("title", "Comet")]).body;
     let task = format!("/tasks/{}", task["id"].as_str().unwrap());
     let change = [("status", "in_progress"), ("assignee", "employee@example.com")];
     assert_eq!(manager.send("PATCH", &task, &change).status, 200);
@@ -18,28 +18,28 @@ fn change_records(site: &Site) {
 
 async fn read(page: &Page, has_scripts: bool) {
     page.sign_in("admin").await;
-    page.open("audit?q=star").await;
+    page.open("audit?q=comet").await;
     let events = page.texts(".events li > p").await;
     assert_eq!(
         events,
         [
-            "manager@example.com changed the task Star",
+            "manager@example.com changed the task Comet",
             "assignee: none → employee@example.com",
             "status: To do → In progress",
-            "manager@example.com created the task Star",
-            "admin@example.com changed the widget star",
-            "name: star → stars",
-            "admin@example.com added the widget star",
+            "manager@example.com created the task Comet",
+            "admin@example.com changed the widget comet",
+            "name: comet → comets",
+            "admin@example.com added the widget comet",
         ]
     );
     page.click(".events li:nth-child(2) summary").await;
-    page.see(".events .facts", "Star").await;
+    page.see(".events .facts", "Comet").await;
     page.see(".events .facts", "task.create").await;
     if has_scripts {
         page.assert_accessible().await;
     }
-    page.follow_link("Star").await;
-    page.see("h1", "Star").await;
+    page.follow_link("Comet").await;
+    page.see("h1", "Comet").await;
 
     page.open("audit").await;
     page.see(".tag.bad", "wrong password").await;

@@ -1,22 +1,13 @@
 //! The people pages, on which administrators manage accounts, with and without scripts.
 
-use serde_json::json;
-
 use super::{Page, Site};
 use crate::browser_support::Display;
 use crate::program::PASSWORD;
 
 /// Opens the menu of a row, and presses a button or follows a link in it.
 async fn act(page: &Page, row: &str, label: &str) {
-    page.wait_until_idle().await;
-    page.see(".row", row).await;
-    let open = "const row = [...document.querySelectorAll('.row')].find((part) => part.innerText.includes(arguments[0]));
-        const menu = row.querySelector('details');
-        if (!menu.open) return menu.querySelector('summary');
-        return [...menu.querySelectorAll('a, button')].find((part) => part.innerText.trim() === arguments[1]);";
-    for _ in 0..2 {
-        page.click_result(open, &[json!(row), json!(label)]).await;
-    }
+    page.press_in_record(row, "⋯").await;
+    page.press_in_record(row, label).await;
     page.wait_until_idle().await;
 }
 
@@ -100,13 +91,15 @@ async fn reset(site: &Site, page: &Page, account: &str, has_scripts: bool) {
         page.press_button("Copy").await;
         page.see("#copied", "Copied").await;
     } else {
-        page.see_none("#copy").await;
+        page.see_none("[data-copy]").await;
     }
     page.follow_link("Done").await;
     page.see("h1", account).await;
     page.assert_absent(code).await;
 
-    page.open("api/v1/ui").await;
+    // Somebody else opens the link, in a browser of their own.
+    page.page.delete_all_cookies().await.unwrap();
+    page.open("login").await;
     page.open(&format!("reset#code={code}")).await;
     if has_scripts {
         assert_eq!(page.value("#code").await, code);
