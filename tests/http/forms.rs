@@ -684,7 +684,7 @@ async fn every_page_has_working_links_no_inline_code_and_labelled_fields() {
         }
     }
     for target in &seen {
-        let status = visitor.open(target).await.status.code;
+        let status = visitor.open(target.split('#').next().unwrap()).await.status.code;
         assert!([200, 303].contains(&status), "{target}: {status}");
     }
     for expected in
