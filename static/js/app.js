@@ -73,6 +73,12 @@ function showBanner(text, again) {
   document.querySelector("main").prepend(banner);
 }
 
+/** Whether an answer leads to the login page because there is no session any more. */
+function hasEnded({ pathname, searchParams }) {
+  const notice = searchParams.get("notice") ?? "session-ended";
+  return pathname.endsWith("/login") && notice === "session-ended";
+}
+
 /** What is typed stays, so signing in happens in another tab. */
 function showSignIn(url) {
   showBanner("Your session has ended, and nothing was sent. ");
@@ -113,8 +119,8 @@ async function send(form, submitter) {
   try {
     const answer = await fetchPage(new URL(address, document.baseURI), { method: "POST", body });
     hideBanner();
-    if (answer.url.pathname.endsWith("/login")) return showSignIn(answer.url);
-    const isHere = answer.url.pathname === location.pathname;
+    if (hasEnded(answer.url)) return showSignIn(answer.url);
+    const isHere = answer.ok && answer.url.pathname === location.pathname;
     const isRejected = !answer.ok && answer.page.getElementById(form.id) && form.id !== "act";
     if (isHere || isRejected) {
       show(answer);
@@ -177,6 +183,9 @@ function closeMenus(except) {
     if (menu !== except) menu.open = false;
   }
 }
+
+// Its address is relative to that of the page, which may change without the page.
+for (const icon of document.querySelectorAll("link[rel=icon]")) icon.href = icon.href;
 
 addEventListener("popstate", () => refresh({ keepsTyped: false }));
 document.addEventListener("visibilitychange", () => {

@@ -57,6 +57,8 @@ pub struct MenuEntry {
     pub is_here: bool,
     /// How many wait there.
     pub badge: u64,
+    /// A small screen has it in another place.
+    pub is_for_administrators: bool,
 }
 
 impl Frame {
@@ -135,11 +137,12 @@ impl Frame {
         let visible = MENU
             .iter()
             .filter(|(address, _, required)| is_listed(address) && user.role >= *required);
-        let entry = |&(address, label, _): &(&'static str, &'static str, Role)| MenuEntry {
+        let entry = |&(address, label, role): &(&'static str, &'static str, Role)| MenuEntry {
             address,
             label,
             is_here: address == self.here,
             badge: if address == "people" { user.waiting } else { 0 },
+            is_for_administrators: role.is_admin(),
         };
         visible.map(entry).collect()
     }

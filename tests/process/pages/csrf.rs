@@ -297,8 +297,8 @@ fn csrf_requests_from_other_origins_change_nothing() {
             assert_eq!(snapshot(&observer, &site), before, "{theirs}");
             page.open("").await;
             assert_eq!(
-                page.find(".who").await.attr("title").await.unwrap().unwrap(),
-                "admin@example.com",
+                page.find(".me > summary").await.attr("title").await.unwrap().unwrap(),
+                "You: admin@example.com",
                 "{theirs}"
             );
         }
