@@ -288,6 +288,7 @@ const PAGES: &[Row] = &[
     row(Get,    "/search",                  NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/account",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/account",                 NAMES,     [303, 303, 303, 303, 303, 303,       303, 303,    303, 303]),
+    row(Get,    "/account/password",        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/account/password",        NEW_PASSWORD, [303, 303, 303, 303, 303, 303,    303, 303,    303, 303]),
     row(Post,   "/account/theme",           &[("theme", "dark")], [303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
     row(Get,    "/account/keys/new",        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),

@@ -46,26 +46,31 @@ input! {
 #[template(path = "account.html")]
 struct AccountPage {
     frame: Frame,
-    names: Form,
-    password: Form,
-    /// What tells the user from all others.
-    label: String,
+    form: Form,
     email: String,
     role: &'static str,
     registered: Moment,
     used: Size,
     quota: Size,
-    password_hint: String,
     keys: Vec<KeyRow>,
     sessions: Vec<SessionRow>,
 }
 
-/// The page, with a form again that was rejected.
+#[derive(Template)]
+#[template(path = "account_password.html")]
+struct PasswordPage {
+    frame: Frame,
+    form: Form,
+    /// What tells the user from all others.
+    label: String,
+    password_hint: String,
+}
+
+/// The page, with the form of the names if that was rejected.
 async fn account_page(
     user: &SignedIn,
     (frame, services): (Frame, &Services),
-    names: Option<Form>,
-    password: Option<Form>,
+    rejected: Option<Form>,
 ) -> Result<AccountPage, Error> {
     let (store, now, zone) = (&*user.store, user.context.at, user.store.zone());
     let frame = frame.shown_to(user.authority, services).await?;
@@ -79,15 +84,12 @@ async fn account_page(
     };
     Ok(AccountPage {
         frame,
-        names: names.unwrap_or_else(filled),
-        password: password.unwrap_or_default(),
-        label: own.names.label().to_owned(),
+        form: rejected.unwrap_or_else(filled),
         email: text(own.names.email.as_ref().map(Email::as_str)),
         role: role_in_words(own.role),
         registered: Moment::new(own.registered_on, now, zone),
         used: Size(own.used_bytes),
         quota: Size(services.quota.of(&own, now)),
-        password_hint: password_hint(services),
         keys: keys.into_iter().rev().map(|key| KeyRow::of(key, now, zone)).collect(),
         sessions: SessionRow::all(sessions, user.session(), now, zone),
     })
@@ -99,7 +101,7 @@ pub async fn show_account(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
-    Html::of(&account_page(&user, (frame, services), None, None).await?)
+    Html::of(&account_page(&user, (frame, services), None).await?)
 }
 
 async fn rename(user: &AnyUser, names: Names) -> Result<Said, Error> {
@@ -130,8 +132,27 @@ pub async fn change_names(
         Ok(said) => Sent::Done("account".to_owned(), said),
         Err(error) => NAMES.rejected(typed, error)?,
     };
-    let page = |frame, form| account_page(&user, (frame, services), Some(form), None);
+    let page = |frame, form| account_page(&user, (frame, services), Some(form));
     sent.reply(frame, page).await
+}
+
+async fn password_page(
+    user: &SignedIn,
+    (frame, services): (Frame, &Services),
+    form: Form,
+) -> Result<PasswordPage, Error> {
+    let label = user.store.get_user(user.id()).await?.names.label().to_owned();
+    let frame = frame.shown_to(user.authority, services).await?;
+    Ok(PasswordPage { frame, form, label, password_hint: password_hint(services) })
+}
+
+#[get("/account/password")]
+pub async fn show_password_form(
+    user: AnyUser,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Html, Problem> {
+    Html::of(&password_page(&user, (frame, services), Form::default()).await?)
 }
 
 #[post("/account/password", data = "<form>")]
@@ -150,7 +171,7 @@ pub async fn change_own_password(
         Ok(()) => Sent::Done("account".to_owned(), Said::PasswordChanged),
         Err(error) => PASSWORD.rejected(typed, error)?,
     };
-    let page = |frame, form| account_page(&user, (frame, services), None, Some(form));
+    let page = |frame, form| password_page(&user, (frame, services), form);
     sent.reply(frame, page).await
 }
 

@@ -85,6 +85,7 @@ pub fn routes() -> Vec<Route> {
         person::delete_person,
         account::show_account,
         account::change_names,
+        account::show_password_form,
         account::change_own_password,
         account::choose_theme,
         keys::show_new_key,

@@ -193,7 +193,7 @@ fn people_are_filtered_at_once_and_the_last_administrator_stays() {
         let path = format!("/users/{}", id.as_str().unwrap());
         assert_eq!(site.api("admin").send("PATCH", &path, &[("name", "Changed")]).status, 200);
         page.press_button("Delete").await;
-        page.see("#banner", "").await;
+        page.see("main h1", "Changed meanwhile").await;
         assert_eq!(site.api("admin").get(&path).status, 200);
     });
 }
