@@ -24,7 +24,7 @@ async fn change_names_and_password(site: &Site, page: &Page, account: &str, has_
     page.press_button("Save the names").await;
     page.see("#flash", "Saved.").await;
     assert_eq!(page.value("#username").await, format!("{account}-x"));
-    page.find("[aria-label='You: Emmy Noether']").await;
+    page.find("[title='You: Emmy Noether']").await;
 
     page.follow_link("Change the password…").await;
     page.fill("#current_password", "not the password").await;
