@@ -126,7 +126,7 @@ async function send(form, submitter) {
       show(answer);
       if (isRejected) main().querySelector("[autofocus]")?.focus();
     } else if (answer.ok) go(answer);
-    else showBanner(answer.page.querySelector("main .message, main p")?.textContent ?? "That did not work.");
+    else showBanner(answer.page.querySelector("main .message")?.textContent ?? "That did not work.");
   } catch {
     showBanner("The service cannot be reached. Nothing was sent.", () => send(form, submitter));
   } finally {
