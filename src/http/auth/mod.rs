@@ -9,7 +9,7 @@ pub mod origin;
 pub mod renewal;
 pub mod sign_in;
 
-pub use self::cookie::{clear_session_cookie, session_cookie};
+pub use self::cookie::{clear_session_cookie, cookie_name, cookies, session_cookie, set_cookie};
 pub use self::guards::{
     Admin, Anonymous, AnyUser, CalendarReader, Manager, SessionAdmin, SessionUser, SignedIn,
     find_caller,

@@ -1,13 +1,16 @@
 //! What the last form has done: a message in a cookie, which the next page shows and clears.
 
-use rocket::http::{Cookie, Header, SameSite};
+use rocket::http::{Header, SameSite};
 use rocket::time::Duration;
 use rocket::{Request, Response};
 
 use super::parts::status_in_words;
 use crate::domain::TaskStatus;
 use crate::error::Error;
-use crate::http::wire::{Services, is_https};
+use crate::http::auth::{cookie_name, cookies, set_cookie};
+
+/// What its cookie is for, in the cookie's name.
+const PURPOSE: &str = "done";
 
 /// How long the next page may take, in seconds.
 const FLASH_SECONDS: i64 = 60;
@@ -143,16 +146,9 @@ impl Flash {
 
     /// The message for the page that answers this request.
     pub fn of(request: &Request<'_>) -> Option<Self> {
-        let name = cookie_name(request).ok()?;
-        let pairs = request.headers().get("Cookie").flat_map(|header| header.split(';'));
-        let mut values = pairs.filter_map(|pair| pair.trim_matches(' ').split_once('='));
-        values.find(|(given, _)| *given == name).and_then(|(_, text)| Self::parse(text))
+        let name = cookie_name(request, PURPOSE).ok()?;
+        cookies(request, &name).next().and_then(Self::parse)
     }
-}
-
-/// The name contains the installation, because cookies do not know ports.
-fn cookie_name(request: &Request<'_>) -> Result<String, Error> {
-    Ok(format!("{}-done", Services::of(request)?.cookie))
 }
 
 fn flash_cookie(
@@ -160,13 +156,7 @@ fn flash_cookie(
     value: String,
     life: Duration,
 ) -> Result<Header<'static>, Error> {
-    let cookie = Cookie::build((cookie_name(request)?, value))
-        .path("/")
-        .max_age(life)
-        .same_site(SameSite::Strict)
-        .http_only(true)
-        .secure(is_https(request));
-    Ok(Header::new("Set-Cookie", cookie.build().to_string()))
+    Ok(set_cookie(request, (cookie_name(request, PURPOSE)?, value), life, SameSite::Strict))
 }
 
 /// Clears the message that a page has shown.

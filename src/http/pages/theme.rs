@@ -1,12 +1,16 @@
 //! The colours of the pages: as the system has them, light, or dark. A cookie keeps the choice.
 
 use rocket::Request;
-use rocket::http::{Cookie, Header, SameSite};
+use rocket::http::{Header, SameSite};
 use rocket::time::Duration;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::http::wire::{Field, FieldContext, Services, is_https};
+use crate::http::auth::{cookie_name, cookies, set_cookie};
+use crate::http::wire::{Field, FieldContext};
+
+/// What its cookie is for, in the cookie's name.
+const PURPOSE: &str = "theme";
 
 /// How long a browser keeps the choice, in days.
 const DAYS: i64 = 400;
@@ -45,22 +49,14 @@ impl Theme {
 
     /// The one that the browser keeps.
     pub fn of(request: &Request<'_>) -> Self {
-        let Ok(name) = cookie_name(request) else { return Self::default() };
-        let pairs = request.headers().get("Cookie").flat_map(|header| header.split(';'));
-        let mut values = pairs.filter_map(|pair| pair.trim_matches(' ').split_once('='));
-        let found = values.find(|(given, _)| *given == name);
-        found.and_then(|(_, text)| Self::from_name(text)).unwrap_or_default()
+        let Ok(name) = cookie_name(request, PURPOSE) else { return Self::default() };
+        cookies(request, &name).next().and_then(Self::from_name).unwrap_or_default()
     }
 
     /// The header that keeps it in the browser.
     pub fn to_cookie(self, request: &Request<'_>) -> Result<Header<'static>, Error> {
-        let cookie = Cookie::build((cookie_name(request)?, self.name()))
-            .path("/")
-            .max_age(Duration::days(DAYS))
-            .same_site(SameSite::Lax)
-            .http_only(true)
-            .secure(is_https(request));
-        Ok(Header::new("Set-Cookie", cookie.build().to_string()))
+        let cookie = (cookie_name(request, PURPOSE)?, self.name().to_owned());
+        Ok(set_cookie(request, cookie, Duration::days(DAYS), SameSite::Lax))
     }
 }
 
@@ -73,9 +69,4 @@ impl Field for Theme {
     fn schema() -> Value {
         json!({ "type": "string", "enum": Self::ALL.map(Self::name) })
     }
-}
-
-/// The name contains the installation, because cookies do not know ports.
-fn cookie_name(request: &Request<'_>) -> Result<String, Error> {
-    Ok(format!("{}-theme", Services::of(request)?.cookie))
 }
