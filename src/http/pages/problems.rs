@@ -18,8 +18,8 @@ use crate::http::auth::{
     session_cookie,
 };
 use crate::http::wire::{
-    Problem, Services, SubmittedForm, WHOLE_BODY, add_common_headers, has_empty_segments, is_read,
-    remember_or, remembered, see_other, wants_page,
+    IS_NOT_KNOWN, Problem, Services, SubmittedForm, WHOLE_BODY, add_common_headers,
+    has_empty_segments, is_read, remember_or, remembered, see_other, wants_page,
 };
 
 /// The fields that are shown again as they were typed. Passwords are not.
@@ -40,8 +40,12 @@ impl Fairing for ProblemPages {
             && let Some(problem) = remembered(request)
             && problem.status() == response.status()
         {
-            let frame = frame_of(request).await;
-            replace_with_page(request, problem, response, frame);
+            let answer = Answer::to(request, problem);
+            let frame = match answer {
+                Answer::Page(_) => frame_of(request).await,
+                Answer::Json | Answer::Redirect(_) => Frame::of(request),
+            };
+            replace(request, problem, response, (answer, frame));
         }
     }
 }
@@ -63,7 +67,10 @@ impl<'r> Responder<'r, 'static> for Caught {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let mut response = self.0.to_response(request);
         // Fairings do not see a request that Rocket cannot parse.
-        replace_with_page(request, &self.0, &mut response, Frame::of(request));
+        if wants_page(request) {
+            let answer = (Answer::to(request, &self.0), Frame::of(request));
+            replace(request, &self.0, &mut response, answer);
+        }
         add_common_headers(request, &mut response);
         Ok(response)
     }
@@ -76,17 +83,24 @@ pub fn catch(status: Status, request: &Request<'_>) -> Caught {
     Caught(problem.unwrap_or_else(|| Problem::of_status(status)))
 }
 
-fn replace_with_page(
+fn replace(
     request: &Request<'_>,
     problem: &Problem,
     response: &mut Response<'_>,
-    frame: Frame,
+    (answer, frame): (Answer, Frame),
 ) {
-    if wants_page(request)
-        && let Some(page) = answer(request, problem, frame)
-    {
-        response.remove_header("Content-Type");
-        response.merge(page);
+    let page = match answer {
+        Answer::Json => return,
+        Answer::Redirect(redirect) => Ok(redirect),
+        Answer::Page(target) => render(request, target, problem, frame).map(Html::into_response),
+    };
+    match page {
+        Ok(page) => {
+            response.remove_header("Content-Type");
+            response.merge(page);
+        }
+        // Without a page, the JSON stays.
+        Err(error) => log::error!("{error}"),
     }
 }
 
@@ -137,40 +151,49 @@ fn segments<'r>(request: &'r Request<'_>) -> Vec<&'r str> {
     request.uri().path().segments().filter(|segment| !segment.is_empty()).collect()
 }
 
-/// The page of a problem. `None` below the API, except for the forms' own routes.
-fn answer(request: &Request<'_>, problem: &Problem, frame: Frame) -> Option<Response<'static>> {
-    let target = FormTarget::of(request);
-    let segments = segments(request);
-    let is_api = segments.first() == Some(&"api");
-    if has_empty_segments(request) && (!is_api || segments == ["api", "v1", "ui"]) {
-        return Some(to_path(request, &segments));
-    }
-    match (target, problem.status().code) {
-        (None, _) if is_api => None,
-        // A reload of the address that a form was sent to.
-        (Some(_), 405) => Some(see_other(format!("{}login", root(request)))),
-        (None, 405) if segments.first() == Some(&"account") && is_read(request) => {
-            Some(see_other(format!("{}account", root(request))))
+/// What a browser that navigates gets in place of a problem's JSON.
+enum Answer {
+    /// Below the API, except for the forms' own routes.
+    Json,
+    Redirect(Response<'static>),
+    /// A page, or the page of a form.
+    Page(Option<FormTarget>),
+}
+
+impl Answer {
+    fn to(request: &Request<'_>, problem: &Problem) -> Self {
+        let target = FormTarget::of(request);
+        let segments = segments(request);
+        let is_api = segments.first() == Some(&"api");
+        if has_empty_segments(request) && (!is_api || segments == ["api", "v1", "ui"]) {
+            return Self::Redirect(to_path(request, &segments));
         }
-        // The same for the form of a page: `tasks/<id>/status`.
-        (None, 405) if segments.len() > 2 && is_read(request) => {
-            Some(see_other("../".to_owned() + segments[1]))
-        }
-        (None | Some(FormTarget::LogOut), 401) => {
-            // A form of another site comes without the cookie, and must not clear it.
-            let has_session = session_cookie(request).is_ok_and(|cookie| cookie.is_some());
-            let mut response = see_other(login_address(request, has_session && target.is_none()));
-            if has_session && let Ok(cookie) = clear_session_cookie(request) {
-                response.adjoin_header(cookie);
+        let to_page = |page| Self::Redirect(see_other(format!("{}{page}", root(request))));
+        match (target, problem.status().code) {
+            (None, _) if is_api => Self::Json,
+            // A reload of the address that a form was sent to.
+            (Some(_), 405) => to_page("login"),
+            (None, 405) if segments.first() == Some(&"account") && is_read(request) => {
+                to_page("account")
             }
-            Some(response)
-        }
-        _ => {
-            let page = render(request, target, problem, frame);
-            // Without a page, the JSON stays.
-            page.inspect_err(|error| log::error!("{error}")).ok().map(Html::into_response)
+            // The same for the form of a page: `tasks/<id>/status`.
+            (None, 405) if segments.len() > 2 && is_read(request) => {
+                Self::Redirect(see_other("../".to_owned() + segments[1]))
+            }
+            (None | Some(FormTarget::LogOut), 401) => Self::Redirect(to_login(request, target)),
+            _ => Self::Page(target),
         }
     }
+}
+
+fn to_login(request: &Request<'_>, target: Option<FormTarget>) -> Response<'static> {
+    // A form of another site comes without the cookie, and must not clear it.
+    let has_session = session_cookie(request).is_ok_and(|cookie| cookie.is_some());
+    let mut response = see_other(login_address(request, has_session && target.is_none()));
+    if has_session && let Ok(cookie) = clear_session_cookie(request) {
+        response.adjoin_header(cookie);
+    }
+    response
 }
 
 /// The redirect to a page whose path was spelt in another way.
@@ -230,7 +253,7 @@ fn wrong_filters(errors: &FieldErrors) -> String {
     };
     let shown = errors.iter().filter(|(name, _)| is_name(name));
     let sentences = shown.map(|(name, why)| {
-        if why.starts_with("is not known here") {
+        if why.starts_with(IS_NOT_KNOWN) {
             format!("“{name}” is not a filter of this page.")
         } else {
             format!("The filter “{name}” has a value that this page does not know.")

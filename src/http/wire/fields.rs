@@ -11,6 +11,9 @@ use crate::error::{Error, FieldErrors};
 /// The name of the body in `errors` if it has no fields to name.
 pub const WHOLE_BODY: &str = "body";
 
+/// How the error of a field begins that nothing reads.
+pub const IS_NOT_KNOWN: &str = "is not known here";
+
 /// Far more than any input has, and few enough to compare pairwise.
 const MAX_FIELDS: usize = 64;
 
@@ -215,8 +218,8 @@ impl Fields {
         for (name, _) in self.given.iter().filter(|(name, _)| !self.known.contains(&name.as_str()))
         {
             let why = match self.known.as_slice() {
-                [] => "is not known here; nothing is expected".to_owned(),
-                known => format!("is not known here; known are {}", known.join(", ")),
+                [] => format!("{IS_NOT_KNOWN}; nothing is expected"),
+                known => format!("{IS_NOT_KNOWN}; known are {}", known.join(", ")),
             };
             self.errors.add(name, why);
         }

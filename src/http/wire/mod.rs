@@ -40,7 +40,7 @@ pub use self::example::{BASE, Example, NOW, example_view, view_context};
 pub use self::export::{Export, ListOrCsv, ListOrCsvQuery};
 pub use self::fallback::has_empty_segments;
 pub use self::field::{Field, InputField, OrNone, describe_field, object_schema};
-pub use self::fields::{Fields, Given, WHOLE_BODY, with_plain_lines};
+pub use self::fields::{Fields, Given, IS_NOT_KNOWN, WHOLE_BODY, with_plain_lines};
 pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
 pub use self::import::{CsvBody, ImportDone, ImportQuery};
 pub use self::input::{Empty, Input, max_body_of};
