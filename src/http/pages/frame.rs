@@ -112,6 +112,11 @@ impl Frame {
         self.user.as_ref().map_or(0, |user| user.overdue)
     }
 
+    /// How many accounts wait for the user's approval.
+    pub fn waiting(&self) -> u64 {
+        self.user.as_ref().map_or(0, |user| user.waiting)
+    }
+
     /// The user's role as people call it; empty without a user.
     pub fn role_name(&self) -> &'static str {
         match self.user.as_ref().map(|user| user.role) {

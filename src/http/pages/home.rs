@@ -137,11 +137,9 @@ pub async fn show_home(
     let (store, now) = (&services.store, services.clock.now());
     let frame = frame.shown_to(reader, services).await?;
     let agenda = store.read_agenda(reader, now).await?;
-    let (waiting, steps) = if reader.role.is_admin() {
-        (waiting(services, reader, now).await?, steps(services, reader, now).await?)
-    } else {
-        (Vec::new(), Vec::new())
-    };
+    let waiting =
+        if frame.waiting() > 0 { waiting(services, reader, now).await? } else { Vec::new() };
+    let steps = if frame.is_admin() { steps(services, reader, now).await? } else { Vec::new() };
     let [overdue, today, tomorrow, week, ..] = &agenda.sections;
     let zone = store.zone();
     let sections = agenda.sections.iter().filter(|section| section.count > 0);

@@ -5,8 +5,10 @@ use rocket::{State, get};
 
 use super::address::Address;
 use super::frame::{Frame, Html};
-use super::parts::{Face, TaskRow, WidgetRow, excerpt, record_address};
-use crate::http::api::search::{Found, SearchFilter, find};
+use super::parts::{Face, TaskRow, WidgetRow};
+use super::templates::TemplateRow;
+use crate::domain::Page;
+use crate::http::api::search::{SearchFilter, find};
 use crate::http::auth::AnyUser;
 use crate::http::wire::{FilterQuery, Problem, Services};
 
@@ -27,18 +29,10 @@ struct Group<R> {
     total: u64,
 }
 
-/// A template that was found.
-struct TemplateRow {
-    name: String,
-    address: String,
-    excerpt: String,
-}
-
 impl<R> Group<R> {
-    fn of<T>(page: Option<crate::domain::Page<T>>, row: impl Fn(&T) -> R) -> Self {
-        let (rows, total) =
-            page.map_or((Vec::new(), 0), |page| (page.items.iter().map(row).collect(), page.total));
-        Self { rows, total }
+    fn of<T>(page: Option<&Page<T>>, row: impl Fn(&T) -> R) -> Self {
+        let rows = page.into_iter().flat_map(|page| &page.items).map(row).collect();
+        Self { rows, total: page.map_or(0, |page| page.total) }
     }
 }
 
@@ -56,22 +50,15 @@ pub async fn show_search(
         None => None,
     };
     let frame = frame.shown_to(user.authority, services).await?;
-    let (tasks, widgets, templates, people) = match found {
-        Some(Found { tasks, widgets, templates, people }) => {
-            (Some(tasks), Some(widgets), Some(templates), people)
-        }
-        None => (None, None, None, None),
-    };
+    let found = found.as_ref();
     Html::of(&SearchPage {
         frame,
         address,
-        tasks: Group::of(tasks, |task| TaskRow::of(task, now, zone)),
-        widgets: Group::of(widgets, |widget| WidgetRow::of(widget, now, zone)),
-        templates: Group::of(templates, |template| TemplateRow {
-            name: template.name.as_str().to_owned(),
-            address: record_address("templates", template.name.as_str()),
-            excerpt: excerpt(template.body.as_str()),
+        tasks: Group::of(found.map(|f| &f.tasks), |task| TaskRow::of(task, now, zone)),
+        widgets: Group::of(found.map(|f| &f.widgets), |widget| WidgetRow::of(widget, now, zone)),
+        templates: Group::of(found.map(|f| &f.templates), |template| {
+            TemplateRow::of(template, now, zone)
         }),
-        people: Group::of(people, Face::of),
+        people: Group::of(found.and_then(|f| f.people.as_ref()), Face::of),
     })
 }

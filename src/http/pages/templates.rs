@@ -21,12 +21,12 @@ const ORDERS: [(&str, &str); 4] = [
 ];
 
 /// A template in a list.
-struct TemplateRow {
+pub struct TemplateRow {
     /// The record's, relative to the root.
-    address: String,
-    name: String,
-    excerpt: String,
-    updated: Moment,
+    pub address: String,
+    pub name: String,
+    pub excerpt: String,
+    pub updated: Moment,
 }
 
 #[derive(Template)]
@@ -40,7 +40,7 @@ struct TemplatesPage {
 }
 
 impl TemplateRow {
-    fn of(template: &TemplateRecord, now: Timestamp, zone: &Zone) -> Self {
+    pub fn of(template: &TemplateRecord, now: Timestamp, zone: &Zone) -> Self {
         Self {
             address: record_address("templates", template.name.as_str()),
             name: template.name.as_str().to_owned(),
