@@ -5,7 +5,6 @@ use rocket::response::{self, Responder};
 use rocket::{Request, State, get, post};
 
 use super::days::Moment;
-use super::edit::Sent;
 use super::flash::{Flash, Said};
 use super::forms::{Form, password_hint};
 use super::frame::{Frame, Html};
@@ -123,15 +122,8 @@ pub async fn change_names(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let PageForm { input, typed } = form;
-    let renamed = match input {
-        Ok(names) => rename(&user, names).await,
-        Err(error) => Err(error),
-    };
-    let sent = match renamed {
-        Ok(said) => Sent::Done("account".to_owned(), said),
-        Err(error) => NAMES.rejected(typed, error)?,
-    };
+    let (renamed, typed) = form.and_then(async |names| rename(&user, names).await).await;
+    let sent = NAMES.sent(renamed.map(|said| ("account".to_owned(), said)), typed)?;
     let page = |frame, form| account_page(&user, (frame, services), Some(form));
     sent.reply(frame, page).await
 }
@@ -162,15 +154,9 @@ pub async fn change_own_password(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let PageForm { input, typed } = form;
-    let changed = match input {
-        Ok(input) => input.change(&user, services).await,
-        Err(error) => Err(error),
-    };
-    let sent = match changed {
-        Ok(()) => Sent::Done("account".to_owned(), Said::PasswordChanged),
-        Err(error) => PASSWORD.rejected(typed, error)?,
-    };
+    let (changed, typed) = form.and_then(async |input| input.change(&user, services).await).await;
+    let done = changed.map(|()| ("account".to_owned(), Said::PasswordChanged));
+    let sent = PASSWORD.sent(done, typed)?;
     let page = |frame, form| password_page(&user, (frame, services), form);
     sent.reply(frame, page).await
 }

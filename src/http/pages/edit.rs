@@ -63,14 +63,14 @@ impl Sent {
 }
 
 impl FormFields {
-    /// What became of a form that creates a record, from the record's address.
-    pub fn added(
+    /// What became of a form, from the next page's address, relative to the root.
+    pub fn sent(
         self,
-        created: Result<String, Error>,
+        done: Result<(String, Said), Error>,
         typed: Vec<(String, String)>,
     ) -> Result<Sent, Problem> {
-        match created {
-            Ok(address) => Ok(Sent::Done(address, Said::Added)),
+        match done {
+            Ok((address, said)) => Ok(Sent::Done(address, said)),
             Err(error) => self.rejected(typed, error),
         }
     }

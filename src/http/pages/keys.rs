@@ -84,11 +84,7 @@ pub async fn add_key(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let PageForm { input, typed } = form;
-    let created = match input {
-        Ok(input) => input.create(&user).await,
-        Err(error) => Err(error),
-    };
+    let (created, typed) = form.and_then(async |input| input.create(&user).await).await;
     let frame = frame.shown_to(user.authority, services).await?;
     match created {
         Ok(created) => Ok(Reply::Page(Html::of(&key_page(&user, frame, &site, created))?)),
@@ -146,6 +142,7 @@ pub async fn ask_to_revoke_key(
         action: format!("account/keys/{id}/revoke"),
         seen: None,
         back: "account".to_owned(),
+        may_end_session: false,
     })
 }
 

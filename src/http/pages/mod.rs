@@ -10,7 +10,6 @@ mod audit;
 mod audit_words;
 mod clients;
 mod days;
-mod delete;
 mod edit;
 mod flash;
 mod forms;

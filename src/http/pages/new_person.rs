@@ -87,11 +87,7 @@ pub async fn add_person(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let PageForm { input, typed } = form;
-    let created = match input {
-        Ok(input) => input.create(&admin, services).await,
-        Err(error) => Err(error),
-    };
+    let (created, typed) = form.and_then(async |input| input.create(&admin, services).await).await;
     match created {
         Ok((user, code)) => created_reply(&admin, (frame, services), &user, code, &site).await,
         Err(error) => {

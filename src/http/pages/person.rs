@@ -4,8 +4,7 @@ use askama::Template;
 use rocket::{State, get, post};
 
 use super::address::query_with;
-use super::ask::AskPage;
-use super::delete::DeleteForm;
+use super::ask::{AskPage, DeleteForm};
 use super::edit::Edit;
 use super::flash::{Flash, Said};
 use super::forms::Form;
@@ -280,6 +279,7 @@ pub async fn ask_to_delete_person(
         action: format!("{}/delete", address(user.public_id)),
         seen: Some(user.version),
         back: address(user.public_id),
+        may_end_session: true,
     })
 }
 

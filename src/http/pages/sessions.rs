@@ -90,6 +90,7 @@ pub async fn ask_to_sign_out(
         action: "account/sign-out".to_owned(),
         seen: None,
         back: "account".to_owned(),
+        may_end_session: true,
     })
 }
 
@@ -125,11 +126,9 @@ pub async fn delete_own_account(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let PageForm { input, typed } = form;
-    let deleted = match input {
-        Ok(input) => input.delete(&user, Precondition::default(), services).await,
-        Err(error) => Err(error),
-    };
+    let (deleted, typed) = form
+        .and_then(async |input| input.delete(&user, Precondition::default(), services).await)
+        .await;
     let Err(error) = deleted else { return Ok(Reply::SignedOut(Notice::Deleted)) };
     let page = |frame, form| delete_page(&user, (frame, services), form);
     DELETION.rejected(typed, error)?.reply(frame, page).await

@@ -3,8 +3,8 @@
 use askama::Template;
 use rocket::{State, get, post};
 
+use super::ask::{AskPage, DeleteForm};
 use super::days::{Due, Moment, date_in_form};
-use super::delete::{DeleteForm, DeletePage};
 use super::edit::Edit;
 use super::flash::{Flash, Said};
 use super::forms::Form;
@@ -158,14 +158,13 @@ pub async fn add_task(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let PageForm { input, typed } = form;
-    let created = match input {
-        Ok(input) => {
+    let (created, typed) = form
+        .and_then(async |input| {
             manager.store.create_task(input.into_new(manager.id()), &manager.context).await
-        }
-        Err(error) => Err(error),
-    };
-    let sent = FIELDS.added(created.map(|task| address(task.id)), typed)?;
+        })
+        .await;
+    let done = created.map(|task| (address(task.id), Said::Added));
+    let sent = FIELDS.sent(done, typed)?;
     let page = |frame, form| form_page(&manager, (frame, services), form, None);
     sent.reply(frame, page).await
 }
@@ -277,15 +276,10 @@ pub async fn ask_to_delete_task(
     services: &State<Services>,
 ) -> Result<Html, Problem> {
     let task = manager.store.get_task(id.0?, manager.authority).await?;
-    let address = address(task.id);
+    let (address, version) = (address(task.id), task.version);
     let frame = frame.shown_to(manager.authority, services).await?;
-    Html::of(&DeletePage {
-        frame,
-        kind: "task",
-        name: task.title.as_str(),
-        address,
-        version: task.version,
-    })
+    let title = "Delete the task?";
+    Html::of(&AskPage::to_delete(frame, title, task.title.as_str(), (address, version)))
 }
 
 /// Only what was seen is deleted.

@@ -3,8 +3,8 @@
 use askama::Template;
 use rocket::{State, get, post};
 
+use super::ask::{AskPage, DeleteForm};
 use super::days::Moment;
-use super::delete::{DeleteForm, DeletePage};
 use super::edit::Edit;
 use super::flash::Said;
 use super::forms::Form;
@@ -112,12 +112,13 @@ pub async fn add_template(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let PageForm { input, typed } = form;
-    let created = match input {
-        Ok(input) => user.store.create_template(input.into_new(user.id()), &user.context).await,
-        Err(error) => Err(error),
-    };
-    let sent = FIELDS.added(created.map(|template| address(&template.name)), typed)?;
+    let (created, typed) = form
+        .and_then(async |input| {
+            user.store.create_template(input.into_new(user.id()), &user.context).await
+        })
+        .await;
+    let done = created.map(|template| (address(&template.name), Said::Added));
+    let sent = FIELDS.sent(done, typed)?;
     let page = |frame, form| form_page(&user, (frame, services), form, String::new());
     sent.reply(frame, page).await
 }
@@ -192,7 +193,8 @@ pub async fn ask_to_delete_template(
     let template = user.store.get_template(user.id(), &name.0?).await?;
     let TemplateRecord { name, version, .. } = template;
     let (frame, address) = (frame.shown_to(user.authority, services).await?, address(&name));
-    Html::of(&DeletePage { frame, kind: "template", name: name.as_str(), address, version })
+    let title = "Delete the template?";
+    Html::of(&AskPage::to_delete(frame, title, name.as_str(), (address, version)))
 }
 
 /// Only what was seen is deleted.

@@ -3,8 +3,8 @@
 use askama::Template;
 use rocket::{State, get, post};
 
+use super::ask::{AskPage, DeleteForm};
 use super::days::{Due, Moment, date_in_form};
-use super::delete::{DeleteForm, DeletePage};
 use super::edit::Edit;
 use super::flash::Said;
 use super::forms::Form;
@@ -129,12 +129,13 @@ pub async fn add_widget(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let PageForm { input, typed } = form;
-    let created = match input {
-        Ok(input) => admin.store.create_widget(input.into_new(admin.id()), &admin.context).await,
-        Err(error) => Err(error),
-    };
-    let sent = FIELDS.added(created.map(|widget| address(&widget.name)), typed)?;
+    let (created, typed) = form
+        .and_then(async |input| {
+            admin.store.create_widget(input.into_new(admin.id()), &admin.context).await
+        })
+        .await;
+    let done = created.map(|widget| (address(&widget.name), Said::Added));
+    let sent = FIELDS.sent(done, typed)?;
     let page = |frame, form| form_page(&admin, (frame, services), form, String::new());
     sent.reply(frame, page).await
 }
@@ -209,7 +210,8 @@ pub async fn ask_to_delete_widget(
 ) -> Result<Html, Problem> {
     let Widget { name, version, .. } = admin.store.get_widget(&name.0?).await?;
     let (frame, address) = (frame.shown_to(admin.authority, services).await?, address(&name));
-    Html::of(&DeletePage { frame, kind: "widget", name: name.as_str(), address, version })
+    let title = "Delete the widget?";
+    Html::of(&AskPage::to_delete(frame, title, name.as_str(), (address, version)))
 }
 
 /// Only what was seen is deleted.

@@ -144,6 +144,20 @@ pub struct PageForm<T> {
     pub typed: Vec<(String, String)>,
 }
 
+impl<T> PageForm<T> {
+    /// What is done with the input, or the errors; and the texts as they were typed.
+    pub async fn and_then<R>(
+        self,
+        job: impl AsyncFnOnce(T) -> Result<R, Error>,
+    ) -> (Result<R, Error>, Vec<(String, String)>) {
+        let done = match self.input {
+            Ok(input) => job(input).await,
+            Err(error) => Err(error),
+        };
+        (done, self.typed)
+    }
+}
+
 /// The texts of a form that a browser sent while it navigated, for the page that shows its errors.
 #[derive(Default)]
 pub struct SubmittedForm(pub Vec<(String, String)>);
