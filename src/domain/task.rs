@@ -276,6 +276,23 @@ pub trait TaskStore {
         precondition: Precondition,
         context: &RequestContext,
     ) -> Result<(), Error>;
+
+    /// Makes the same change to several tasks, as [`Self::update_task`]: to all, or to none and
+    /// [`Error::Conflict`] that says which task is in the way.
+    async fn update_tasks(
+        &self,
+        ids: Vec<TaskId>,
+        change: TaskChange,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
+
+    /// Deletes several tasks that are as they were seen: all, or none and [`Error::Conflict`] that
+    /// says which task is in the way.
+    async fn delete_tasks(
+        &self,
+        seen: Vec<(TaskId, Version)>,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
 }
 
 #[cfg(test)]

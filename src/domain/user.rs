@@ -263,6 +263,10 @@ pub trait UserStore {
         context: &RequestContext,
     ) -> Result<User, Error>;
 
+    /// Lets several accounts in: all, or none if one does not exist any more, or if it is disabled
+    /// ([`Error::Conflict`]). For administrators.
+    async fn approve_users(&self, ids: Vec<UserId>, context: &RequestContext) -> Result<(), Error>;
+
     /// Deletes a user, by the user or an administrator, with their sessions, keys, templates and
     /// reset code, and frees their names. [`Error::Conflict`] if no administrator would remain.
     async fn delete_user(

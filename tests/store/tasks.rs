@@ -235,6 +235,46 @@ async fn an_update_changes_the_given_fields_and_the_version() {
 }
 
 #[tokio::test]
+async fn several_tasks_are_updated_or_deleted_together_or_not_at_all() {
+    let scene = Scene::new().await;
+    let store = &scene.subject.store;
+    let one = scene.add(assigned("one", &scene.boss, &scene.ann)).await;
+    let two = scene.add(assigned("two", &scene.boss, &scene.ann)).await;
+    let gone = TaskId::generate();
+    let (boss, ann) = (scene.context(scene.manager()).await, authority(&scene.ann));
+    let statuses = async || {
+        let tasks = scene.list(TaskFilter::default(), scene.manager(), ALL).await.unwrap().items;
+        tasks.iter().map(|task| task.status).collect::<Vec<_>>()
+    };
+    let (pending, done) = (TaskStatus::Pending, TaskStatus::Done);
+    let missing = "One of these tasks does not exist any more. Nothing was changed.";
+    let updated = store.update_tasks(vec![one.id, gone], status(done), &boss).await;
+    assert_conflict(updated, missing);
+    assert_eq!(statuses().await, [pending; 2]);
+    store.update_tasks(vec![one.id, two.id], status(done), &boss).await.unwrap();
+    assert_eq!(statuses().await, [done; 2]);
+    let (ann, bob) = (scene.context(ann).await, scene.context(authority(&scene.bob)).await);
+    let reopened = store.update_tasks(vec![one.id], status(pending), &bob).await;
+    assert_conflict(reopened, missing);
+    let forbidden = store.update_tasks(vec![one.id], title("mine"), &ann).await;
+    assert!(matches!(forbidden, Err(Error::Forbidden(_))), "{forbidden:?}");
+
+    let now = async |id| (id, store.get_task(id, scene.manager()).await.unwrap().version);
+    let seen = vec![now(one.id).await, (two.id, two.version)];
+    let deleted = store.delete_tasks(seen, &boss).await;
+    assert!(
+        matches!(&deleted, Err(Error::Conflict(why)) if why.starts_with("“two”: ")),
+        "{deleted:?}"
+    );
+    assert_eq!(statuses().await.len(), 2);
+    let seen = vec![now(one.id).await, now(two.id).await];
+    let forbidden = store.delete_tasks(seen.clone(), &ann).await;
+    assert!(matches!(forbidden, Err(Error::RoleRequired(_))), "{forbidden:?}");
+    store.delete_tasks(seen, &boss).await.unwrap();
+    assert_eq!(statuses().await, []);
+}
+
+#[tokio::test]
 async fn authority_of_an_employee_covers_assigned_tasks_and_their_status() {
     let scene = Scene::new().await;
     let (anns, free) = (

@@ -17,8 +17,8 @@ use super::{audit, user_rows};
 use crate::domain::{
     AssigneeFilter, Authority, Bookmark, Deadline, HistoryEntry, Import, ImportMode, Imported,
     NewTask, Page, PageRequest, Portion, Precondition, RequestContext, Role, RowEffect, Sort,
-    Status, Task, TaskChange, TaskFilter, TaskId, TaskRow, TaskSort, TaskStore, Timestamp, UserId,
-    UserRef, UserSummary, check_move, sees_only,
+    Status, Task, TaskChange, TaskFilter, TaskId, TaskRow, TaskSort, TaskStore, TaskTitle,
+    Timestamp, UserId, UserRef, UserSummary, Version, check_move, sees_only,
 };
 use crate::error::Error;
 
@@ -144,13 +144,8 @@ impl TaskStore for SqliteStore {
         context: &RequestContext,
     ) -> Result<Task, Error> {
         self.write(context, move |transaction| {
-            let role = transaction.role();
             let old = get(transaction, id, transaction.authority())?;
-            change.check_fields(role)?;
-            precondition.check(Some(old.version))?;
-            let new = changed(transaction, old.clone(), change)?;
-            check_move(old.status, new.status, role)?;
-            update(transaction, old, new, transaction.context.at)
+            update_one(transaction, old, change, &precondition)
         })
         .await
     }
@@ -164,11 +159,66 @@ impl TaskStore for SqliteStore {
         self.write_on_low_disk(context, move |transaction| {
             transaction.require(Role::Manager)?;
             let old = get(transaction, id, None)?;
-            precondition.check(Some(old.version))?;
-            transaction.run("DELETE FROM task WHERE public_id = ?1", [id])?;
-            Ok(audit::changed(transaction, Some(&id.to_string()), Some(&old), None)?)
+            delete_one(transaction, &old, &precondition)
         })
         .await
+    }
+
+    async fn update_tasks(
+        &self,
+        ids: Vec<TaskId>,
+        change: TaskChange,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        self.write(context, move |transaction| {
+            for id in ids {
+                let old = get(transaction, id, transaction.authority()).map_err(one_is_gone)?;
+                let title = old.title.clone();
+                let updated =
+                    update_one(transaction, old, change.clone(), &Precondition::default());
+                updated.map_err(in_the_way(&title))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete_tasks(
+        &self,
+        seen: Vec<(TaskId, Version)>,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        self.write_on_low_disk(context, move |transaction| {
+            transaction.require(Role::Manager)?;
+            for (id, version) in seen {
+                let old = get(transaction, id, None).map_err(one_is_gone)?;
+                delete_one(transaction, &old, &Precondition::is(version))
+                    .map_err(in_the_way(&old.title))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The error if one of several tasks does not exist any more.
+fn one_is_gone(error: Error) -> Error {
+    match error {
+        Error::NotFound(_) => {
+            let why = "One of these tasks does not exist any more. Nothing was changed.";
+            Error::Conflict(why.to_owned())
+        }
+        error => error,
+    }
+}
+
+/// The error of one of several tasks, with its title.
+fn in_the_way(title: &TaskTitle) -> impl Fn(Error) -> Error {
+    move |error| match error {
+        Error::Conflict(_) | Error::PreconditionFailed => {
+            Error::Conflict(format!("“{}”: {error} Nothing was changed.", title.as_str()))
+        }
+        error => error,
     }
 }
 
@@ -339,6 +389,32 @@ fn changed(connection: &Connection, mut task: Task, change: TaskChange) -> Resul
         }
     }
     Ok(task)
+}
+
+/// Makes a change that the actor may make.
+fn update_one(
+    transaction: &Transaction<'_>,
+    old: Task,
+    change: TaskChange,
+    precondition: &Precondition,
+) -> Result<Task, Error> {
+    let role = transaction.role();
+    change.check_fields(role)?;
+    precondition.check(Some(old.version))?;
+    let new = changed(transaction, old.clone(), change)?;
+    check_move(old.status, new.status, role)?;
+    update(transaction, old, new, transaction.context.at)
+}
+
+fn delete_one(
+    transaction: &Transaction<'_>,
+    old: &Task,
+    precondition: &Precondition,
+) -> Result<(), Error> {
+    precondition.check(Some(old.version))?;
+    let id = old.id;
+    transaction.run("DELETE FROM task WHERE public_id = ?1", [id])?;
+    Ok(audit::changed(transaction, Some(&id.to_string()), Some(old), None)?)
 }
 
 /// A new deadline must not have passed at `made_at`.

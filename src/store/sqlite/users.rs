@@ -143,28 +143,31 @@ impl UserStore for SqliteStore {
         context: &RequestContext,
     ) -> Result<User, Error> {
         let disables = change.status == Some(Status::Disabled);
-        let job = move |transaction: &Transaction<'_>| {
-            let UserChange { username, name, status, role } = change;
-            transaction.require_user_or(id, Role::Admin)?;
-            if status.is_some() || role.is_some() {
-                transaction.require(Role::Admin)?;
-            }
-            let old = get(transaction, id, &precondition)?;
-            let mut new = old.clone();
-            new.names.username = username.or(new.names.username);
-            new.names.name = name.unwrap_or(new.names.name);
-            new.status = status.unwrap_or(new.status);
-            new.role = role.unwrap_or(new.role);
-            if is_approval(&old, &new) {
-                new.full_quota_from = old.full_quota_from.min(transaction.context.at);
-            }
-            update(transaction, old, new)
-        };
+        let job =
+            move |transaction: &Transaction<'_>| update_one(transaction, id, change, &precondition);
         if disables {
             self.write_on_low_disk(context, job).await
         } else {
             self.write(context, job).await
         }
+    }
+
+    async fn approve_users(&self, ids: Vec<UserId>, context: &RequestContext) -> Result<(), Error> {
+        let active = UserChange { status: Some(Status::Active), ..UserChange::default() };
+        self.write(context, move |transaction| {
+            transaction.require(Role::Admin)?;
+            for id in ids {
+                let user = get(transaction, id, &Precondition::default())?;
+                if user.status == Status::Disabled {
+                    let label = user.names.label();
+                    let why = format!("{label} is disabled meanwhile. Nobody was approved.");
+                    return Err(Error::Conflict(why));
+                }
+                update_one(transaction, id, active.clone(), &Precondition::default())?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn delete_user(
@@ -219,6 +222,29 @@ impl UserStore for SqliteStore {
         })
         .await
     }
+}
+
+fn update_one(
+    transaction: &Transaction<'_>,
+    id: UserId,
+    change: UserChange,
+    precondition: &Precondition,
+) -> Result<User, Error> {
+    let UserChange { username, name, status, role } = change;
+    transaction.require_user_or(id, Role::Admin)?;
+    if status.is_some() || role.is_some() {
+        transaction.require(Role::Admin)?;
+    }
+    let old = get(transaction, id, precondition)?;
+    let mut new = old.clone();
+    new.names.username = username.or(new.names.username);
+    new.names.name = name.unwrap_or(new.names.name);
+    new.status = status.unwrap_or(new.status);
+    new.role = role.unwrap_or(new.role);
+    if is_approval(&old, &new) {
+        new.full_quota_from = old.full_quota_from.min(transaction.context.at);
+    }
+    update(transaction, old, new)
 }
 
 fn insert(
