@@ -195,6 +195,24 @@ impl<T: Field> InputField for Option<Option<T>> {
     }
 }
 
+/// A field that a form sends once for each value; none is an error.
+impl<T: Field> InputField for Vec<T> {
+    const IS_REQUIRED: bool = true;
+
+    fn read(fields: &mut Fields, name: &'static str, context: &FieldContext) -> Option<Self> {
+        let values = fields.read_all(name, |text| T::parse(text, context))?;
+        if values.is_empty() {
+            fields.add_error(name, "is required");
+            return None;
+        }
+        Some(values)
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "array", "items": <T as Field>::schema() })
+    }
+}
+
 /// Only JSON can send an empty text; many types have no better words for it than the type's own.
 fn parse_optional<T: Field>(text: &str, context: &FieldContext) -> Result<T, String> {
     T::parse(text, context)

@@ -14,8 +14,9 @@ pub const WHOLE_BODY: &str = "body";
 /// How the error of a field begins that nothing reads.
 pub const IS_NOT_KNOWN: &str = "is not known here";
 
-/// Far more than any input has, and few enough to compare pairwise.
-const MAX_FIELDS: usize = 64;
+/// More than any input has, and few enough to compare pairwise. The form of a list has one for each
+/// record that is selected.
+const MAX_FIELDS: usize = 128;
 
 /// A field's value as it was sent.
 enum RawValue {
@@ -40,6 +41,8 @@ pub enum Given<T> {
 #[derive(Default)]
 pub struct Fields {
     given: Vec<(String, RawValue)>,
+    /// Those whose names were given before.
+    repeated: Vec<(String, RawValue)>,
     /// The names that were read.
     known: Vec<&'static str>,
     errors: FieldErrors,
@@ -156,10 +159,27 @@ impl Fields {
     }
 
     fn add(&mut self, name: String, value: RawValue) {
-        if self.has(&name) {
-            self.errors.add(&name, "is given more than once");
-        } else {
-            self.given.push((name, value));
+        let is_repeated = self.has(&name);
+        let fields = if is_repeated { &mut self.repeated } else { &mut self.given };
+        fields.push((name, value));
+    }
+
+    /// Reads a field that may be given several times: `None` if one of its values is at fault.
+    pub fn read_all<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        self.known.push(name);
+        let all = self.given.iter().chain(&self.repeated).filter(|(given, _)| given == name);
+        let parsed: Result<Vec<_>, _> = all.map(|(_, value)| parsed(Some(value), &parse)).collect();
+        let is_value = |given| if let Given::Value(value) = given { Some(value) } else { None };
+        match parsed {
+            Ok(all) => Some(all.into_iter().filter_map(is_value).collect()),
+            Err(why) => {
+                self.errors.add(name, why);
+                None
+            }
         }
     }
 
@@ -170,17 +190,11 @@ impl Fields {
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<Given<T>> {
         self.known.push(name);
+        if self.repeated.iter().any(|(given, _)| given == name) {
+            self.errors.add(name, "is given more than once");
+        }
         let value = self.given.iter().find(|(given, _)| given == name).map(|(_, value)| value);
-        let result = match value {
-            None | Some(RawValue::Empty) => Ok(Given::Absent),
-            Some(RawValue::Null) => Ok(Given::Null),
-            Some(RawValue::NotText(kind)) => Err(format!("must be a string, not {kind}")),
-            Some(RawValue::Text(text)) if text.contains('\0') => {
-                Err("must not contain a NUL character".to_owned())
-            }
-            Some(RawValue::Text(text)) => parse(text).map(Given::Value),
-        };
-        match result {
+        match parsed(value, parse) {
             // A duplicate is at fault already, whichever value could be parsed.
             Ok(given) => (!self.errors.names(name)).then_some(given),
             Err(why) => {
@@ -227,6 +241,21 @@ impl Fields {
             Some(value) if self.errors.is_empty() => Ok(value),
             _ => Err(Error::Invalid(self.errors)),
         }
+    }
+}
+
+fn parsed<T>(
+    value: Option<&RawValue>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Given<T>, String> {
+    match value {
+        None | Some(RawValue::Empty) => Ok(Given::Absent),
+        Some(RawValue::Null) => Ok(Given::Null),
+        Some(RawValue::NotText(kind)) => Err(format!("must be a string, not {kind}")),
+        Some(RawValue::Text(text)) if text.contains('\0') => {
+            Err("must not contain a NUL character".to_owned())
+        }
+        Some(RawValue::Text(text)) => parse(text).map(Given::Value),
     }
 }
 
@@ -369,6 +398,20 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_may_be_given_several_times_has_all_values_or_an_error() {
+        let all = |text: &str| {
+            let mut fields = Fields::from_form(text.as_bytes()).unwrap();
+            let parse = |text: &str| text.parse::<u8>().map_err(|error| error.to_string());
+            let all = fields.read_all("a", parse);
+            fields.finish(all).map_err(|error| error.to_string())
+        };
+        assert_eq!(all("a=1&a=&a=3"), Ok(vec![1, 3]));
+        assert_eq!(all(""), Ok(vec![]));
+        assert!(all("a=1&a=x").is_err());
+        assert!(all("a=1&b=2&b=3").is_err());
+    }
+
+    #[test]
     fn a_name_given_twice_is_refused_whichever_value_is_right() {
         assert_eq!(form("a=x&a=y"), "a: is given more than once");
         assert_eq!(json(r#"{"a": "x", "a": "x"}"#), "a: is given more than once");
@@ -387,11 +430,11 @@ mod tests {
     #[test]
     fn more_fields_than_any_body_has_are_refused_as_one_error() {
         let pairs: Vec<_> = (0..10_000).map(|n| format!("f{n}=")).collect();
-        assert_eq!(form(&pairs.join("&")), "body: has more than 64 fields");
+        assert_eq!(form(&pairs.join("&")), "body: has more than 128 fields");
         let members: Vec<_> = (0..10_000).map(|n| format!("\"f{n}\": 0")).collect();
         let error = json(&format!("{{{}}}", members.join(",")));
         assert!(
-            error.starts_with("body: is not a valid JSON object: more than 64 fields"),
+            error.starts_with("body: is not a valid JSON object: more than 128 fields"),
             "{error}"
         );
     }
