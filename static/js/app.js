@@ -3,6 +3,7 @@
 
 import "./clipboard.js";
 import { morph } from "./morph.js";
+import { startQuickAdd } from "./quick.js";
 
 /** Milliseconds. Longer than any timeout of the service, so that its own answer arrives first. */
 const REQUEST_TIMEOUT = 45_000;
@@ -109,26 +110,33 @@ async function refresh(options) {
   }
 }
 
-/** Sends a form that writes, and shows what the service answers. */
-async function send(form, submitter) {
+/** Sends a form that writes, and shows what the service answers. Resolves to whether it was done. */
+async function send(form, submitter, base = document.baseURI) {
   const address = submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
   const body = new URLSearchParams(new FormData(form, submitter));
   const button = submitter ?? form.querySelector("button");
-  if (button.ariaDisabled === "true") return;
+  if (button.ariaDisabled === "true") return false;
   button.ariaDisabled = "true";
   try {
-    const answer = await fetchPage(new URL(address, document.baseURI), { method: "POST", body });
+    const answer = await fetchPage(new URL(address, base), { method: "POST", body });
     hideBanner();
-    if (hasEnded(answer.url)) return showSignIn(answer.url);
+    if (hasEnded(answer.url)) {
+      showSignIn(answer.url);
+      return false;
+    }
     const isHere = answer.ok && answer.url.pathname === location.pathname;
     const isRejected = !answer.ok && answer.page.getElementById(form.id) && form.id !== "act";
+    if (answer.ok) form.reset();
     if (isHere || isRejected) {
       show(answer);
       if (isRejected) main().querySelector("[autofocus]")?.focus();
     } else if (answer.ok) go(answer);
     else showBanner(answer.page.querySelector("main .message")?.textContent ?? "That did not work.");
+    return answer.ok;
   } catch {
-    showBanner("The service cannot be reached. Nothing was sent.", () => send(form, submitter));
+    const again = () => send(form, submitter, base);
+    showBanner("The service cannot be reached. Nothing was sent.", again);
+    return false;
   } finally {
     button.ariaDisabled = null;
   }
@@ -153,6 +161,8 @@ async function filter(form) {
 
 const main = () => document.querySelector("main");
 
+startQuickAdd(fetchPage, send);
+
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
   if (event.defaultPrevented || form.method === "dialog" || form.matches("[data-navigate]")) return;
@@ -167,6 +177,9 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("change", ({ target }) => {
   if (target.matches("[data-live] select")) target.form.requestSubmit();
+  const { all } = target.dataset;
+  const boxes = all ? document.querySelectorAll(`.pick[name=${all}]`) : [];
+  for (const box of boxes) box.checked = target.checked;
 });
 
 // A menu closes when another part of the page is used.

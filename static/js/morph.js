@@ -4,7 +4,7 @@
 /** Attributes that are the reader's. */
 const KEPT = new Map([["DETAILS", ["open"]]]);
 
-/** Whether an input in which somebody types keeps its value. */
+/** Whether inputs keep what somebody has typed or chosen. */
 let keepsTyped = true;
 
 /** Makes `from` equal to `to`, a part of another document. Elements with the same id are the same. */
@@ -28,9 +28,19 @@ function change(from, to) {
     if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
     return;
   }
+  const keepsValue = keepsTyped && (from === document.activeElement || isTyped(from));
   changeAttributes(from, to);
-  changeValue(from, to);
+  if (!keepsValue) changeValue(from, to);
   changeChildren(from, to);
+}
+
+/** Whether an input has another value than the service gave it. */
+function isTyped(from) {
+  if (from.tagName !== "SELECT") {
+    return from.value !== from.defaultValue || from.checked !== from.defaultChecked;
+  }
+  const given = [...from.options].find((option) => option.defaultSelected) ?? from.options[0];
+  return from.value !== given?.value;
 }
 
 function changeAttributes(from, to) {
@@ -43,10 +53,8 @@ function changeAttributes(from, to) {
   }
 }
 
-/** An input shows its new value, unless somebody types in it. */
 function changeValue(from, to) {
   if (!("defaultValue" in from) && from.tagName !== "SELECT") return;
-  if (keepsTyped && from === document.activeElement) return;
   if (from.value !== to.value) from.value = to.value;
   if (from.checked !== to.checked) from.checked = to.checked;
 }

@@ -224,6 +224,10 @@ const TABLE: &[Row] = &[
 const NEW_PERSON: Fields = &[("email", "person-<who>@example.com"), ("role", "employee")];
 const PERSON: Fields = &[("name", "A name"), ("role", "employee")];
 const NAMES: Fields = &[("name", "Name <who>"), ("username", "page-<who>")];
+const NOBODY: Fields = &[("assignee", "none")];
+const TASK_SELECTED: Fields =
+    &[("task", "00000000-0000-4000-8000-000000000000.0123456789abcdef"), ("action", "start")];
+const PERSON_SELECTED: Fields = &[("person", "00000000-0000-4000-8000-000000000000")];
 const PAGE_KEY: Fields = &[("name", "page <who>"), ("scope", "read")];
 
 /// What the pages answer a browser. 303 leads to `/login`, or away from it with a session.
@@ -246,13 +250,17 @@ const PAGES: &[Row] = &[
     row(Get,    "/widgets/<name>/delete",   NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     row(Post,   "/widgets/<name>/delete",   SEEN,      [303, 303, 303, 403, 403, 412,       303, 303,    303, 303]),
     row(Get,    "/tasks",                   NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
+    row(Get,    "/board",                   NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/new/task",                NONE,      [303, 303, 303, 403, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/tasks",                   NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
+    // One that does not exist.
+    row(Post,   "/selected/tasks",          TASK_SELECTED, [303, 303, 303, 409, 409, 409,   303, 303,    303, 303]),
     // Somebody else's.
     row(Get,    "/tasks/<id>",              NONE,      [303, 303, 303, 404, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/tasks/<id>",              NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
     row(Get,    "/tasks/<id>/edit",         NONE,      [303, 303, 303, 403, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/tasks/<id>/status",       DONE,      [303, 303, 303, 404, 303, 303,       303, 303,    303, 303]),
+    row(Post,   "/tasks/<id>/assignee",     NOBODY,    [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
     row(Get,    "/tasks/<id>/delete",       NONE,      [303, 303, 303, 403, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/tasks/<id>/delete",       SEEN,      [303, 303, 303, 403, 412, 412,       303, 303,    303, 303]),
     // Assigned to whoever asks.
@@ -276,6 +284,8 @@ const PAGES: &[Row] = &[
     row(Get,    "/people/new",              NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     // The answer shows a reset link.
     row(Post,   "/people",                  NEW_PERSON, [303, 303, 303, 403, 403, 200,      303, 303,    303, 303]),
+    // One that does not exist.
+    row(Post,   "/selected/people",         PERSON_SELECTED, [303, 303, 303, 403, 403, 404, 303, 303,    303, 303]),
     row(Get,    "/people/<id>",             NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     row(Get,    "/people/<id>/edit",        NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     row(Post,   "/people/<id>",             PERSON,    [303, 303, 303, 403, 403, 303,       303, 303,    303, 303]),

@@ -3,7 +3,7 @@
 use rocket::Route;
 use rocket::http::{Method, Status};
 use serde_json::{Value, json};
-use widgetd::domain::Role;
+use widgetd::domain::{Role, Status as AccountStatus};
 
 use crate::support::{Answer, FORM, PAGE, PASSWORD, TestApp, Visitor, form, user_count};
 
@@ -82,6 +82,10 @@ pub struct Scene {
     token: String,
     target: String,
     task: String,
+    /// The task as a row of a list has it.
+    selected: String,
+    /// An account that waits for approval.
+    waiting: String,
     session: String,
     key: String,
     code: String,
@@ -98,9 +102,15 @@ impl Scene {
             .post("/templates", &[("name", "old"), ("body", "text")])
             .await
             .assert(Status::Created);
+        let waiting = app.user("waiting").await;
+        let waiting_id = waiting.public_id().await.to_string();
+        app.set_status(&waiting, AccountStatus::Pending).await;
         let id_of =
             |answer: Answer| answer.assert(Status::Created).body["id"].as_str().unwrap().to_owned();
         let task = id_of(admin.post("/tasks", &[("title", "old")]).await);
+        let version = admin.get(&format!("/tasks/{task}")).await;
+        let version = version.header("ETag").unwrap().trim_matches('"').to_owned();
+        let selected = format!("{task}.{}", &version[..16]);
         let key = id_of(admin.post("/auth/keys", &[("name", "old"), ("scope", "read")]).await);
         let other = admin.again().await;
         let sessions = other.get("/auth/sessions").await;
@@ -115,9 +125,9 @@ impl Scene {
             admin.post(&format!("/users/{root_id}/reset-code"), &[]).await.body["code"].take();
         let code = code.as_str().unwrap().to_owned();
         let (token, target) = (admin.token.clone().unwrap(), target.public_id().await.to_string());
-        drop((root, admin, other));
+        drop((root, admin, other, waiting));
         app.store.close().await;
-        Self { app, token, target, task, session, key, code }
+        Self { app, token, target, task, selected, waiting: waiting_id, session, key, code }
     }
 
     /// A request with an effect for a route. A route that is missing here fails.
@@ -145,6 +155,9 @@ impl Scene {
             "update_widget" => &widget[..1],
             "create_task" | "add_task" | "edit_task" => &[("title", "new")],
             "update_task" | "move_task" => &[("status", "done")],
+            "change_selected_tasks" => &[("task", &self.selected), ("action", "start")],
+            "assign_task" => &[("assignee", "target@example.com")],
+            "approve_selected_people" => &[("person", &self.waiting)],
             "change_status" => &[("status", "disabled")],
             "create_template" | "add_template" | "edit_template" => {
                 &[("name", "new"), ("body", "text")]

@@ -25,6 +25,7 @@ pub enum Said {
     Changed,
     Unchanged,
     Deleted,
+    Assigned,
     Approved,
     Enabled,
     Disabled,
@@ -36,11 +37,12 @@ pub enum Said {
 
 impl Said {
     /// All but moves, which have the names of their statuses.
-    const OTHERS: [Self; 10] = [
+    const OTHERS: [Self; 11] = [
         Self::Added,
         Self::Changed,
         Self::Unchanged,
         Self::Deleted,
+        Self::Assigned,
         Self::Approved,
         Self::Enabled,
         Self::Disabled,
@@ -56,6 +58,7 @@ impl Said {
             Self::Changed => "changed",
             Self::Unchanged => "unchanged",
             Self::Deleted => "deleted",
+            Self::Assigned => "assigned",
             Self::Approved => "approved",
             Self::Enabled => "enabled",
             Self::Disabled => "disabled",
@@ -77,6 +80,7 @@ impl Said {
             Self::Changed => "Saved.".to_owned(),
             Self::Unchanged => "Nothing was changed.".to_owned(),
             Self::Deleted => "Deleted.".to_owned(),
+            Self::Assigned => "Assigned.".to_owned(),
             Self::Approved => "Approved. They can sign in now.".to_owned(),
             Self::Enabled => "Enabled. They can sign in again.".to_owned(),
             Self::Disabled => {
@@ -100,11 +104,13 @@ pub struct Flash {
     pub record: String,
     /// The status that takes a move back.
     pub undo: Option<TaskStatus>,
+    /// How many records it was done with.
+    count: usize,
 }
 
 impl Flash {
     pub const fn new(said: Said) -> Self {
-        Self { said, record: String::new(), undo: None }
+        Self { said, record: String::new(), undo: None, count: 1 }
     }
 
     /// With a link to a record.
@@ -116,8 +122,14 @@ impl Flash {
         Self { undo: Some(status), ..self }
     }
 
+    pub fn of_several(self, count: usize) -> Self {
+        Self { count, ..self }
+    }
+
     pub fn text(&self) -> String {
-        self.said.text()
+        let text = self.said.text();
+        // “3 deleted.”
+        if self.count == 1 { text } else { format!("{} {}", self.count, lower_first(&text)) }
     }
 
     /// The header that leaves the message to the next page.
@@ -127,12 +139,13 @@ impl Flash {
 
     fn to_cookie(&self) -> String {
         let undo = self.undo.map_or("", TaskStatus::as_str);
-        format!("{}!{undo}!{}", self.said.name(), self.record)
+        format!("{}!{undo}!{}!{}", self.said.name(), self.count, self.record)
     }
 
     fn parse(text: &str) -> Option<Self> {
         let (said, rest) = text.split_once('!')?;
-        let (undo, record) = rest.split_once('!')?;
+        let (undo, rest) = rest.split_once('!')?;
+        let (count, record) = rest.split_once('!')?;
         let key = RECORDS.iter().find_map(|page| record.strip_prefix(page));
         let is_key = |key: &str| {
             key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte))
@@ -141,7 +154,8 @@ impl Flash {
             return None;
         }
         let undo = if undo.is_empty() { None } else { Some(TaskStatus::from_name(undo)?) };
-        Some(Self { said: Said::from_name(said)?, record: record.to_owned(), undo })
+        let (said, count) = (Said::from_name(said)?, count.parse().ok()?);
+        Some(Self { said, record: record.to_owned(), undo, count })
     }
 
     /// The message for the page that answers this request.
@@ -149,6 +163,11 @@ impl Flash {
         let name = cookie_name(request, PURPOSE).ok()?;
         cookies(request, &name).next().and_then(Self::parse)
     }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 fn flash_cookie(
@@ -179,8 +198,10 @@ mod tests {
             assert_eq!(Flash::parse(&flash.to_cookie()), Some(flash));
         }
         for flash in Said::OTHERS.map(Flash::new) {
+            let flash = flash.of_several(3);
             assert_eq!(Flash::parse(&flash.to_cookie()), Some(flash));
         }
+        assert_eq!(Flash::new(Said::Deleted).of_several(3).text(), "3 deleted.");
     }
 
     #[test]
@@ -189,13 +210,14 @@ mod tests {
             "",
             "done",
             "done!",
-            "hacked!!",
-            "done!evil!tasks/1",
-            "done!!https://evil.example",
-            "done!!//evil.example",
-            "done!!tasks/../account",
-            "done!!tasks/a\"b",
-            "done!!account",
+            "hacked!!1!",
+            "done!evil!1!tasks/1",
+            "done!!1!https://evil.example",
+            "done!!1!//evil.example",
+            "done!!1!tasks/../account",
+            "done!!1!tasks/a\"b",
+            "done!!1!account",
+            "done!!x!tasks/1",
         ] {
             assert_eq!(Flash::parse(text), None, "{text}");
         }

@@ -70,6 +70,7 @@ impl Frame {
         let here = match (segments.get(0), segments.get(1)) {
             // The form of a new record: `new/task`.
             (Some("new"), Some(kind)) => format!("{kind}s"),
+            (Some("board"), _) => "tasks".to_owned(),
             (first, _) => first.unwrap_or_default().to_owned(),
         };
         let (flash, theme) = (Flash::of(request), Theme::of(request));

@@ -8,6 +8,7 @@ mod ask;
 mod assets;
 mod audit;
 mod audit_words;
+mod board;
 mod clients;
 mod days;
 mod edit;
@@ -23,10 +24,12 @@ mod people;
 mod person;
 mod plots;
 mod problems;
+mod quick_add;
 mod reply;
 mod search;
 mod secret;
 mod seen;
+mod selected;
 mod sentence;
 mod sessions;
 mod task;
@@ -55,12 +58,15 @@ pub fn routes() -> Vec<Route> {
         widget::ask_to_delete_widget,
         widget::delete_widget_of_page,
         tasks::show_tasks,
+        board::show_board,
         task::show_new_task,
         task::add_task,
         task::show_task,
         task::show_task_form,
         task::edit_task,
         task::move_task,
+        task::assign_task,
+        selected::change_selected_tasks,
         task::ask_to_delete_task,
         task::delete_task_of_page,
         templates::show_templates,
@@ -78,6 +84,7 @@ pub fn routes() -> Vec<Route> {
         person::show_person_form,
         person::edit_person,
         person::change_status,
+        selected::approve_selected_people,
         person::show_reset_link,
         person::sign_out_person,
         person::ask_to_delete_person,

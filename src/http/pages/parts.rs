@@ -3,7 +3,9 @@
 use url::Url;
 
 use super::days::Due;
-use crate::domain::{Agenda, AgendaItem, Task, TaskStatus, Timestamp, UserSummary, Widget, Zone};
+use crate::domain::{
+    Agenda, AgendaItem, Task, TaskStatus, Timestamp, UserSummary, Version, Widget, Zone,
+};
 use crate::http::wire::escape_segment;
 
 /// How many characters of a text a row has. The style sheet cuts it to the row's width.
@@ -62,6 +64,8 @@ impl Move {
 /// A task in a list.
 pub struct TaskRow {
     pub id: String,
+    /// The one that is shown.
+    pub version: Version,
     pub title: String,
     pub excerpt: String,
     pub status: TaskStatus,
@@ -74,6 +78,7 @@ impl TaskRow {
         let is_open = is_open(task.status);
         Self {
             id: task.id.to_string(),
+            version: task.version,
             title: task.title.as_str().to_owned(),
             excerpt: excerpt(task.description.as_str()),
             status: task.status,

@@ -176,6 +176,10 @@ impl Answer {
             (None, 405) if segments.first() == Some(&"account") && is_read(request) => {
                 to_page("account")
             }
+            // `selected/tasks`
+            (None, 405) if is_read(request) && matches!(*segments, ["selected", _]) => {
+                to_page(segments[1])
+            }
             // The same for the form of a page: `tasks/<id>/status`.
             (None, 405) if segments.len() > 2 && is_read(request) => {
                 Self::Redirect(see_other("../".to_owned() + segments[1]))

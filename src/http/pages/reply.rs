@@ -17,6 +17,11 @@ impl Back {
     pub fn or(self, other: String) -> String {
         self.0.unwrap_or(other)
     }
+
+    /// That page, unless it is the form of a new record.
+    pub fn unless_form(self) -> Option<String> {
+        self.0.filter(|path| !path.contains("/new/"))
+    }
 }
 
 #[rocket::async_trait]

@@ -13,6 +13,7 @@ use super::history::HistoryLine;
 use super::parts::{
     Face, Move, Piece, is_open, moves, record_address, status_in_words, with_links,
 };
+use super::quick_add::{Understood, find_people};
 use super::reply::{Back, Reply};
 use super::seen::{FormFields, Merge, Seen};
 use super::tasks::people;
@@ -50,6 +51,13 @@ input! {
     }
 }
 
+input! {
+    /// A task's new assignee.
+    pub struct AssignTask {
+        assignee: OrNone<UserRef>,
+    }
+}
+
 #[derive(Template)]
 #[template(path = "task.html")]
 struct TaskPage<'a> {
@@ -62,6 +70,8 @@ struct TaskPage<'a> {
     moves: Vec<Move>,
     due: Option<Due>,
     assignee: Option<Face>,
+    /// Who can get it, as managers see them.
+    people: Vec<Face>,
     creator: Face,
     created: Moment,
     updated: Moment,
@@ -77,6 +87,10 @@ struct TaskFormPage {
     address: String,
     statuses: Vec<(&'static str, &'static str)>,
     people: Vec<Face>,
+    /// Who may be meant by an assignee that is not known.
+    suggestions: Vec<Face>,
+    /// What a line says about a new task.
+    understood: Option<Understood>,
 }
 
 #[get("/tasks/<id>")]
@@ -103,6 +117,7 @@ pub async fn show_task(
         moves: moves(task.status, reader.role.is_manager()),
         due: task.deadline.map(|deadline| Due::new(deadline, is_open(task.status), now, zone)),
         assignee: task.assignee.as_ref().map(Face::of),
+        people: people(store, reader).await?,
         creator: Face::of(&task.creator),
         created: Moment::new(task.created_at, now, zone),
         updated: Moment::new(task.updated_at, now, zone),
@@ -130,6 +145,10 @@ async fn form_page(
     id: Option<TaskId>,
 ) -> Result<TaskFormPage, Error> {
     let (store, reader) = (&*user.store, user.authority);
+    let suggestions = match form.error("assignee") {
+        Some(_) => find_people(store, reader, form.value("assignee")).await?,
+        None => Vec::new(),
+    };
     let statuses = TaskStatus::ALL.iter().map(|status| (status.as_str(), status_in_words(*status)));
     Ok(TaskFormPage {
         frame: frame.shown_to(reader, services).await?,
@@ -137,24 +156,40 @@ async fn form_page(
         address: id.map_or_else(String::new, address),
         statuses: statuses.collect(),
         people: people(store, reader).await?,
+        suggestions: suggestions.iter().map(Face::of).collect(),
+        understood: None,
     })
 }
 
-#[get("/new/task")]
+/// The form is filled with what the line says.
+#[get("/new/task?<line>")]
 pub async fn show_new_task(
     manager: Manager,
+    line: Option<&str>,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
-    let texts = ["", "", "", "", TaskStatus::default().as_str()].map(str::to_owned);
+    let (store, now) = (&*manager.store, manager.context.at);
+    let understood = match line.unwrap_or_default().trim() {
+        "" => None,
+        line => Some(Understood::of(line, store, manager.authority, now).await?),
+    };
+    let assignee = understood.as_ref().and_then(|line| line.assignee.as_ref());
+    let assignee = assignee.map_or("", |user| &user.label);
+    let (title, date) = understood.as_ref().map_or(("", ""), |line| (&line.title, &line.date));
+    let texts = [title, "", date, assignee, TaskStatus::default().as_str()].map(str::to_owned);
     let form = FIELDS.filled(texts.into());
-    Html::of(&form_page(&manager, (frame, services), form, None).await?)
+    let page = form_page(&manager, (frame, services), form, None).await?;
+    Html::of(&TaskFormPage { understood, ..page })
 }
 
-#[post("/tasks", data = "<form>")]
+/// `line` tells that the form was filled from a line on another page.
+#[post("/tasks?<line>", data = "<form>")]
 pub async fn add_task(
     manager: Manager,
+    line: Option<bool>,
     form: PageForm<CreateTask>,
+    back: Back,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
@@ -163,6 +198,11 @@ pub async fn add_task(
             manager.store.create_task(input.into_new(manager.id()), &manager.context).await
         })
         .await;
+    if line == Some(true)
+        && let (Ok(task), Some(page)) = (&created, back.unless_form())
+    {
+        return Ok(Reply::Done(page, Flash::new(Said::Added).about(address(task.id))));
+    }
     let done = created.map(|task| (address(task.id), Said::Added));
     let sent = FIELDS.sent(done, typed)?;
     let page = |frame, form| form_page(&manager, (frame, services), form, None);
@@ -266,6 +306,19 @@ pub async fn move_task(
     let flash = Flash::new(Said::Moved(status)).about(address(id));
     let flash = if before == status { flash } else { flash.with_undo(before) };
     Ok(Reply::Done(back.or(format!("{}{}", frame.root, address(id))), flash))
+}
+
+#[post("/tasks/<id>/assignee", data = "<form>")]
+pub async fn assign_task(
+    manager: Manager,
+    id: InPath<TaskId>,
+    form: Body<AssignTask>,
+    frame: Frame,
+) -> Result<Reply, Problem> {
+    let (id, assignee) = (id.0?, form.0.assignee.0);
+    let change = TaskChange { assignee: Some(assignee), ..TaskChange::default() };
+    manager.store.update_task(id, change, Precondition::default(), &manager.context).await?;
+    Ok(Reply::done(&frame, &address(id), Said::Assigned))
 }
 
 #[get("/tasks/<id>/delete")]

@@ -101,7 +101,7 @@ pub async fn show_tasks(
 }
 
 /// What is due first, or what was finished last.
-fn default_sort(filter: &TaskFilter) -> Sort<TaskSort> {
+pub fn default_sort(filter: &TaskFilter) -> Sort<TaskSort> {
     let is_finished = matches!(filter.status, Some(TaskStatus::Done | TaskStatus::Cancelled));
     if is_finished {
         Sort { key: TaskSort::UpdatedAt, descending: true }

@@ -10,6 +10,7 @@ mod keyboard;
 mod people;
 mod sign_in;
 mod sign_out;
+mod task_lists;
 mod tasks;
 mod templates;
 mod widgets;
