@@ -9,8 +9,8 @@
 //!
 //! In the environment: `ROWS` changes the 300,000, `ROUNDS` how often each page is read (3),
 //! `FILTERS` how many filters are combined (2), `ONLY` names one resource, and `FOLDER` is where the
-//! stores are kept for another run. `AGENDA=1` measures the agenda and the counts of tabs instead, with
-//! 100,000 records of each kind.
+//! stores are kept for another run. `AGENDA=1` measures the agenda, the counts of tabs and the pages with them
+//! instead, with 100,000 records of each kind.
 //!
 //! It measures, and judges nothing: the figures belong in a note, with the machine's name.
 
@@ -20,6 +20,8 @@
 mod agenda;
 #[path = "lists/fill.rs"]
 mod fill;
+#[path = "lists/pages.rs"]
+mod pages;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

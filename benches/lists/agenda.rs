@@ -1,4 +1,4 @@
-//! What do the agenda and the counts of tabs cost?
+//! What do the agenda, the counts of tabs, and the pages that show them cost?
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use widgetd::domain::{
 };
 
 use crate::fill::{self, NOW, context, is_pending};
-use crate::{SharedStore, least, setting};
+use crate::{SharedStore, least, pages, setting};
 
 /// How many users there are.
 const USERS: u64 = 60;
@@ -45,6 +45,9 @@ pub async fn all(folder: &Path) {
             println!("  {:8} agenda {agenda:6.2} ms", role.as_str());
             println!("  {:8} tabs   {tabs:6.2} ms  {counts:?}", role.as_str());
         }
+        store.close().await;
+        drop(store);
+        pages::all(&path, &fill::email(0));
     }
 }
 

@@ -1,6 +1,9 @@
-// Swagger UI has a dark theme, and a class for it. The page follows the browser.
+// Swagger UI has a dark theme, and a class for it. The page has the theme of the other pages, or else
+// that of the browser.
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const applyTheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+const { classList, dataset } = document.documentElement;
+const isDark = () => (dataset.theme ? dataset.theme === "dark" : dark.matches);
+const applyTheme = () => classList.toggle("dark-mode", isDark());
 dark.addEventListener("change", applyTheme);
 applyTheme();
 

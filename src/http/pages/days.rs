@@ -42,7 +42,7 @@ impl Due {
         let days = (date - today).whole_days();
         let day = match (urgency, days) {
             (Urgency::Late, ..-1) => format!("{} days late", -days),
-            _ => day_in_words(date, today),
+            _ => with_capital(&day_in_words(date, today)),
         };
         let time = deadline.date().is_none().then(|| clock(deadline.timestamp(), zone));
         let text = match &time {
@@ -66,7 +66,7 @@ impl Due {
 
 /// A moment in the past, relative to now where that says more.
 pub struct Moment {
-    /// `5 minutes ago`, `Yesterday, 14:05`, `3 Nov, 09:00`.
+    /// In a sentence: `5 minutes ago`, `yesterday, 14:05`, `3 Nov, 09:00`.
     pub text: String,
     /// ISO 8601 in UTC.
     pub exact: String,
@@ -94,14 +94,14 @@ fn ago(count: i64, unit: &str) -> String {
     format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
 }
 
-/// `Today`, `Tue 24 Nov` in the week around today, `24 Dec` in the months around it, else
+/// `today`, `Tue 24 Nov` in the week around today, `24 Dec` in the months around it, else
 /// `24 Dec 2027`.
 pub fn day_in_words(date: Date, today: Date) -> String {
     let days = (date - today).whole_days();
     let format = match days {
-        0 => return "Today".to_owned(),
-        1 => return "Tomorrow".to_owned(),
-        -1 => return "Yesterday".to_owned(),
+        0 => return "today".to_owned(),
+        1 => return "tomorrow".to_owned(),
+        -1 => return "yesterday".to_owned(),
         -7..=7 => {
             format_description!("[weekday repr:short] [day padding:none] [month repr:short]")
         }
@@ -109,6 +109,11 @@ pub fn day_in_words(date: Date, today: Date) -> String {
         _ => format_description!("[day padding:none] [month repr:short] [year padding:none]"),
     };
     date.format(format).unwrap_or_else(|_| date.to_string())
+}
+
+fn with_capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// `21 Nov`.
@@ -189,8 +194,8 @@ mod tests {
             (60, "1 minute ago"),
             (3_599, "59 minutes ago"),
             (7_200, "2 hours ago"),
-            (21_600, "Today, 06:00"),
-            (86_400, "Yesterday, 12:00"),
+            (21_600, "today, 06:00"),
+            (86_400, "yesterday, 12:00"),
             (86_400 * 30, "22 Oct, 12:00"),
             (86_400 * 365, "21 Nov 2025, 12:00"),
         ] {

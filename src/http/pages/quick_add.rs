@@ -14,7 +14,7 @@ pub struct Understood {
     pub title: String,
     /// For the form: `2026-11-22`.
     pub date: String,
-    /// `Tomorrow, Sunday, 22 November`
+    /// `tomorrow, Sunday, 22 November`
     pub due: String,
     pub assignee: Option<Face>,
     /// What was not understood.

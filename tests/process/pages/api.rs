@@ -88,6 +88,20 @@ fn api_page_writes_with_the_session_cookie() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn api_page_has_the_theme_that_was_chosen() {
+    let site = Site::new();
+    site.visit(&[], async |page| {
+        page.sign_in("employee").await;
+        page.open("account").await;
+        page.press_button("Dark").await;
+        page.see("#flash", "Saved.").await;
+        page.open("api/v1/ui").await;
+        page.wait_until("document.documentElement.matches('.dark-mode')", &[]).await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn api_page_can_be_read_in_each_theme() {
     let site = Site::new();
     site.visit(&[], async |page| {
