@@ -15,10 +15,11 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 /// Content types by file extension. Files with other extensions are not embedded.
-const CONTENT_TYPES: [(&str, &str); 3] = [
+const CONTENT_TYPES: [(&str, &str); 4] = [
     ("css", "text/css; charset=utf-8"),
     ("js", "text/javascript; charset=utf-8"),
     ("svg", "image/svg+xml"),
+    ("png", "image/png"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

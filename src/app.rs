@@ -44,6 +44,7 @@ pub async fn build(
         // Differs between installations on the same host, on other ports or below other paths.
         cookie: format!("widgetd-{}", installation.get(..8).unwrap_or_default()),
         realm: config.realm.clone(),
+        team_name: config.team_name.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         allowed_origins: config.allowed_origins.clone(),
         public_url: config.public_url.clone(),

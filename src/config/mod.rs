@@ -23,7 +23,7 @@ use self::unknown_keys::{refuse_unknown_keys, refuse_unknown_profiles};
 use crate::accounts::Argon2Settings;
 use crate::domain::{
     AllowedOrigins, Named, PasswordPolicy, PublicUrl, RegistrationPolicy, SessionLives,
-    StoreLimits, TrustedProxies,
+    StoreLimits, TeamName, TrustedProxies,
 };
 use crate::error::Error;
 
@@ -49,6 +49,8 @@ pub struct Config {
     pub session_lives: SessionLives,
     /// Part of the realm in challenges.
     pub realm: String,
+    /// What pages and the calendar are called.
+    pub team_name: TeamName,
     pub password_policy: PasswordPolicy,
     pub argon2: Argon2Settings,
     pub registration: RegistrationPolicy,
@@ -114,6 +116,7 @@ impl Config {
         let rocket: rocket::Config = figment.extract().map_err(|error| bad_settings(&error))?;
         settings.check()?;
         let wrong = |key| move |why: String| wrong_setting(key, why);
+        let team_name = TeamName::parse(&settings.team_name).map_err(wrong("team_name"))?;
         let registration = RegistrationPolicy::parse_name(&settings.registration)
             .map_err(wrong("registration"))?;
         let trusted_proxies =
@@ -133,6 +136,7 @@ impl Config {
             database,
             session_lives: settings.session_lives(),
             realm: settings.realm,
+            team_name,
             password_policy: PasswordPolicy {
                 min_length: settings.password_min_length,
                 min_score: settings.password_min_score,
@@ -311,6 +315,9 @@ mod tests {
             ("WIDGETD_ACCESS_TOKEN_SECONDS", "0"),
             ("WIDGETD_ACCESS_TOKEN_SECONDS", "soon"),
             ("WIDGETD_REALM", "a\"b"),
+            ("WIDGETD_TEAM_NAME", " "),
+            ("WIDGETD_TEAM_NAME", "Ac\u{7}me"),
+            ("WIDGETD_TEAM_NAME", &"é".repeat(61)),
             ("WIDGETD_PASSWORD_MIN_LENGTH", "129"),
             ("WIDGETD_PASSWORD_MIN_SCORE", "5"),
             ("WIDGETD_ARGON2_MEMORY_KIB", "1"),

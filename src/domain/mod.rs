@@ -28,6 +28,7 @@ mod secret;
 mod session;
 mod sort;
 mod task;
+mod team;
 mod template;
 mod text;
 mod timestamp;
@@ -70,6 +71,7 @@ pub use task::{
     AssigneeFilter, NewTask, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskRow,
     TaskSort, TaskStatus, TaskStore, TaskTitle, cannot_move, check_move, sees_only, status_alone,
 };
+pub use team::TeamName;
 pub use template::{
     NewTemplate, Template, TemplateBody, TemplateChange, TemplateFilter, TemplateName,
     TemplateSort, TemplateStore,

@@ -197,8 +197,8 @@ function closeMenus(except) {
   }
 }
 
-// Its address is relative to that of the page, which may change without the page.
-for (const icon of document.querySelectorAll("link[rel=icon]")) icon.href = icon.href;
+// Their addresses are relative to that of the page, which may change without the page.
+for (const link of document.querySelectorAll("link[rel$=icon], link[rel=manifest]")) link.href = link.href;
 
 addEventListener("popstate", () => refresh({ keepsTyped: false }));
 document.addEventListener("visibilitychange", () => {

@@ -312,6 +312,8 @@ const PAGES: &[Row] = &[
     row(Get,    "/account/delete",          NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/account/delete",          &[("password", PASSWORD)], [303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
     row(Get,    "/assets/<version>/<name..>", NONE,    [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
+    row(Get,    "/favicon.ico",             NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
+    row(Get,    "/manifest.webmanifest",    NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
 ];
 
 /// The routes at the root that are not part of the API.

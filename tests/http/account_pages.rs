@@ -218,6 +218,12 @@ async fn account_theme_is_kept_by_the_browser() {
         for path in ["/account", "/tasks", "/nothing"] {
             assert_eq!(theme(&keeping.open(path).await).as_deref(), shown, "{path}");
         }
+        // The colour of the browser's own frame goes with it.
+        let page = keeping.open("/tasks").await;
+        let colours = page.elements().into_iter().filter(|e| e.get("name") == Some("theme-color"));
+        let conditions: Vec<_> = colours.map(|e| e.get("media").unwrap().to_owned()).collect();
+        assert_eq!(conditions.len(), if shown.is_some() { 1 } else { 2 }, "{conditions:?}");
+        assert_eq!(conditions[0] == "all", shown.is_some());
         let nobody = app.visitor().saying("Cookie", pair).open("/login").await;
         assert_eq!(theme(&nobody).as_deref(), shown);
     }

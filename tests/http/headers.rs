@@ -236,11 +236,12 @@ fn assert_policy(kind: &str, answer: &Answer) {
     if !is_swagger {
         assert_eq!(sources("require-trusted-types-for").as_deref(), Some("'script'"), "{kind}");
         assert_eq!(sources("trusted-types").as_deref(), Some("widgetd"), "{kind}");
+        assert_eq!(sources("manifest-src").as_deref(), Some("'self'"), "{kind}");
     }
     // There is no other directive.
     let known = [
         "default", "script", "connect", "base", "frame", "form", "style", "img", "require",
-        "trusted",
+        "trusted", "manifest",
     ];
     for (name, _) in &policy {
         assert!(known.iter().any(|start| name.starts_with(start)), "{kind}: {name}");
@@ -261,7 +262,7 @@ fn files() -> Vec<(String, Vec<u8>)> {
     let name = |path: &PathBuf| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
     let files = files.into_iter().map(|path| (name(&path), std::fs::read(&path).unwrap()));
     files
-        .filter(|(name, _)| [".css", ".js", ".svg"].iter().any(|end| name.ends_with(end)))
+        .filter(|(name, _)| [".css", ".js", ".svg", ".png"].iter().any(|end| name.ends_with(end)))
         .collect()
 }
 
@@ -291,6 +292,7 @@ async fn assets_are_the_files_of_static_compressed_or_not() {
         let content_type = match name.rsplit('.').next() {
             Some("css") => "text/css; charset=utf-8",
             Some("js") => "text/javascript; charset=utf-8",
+            Some("png") => "image/png",
             _ => "image/svg+xml",
         };
         for (accept, is_compressed) in [("", false), ("gzip, deflate, br, zstd", true)] {

@@ -52,6 +52,7 @@ mod sessions;
 mod setup;
 mod task_pages;
 mod tasks;
+mod team;
 mod templates;
 mod tokens;
 mod users;

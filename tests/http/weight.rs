@@ -14,7 +14,9 @@ const MAX_BYTES: usize = 60_000;
 fn loads(page: &Answer) -> Vec<String> {
     let elements = page.elements().into_iter();
     let loaded = elements.filter_map(|element| match element.tag.as_str() {
-        "link" => element.get("href").map(str::to_owned),
+        "link" if element.get("rel") != Some("apple-touch-icon") => {
+            element.get("href").map(str::to_owned)
+        }
         "script" | "img" => element.get("src").map(str::to_owned),
         _ => None,
     });

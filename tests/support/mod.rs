@@ -250,7 +250,8 @@ impl TestApp {
     /// names of `records`; without any, they are left out.
     pub fn pages(&self, records: &[(&str, String)]) -> Vec<String> {
         let pages = self.routes().filter(|route| {
-            let is_asset = route.name.as_deref() == Some("get_asset");
+            let assets = ["get_asset", "get_favicon", "get_manifest"];
+            let is_asset = assets.iter().any(|name| route.name.as_deref() == Some(name));
             is_for_people(route) && route.method == Method::Get && !is_asset
         });
         let named = |path: &str| {

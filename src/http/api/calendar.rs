@@ -62,13 +62,14 @@ async fn get_calendar(
     let host = &services.cookie;
     let widgets = widgets.items.into_iter().map(|widget| widget_event(widget, host));
     let tasks = tasks.items.into_iter().filter_map(|task| task_event(task, host));
-    Ok(CalendarFile(calendar_of(widgets.chain(tasks))))
+    Ok(CalendarFile(calendar_of(services.team_name.as_str(), widgets.chain(tasks))))
 }
 
-fn calendar_of(events: impl IntoIterator<Item = Event>) -> String {
+fn calendar_of(name: &str, events: impl IntoIterator<Item = Event>) -> String {
     let mut calendar = Calendar::new();
     calendar.append_property(Property::new("PRODID", "-//widgetd//widgetd//EN"));
-    calendar.append_property(Property::new("X-WR-CALNAME", "widgetd"));
+    // The crate escapes this one, but not `NAME`.
+    calendar.append_property(Property::new("X-WR-CALNAME", name));
     let mut refresh = Property::new("REFRESH-INTERVAL", REFRESH);
     calendar.append_property(refresh.append_parameter(ValueType::Duration).done());
     calendar.append_property(Property::new("X-PUBLISHED-TTL", REFRESH));
@@ -133,8 +134,8 @@ impl<'r> Responder<'r, 'static> for CalendarFile {
 
 impl OpenApiResponderInner for CalendarFile {
     fn responses(_: &mut OpenApiGenerator) -> rocket_okapi::Result<Responses> {
-        let example =
-            Widget::example().map(|widget| calendar_of([widget_event(widget, "widgetd")]));
+        let example = Widget::example()
+            .map(|widget| calendar_of("widgetd", [widget_event(widget, "widgetd")]));
         let mut responses = with_text("The calendar.", "text/calendar", example)?;
         add_not_modified(&mut responses);
         Ok(responses)

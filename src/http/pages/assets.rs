@@ -34,13 +34,25 @@ pub struct AssetView {
     is_current: bool,
 }
 
+/// Where browsers look for the icon of what has no page, such as an answer of the API.
+#[get("/favicon.ico")]
+pub fn get_favicon() -> Result<AssetView, Problem> {
+    find("icon.svg".split('/'), false)
+}
+
 /// A page from before an upgrade gets the present file, without the long life.
 #[get("/assets/<version>/<name..>")]
 pub fn get_asset(version: &str, name: Segments<'_, Path>) -> Result<AssetView, Problem> {
-    let name = name.filter(|segment| !segment.is_empty());
+    find(name.filter(|segment| !segment.is_empty()), version == VERSION)
+}
+
+fn find<'a>(
+    name: impl Iterator<Item = &'a str> + Clone,
+    is_current: bool,
+) -> Result<AssetView, Problem> {
     let asset = ASSETS.iter().find(|asset| name.clone().eq(asset.name.split('/')));
     let asset = asset.ok_or_else(|| Problem::of_status(Status::NotFound))?;
-    Ok(AssetView { asset, is_current: version == VERSION })
+    Ok(AssetView { asset, is_current })
 }
 
 impl<'r> Responder<'r, 'static> for AssetView {

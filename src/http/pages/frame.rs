@@ -28,6 +28,8 @@ pub struct Frame {
     pub root: String,
     /// The relative address of the assets, with a slash at its end.
     pub assets: String,
+    /// What the team is called.
+    pub team: String,
     /// The service's time zone; empty without a user.
     pub zone: String,
     /// What the last form has done.
@@ -74,7 +76,9 @@ impl Frame {
             (first, _) => first.unwrap_or_default().to_owned(),
         };
         let (flash, theme) = (Flash::of(request), Theme::of(request));
-        Self { root, assets, zone: String::new(), flash, theme, here, user: None }
+        let team = Services::of(request).map(|services| services.team_name.as_str().to_owned());
+        let team = team.unwrap_or_default();
+        Self { root, assets, team, zone: String::new(), flash, theme, here, user: None }
     }
 
     /// The frame for a signed-in user.

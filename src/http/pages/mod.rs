@@ -18,6 +18,7 @@ mod frame;
 mod history;
 mod home;
 mod keys;
+mod manifest;
 mod new_person;
 mod parts;
 mod people;
@@ -110,5 +111,7 @@ pub fn routes() -> Vec<Route> {
         forms::show_setup,
         search::show_search,
         assets::get_asset,
+        assets::get_favicon,
+        manifest::get_manifest,
     ]
 }

@@ -170,7 +170,7 @@ mod tests {
             load: Vec::new(),
         };
         let map = HeatMap::of(&agenda, date!(2026 - 11 - 21));
-        assert_eq!(map.text, "Deadlines by day: 13 Nov 1, Today 10 or more");
+        assert_eq!(map.text, "Deadlines by day: 13 Nov 1, today 10 or more");
         assert_eq!(
             (map.cells.len(), map.cells[4].class, map.cells[12].class),
             (56, "late", "many")

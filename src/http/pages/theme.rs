@@ -12,6 +12,13 @@ use crate::http::wire::{Field, FieldContext};
 /// What its cookie is for, in the cookie's name.
 const PURPOSE: &str = "theme";
 
+/// The colours of the bar: `--surface` of the style sheet.
+pub const LIGHT: &str = "#ffffff";
+const DARK: &str = "#171a22";
+
+/// The light colour behind the pages: `--background` of the style sheet.
+pub const BACKGROUND: &str = "#fbfbfc";
+
 /// How long a browser keeps the choice, in days.
 const DAYS: i64 = 400;
 
@@ -40,6 +47,17 @@ impl Theme {
             Self::System => "System",
             Self::Light => "Light",
             Self::Dark => "Dark",
+        }
+    }
+
+    /// What browsers give the frame around the page: each colour with when it holds.
+    pub const fn frame_colours(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::System => {
+                &[(LIGHT, "(prefers-color-scheme: light)"), (DARK, "(prefers-color-scheme: dark)")]
+            }
+            Self::Light => &[(LIGHT, "all")],
+            Self::Dark => &[(DARK, "all")],
         }
     }
 

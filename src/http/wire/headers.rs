@@ -9,7 +9,7 @@ use super::request::{done_at, is_https, is_read, request_id};
 /// What a page may load and do: only what comes from this origin (W3C CSP level 3). No script may
 /// turn text into markup (W3C Trusted Types), but for the pages' own: app.js has the one policy.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+    connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types widgetd";
 
 /// The same for Swagger UI, which styles elements inline and has images in its style sheet.

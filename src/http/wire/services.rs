@@ -8,7 +8,7 @@ use rocket::Request;
 use crate::accounts::{Accounts, Sessions};
 use crate::clock::Clock;
 use crate::domain::{
-    AllowedOrigins, PasswordPolicy, PublicUrl, Quota, Timestamp, TrustedProxies, Zone,
+    AllowedOrigins, PasswordPolicy, PublicUrl, Quota, TeamName, Timestamp, TrustedProxies, Zone,
 };
 use crate::error::Error;
 use crate::store::Store;
@@ -29,6 +29,7 @@ pub struct Services {
     pub cookie: String,
     /// The `realm` of challenges (RFC 9110 section 11.5).
     pub realm: String,
+    pub team_name: TeamName,
     pub trusted_proxies: TrustedProxies,
     pub allowed_origins: AllowedOrigins,
     /// The address that browsers use, if it is not the one that the service listens on.
