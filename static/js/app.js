@@ -3,6 +3,7 @@
 
 import "./clipboard.js";
 import { morph } from "./morph.js";
+import "./shortcuts.js";
 
 /** Milliseconds. Longer than any timeout of the service, so that its own answer arrives first. */
 const REQUEST_TIMEOUT = 45_000;

@@ -291,6 +291,7 @@ const PAGES: &[Row] = &[
     row(Get,    "/account/password",        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/account/password",        NEW_PASSWORD, [303, 303, 303, 303, 303, 303,    303, 303,    303, 303]),
     row(Post,   "/account/theme",           &[("theme", "dark")], [303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
+    row(Post,   "/account/shortcuts",       &[("shortcuts", "off")], [303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
     row(Get,    "/account/keys/new",        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     // The answer shows the key.
     row(Post,   "/account/keys",            PAGE_KEY,  [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),

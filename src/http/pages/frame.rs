@@ -8,11 +8,11 @@ use rocket::{Request, Response};
 use rocket_okapi::OpenApiFromRequest;
 
 use super::assets;
+use super::choices::{Choice, Shortcuts, Theme};
 use super::flash::{Flash, clear_flash};
 use super::parts::initials;
-use super::theme::Theme;
 use crate::domain::{
-    Authority, PageRequest, Role, Status as AccountStatus, TaskFilter, UserFilter,
+    Authority, Named, PageRequest, Role, Status as AccountStatus, TaskFilter, UserFilter,
 };
 use crate::error::Error;
 use crate::http::auth::{MENU, root};
@@ -33,6 +33,7 @@ pub struct Frame {
     /// What the last form has done.
     pub flash: Option<Flash>,
     pub theme: Theme,
+    pub shortcuts: Shortcuts,
     /// The page's address in the menu.
     here: String,
     user: Option<FrameUser>,
@@ -72,8 +73,9 @@ impl Frame {
             (Some("new"), Some(kind)) => format!("{kind}s"),
             (first, _) => first.unwrap_or_default().to_owned(),
         };
-        let (flash, theme) = (Flash::of(request), Theme::of(request));
-        Self { root, assets, zone: String::new(), flash, theme, here, user: None }
+        let (theme, shortcuts) = (Theme::of(request), Shortcuts::of(request));
+        let flash = Flash::of(request);
+        Self { root, assets, zone: String::new(), flash, theme, shortcuts, here, user: None }
     }
 
     /// The frame for a signed-in user.
@@ -105,6 +107,21 @@ impl Frame {
     /// The user's initials.
     pub fn initials(&self) -> String {
         self.user.as_ref().map_or_else(String::new, |user| initials(&user.name))
+    }
+
+    /// The theme's name, unless it is the system's.
+    pub fn chosen_theme(&self) -> Option<&'static str> {
+        (self.theme != Theme::System).then(|| self.theme.name())
+    }
+
+    /// Whether keys are shortcuts.
+    pub fn has_shortcuts(&self) -> bool {
+        self.user.is_some() && self.shortcuts == Shortcuts::On
+    }
+
+    /// The attribute that makes a key the shortcut of a link or a field.
+    pub fn key(&self, key: &str) -> String {
+        if self.has_shortcuts() { format!(" aria-keyshortcuts=\"{key}\"") } else { String::new() }
     }
 
     /// What the title says that waits for the user.

@@ -8,6 +8,7 @@ mod ask;
 mod assets;
 mod audit;
 mod audit_words;
+mod choices;
 mod clients;
 mod days;
 mod delete;
@@ -34,7 +35,6 @@ mod task;
 mod tasks;
 mod template;
 mod templates;
-mod theme;
 mod visitor;
 mod widget;
 mod widgets;
@@ -88,6 +88,7 @@ pub fn routes() -> Vec<Route> {
         account::show_password_form,
         account::change_own_password,
         account::choose_theme,
+        account::choose_shortcuts,
         keys::show_new_key,
         keys::add_key,
         keys::ask_to_revoke_key,
