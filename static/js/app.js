@@ -2,6 +2,7 @@
 // the same forms work: the service answers each with a whole page.
 
 import "./clipboard.js";
+import { forgetDraft, restoreDrafts } from "./drafts.js";
 import { morph } from "./morph.js";
 import "./shortcuts.js";
 
@@ -44,6 +45,7 @@ function show({ page, url }, { keepsTyped = true } = {}) {
     const [from, to] = [document.querySelector(part), page.querySelector(part)];
     if (from && to) morph(from, to, keepsTyped);
   }
+  if (!keepsTyped) restoreDrafts();
 }
 
 /** Shows another page. Its message is in it, and would not be there a second time. */
@@ -121,6 +123,7 @@ async function send(form, submitter) {
     const answer = await fetchPage(new URL(address, document.baseURI), { method: "POST", body });
     hideBanner();
     if (hasEnded(answer.url)) return showSignIn(answer.url);
+    if (answer.ok) forgetDraft(form);
     const isHere = answer.ok && answer.url.pathname === location.pathname;
     const isRejected = !answer.ok && answer.page.getElementById(form.id) && form.id !== "act";
     if (isHere || isRejected) {
@@ -184,6 +187,8 @@ function closeMenus(except) {
     if (menu !== except) menu.open = false;
   }
 }
+
+restoreDrafts();
 
 // Its address is relative to that of the page, which may change without the page.
 for (const icon of document.querySelectorAll("link[rel=icon]")) icon.href = icon.href;

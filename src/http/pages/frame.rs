@@ -12,7 +12,7 @@ use super::choices::{Choice, Shortcuts, Theme};
 use super::flash::{Flash, clear_flash};
 use super::parts::initials;
 use crate::domain::{
-    Authority, Named, PageRequest, Role, Status as AccountStatus, TaskFilter, UserFilter,
+    Authority, Named, PageRequest, Role, Status as AccountStatus, TaskFilter, UserFilter, UserId,
 };
 use crate::error::Error;
 use crate::http::auth::{MENU, root};
@@ -41,6 +41,7 @@ pub struct Frame {
 
 /// The signed-in user.
 struct FrameUser {
+    id: UserId,
     name: String,
     role: Role,
     /// Overdue tasks of the user.
@@ -95,13 +96,18 @@ impl Frame {
             0
         };
         let overdue = overdue.into_iter().sum();
-        let user = FrameUser { name, role, overdue, waiting };
+        let user = FrameUser { id: authority.user, name, role, overdue, waiting };
         Ok(Self { user: Some(user), zone: services.store.zone().name().to_owned(), ..self })
     }
 
     /// What the user is called.
     pub fn viewer(&self) -> Option<&str> {
         self.user.as_ref().map(|user| user.name.as_str())
+    }
+
+    /// Tells what a browser keeps for one user from that for another.
+    pub fn viewer_id(&self) -> Option<UserId> {
+        self.user.as_ref().map(|user| user.id)
     }
 
     /// The user's initials.

@@ -5,6 +5,7 @@ mod account;
 mod api;
 mod audit;
 mod csrf;
+mod drafts;
 mod home;
 mod keyboard;
 mod people;
