@@ -250,8 +250,8 @@ impl TestApp {
     /// names of `records`; without any, they are left out.
     pub fn pages(&self, records: &[(&str, String)]) -> Vec<String> {
         let pages = self.routes().filter(|route| {
-            let is_asset = route.name.as_deref() == Some("get_asset");
-            is_for_people(route) && route.method == Method::Get && !is_asset
+            let is_loaded = matches!(route.name.as_deref(), Some("get_asset" | "follow_changes"));
+            is_for_people(route) && route.method == Method::Get && !is_loaded
         });
         let named = |path: &str| {
             let (prefix, name) = records.iter().find(|(prefix, _)| path.starts_with(prefix))?;

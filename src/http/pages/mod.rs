@@ -8,6 +8,7 @@ mod ask;
 mod assets;
 mod audit;
 mod audit_words;
+mod changes;
 mod choices;
 mod clients;
 mod days;
@@ -104,6 +105,7 @@ pub fn routes() -> Vec<Route> {
         forms::show_reset,
         forms::show_setup,
         search::show_search,
+        changes::follow_changes,
         assets::get_asset,
     ]
 }

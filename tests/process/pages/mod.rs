@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod csrf;
 mod drafts;
+mod fresh;
 mod home;
 mod keyboard;
 mod people;
