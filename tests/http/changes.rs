@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rocket::futures::future::LocalBoxFuture;
 use rocket::http::{Header, Status};
 use rocket::local::asynchronous::LocalResponse;
 use rocket::tokio::io::AsyncReadExt;
@@ -58,26 +59,29 @@ struct Team<'a> {
 
 impl Team<'_> {
     /// Fails unless those users alone are told of what happens.
-    async fn told<T>(
-        &self,
-        what: &str,
-        expected: &[&str],
-        happening: impl Future<Output = T>,
-    ) -> T {
-        let mut streams = Vec::new();
-        for user in &self.users {
-            streams.push((&user.email, Stream::follow(self.app, user).await));
-        }
-        let mut audit = Stream::open(self.app, "/api/v1/audit/events", &self.users[0]).await;
-        let result = happening.await;
-        assert!(audit.read(TEST_TIMEOUT).await.is_some());
-        for (email, mut stream) in streams {
-            let name = email.split('@').next().unwrap();
-            let is_expected = expected.contains(&name);
-            let heard = stream.read(if is_expected { TEST_TIMEOUT } else { SILENCE }).await;
-            assert_eq!(heard.as_deref(), is_expected.then_some(CHANGED), "{what}: {name}");
-        }
-        result
+    fn told<'a, T: 'a>(
+        &'a self,
+        what: &'a str,
+        expected: &'a [&str],
+        happening: impl Future<Output = T> + 'a,
+    ) -> LocalBoxFuture<'a, T> {
+        let happening = Box::pin(happening);
+        Box::pin(async move {
+            let mut streams = Vec::new();
+            for user in &self.users {
+                streams.push((&user.email, Stream::follow(self.app, user).await));
+            }
+            let mut audit = Stream::open(self.app, "/api/v1/audit/events", &self.users[0]).await;
+            let result = happening.await;
+            assert!(audit.read(TEST_TIMEOUT).await.is_some());
+            for (email, mut stream) in streams {
+                let name = email.split('@').next().unwrap();
+                let is_expected = expected.contains(&name);
+                let heard = stream.read(if is_expected { TEST_TIMEOUT } else { SILENCE }).await;
+                assert_eq!(heard.as_deref(), is_expected.then_some(CHANGED), "{what}: {name}");
+            }
+            result
+        })
     }
 }
 

@@ -62,7 +62,7 @@ impl Reader {
                 Err(_) => false,
             },
             (None, Some(Action::UpdateTask)) => {
-                let id = entry.target_id.as_deref().and_then(|id| TaskId::parse(id));
+                let id = entry.target_id.as_deref().and_then(TaskId::parse);
                 match id {
                     Some(id) => self.store.get_task(id, self.authority).await.is_ok(),
                     None => false,

@@ -260,8 +260,8 @@ fn drafts_are_few_young_and_small_and_need_no_storage() {
         page.run(type_much, &[json!(60_000)]).await;
         assert_eq!(drafts(page).await, 1);
 
-        let full = "Storage.prototype.setItem = Storage.prototype.getItem = () => { throw new Error('full') }";
-        page.run(full, &[]).await;
+        let refuse = "Storage.prototype.setItem = Storage.prototype.getItem = () => { throw new Error('full') }";
+        page.run(refuse, &[]).await;
         page.fill("#name", "works").await;
         page.fill("#body", "without").await;
         page.press_button("Save").await;
