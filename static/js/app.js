@@ -2,14 +2,20 @@
 // the same forms work: the service answers each with a whole page.
 
 import "./clipboard.js";
+import { forgetDraft, restoreDrafts } from "./drafts.js";
+import { follow, keepFresh, unfollow } from "./fresh.js";
 import { morph } from "./morph.js";
 import { startQuickAdd } from "./quick.js";
+import "./shortcuts.js";
 
 /** Milliseconds. Longer than any timeout of the service, so that its own answer arrives first. */
 const REQUEST_TIMEOUT = 45_000;
 
 /** Milliseconds between attempts to reach the service again. */
 const RETRY_AFTER = 3_000;
+
+/** The number of the latest request. The answer to an earlier one is old. */
+let turn = 0;
 
 // Only pages of this origin become markup. Scripts in them do not run.
 const policy = globalThis.trustedTypes?.createPolicy("widgetd", { createHTML: (page) => page });
@@ -27,7 +33,8 @@ async function fetchPage(address, options = {}) {
     signal: AbortSignal.timeout(REQUEST_TIMEOUT),
   });
   if (!response.headers.get("Content-Type")?.startsWith("text/html")) throw new Error("no page");
-  return { page: parse(await response.text()), url: new URL(response.url), ok: response.ok };
+  const { status, ok } = response;
+  return { page: parse(await response.text()), url: new URL(response.url), status, ok };
 }
 
 /** The version of the assets that a page was made for. */
@@ -44,6 +51,8 @@ function show({ page, url }, { keepsTyped = true } = {}) {
     const [from, to] = [document.querySelector(part), page.querySelector(part)];
     if (from && to) morph(from, to, keepsTyped);
   }
+  if (!keepsTyped) restoreDrafts();
+  follow();
 }
 
 /** Shows another page. Its message is in it, and would not be there a second time. */
@@ -71,7 +80,8 @@ function showBanner(text, again) {
     button.addEventListener("click", again);
     banner.append(button);
   }
-  document.querySelector("main").prepend(banner);
+  main().prepend(banner);
+  return banner;
 }
 
 /** Whether an answer leads to the login page because there is no session any more. */
@@ -98,15 +108,35 @@ function hideBanner() {
 /** Reads the present page again, until the service answers. */
 async function refresh(options) {
   clearTimeout(refresh.timer);
+  const own = ++turn;
   try {
     const answer = await fetchPage(location.href);
-    hideBanner();
-    if (answer.url.pathname !== location.pathname) location.assign(answer.url);
-    else if (answer.ok) show(answer, options);
+    if (own !== turn) return;
+    if (answer.status >= 500) throw new Error("no page");
+    refresh.banner?.remove();
+    if (answer.url.pathname !== location.pathname) return location.assign(answer.url);
+    // What was there may be deleted, or not be the user's any more.
+    if (!answer.ok && answer.status !== 403 && answer.status !== 404) return;
+    if (!options) keepNotices(answer.page);
+    show(answer, options);
   } catch {
+    if (own !== turn) return;
     const again = () => refresh(options);
-    showBanner("The service cannot be reached. What you see may be old.", again);
+    // Whoever listens is told once, and not instead of what became of a form.
+    if (!document.getElementById("banner")) {
+      refresh.banner = showBanner("The service cannot be reached. What you see may be old.", again);
+    }
     refresh.timer = setTimeout(again, RETRY_AFTER);
+  }
+}
+
+/** What was said of the last form stays, and can still be undone. */
+function keepNotices(page) {
+  for (const id of ["flash", "banner"]) {
+    const notice = document.getElementById(id);
+    if (notice && !page.getElementById(id)) {
+      page.querySelector("main").prepend(notice.cloneNode(true));
+    }
   }
 }
 
@@ -117,13 +147,16 @@ async function send(form, submitter, base = document.baseURI) {
   const button = submitter ?? form.querySelector("button");
   if (button.ariaDisabled === "true") return false;
   button.ariaDisabled = "true";
+  turn += 1;
   try {
     const answer = await fetchPage(new URL(address, base), { method: "POST", body });
+    turn += 1;
     hideBanner();
     if (hasEnded(answer.url)) {
       showSignIn(answer.url);
       return false;
     }
+    if (answer.ok) forgetDraft(form);
     const isHere = answer.ok && answer.url.pathname === location.pathname;
     const isRejected = !answer.ok && answer.page.getElementById(form.id) && form.id !== "act";
     if (answer.ok) form.reset();
@@ -147,8 +180,10 @@ async function filter(form) {
   const url = new URL(form.getAttribute("action") ?? location.pathname, document.baseURI);
   const filled = [...new FormData(form)].filter(([, value]) => value !== "");
   url.search = new URLSearchParams(filled);
+  const own = ++turn;
   try {
     const answer = await fetchPage(url);
+    if (own !== turn) return;
     hideBanner();
     if (answer.url.pathname !== url.pathname) return location.assign(answer.url);
     history.pushState(null, "", url);
@@ -165,7 +200,11 @@ startQuickAdd(fetchPage, send);
 
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
-  if (event.defaultPrevented || form.method === "dialog" || form.matches("[data-navigate]")) return;
+  if (event.defaultPrevented) return;
+  if (form.matches("[data-navigate]")) {
+    turn += 1;
+    return unfollow();
+  }
   if (form.method === "post") {
     event.preventDefault();
     send(form, submitter);
@@ -197,14 +236,15 @@ function closeMenus(except) {
   }
 }
 
+restoreDrafts();
+keepFresh(refresh);
+follow();
+
 // Their addresses are relative to that of the page, which may change without the page.
 for (const link of document.querySelectorAll("link[rel$=icon], link[rel=manifest]")) link.href = link.href;
 
 addEventListener("popstate", () => refresh({ keepsTyped: false }));
-document.addEventListener("visibilitychange", () => {
-  const isLive = document.querySelector("main [data-live], main .rows, main .record");
-  if (document.visibilityState === "visible" && isLive) refresh();
-});
+addEventListener("pagehide", unfollow);
 
 // A page restored from the back/forward cache may belong to a session that has ended.
 addEventListener("pageshow", (event) => {

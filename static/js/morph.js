@@ -61,7 +61,13 @@ function changeValue(from, to) {
 
 function changeChildren(from, to) {
   const byId = new Map();
-  for (const child of from.children) if (child.id) byId.set(child.id, child);
+  const ids = new Set([...to.children].map(({ id }) => id));
+  for (const child of [...from.children]) {
+    if (child.id && !ids.has(child.id)) child.remove();
+    else if (child.id) byId.set(child.id, child);
+  }
+  // The texts before and after what was removed are one again.
+  from.normalize();
   let at = from.firstChild;
   for (const next of [...to.childNodes]) {
     const same = next.id ? byId.get(next.id) : findSame(at, next);

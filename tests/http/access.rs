@@ -295,12 +295,15 @@ const PAGES: &[Row] = &[
     row(Get,    "/people/<id>/delete",      NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     row(Post,   "/people/<id>/delete",      SEEN,      [303, 303, 303, 403, 403, 412,       303, 303,    303, 303]),
     row(Get,    "/audit",                   NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
+    // A stream.
+    row(Get,    "/changes",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/search",                  NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/account",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/account",                 NAMES,     [303, 303, 303, 303, 303, 303,       303, 303,    303, 303]),
     row(Get,    "/account/password",        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/account/password",        NEW_PASSWORD, [303, 303, 303, 303, 303, 303,    303, 303,    303, 303]),
     row(Post,   "/account/theme",           &[("theme", "dark")], [303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
+    row(Post,   "/account/shortcuts",       &[("shortcuts", "off")], [303, 303, 303, 303, 303, 303, 303, 303, 303, 303]),
     row(Get,    "/account/keys/new",        NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     // The answer shows the key.
     row(Post,   "/account/keys",            PAGE_KEY,  [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),

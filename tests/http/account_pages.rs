@@ -233,3 +233,39 @@ async fn account_theme_is_kept_by_the_browser() {
     assert_eq!(theme(&forged.open("/account").await), None);
     assert!(app.dump() == before, "the theme is the browser's");
 }
+
+/// The keys that a page has for links and fields, and whether keys are shortcuts at all.
+fn keys(page: &Answer) -> (Vec<String>, bool) {
+    let elements = page.elements();
+    let keys = elements.iter().filter_map(|element| element.get("aria-keyshortcuts"));
+    let html = elements.iter().find(|element| element.tag == "html").unwrap();
+    (keys.map(str::to_owned).collect(), html.has("data-shortcuts"))
+}
+
+#[rocket::async_test]
+async fn account_shortcuts_are_switched_off_in_the_browser() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await.in_a_browser();
+    let expected = |keys: &[&str]| (keys.iter().map(|key| (*key).to_owned()).collect(), true);
+    // The search and the new task of the bar, what is new on the page, the search of small screens.
+    for page in ["/widgets", "/templates", "/people"] {
+        assert_eq!(keys(&admin.open(page).await), expected(&["/", "n", "n", "/"]), "{page}");
+    }
+    let ann = app.user("ann").await.in_a_browser();
+    assert_eq!(keys(&ann.open("/widgets").await), expected(&["/", "/"]));
+    assert_eq!(keys(&ann.open("/templates").await), expected(&["/", "n", "/"]));
+
+    let answer = admin.submit("/account/shortcuts", &[("shortcuts", "off")]).await;
+    assert_eq!(answer.assert(Status::SeeOther).leads_to("/account/shortcuts"), "/account");
+    let mut cookies = answer.headers.iter().map(|(_, value)| value);
+    let cookie = cookies.find(|value| value.contains("-shortcuts=")).unwrap();
+    let keeping = admin.saying("Cookie", cookie.split(';').next().unwrap());
+    for page in ["/widgets", "/account", "/nothing"] {
+        let page = keeping.open(page).await;
+        assert_eq!(keys(&page), (vec![], false));
+        assert!(page.text.contains("They are off."), "{}", page.text);
+    }
+    assert_eq!(keys(&app.visitor().open("/login").await), (vec![], false));
+    let maybe = admin.submit("/account/shortcuts", &[("shortcuts", "maybe")]).await;
+    maybe.assert(Status::BadRequest);
+}

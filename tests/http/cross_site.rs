@@ -145,6 +145,7 @@ impl Scene {
             "add_person" => &[account[0], account[1], ("role", "employee")],
             "edit_person" => &[("name", "another"), ("role", "admin")],
             "choose_theme" => &[("theme", "dark")],
+            "choose_shortcuts" => &[("shortcuts", "off")],
             "reset_password" => &[("code", &self.code), new_password],
             "update_current_user" | "change_names" => &[("username", "another")],
             "delete_current_user" | "delete_own_account" => &account[1..],
@@ -276,8 +277,9 @@ async fn assert_effect(effect: &Effect, visitor: &Visitor<'_>) {
 #[rocket::async_test]
 async fn same_origin_requests_and_tokens_of_any_origin_have_an_effect_on_every_route() {
     let scene = Scene::new(&[]).await;
-    // Only a browser keeps the theme.
-    let is_stored = |route: &&Route| route.name.as_deref() != Some("choose_theme");
+    // Only a browser keeps these choices.
+    let kept = ["choose_theme", "choose_shortcuts"];
+    let is_stored = |route: &&Route| !kept.contains(&route.name.as_deref().unwrap_or_default());
     for route in routes_that_write(&scene.app).filter(is_stored) {
         let app = scene.app.copy(&[]).await;
         assert_effect(&scene.effect(route), &said(&scene.browser(&app).script(), FROM_HERE[0]))

@@ -19,6 +19,7 @@ mod audit_pages;
 mod auth;
 mod bodies;
 mod calendar;
+mod changes;
 mod conditions;
 mod cookies;
 mod cors;

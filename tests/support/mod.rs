@@ -250,9 +250,9 @@ impl TestApp {
     /// names of `records`; without any, they are left out.
     pub fn pages(&self, records: &[(&str, String)]) -> Vec<String> {
         let pages = self.routes().filter(|route| {
-            let assets = ["get_asset", "get_favicon", "get_manifest"];
-            let is_asset = assets.iter().any(|name| route.name.as_deref() == Some(name));
-            is_for_people(route) && route.method == Method::Get && !is_asset
+            let loaded = ["get_asset", "get_favicon", "get_manifest", "follow_changes"];
+            let is_loaded = loaded.iter().any(|name| route.name.as_deref() == Some(name));
+            is_for_people(route) && route.method == Method::Get && !is_loaded
         });
         let named = |path: &str| {
             let (prefix, name) = records.iter().find(|(prefix, _)| path.starts_with(prefix))?;

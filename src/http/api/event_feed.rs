@@ -1,11 +1,13 @@
-//! `/audit/events`: the events of the audit, from the store to all who listen. One task reads and renders each event
-//! once. A listener that is behind reads from the store by itself, a few events at a time.
+//! `/audit/events`, and what the pages follow: the events of the audit, from the store to all who listen. One task reads
+//! and renders each event once. A listener that is behind reads from the store by itself, a few events at a time.
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use rocket::futures::future::BoxFuture;
 use rocket::futures::{StreamExt, stream};
 use rocket::tokio::select;
 use rocket::tokio::sync::broadcast::{self, error::RecvError};
@@ -16,9 +18,9 @@ use rocket_okapi::openapi;
 
 use super::audit::AuditView;
 use crate::clock::Clock;
-use crate::domain::{AuditEntry, EventId, UserId};
+use crate::domain::{AuditEntry, EventId, Timestamp, UserId};
 use crate::error::Error;
-use crate::http::auth::Admin;
+use crate::http::auth::{Admin, SignedIn};
 use crate::http::wire::{
     EventStream, EventText, Example, Operations, PING, Problem, Resume, operations,
 };
@@ -64,10 +66,12 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// All events that follow `after`, up to `last`.
 #[derive(Clone)]
-struct Batch {
+pub struct Batch {
     after: EventId,
     last: EventId,
+    /// As administrators are sent them.
     text: EventText,
+    pub entries: Arc<[AuditEntry]>,
 }
 
 impl Batch {
@@ -75,13 +79,35 @@ impl Batch {
     fn of(after: EventId, entries: Vec<AuditEntry>) -> Option<Self> {
         let last = entries.last()?.id;
         let mut text = String::new();
-        for entry in entries {
-            let (id, view) = (entry.id.get(), AuditView::from(entry));
+        for entry in &entries {
+            let (id, view) = (entry.id.get(), AuditView::from(entry.clone()));
             // Neither JSON nor the name of an action has line breaks. Writing to a text never fails.
             let data = serde_json::to_string(&view).unwrap_or_default();
             let _ = write!(text, "id: {id}\nevent: {}\ndata: {data}\n\n", view.action);
         }
-        Some(Self { after, last, text: text.into_bytes().into() })
+        Some(Self { after, last, text: text.into_bytes().into(), entries: entries.into() })
+    }
+}
+
+/// What somebody who listens is told.
+#[async_trait]
+pub trait Audience: Send + Sync + 'static {
+    /// What of these events, if anything.
+    async fn text(&self, batch: &Batch) -> Option<EventText>;
+
+    /// The last that is sent where the authority has ended or is another one.
+    fn farewell(&self) -> Option<EventText> {
+        None
+    }
+}
+
+/// Is told of all events.
+struct Administrators;
+
+#[async_trait]
+impl Audience for Administrators {
+    async fn text(&self, batch: &Batch) -> Option<EventText> {
+        Some(Arc::clone(&batch.text))
     }
 }
 
@@ -106,16 +132,17 @@ impl EventFeed {
         Arc::new(Self { store, clock, batches, listeners: Mutex::default() })
     }
 
-    /// The events after this one, or those that happen from now on. The stream ends with the session
-    /// or key, when the user is no administrator any more, and when the service stops.
+    /// What the audience is told of the events after this one, or of those that happen from now on. The
+    /// stream ends with the session or key, when the user has another role, and when the service stops.
     pub async fn listen(
         self: Arc<Self>,
-        admin: Admin,
+        user: &SignedIn,
+        audience: impl Audience,
         after: Option<EventId>,
         shutdown: Shutdown,
     ) -> Result<EventStream, Error> {
         let latest = self.store.latest_event().await?;
-        let (place, batches) = self.subscribe(admin.id(), latest)?;
+        let (place, batches) = self.subscribe(user.id(), latest)?;
         let mut pings = interval(PING_INTERVAL);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let listener = Listener {
@@ -125,7 +152,10 @@ impl EventFeed {
             is_behind: true,
             place,
             batches,
-            admin,
+            audience: Box::new(audience),
+            confirm: Box::new(user.confirmation()),
+            expires_at: user.expires_at(),
+            has_ended: false,
             shutdown,
             pings,
         };
@@ -216,8 +246,13 @@ impl Drop for Place {
 struct Listener {
     place: Place,
     batches: broadcast::Receiver<Batch>,
-    admin: Admin,
-    /// The last event that was sent.
+    audience: Box<dyn Audience>,
+    /// Whether the authority is what it was.
+    confirm: Box<dyn Fn() -> BoxFuture<'static, Result<(), Error>> + Send + Sync>,
+    expires_at: Option<Timestamp>,
+    /// Whether the authority has ended, and the audience knows.
+    has_ended: bool,
+    /// The last event that was read.
     last: EventId,
     /// Whether the next events are to be read from the store.
     is_behind: bool,
@@ -228,24 +263,43 @@ struct Listener {
 impl Listener {
     /// What is to be sent next; `None` at the end.
     async fn next(&mut self) -> Option<EventText> {
-        let Self { place, batches, admin, last, is_behind, shutdown, pings } = self;
-        let feed = &place.feed;
-        let text = select! {
-            biased;
-            () = shutdown => return None,
-            () = expiry(&feed.clock, admin) => return None,
-            _ = pings.tick() => PING.as_bytes().into(),
-            text = next_events(&*feed.store, batches, last, is_behind) => text.ok()?,
-        };
+        if self.has_ended {
+            return None;
+        }
+        let text = self.text().await?;
         // After the events were read: none that is younger than the end of the authority is sent.
-        let confirm = admin.confirmation();
-        confirm().await.is_ok().then_some(text)
+        if let Some(text) = text
+            && (self.confirm)().await.is_ok()
+        {
+            return Some(text);
+        }
+        self.has_ended = true;
+        self.audience.farewell()
+    }
+
+    /// What the audience is told next. Within it, `None` where the authority expires.
+    async fn text(&mut self) -> Option<Option<EventText>> {
+        let Self { place, batches, audience, expires_at, last, is_behind, shutdown, pings, .. } =
+            self;
+        let feed = &place.feed;
+        loop {
+            let batch = select! {
+                biased;
+                () = &mut *shutdown => return None,
+                () = expiry(&feed.clock, *expires_at) => return Some(None),
+                _ = pings.tick() => return Some(Some(PING.as_bytes().into())),
+                batch = next_batch(&*feed.store, batches, last, is_behind) => batch.ok()?,
+            };
+            if let Some(text) = audience.text(&batch).await {
+                return Some(Some(text));
+            }
+        }
     }
 }
 
 /// Resolves when the session or key expires, if ever.
-async fn expiry(clock: &Clock, admin: &Admin) {
-    match admin.expires_at() {
+async fn expiry(clock: &Clock, expires_at: Option<Timestamp>) {
+    match expires_at {
         None => std::future::pending().await,
         Some(end) => {
             let millis = end.as_millis().saturating_sub(clock.now().as_millis());
@@ -255,18 +309,18 @@ async fn expiry(clock: &Clock, admin: &Admin) {
 }
 
 /// Waits for events after `last`.
-async fn next_events(
+async fn next_batch(
     store: &dyn Store,
     batches: &mut broadcast::Receiver<Batch>,
     last: &mut EventId,
     is_behind: &mut bool,
-) -> Result<EventText, Error> {
+) -> Result<Batch, Error> {
     loop {
         if *is_behind {
             let entries = store.read_audit(*last, CATCH_UP).await?;
             if let Some(batch) = Batch::of(*last, entries) {
                 *last = batch.last;
-                return Ok(batch.text);
+                return Ok(batch);
             }
             *is_behind = false;
         }
@@ -274,7 +328,7 @@ async fn next_events(
             Ok(batch) if batch.last <= *last => {}
             Ok(batch) if batch.after == *last => {
                 *last = batch.last;
-                return Ok(batch.text);
+                return Ok(batch);
             }
             Ok(_) | Err(RecvError::Lagged(_)) => *is_behind = true,
             Err(RecvError::Closed) => return Err(Error::Busy),
@@ -296,5 +350,5 @@ async fn stream_audit(
     feed: &State<Arc<EventFeed>>,
     shutdown: Shutdown,
 ) -> Result<EventStream, Problem> {
-    Ok(Arc::clone(feed).listen(admin, resume.0, shutdown).await?)
+    Ok(Arc::clone(feed).listen(&admin, Administrators, resume.0, shutdown).await?)
 }

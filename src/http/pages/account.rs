@@ -1,9 +1,10 @@
-//! The page of your own account, and its forms: names, password, theme.
+//! The page of your own account, and its forms: names, password, theme, keyboard shortcuts.
 
 use askama::Template;
 use rocket::response::{self, Responder};
 use rocket::{Request, State, get, post};
 
+use super::choices::{Choice, Shortcuts, Theme};
 use super::days::Moment;
 use super::flash::{Flash, Said};
 use super::forms::{Form, password_hint};
@@ -13,8 +14,9 @@ use super::people::role_in_words;
 use super::reply::Reply;
 use super::seen::FormFields;
 use super::sessions::SessionRow;
-use super::theme::Theme;
-use crate::domain::{DisplayName, Email, PageRequest, Precondition, Size, UserChange, Username};
+use crate::domain::{
+    DisplayName, Email, Named, PageRequest, Precondition, Size, UserChange, Username,
+};
 use crate::error::Error;
 use crate::http::api::auth::ChangePassword;
 use crate::http::auth::{AnyUser, SessionUser, SignedIn, root};
@@ -38,6 +40,13 @@ input! {
     /// The choice of a theme.
     pub struct ChooseTheme {
         theme: Theme,
+    }
+}
+
+input! {
+    /// Whether keys are shortcuts.
+    pub struct ChooseShortcuts {
+        shortcuts: Shortcuts,
     }
 }
 
@@ -161,10 +170,10 @@ pub async fn change_own_password(
     sent.reply(frame, page).await
 }
 
-/// Back to the account, with the theme in a cookie.
-pub struct Chosen(Theme);
+/// Back to the account, with the choice in a cookie.
+pub struct Chosen<T>(T);
 
-impl<'r> Responder<'r, 'static> for Chosen {
+impl<'r, T: Choice> Responder<'r, 'static> for Chosen<T> {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let cookie = match self.0.to_cookie(request) {
             Ok(cookie) => cookie,
@@ -178,6 +187,11 @@ impl<'r> Responder<'r, 'static> for Chosen {
 }
 
 #[post("/account/theme", data = "<form>")]
-pub fn choose_theme(_user: AnyUser, form: Body<ChooseTheme>) -> Chosen {
+pub fn choose_theme(_user: AnyUser, form: Body<ChooseTheme>) -> Chosen<Theme> {
     Chosen(form.0.theme)
+}
+
+#[post("/account/shortcuts", data = "<form>")]
+pub fn choose_shortcuts(_user: AnyUser, form: Body<ChooseShortcuts>) -> Chosen<Shortcuts> {
+    Chosen(form.0.shortcuts)
 }

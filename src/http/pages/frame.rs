@@ -8,11 +8,11 @@ use rocket::{Request, Response};
 use rocket_okapi::OpenApiFromRequest;
 
 use super::assets;
+use super::choices::{Choice, Shortcuts, Theme};
 use super::flash::{Flash, clear_flash};
 use super::parts::initials;
-use super::theme::Theme;
 use crate::domain::{
-    Authority, PageRequest, Role, Status as AccountStatus, TaskFilter, UserFilter,
+    Authority, Named, PageRequest, Role, Status as AccountStatus, TaskFilter, UserFilter, UserId,
 };
 use crate::error::Error;
 use crate::http::auth::{MENU, root};
@@ -35,6 +35,7 @@ pub struct Frame {
     /// What the last form has done.
     pub flash: Option<Flash>,
     pub theme: Theme,
+    pub shortcuts: Shortcuts,
     /// The page's address in the menu.
     here: String,
     user: Option<FrameUser>,
@@ -42,6 +43,7 @@ pub struct Frame {
 
 /// The signed-in user.
 struct FrameUser {
+    id: UserId,
     name: String,
     role: Role,
     /// Overdue tasks of the user.
@@ -75,10 +77,11 @@ impl Frame {
             (Some("board"), _) => "tasks".to_owned(),
             (first, _) => first.unwrap_or_default().to_owned(),
         };
-        let (flash, theme) = (Flash::of(request), Theme::of(request));
+        let (theme, shortcuts) = (Theme::of(request), Shortcuts::of(request));
+        let flash = Flash::of(request);
         let team = Services::of(request).map(|services| services.team_name.as_str().to_owned());
         let team = team.unwrap_or_default();
-        Self { root, assets, team, zone: String::new(), flash, theme, here, user: None }
+        Self { root, assets, team, zone: String::new(), flash, theme, shortcuts, here, user: None }
     }
 
     /// The frame for a signed-in user.
@@ -98,7 +101,7 @@ impl Frame {
             0
         };
         let overdue = overdue.into_iter().sum();
-        let user = FrameUser { name, role, overdue, waiting };
+        let user = FrameUser { id: authority.user, name, role, overdue, waiting };
         Ok(Self { user: Some(user), zone: services.store.zone().name().to_owned(), ..self })
     }
 
@@ -107,9 +110,29 @@ impl Frame {
         self.user.as_ref().map(|user| user.name.as_str())
     }
 
+    /// Tells what a browser keeps for one user from that for another.
+    pub fn viewer_id(&self) -> Option<UserId> {
+        self.user.as_ref().map(|user| user.id)
+    }
+
     /// The user's initials.
     pub fn initials(&self) -> String {
         self.user.as_ref().map_or_else(String::new, |user| initials(&user.name))
+    }
+
+    /// The theme's name, unless it is the system's.
+    pub fn chosen_theme(&self) -> Option<&'static str> {
+        (self.theme != Theme::System).then(|| self.theme.name())
+    }
+
+    /// Whether keys are shortcuts.
+    pub fn has_shortcuts(&self) -> bool {
+        self.user.is_some() && self.shortcuts == Shortcuts::On
+    }
+
+    /// The attribute that makes a key the shortcut of a link or a field.
+    pub fn key(&self, key: &str) -> String {
+        if self.has_shortcuts() { format!(" aria-keyshortcuts=\"{key}\"") } else { String::new() }
     }
 
     /// What the title says that waits for the user.

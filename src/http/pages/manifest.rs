@@ -5,7 +5,7 @@ use rocket::{Responder, State, get};
 use serde_json::json;
 
 use super::assets;
-use super::theme::{BACKGROUND, LIGHT};
+use super::choices::{BACKGROUND, LIGHT};
 use crate::http::wire::Services;
 
 /// The manifest. It changes with a setting, so browsers ask again.

@@ -9,6 +9,8 @@ mod assets;
 mod audit;
 mod audit_words;
 mod board;
+mod changes;
+mod choices;
 mod clients;
 mod days;
 mod edit;
@@ -37,7 +39,6 @@ mod task;
 mod tasks;
 mod template;
 mod templates;
-mod theme;
 mod visitor;
 mod widget;
 mod widgets;
@@ -95,6 +96,7 @@ pub fn routes() -> Vec<Route> {
         account::show_password_form,
         account::change_own_password,
         account::choose_theme,
+        account::choose_shortcuts,
         keys::show_new_key,
         keys::add_key,
         keys::ask_to_revoke_key,
@@ -110,6 +112,7 @@ pub fn routes() -> Vec<Route> {
         forms::show_reset,
         forms::show_setup,
         search::show_search,
+        changes::follow_changes,
         assets::get_asset,
         assets::get_favicon,
         manifest::get_manifest,

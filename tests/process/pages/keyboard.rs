@@ -4,6 +4,7 @@ use fantoccini::key::Key;
 use serde_json::json;
 
 use super::{Page, Site};
+use crate::browser_support::Display;
 use crate::program::PASSWORD;
 
 /// Presses Tab until a control is focused that has this label, text or id.
@@ -94,5 +95,111 @@ fn keyboard_alone_operates_pages_and_dialogs() {
         tab_to(page, "Sign out").await;
         page.press(&[Key::Enter]).await;
         page.wait_for_address("login?notice=logged-out").await;
+    });
+}
+
+/// Presses a key that has no name.
+async fn key(page: &Page, key: &str) {
+    page.page.active_element().await.unwrap().send_keys(key).await.unwrap();
+}
+
+/// Waits until the title of a row has the focus.
+async fn see_row(page: &Page, title: &str) {
+    page.wait_until("document.activeElement.innerText === arguments[0]", &[json!(title)]).await;
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn keyboard_shortcuts_lead_through_the_pages_until_they_are_switched_off() {
+    let site = Site::new();
+    // The list has the newest first.
+    for name in ["three", "two", "one"] {
+        assert_eq!(site.api("admin").try_add_widget(name).unwrap().status, 201);
+    }
+    site.visit(&[], async |page| {
+        page.sign_in("admin").await;
+        page.open("widgets").await;
+        key(page, "k").await;
+        for (pressed, title) in [("j", "one"), ("j", "two"), ("j", "three"), ("j", "three"), ("k", "two")] {
+            key(page, pressed).await;
+            see_row(page, title).await;
+        }
+        // From anywhere in a row.
+        page.run("document.querySelector('#menu-two summary').focus()", &[]).await;
+        key(page, "j").await;
+        see_row(page, "three").await;
+        page.press(&[Key::Enter]).await;
+        page.wait_for_address("widgets/three").await;
+
+        // The page's own comes before that of the bar.
+        key(page, "n").await;
+        page.wait_for_address("new/task").await;
+        for (list, form) in
+            [("widgets", "new/widget"), ("templates", "new/template"), ("people", "people/new")]
+        {
+            page.open(list).await;
+            key(page, "n").await;
+            page.wait_for_address(form).await;
+        }
+
+        page.open("widgets").await;
+        key(page, "/").await;
+        page.see_focus("").await;
+        key(page, "/njk?").await;
+        assert_eq!(page.value(".find input").await, "/njk?");
+        page.see_none("dialog").await;
+        page.wait_for_address("widgets").await;
+        page.set_display(Display::Narrow).await;
+        page.open("widgets").await;
+        key(page, "/").await;
+        page.wait_for_address("search").await;
+
+        for display in [Display::Narrow, Display::Dark, Display::Light] {
+            page.set_display(display).await;
+            page.open("account").await;
+            key(page, "?").await;
+            page.see("dialog", "They are on.").await;
+            page.assert_accessible().await;
+            page.assert_no_overflow().await;
+            page.screenshot(&format!("shortcuts-{}", display.name())).await;
+            key(page, "?").await;
+            page.see_none("dialog").await;
+        }
+        key(page, "?").await;
+        page.press(&[Key::Escape]).await;
+        page.see_none("dialog").await;
+        let control = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', ctrlKey: true, bubbles: true }))";
+        page.run(control, &[]).await;
+        page.wait_for_address("account").await;
+
+        page.press_button("Off").await;
+        page.see("[aria-pressed=true]", "Off").await;
+        page.open("widgets").await;
+        for pressed in ["j", "n", "?", "/"] {
+            key(page, pressed).await;
+        }
+        page.wait_until("document.activeElement === document.body", &[]).await;
+        page.wait_for_address("widgets").await;
+        page.see_none("dialog").await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn keyboard_shortcuts_can_be_looked_up_without_scripts() {
+    let site = Site::new();
+    site.visit_without_scripts(&[], async |page| {
+        page.open("login").await;
+        page.fill("#login", "employee@example.com").await;
+        page.fill("#password", PASSWORD).await;
+        page.click("form[data-sign-in] button").await;
+        page.click(".me > summary").await;
+        page.click(".me [popovertarget]").await;
+        let dialog = page.find("#shortcuts").await;
+        assert!(dialog.is_displayed().await.unwrap());
+        assert!(dialog.text().await.unwrap().contains("Next and previous row"));
+        page.click("#shortcuts a").await;
+        page.click("[value=off]").await;
+        page.find("[value=off][aria-pressed=true]").await;
     });
 }

@@ -5,6 +5,8 @@ mod account;
 mod api;
 mod audit;
 mod csrf;
+mod drafts;
+mod fresh;
 mod home;
 mod keyboard;
 mod looks;

@@ -227,6 +227,8 @@ fn list_and_forms_stay_when_the_service_does_not_answer() {
     site.visit(&["ERR_CONNECTION_REFUSED"], async |page| {
         page.sign_in("admin").await;
         page.open("widgets").await;
+        // A stream that breaks is an error on the console.
+        page.run("dispatchEvent(new Event('pagehide'))", &[]).await;
         site.stop();
         page.choose("select[name=sort]", "deadline").await;
         page.see("#banner", "The service cannot be reached. The list stays as it was.").await;
