@@ -30,6 +30,7 @@ mod network;
 mod pages;
 mod readme;
 mod serve;
+mod style;
 mod tables;
 mod users;
 mod zones;
