@@ -52,8 +52,9 @@ fn sides_are_logical_so_that_pages_can_be_read_from_right_to_left() {
 #[test]
 fn every_class_is_used_by_a_page() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pages: String =
-        ["static/pages", "static/js", "src/http/pages"].map(|part| texts(&root.join(part))).concat();
+    let pages: String = ["static/pages", "static/js", "src/http/pages"]
+        .map(|part| texts(&root.join(part)))
+        .concat();
     let is_word = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     let used: BTreeSet<&str> = pages.split(|c| !is_word(c)).collect();
     let style = style_sheet();

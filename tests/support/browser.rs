@@ -44,10 +44,21 @@ pub enum Display {
     Narrow,
     /// Zoomed to 200% (WCAG 2.2, 1.4.4).
     Zoomed,
+    /// A laptop, a tablet and a phone.
+    Wide,
+    WideDark,
+    Tablet,
+    TabletDark,
+    Phone,
+    PhoneDark,
 }
 
 impl Display {
     pub const ALL: [Self; 4] = [Self::Light, Self::Dark, Self::Narrow, Self::Zoomed];
+
+    /// Those whose screenshots people look at.
+    pub const DEVICES: [Self; 6] =
+        [Self::Wide, Self::WideDark, Self::Tablet, Self::TabletDark, Self::PhoneDark, Self::Phone];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -55,7 +66,17 @@ impl Display {
             Self::Dark => "dark",
             Self::Narrow => "320",
             Self::Zoomed => "zoomed",
+            Self::Wide => "1280",
+            Self::WideDark => "1280-dark",
+            Self::Tablet => "768",
+            Self::TabletDark => "768-dark",
+            Self::Phone => "360",
+            Self::PhoneDark => "360-dark",
         }
+    }
+
+    fn is_dark(self) -> bool {
+        matches!(self, Self::Dark | Self::WideDark | Self::TabletDark | Self::PhoneDark)
     }
 
     /// Width and height in CSS pixels, and the device pixel ratio.
@@ -64,6 +85,9 @@ impl Display {
             Self::Light | Self::Dark => (1200, 900, 1),
             Self::Narrow => (320, 900, 1),
             Self::Zoomed => (640, 450, 2),
+            Self::Wide | Self::WideDark => (1280, 800, 1),
+            Self::Tablet | Self::TabletDark => (768, 1024, 1),
+            Self::Phone | Self::PhoneDark => (360, 740, 1),
         }
     }
 }
@@ -154,12 +178,36 @@ impl Browser {
     }
 
     pub async fn set_display(&self, display: Display) {
-        let scheme = if display == Display::Dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        let scheme = if display.is_dark() { "dark" } else { "light" };
+        let features = json!({ "media": "", "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.devtools("Emulation.setEmulatedMedia", features).await;
         let (width, height, scale) = display.size();
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Shows the page as it is printed on A4, until the next [`Self::set_display`].
+    pub async fn set_paper(&self) {
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+        let metrics =
+            json!({ "width": 718, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// How far the parts of the page have moved since it was opened, without anybody's doing: its CLS
+    /// (W3C Layout Instability).
+    pub async fn layout_shift(&self) -> f64 {
+        let script = r#"
+            const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+            let shift = 0;
+            const add = (list) => list.getEntries().forEach((entry) => { if (!entry.hadRecentInput) shift += entry.value; });
+            const observer = new PerformanceObserver(add);
+            observer.observe({ type: "layout-shift", buffered: true });
+            for (let n = 0; n < 6; n += 1) await frame();
+            add({ getEntries: () => observer.takeRecords() });
+            return shift;
+        "#;
+        self.run_async(script, &[]).await.as_f64().unwrap()
     }
 
     /// Simulates a lost connection, or restores it.

@@ -4,7 +4,7 @@ use super::{Page, Site};
 use crate::browser_support::Display;
 
 /// Every page, and the roles that may see it.
-const PAGES: [(&str, &[&str]); 10] = [
+pub const PAGES: [(&str, &[&str]); 10] = [
     ("login", &["nobody"]),
     ("register", &["nobody"]),
     ("reset", &["nobody"]),
@@ -74,7 +74,7 @@ async fn check_displays(page: &Page, name: &str) {
 }
 
 /// The pages of a record that a user may see.
-fn pages_of_records(site: &Site, who: &str) -> Vec<(&'static str, String)> {
+pub fn pages_of_records(site: &Site, who: &str) -> Vec<(&'static str, String)> {
     let tasks = site.api(who).get("/tasks").body;
     let task = format!("tasks/{}", tasks["items"][0]["id"].as_str().unwrap());
     let mut pages = vec![
@@ -99,7 +99,7 @@ fn pages_of_records(site: &Site, who: &str) -> Vec<(&'static str, String)> {
 }
 
 /// Creates records of every kind; of widgets, tasks and templates more than fit on one page.
-fn add_records(site: &Site) {
+pub fn add_records(site: &Site) {
     let admin = site.api("admin");
     for n in 1..=12 {
         let deadline = format!("2099-01-{n:02}");

@@ -7,6 +7,7 @@ mod audit;
 mod csrf;
 mod home;
 mod keyboard;
+mod looks;
 mod people;
 mod sign_in;
 mod sign_out;
