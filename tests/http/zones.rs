@@ -211,3 +211,51 @@ async fn another_zone_keeps_the_dates_and_changes_the_etags() {
     let after = admin.get(timed).await;
     assert_eq!((after.etag(), &after.body), (read[2].etag(), &read[2].body));
 }
+
+#[rocket::async_test]
+async fn pages_say_the_days_around_a_dst_change_as_the_calendar_has_them() {
+    for (zone, date, hours, name) in [
+        ("America/Los_Angeles", date!(2027 - 03 - 14), 23, "Sunday, 14 March"),
+        ("America/Los_Angeles", date!(2027 - 11 - 07), 25, "Sunday, 7 November"),
+        ("Pacific/Auckland", date!(2027 - 09 - 26), 23, "Sunday, 26 September"),
+        ("Pacific/Auckland", date!(2027 - 04 - 04), 25, "Sunday, 4 April"),
+    ] {
+        let app = TestApp::with(&[("time_zone", zone)]).await;
+        let service = widgetd::domain::Zone::parse(zone).unwrap();
+        let mut first = date.previous_day().unwrap().midnight().assume_utc();
+        // The first hour of the day in UTC in which it is the day before there.
+        let of = |at: time::OffsetDateTime| {
+            service.date_of(widgetd::domain::Timestamp::from_seconds(at.unix_timestamp()))
+        };
+        while of(first) < date {
+            first += HOUR;
+        }
+        while of(first - HOUR) == date {
+            first -= HOUR;
+        }
+        let to_first = first.unix_timestamp() - NOON.as_millis() / 1_000;
+        app.advance(Duration::from_secs(u64::try_from(to_first).unwrap() - 1_800));
+        let admin = app.admin().await;
+        let deadline = date.to_string();
+        let fields = [("title", "one"), ("deadline", &*deadline), ("assignee", &*admin.email)];
+        admin.post("/tasks", &fields).await.assert(Status::Created);
+        let said = async || {
+            let visitor = admin.again().await.in_a_browser();
+            let due = visitor.open("/tasks").await.elements().into_iter();
+            let due = due.filter(|e| e.get("class").is_some_and(|class| class.starts_with("due")));
+            let home = visitor.open("/").await.elements().into_iter();
+            let home = home.filter(|e| e.tag == "h1").map(|e| e.text).collect::<String>();
+            (due.map(|e| e.text).collect::<Vec<_>>().concat(), home == name)
+        };
+        // Half an hour before, after its beginning, before its end, and after it.
+        assert_eq!(said().await, ("Tomorrow".to_owned(), false), "{zone} {date}");
+        app.advance(HOUR);
+        assert_eq!(said().await, ("Today".to_owned(), true), "{zone} {date}");
+        app.advance(HOUR * (hours - 1));
+        assert_eq!(said().await, ("Today".to_owned(), true), "{zone} {date}");
+        app.advance(HOUR);
+        assert_eq!(said().await, ("Yesterday".to_owned(), false), "{zone} {date}");
+        app.advance(HOUR * 24 * 3);
+        assert_eq!(said().await, ("4 days late".to_owned(), false), "{zone} {date}");
+    }
+}

@@ -210,6 +210,11 @@ impl Browser {
         self.run_async(script, &[]).await.as_f64().unwrap()
     }
 
+    /// Moves the browser into another time zone.
+    pub async fn set_zone(&self, zone: &str) {
+        self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
+    }
+
     /// Simulates a lost connection, or restores it.
     pub async fn set_offline(&self, offline: bool) {
         let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
