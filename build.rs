@@ -1,4 +1,5 @@
-//! Embeds the assets under `static` into the binary, plain and gzip-compressed.
+//! Embeds the assets under `static` into the binary, plain and gzip-compressed. Style sheets and
+//! modules of our own go without their comments and indentation.
 //!
 //! Writes `assets.rs`: the table of assets, and `VERSION`, a hash over all of them. URLs of assets
 //! contain the version, so browsers may cache them for a long time. The templates of the pages are
@@ -36,20 +37,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (n, file) in files.iter().enumerate() {
         let name = as_text(file.strip_prefix(&root)?)?.replace('\\', "/");
         let content_type = content_type(file).ok_or("unknown file extension")?;
-        let bytes = fs::read(file)?;
+        let bytes = if name.starts_with("swagger-ui/")
+            || ![".css", ".js"].iter().any(|end| name.ends_with(end))
+        {
+            fs::read(file)?
+        } else {
+            lean(&fs::read_to_string(file)?).into_bytes()
+        };
         version.update(&name);
         version.update([0]);
         version.update(bytes.len().to_le_bytes());
         version.update(&bytes);
 
-        let compressed = out.join(format!("{n}.gz"));
-        let (file, compressed) = (as_text(file)?, as_text(&compressed)?);
+        let (plain, compressed) = (out.join(n.to_string()), out.join(format!("{n}.gz")));
+        fs::write(&plain, &bytes)?;
+        let (plain, compressed) = (as_text(&plain)?, as_text(&compressed)?);
         let mut encoder = GzEncoder::new(fs::File::create(compressed)?, Compression::best());
         encoder.write_all(&bytes)?;
         encoder.finish()?;
         writeln!(
             table,
-            "    Asset {{ name: {name:?}, content_type: {content_type:?}, plain: include_bytes!({file:?}), \
+            "    Asset {{ name: {name:?}, content_type: {content_type:?}, plain: include_bytes!({plain:?}), \
              compressed: include_bytes!({compressed:?}) }},"
         )?;
     }
@@ -64,6 +72,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     fs::write(out.join("assets.rs"), code)?;
     Ok(())
+}
+
+/// A text without indentation, empty lines, and comments that have lines of their own. No text in a
+/// style sheet or a module of ours goes over several lines.
+fn lean(text: &str) -> String {
+    let mut is_comment = false;
+    let mut lean = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim) {
+        is_comment |= line.starts_with("/*");
+        if !(is_comment || line.is_empty() || line.starts_with("//")) {
+            lean.push_str(line);
+            lean.push('\n');
+        }
+        is_comment &= !line.ends_with("*/");
+    }
+    lean
 }
 
 fn as_text(path: &Path) -> Result<&str, &'static str> {

@@ -12,7 +12,7 @@ use crate::http::auth::AnyUser;
 use crate::http::wire::{Problem, Services};
 
 /// How many tasks a column shows.
-const MOST_OF_A_COLUMN: PageRequest = PageRequest::new(1, 50);
+const MOST_OF_A_COLUMN: PageRequest = PageRequest::new(1, 25);
 
 const COLUMNS: [TaskStatus; 3] = [TaskStatus::Pending, TaskStatus::InProgress, TaskStatus::Done];
 
