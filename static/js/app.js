@@ -152,7 +152,12 @@ async function send(form, submitter, base = document.baseURI) {
     const answer = await fetchPage(new URL(address, base), { method: "POST", body });
     turn += 1;
     hideBanner();
-    if (hasEnded(answer.url)) {
+    const isSignIn = form.matches("[data-sign-in]");
+    if (isSignIn && answer.ok) {
+      location.assign(answer.url);
+      return true;
+    }
+    if (!isSignIn && hasEnded(answer.url)) {
       showSignIn(answer.url);
       return false;
     }
@@ -234,6 +239,15 @@ function closeMenus(except) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
     if (menu !== except) menu.open = false;
   }
+}
+
+// A link to choose a password has the code in its fragment, which browsers send to nobody.
+const code = new URLSearchParams(location.hash.slice(1)).get("code");
+const field = document.getElementById("code");
+if (code && field) {
+  field.value = code;
+  history.replaceState(null, "", location.pathname + location.search);
+  document.getElementById("new_password").focus();
 }
 
 restoreDrafts();

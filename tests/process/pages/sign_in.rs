@@ -167,9 +167,9 @@ fn sign_in_offline_shows_an_error_and_can_be_retried() {
         page.open("login").await;
         page.set_offline(true).await;
         page.submit_sign_in("employee", PASSWORD).await;
-        page.see(".summary", "The service cannot be reached. Please check your connection.").await;
+        page.see("#banner", "The service cannot be reached. Nothing was sent.").await;
         page.set_offline(false).await;
-        page.press_button("Sign in").await;
+        page.press_button("Try again").await;
         page.wait_for_address("").await;
     });
 }
