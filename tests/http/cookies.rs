@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rocket::http::{Method, Status};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{Actor, Answer, FORM, PASSWORD, TestApp, Visitor, form, resolve, widget};
 
@@ -16,15 +16,6 @@ const USER: &str = "/api/v1/auth/user";
 
 const ANN: [(&str, &str); 2] = [("email", "ann@example.com"), ("password", PASSWORD)];
 const LOGIN_OF_ANN: [(&str, &str); 2] = [("login", "ann@example.com"), ("password", PASSWORD)];
-
-/// A script of our pages that asks for the session in a cookie.
-fn cookie_script<'a>(visitor: &Visitor<'a>) -> Visitor<'a> {
-    visitor.script().saying("Widgetd-Session", "cookie")
-}
-
-fn keys(body: &Value) -> Vec<&str> {
-    body.as_object().unwrap().keys().map(String::as_str).collect()
-}
 
 /// Whether the cookie of a browser is that of a live session.
 async fn is_signed_in(visitor: &Visitor<'_>) -> bool {
@@ -73,56 +64,21 @@ async fn a_form_starts_a_cookie_session_with_the_max_age_of_its_life() {
 }
 
 #[rocket::async_test]
-async fn a_script_that_asks_for_a_cookie_gets_no_token_in_the_body() {
-    let app = TestApp::new().await;
-    let script = cookie_script(&app.visitor().from("127.0.0.1"));
-    let setup =
-        [("code", app.setup_code.reveal()), ("email", "root@example.com"), ("password", PASSWORD)];
-    for (path, fields, status) in [
-        (REGISTER, &ANN[..], Status::Created),
-        (LOGIN, &LOGIN_OF_ANN, Status::Ok),
-        (SETUP, &setup, Status::Created),
-    ] {
-        let answer = script.submit(path, fields).await;
-        assert_eq!(keys(&answer.assert(status).body), ["message", "next", "status"]);
-        assert_eq!(resolve(path, answer.body["next"].as_str().unwrap()), "/");
-        assert_cookie(&app, &answer, 14 * 86_400);
-        assert!(is_signed_in(&script.keeping(&answer)).await, "{path}");
-    }
-}
-
-#[rocket::async_test]
 async fn registration_with_approval_and_password_reset_set_no_cookie() {
     let app = TestApp::with(&[("registration", "approval")]).await;
     let admin = app.user_of("admin", widgetd::domain::Role::Admin).await;
-    for (visitor, email) in
-        [(app.visitor(), "ann@example.com"), (cookie_script(&app.visitor()), "bob@example.com")]
-    {
+    for email in ["ann@example.com", "bob@example.com"] {
+        let visitor = app.visitor();
         let answer = visitor.submit(REGISTER, &[("email", email), ("password", PASSWORD)]).await;
-        assert_next_without_cookie(&answer, REGISTER, Status::Created, "/login?notice=waiting");
+        assert_eq!(answer.set_cookie(), None);
+        assert_eq!(answer.leads_to(REGISTER), "/login?notice=waiting");
         let id = app.find(email).await.public_id;
         let code = admin.post(&format!("/users/{id}/reset-code"), &[]).await.body["code"].take();
         let answer = visitor
             .submit(RESET, &[("code", code.as_str().unwrap()), ("new_password", PASSWORD)])
             .await;
-        assert_next_without_cookie(&answer, RESET, Status::Ok, "/login?notice=reset");
-    }
-}
-
-/// The answer sets no cookie and leads to a page, by a redirect or in JSON.
-#[track_caller]
-fn assert_next_without_cookie(answer: &Answer, path: &str, status: Status, page: &str) {
-    assert_eq!(answer.set_cookie(), None);
-    assert_next(answer, path, status, page);
-}
-
-#[track_caller]
-fn assert_next(answer: &Answer, path: &str, status: Status, page: &str) {
-    if answer.status == Status::SeeOther {
-        assert_eq!(answer.leads_to(path), page);
-    } else {
-        assert_eq!(keys(&answer.assert(status).body), ["message", "next", "status"]);
-        assert_eq!(resolve(path, answer.body["next"].as_str().unwrap()), page);
+        assert_eq!(answer.set_cookie(), None);
+        assert_eq!(answer.leads_to(RESET), "/login?notice=reset");
     }
 }
 
@@ -138,14 +94,12 @@ async fn api_clients_get_a_token_and_no_cookie() {
         quiet.saying("Accept", "application/json, text/html;q=0.9"),
         quiet.saying("Accept", "text/plain"),
         quiet.saying("Accept", "nonsense"),
-        // Scripts of other origins, and scripts of ours that do not ask for a cookie.
+        // Scripts of other origins, and scripts of ours.
         quiet
             .saying("Accept", "*/*")
             .saying("Sec-Fetch-Site", "cross-site")
             .saying("Origin", "https://evil.example"),
         app.visitor().script(),
-        app.visitor().script().saying("Widgetd-Session", "token"),
-        app.visitor().script().saying("Widgetd-Session", ""),
     ];
     for (n, client) in clients.iter().enumerate() {
         let email = format!("u{n}@example.com");
@@ -340,35 +294,23 @@ async fn the_authorization_header_takes_precedence_over_the_cookie() {
 async fn logout_ends_the_session_and_clears_the_cookie() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
-    for script in [false, true] {
-        let (leaving, other) = (ann.again().await, ann.again().await);
-        let browser = leaving.in_a_browser();
-        let browser = if script { cookie_script(&browser) } else { browser };
-        assert!(is_signed_in(&browser).await);
-        let answer = browser.submit(LOGOUT, &[]).await;
-        assert_next(&answer, LOGOUT, Status::Ok, "/login?notice=logged-out");
-        let cookie = answer.set_cookie().unwrap();
-        assert_eq!((cookie.name.as_str(), cookie.value.as_str()), (app.cookie_name.as_str(), ""));
-        assert_eq!(cookie.attributes, ["HttpOnly", "Max-Age=0", "Path=/", "SameSite=Lax"]);
-        // The old cookie is refused.
-        assert!(!is_signed_in(&browser).await);
-        leaving
-            .get("/auth/user")
-            .await
-            .assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
-        assert!(is_signed_in(&other.in_a_browser()).await);
-        let login = app.visitor().follow(LOGOUT, &with_location(&answer)).await;
-        assert!(login.assert(Status::Ok).text.contains("You are signed out."), "{}", login.text);
-    }
-}
-
-/// A JSON answer with its `next` as `Location`, as the script follows it.
-fn with_location(answer: &Answer) -> Answer {
-    let mut answer = answer.clone();
-    if let Some(next) = answer.body["next"].as_str() {
-        answer.headers.push(("Location".to_owned(), next.to_owned()));
-    }
-    answer
+    let (leaving, other) = (ann.again().await, ann.again().await);
+    let browser = leaving.in_a_browser();
+    assert!(is_signed_in(&browser).await);
+    let answer = browser.submit(LOGOUT, &[]).await;
+    assert_eq!(answer.leads_to(LOGOUT), "/login?notice=logged-out");
+    let cookie = answer.set_cookie().unwrap();
+    assert_eq!((cookie.name.as_str(), cookie.value.as_str()), (app.cookie_name.as_str(), ""));
+    assert_eq!(cookie.attributes, ["HttpOnly", "Max-Age=0", "Path=/", "SameSite=Lax"]);
+    // The old cookie is refused.
+    assert!(!is_signed_in(&browser).await);
+    leaving
+        .get("/auth/user")
+        .await
+        .assert_message(Status::Unauthorized, "Token blacklisted. Please log in again.");
+    assert!(is_signed_in(&other.in_a_browser()).await);
+    let login = app.visitor().follow(LOGOUT, &answer).await;
+    assert!(login.assert(Status::Ok).text.contains("You are signed out."), "{}", login.text);
 }
 
 #[rocket::async_test]
@@ -399,10 +341,8 @@ async fn redirect_after_login_or_registration_leads_to_the_next_page() {
         let again = wrong.assert(Status::Unauthorized).elements();
         let again = again.iter().find_map(|element| element.get("action")).unwrap();
         let target = resolve(&target, again);
-        for visitor in [app.visitor(), cookie_script(&app.visitor())] {
-            let answer = visitor.submit(&target, &LOGIN_OF_ANN).await;
-            assert_next(&answer, &target, Status::Ok, wanted);
-        }
+        let answer = app.visitor().submit(&target, &LOGIN_OF_ANN).await;
+        assert_eq!(answer.leads_to(&target), wanted);
         // So does a registration.
         let link = page
             .elements()
@@ -416,7 +356,7 @@ async fn redirect_after_login_or_registration_leads_to_the_next_page() {
         let target = resolve("/register", &target);
         let answer =
             app.visitor().submit(&target, &[("email", &email), ("password", PASSWORD)]).await;
-        assert_next(&answer, &target, Status::Created, wanted);
+        assert_eq!(answer.leads_to(&target), wanted);
     }
 }
 
@@ -474,11 +414,9 @@ async fn open_redirect_is_refused() {
     ] {
         let query = form(&[("next", next)]);
         let target = format!("{LOGIN}?{query}");
-        for visitor in [app.visitor(), cookie_script(&app.visitor())] {
-            let answer = visitor.submit(&target, &LOGIN_OF_ANN).await;
-            assert_next(&answer, &target, Status::Ok, "/");
-            assert_eq!(answer.set_cookie().unwrap().name, app.cookie_name);
-        }
+        let answer = app.visitor().submit(&target, &LOGIN_OF_ANN).await;
+        assert_eq!(answer.leads_to(&target), "/");
+        assert_eq!(answer.set_cookie().unwrap().name, app.cookie_name);
         // The page does not keep it either.
         let page = app.visitor().open(&format!("/login?{query}")).await;
         assert!(

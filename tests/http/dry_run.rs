@@ -50,7 +50,7 @@ async fn dry_run_answers_as_every_write_and_changes_nothing() {
         assert_dry_run(scene.effect(route), &visitor).await;
     }
     for (app, effect) in session_starts().await {
-        let script = app.visitor().script().saying("Widgetd-Session", "cookie");
+        let script = app.visitor().script();
         assert_dry_run(effect, &said(&script, FROM_HERE[0])).await;
     }
 }

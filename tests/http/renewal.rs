@@ -92,9 +92,8 @@ async fn a_renewed_session_has_the_authority_of_now_and_ends_at_once() {
     assert_eq!(renewed(answer.assert(Status::Forbidden)), Some(days(14)));
     let next = visitor.keeping(&answer);
     // A logout clears the cookie of both tokens, and both are dead.
-    let out = visitor.script().saying("Widgetd-Session", "cookie");
-    let out = out.submit("/api/v1/auth/logout", &[]).await;
-    assert_eq!(renewed(out.assert(Status::Ok)).as_deref(), Some("0"));
+    let out = visitor.submit("/api/v1/auth/logout", &[]).await;
+    assert_eq!(renewed(out.assert(Status::SeeOther)).as_deref(), Some("0"));
     for visitor in [&visitor, &next] {
         let answer = visitor.open(USER).await;
         assert_eq!(renewed(answer.assert(Status::Unauthorized)), None);

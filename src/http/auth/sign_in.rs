@@ -1,9 +1,8 @@
-//! Logging in and out: the same for browsers, for the scripts of the pages, and for API clients.
+//! Logging in and out: the same for browsers and for API clients.
 //!
 //! | client | how it says so | answer | token |
 //! |---|---|---|---|
-//! | a browser that navigates | `Accept: text/html` first | 303 to a page | in the cookie |
-//! | a script of a page | `Widgetd-Session: cookie` | JSON with the next page | in the cookie |
+//! | a browser | `Accept: text/html` first | 303 to a page | in the cookie |
 //! | any other | | JSON | in the body |
 
 use rocket::Request;
@@ -31,14 +30,9 @@ use crate::http::wire::{
     see_other, wants_page, with_schema,
 };
 
-/// The header by which a script asks for the cookie. Pages of other origins may not send it
-/// without a preflight (WHATWG Fetch section 3.3.2), which never allows it.
-const SESSION_HEADER: &str = "Widgetd-Session";
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClientKind {
     Browser,
-    PageScript,
     ApiClient,
 }
 
@@ -62,21 +56,15 @@ impl SignIn {
         if session_cookie(request)?.is_some() && !request.headers().contains("Authorization") {
             check_same_origin(request)?;
         }
-        let kind = if wants_page(request) {
-            ClientKind::Browser
-        } else if request.headers().get_one(SESSION_HEADER) == Some("cookie") {
-            ClientKind::PageScript
-        } else {
-            ClientKind::ApiClient
-        };
-        let is_cross_site = kind != ClientKind::ApiClient && is_cross_site(request);
+        let kind = if wants_page(request) { ClientKind::Browser } else { ClientKind::ApiClient };
+        let is_cross_site = kind == ClientKind::Browser && is_cross_site(request);
         Ok(Self { kind, is_cross_site, requested: Destination::requested(request) })
     }
 
     /// The kind of the session that starts.
     pub fn session_kind(&self) -> SessionKind {
         match self.kind {
-            ClientKind::Browser | ClientKind::PageScript => SessionKind::Browser,
+            ClientKind::Browser => SessionKind::Browser,
             ClientKind::ApiClient => SessionKind::ApiClient,
         }
     }
@@ -146,7 +134,7 @@ enum SessionChange {
     None,
 }
 
-/// The answer to a login, a logout or a registration. API clients and scripts get `STATUS`.
+/// The answer to a login, a logout or a registration. API clients get `STATUS`.
 pub struct SignInResponse<const STATUS: u16> {
     kind: ClientKind,
     outcome: StatusView,
@@ -181,15 +169,12 @@ pub struct SignInView {
     outcome: StatusView,
     #[serde(flatten)]
     token: Option<TokenView>,
-    /// For the scripts of the pages: the next page, relative to the request's address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
 }
 
 impl SignInView {
     /// What an API client is answered.
     fn example(message: &'static str, token: Option<TokenView>) -> Self {
-        Self { outcome: StatusView::success(message), token, next: None }
+        Self { outcome: StatusView::success(message), token }
     }
 
     /// The same with a new session.
@@ -213,7 +198,7 @@ impl<'r, const STATUS: u16> Responder<'r, 'static> for SignInResponse<STATUS> {
             (kind, session) = (ClientKind::ApiClient, SessionChange::None);
         }
         let next = format!("{}{}", root(request), next.address());
-        let keeps_cookie = kind != ClientKind::ApiClient;
+        let keeps_cookie = kind == ClientKind::Browser;
         let (token, cookie) = match session {
             SessionChange::Start(token) if keeps_cookie => {
                 (None, Some(set_session_cookie(request, token)))
@@ -224,11 +209,10 @@ impl<'r, const STATUS: u16> Responder<'r, 'static> for SignInResponse<STATUS> {
             SessionChange::End if keeps_cookie => (None, Some(clear_session_cookie(request))),
             SessionChange::End | SessionChange::None => (None, None),
         };
-        let mut response = if kind == ClientKind::Browser {
+        let mut response = if keeps_cookie {
             see_other(next)
         } else {
-            let next = (kind == ClientKind::PageScript).then_some(next);
-            let mut response = Json(SignInView { outcome, token, next }).respond_to(request)?;
+            let mut response = Json(SignInView { outcome, token }).respond_to(request)?;
             response.set_status(Status::new(STATUS));
             response
         };

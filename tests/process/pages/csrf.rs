@@ -212,7 +212,7 @@ const ATTACK: &str = r#"
         await Promise.all([
             asked({ body: form() }),
             asked({ headers: { "Content-Type": "application/json" }, body: text }),
-            asked({ headers: { "Widgetd-Session": "cookie" }, body: form() }),
+            asked({ headers: { Accept: "text/html" }, body: form() }),
             send(url, { method: "POST", body: new URLSearchParams(overridden) }),
             send(url, { method: "POST", body: text }),
             send(`${url}?_method=${method}`, { method: "POST", body: form() }),
