@@ -1,5 +1,5 @@
-//! Embeds the assets under `static` into the binary, plain and gzip-compressed. Style sheets and
-//! modules of our own go without their comments and indentation.
+//! Embeds the assets under `static` into the binary, plain and gzip-compressed. The pages' style sheet
+//! and modules go without their comments and indentation.
 //!
 //! Writes `assets.rs`: the table of assets, and `VERSION`, a hash over all of them. URLs of assets
 //! contain the version, so browsers may cache them for a long time. The templates of the pages are
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         {
             fs::read(file)?
         } else {
-            lean(&fs::read_to_string(file)?).into_bytes()
+            minified(&fs::read_to_string(file)?)?.into_bytes()
         };
         version.update(&name);
         version.update([0]);
@@ -74,20 +74,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A text without indentation, empty lines, and comments that have lines of their own. No text in a
+/// A text without indentation, empty lines, and comments, which have lines of their own. No text in a
 /// style sheet or a module of ours goes over several lines.
-fn lean(text: &str) -> String {
+fn minified(text: &str) -> Result<String, String> {
     let mut is_comment = false;
-    let mut lean = String::with_capacity(text.len());
+    let mut minified = String::with_capacity(text.len());
     for line in text.lines().map(str::trim) {
         is_comment |= line.starts_with("/*");
         if !(is_comment || line.is_empty() || line.starts_with("//")) {
-            lean.push_str(line);
-            lean.push('\n');
+            minified.push_str(line);
+            minified.push('\n');
         }
-        is_comment &= !line.ends_with("*/");
+        if is_comment && line.contains("*/") {
+            if !line.ends_with("*/") {
+                return Err(format!("a comment does not end its line: {line}"));
+            }
+            is_comment = false;
+        }
     }
-    lean
+    Ok(minified)
 }
 
 fn as_text(path: &Path) -> Result<&str, &'static str> {

@@ -11,6 +11,8 @@ const MAX_DATE_WORDS: usize = 4;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct QuickAdd {
     pub title: String,
+    /// The title with the name of the assignee, where it stood.
+    pub whole_title: String,
     pub date: Option<Date>,
     /// Who shall have it, as after the `@`.
     pub assignee: Option<String>,
@@ -22,7 +24,8 @@ impl QuickAdd {
     pub fn parse(line: &str, today: Date) -> Self {
         let mut words: Vec<&str> = line.split_whitespace().collect();
         let is_name = |word: &&str| word.len() > 1 && word.starts_with('@');
-        let assignee = words.iter().rposition(is_name).map(|at| words.remove(at)[1..].to_owned());
+        let place = words.iter().rposition(is_name);
+        let name = place.map(|at| words.remove(at));
         // One word stays: a task needs a title.
         let longest = MAX_DATE_WORDS.min(words.len().saturating_sub(1));
         let date = (1..=longest).rev().find_map(|count| {
@@ -32,7 +35,16 @@ impl QuickAdd {
         if let Some((_, start)) = date {
             words.truncate(start);
         }
-        Self { title: words.join(" "), date: date.map(|(date, _)| date), assignee }
+        let title = words.join(" ");
+        if let (Some(at), Some(name)) = (place, name) {
+            words.insert(at.min(words.len()), name);
+        }
+        Self {
+            title,
+            whole_title: words.join(" "),
+            date: date.map(|(date, _)| date),
+            assignee: name.map(|name| name[1..].to_owned()),
+        }
     }
 }
 
@@ -124,7 +136,7 @@ mod tests {
     const TODAY: Date = date!(2026 - 11 - 21);
 
     fn parse(line: &str) -> (String, String, String) {
-        let QuickAdd { title, date, assignee } = QuickAdd::parse(line, TODAY);
+        let QuickAdd { title, date, assignee, .. } = QuickAdd::parse(line, TODAY);
         let date = date.map(|date| date.to_string()).unwrap_or_default();
         (title, date, assignee.unwrap_or_default())
     }
@@ -144,6 +156,17 @@ mod tests {
         ] {
             let expected = (title.to_owned(), date.to_owned(), assignee.to_owned());
             assert_eq!(parse(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_name_stays_where_it_stood_in_the_whole_title() {
+        for (line, title) in [
+            ("Ask @zed about it tomorrow", "Ask @zed about it"),
+            ("Ask tomorrow @zed", "Ask @zed"),
+            ("Ask tomorrow", "Ask"),
+        ] {
+            assert_eq!(QuickAdd::parse(line, TODAY).whole_title, title, "{line}");
         }
     }
 

@@ -263,8 +263,8 @@ pub trait UserStore {
         context: &RequestContext,
     ) -> Result<User, Error>;
 
-    /// Lets several accounts in: all, or none if one does not exist any more, or if it is disabled
-    /// ([`Error::Conflict`]). For administrators.
+    /// Approves several users: all, or none and [`Error::Conflict`] if one does not exist any more or
+    /// is disabled. For administrators.
     async fn approve_users(&self, ids: Vec<UserId>, context: &RequestContext) -> Result<(), Error>;
 
     /// Deletes a user, by the user or an administrator, with their sessions, keys, templates and

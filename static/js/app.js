@@ -62,7 +62,7 @@ function go(answer) {
   history.pushState(null, "", answer.url);
   show(answer, { keepsTyped: false });
   scrollTo(0, 0);
-  main().focus({ preventScroll: true });
+  (main().querySelector("[autofocus]") ?? main()).focus({ preventScroll: true });
 }
 
 /** Tells that something failed while the page stayed as it is. `again` tries once more. */
@@ -148,23 +148,24 @@ async function send(form, submitter, base = document.baseURI) {
   if (button.ariaDisabled === "true") return false;
   button.ariaDisabled = "true";
   turn += 1;
+  const target = new URL(address, base);
   try {
-    const answer = await fetchPage(new URL(address, base), { method: "POST", body });
+    const answer = await fetchPage(target, { method: "POST", body });
     turn += 1;
     hideBanner();
-    const isSignIn = form.matches("[data-sign-in]");
-    if (isSignIn && answer.ok) {
-      location.assign(answer.url);
-      return true;
-    }
-    if (!isSignIn && hasEnded(answer.url)) {
+    form.querySelector(":popover-open")?.hidePopover();
+    if (form.matches("[data-sign-in]")) {
+      // The next page may have an error of its own.
+      if (answer.url.pathname !== target.pathname) return location.assign(answer.url);
+    } else if (hasEnded(answer.url)) {
       showSignIn(answer.url);
       return false;
     }
-    if (answer.ok) forgetDraft(form);
+    if (answer.ok) forgetDraft(form, target);
     const isHere = answer.ok && answer.url.pathname === location.pathname;
     const isRejected = !answer.ok && answer.page.getElementById(form.id) && form.id !== "act";
     if (answer.ok) form.reset();
+    countSelected();
     if (isHere || isRejected) {
       show(answer);
       if (isRejected) main().querySelector("[autofocus]")?.focus();
@@ -173,7 +174,7 @@ async function send(form, submitter, base = document.baseURI) {
     return answer.ok;
   } catch {
     const again = () => send(form, submitter, base);
-    showBanner("The service cannot be reached. Nothing was sent.", again);
+    showBanner("The service cannot be reached. It is not certain that this was saved.", again);
     return false;
   } finally {
     button.ariaDisabled = null;
@@ -201,7 +202,7 @@ async function filter(form) {
 
 const main = () => document.querySelector("main");
 
-startQuickAdd(fetchPage, send);
+startQuickAdd({ fetchPage, send, showBanner, showSignIn, hasEnded });
 
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
@@ -224,6 +225,7 @@ document.addEventListener("change", ({ target }) => {
   const { all } = target.dataset;
   const boxes = all ? document.querySelectorAll(`.pick[name=${all}]`) : [];
   for (const box of boxes) box.checked = target.checked;
+  if (all || target.matches(".pick")) countSelected();
 });
 
 // A menu closes when another part of the page is used.
@@ -234,6 +236,21 @@ document.addEventListener("keydown", ({ key }) => {
   closeMenus(null);
   open?.querySelector("summary").focus();
 });
+
+// A menu opens upwards where there is no space below.
+document.addEventListener("toggle", ({ target }) => {
+  if (!target.matches("details.menu")) return;
+  target.classList.remove("up");
+  const bottom = target.lastElementChild.getBoundingClientRect().bottom;
+  const space = document.querySelector(".foot")?.getBoundingClientRect().top || innerHeight;
+  target.classList.toggle("up", target.open && bottom > space);
+}, true);
+
+/** Says how many rows are selected. */
+function countSelected() {
+  const count = document.querySelectorAll(".pick:checked").length;
+  for (const part of document.querySelectorAll("[data-count]")) part.textContent = count ? ` (${count})` : "";
+}
 
 function closeMenus(except) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {

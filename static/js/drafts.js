@@ -10,11 +10,14 @@ const LIFE = 14 * 24 * 3_600_000;
 /** Characters; no form may be longer. */
 const LONGEST = 128 * 1024;
 
-/** Forms that end the session. */
-const SIGN_OUT = /\/(auth\/logout|account\/(sign-out|delete))$/;
+/** In the session's storage: whose drafts go if a form has ended the session. */
+const LEAVING = "widgetd-leaving";
+
+/** What the login page says after a sign-out. */
+const HAS_LEFT = /notice=(logged-out|deleted)/;
 
 const owner = () => `${PREFIX}${document.querySelector("[data-user]")?.dataset.user} `;
-const keyOf = (form) => owner() + new URL(form.action).pathname;
+const keyOf = (form, target = new URL(form.action)) => owner() + target.pathname + target.search;
 const read = (key) => JSON.parse(localStorage.getItem(key));
 const keys = (start) => Object.keys(localStorage).filter((key) => key.startsWith(start));
 const fieldsOf = (form) => [
@@ -59,6 +62,9 @@ function purge() {
 /** Puts the drafts of a page back into its forms. */
 export function restoreDrafts() {
   quietly(() => {
+    const leaving = sessionStorage.getItem(LEAVING);
+    sessionStorage.removeItem(LEAVING);
+    if (leaving && HAS_LEFT.test(location.search)) remove(() => true, leaving);
     purge();
     // The answer to a form that the browser itself has sent.
     if (document.querySelector("#flash, .secret")) remove((draft) => draft.isSent);
@@ -105,15 +111,15 @@ function showNotice(form, at, discard) {
 }
 
 /** For a form that was sent, or is not to be sent. */
-export function forgetDraft(form) {
+export function forgetDraft(form, target) {
   if (!form.matches("[data-draft]")) return;
-  quietly(() => localStorage.removeItem(keyOf(form)));
+  quietly(() => localStorage.removeItem(keyOf(form, target)));
   document.getElementById("draft")?.remove();
 }
 
-/** Removes those of the user that fit. */
-function remove(fits) {
-  for (const key of keys(owner())) if (fits(read(key))) localStorage.removeItem(key);
+/** Removes those of a user that fit. */
+function remove(fits, of = owner()) {
+  for (const key of keys(of)) if (fits(read(key))) localStorage.removeItem(key);
 }
 
 for (const kind of ["input", "change"]) {
@@ -129,7 +135,7 @@ document.addEventListener("click", ({ target, ctrlKey, metaKey, shiftKey }) => {
 
 document.addEventListener("submit", ({ target: form }) => {
   quietly(() => {
-    if (SIGN_OUT.test(form.action)) remove(() => true);
+    if (form.matches("[data-navigate]")) sessionStorage.setItem(LEAVING, owner());
     const draft = form.matches("[data-draft][data-navigate]") && read(keyOf(form));
     if (draft) localStorage.setItem(keyOf(form), JSON.stringify({ ...draft, isSent: true }));
   });

@@ -2,7 +2,7 @@
 // position, open menus, and what is being typed.
 
 /** Attributes that are the reader's. */
-const KEPT = new Map([["DETAILS", ["open"]]]);
+const KEPT = new Map([["DETAILS", ["open", "class"]]]);
 
 /** Whether inputs keep what somebody has typed or chosen. */
 let keepsTyped = true;
@@ -23,7 +23,7 @@ export function morph(from, to, keeps = true) {
 }
 
 function change(from, to) {
-  if (from.isEqualNode(to)) return;
+  if (from.isEqualNode(to) || from.matches?.("[data-kept]")) return;
   if (from.nodeType !== Node.ELEMENT_NODE) {
     if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
     return;
@@ -72,6 +72,7 @@ function changeChildren(from, to) {
   for (const next of [...to.childNodes]) {
     const same = next.id ? byId.get(next.id) : findSame(at, next);
     if (same && same.nodeName === next.nodeName) {
+      at = removeUntil(same, at);
       if (same === at) at = at.nextSibling;
       else from.insertBefore(same, at);
       change(same, next);
@@ -88,5 +89,21 @@ function changeChildren(from, to) {
 
 /** A node without an id is the same as the next one of its kind without an id. */
 function findSame(at, next) {
-  return at && at.nodeName === next.nodeName && !at.id ? at : null;
+  const isText = next.nodeType !== Node.ELEMENT_NODE;
+  for (let node = at; node; node = isText ? null : node.nextSibling) {
+    if (node.nodeName === next.nodeName && !node.id) return node;
+  }
+  return null;
+}
+
+/** Removes what stands before a node without a counterpart: to move the node would take its focus. */
+function removeUntil(same, at) {
+  const isBefore = (node) => node.compareDocumentPosition(same) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const isLost = (node) => node !== same && !node.id && (!same.id || node.nodeType === Node.TEXT_NODE);
+  while (at && isBefore(at) && isLost(at)) {
+    const rest = at.nextSibling;
+    at.remove();
+    at = rest;
+  }
+  return at;
 }

@@ -252,6 +252,7 @@ const PAGES: &[Row] = &[
     row(Get,    "/tasks",                   NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/board",                   NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
     row(Get,    "/new/task",                NONE,      [303, 303, 303, 403, 200, 200,       303, 303,    303, 303]),
+    row(Post,   "/new/task",                NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
     row(Post,   "/tasks",                   NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
     // One that does not exist.
     row(Post,   "/selected/tasks",          TASK_SELECTED, [303, 303, 303, 409, 409, 409,   303, 303,    303, 303]),
@@ -285,7 +286,7 @@ const PAGES: &[Row] = &[
     // The answer shows a reset link.
     row(Post,   "/people",                  NEW_PERSON, [303, 303, 303, 403, 403, 200,      303, 303,    303, 303]),
     // One that does not exist.
-    row(Post,   "/selected/people",         PERSON_SELECTED, [303, 303, 303, 403, 403, 404, 303, 303,    303, 303]),
+    row(Post,   "/selected/people",         PERSON_SELECTED, [303, 303, 303, 403, 403, 409, 303, 303,    303, 303]),
     row(Get,    "/people/<id>",             NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     row(Get,    "/people/<id>/edit",        NONE,      [303, 303, 303, 403, 403, 200,       303, 303,    303, 303]),
     row(Post,   "/people/<id>",             PERSON,    [303, 303, 303, 403, 403, 303,       303, 303,    303, 303]),
@@ -438,7 +439,7 @@ impl Scene {
         }
         let own = if row.route.contains("/keys/") { &bearer.key } else { &bearer.session };
         row.route
-            .replace("<version>/<name..>", "any/js/api.js")
+            .replace("<version>/<name..>", "any/js/app.js")
             .replace("<code>", "abcd-efgh-ijkl-mnop")
             .replace("<name>", "old")
             .replace("<public_id>", &self.target)

@@ -27,7 +27,11 @@ async fn quick_add_fills_the_form_with_what_a_line_says() {
         assert!(page.text.contains(text), "{text}: {}", page.text);
     }
     for (line, question, title) in [
-        ("Call @b tomorrow", "“b” can be bea@example.com or bob.ward@example.com.", "Call @b"),
+        (
+            "Call @b back tomorrow",
+            "“b” can be bea@example.com or bob.ward@example.com.",
+            "Call @b back",
+        ),
         ("Call @zed", "Nobody here is called “zed”.", "Call @zed"),
         ("@bea", "What is to be done?", ""),
         ("@<b>", "Nobody here is called “&#60;b&#62;”.", "@<b>"),
@@ -38,6 +42,16 @@ async fn quick_add_fills_the_form_with_what_a_line_says() {
         assert_eq!(page.element("title").get("value"), Some(title), "{line}");
     }
     assert!(!open("  ").await.text.contains("understood"));
+    for query in ["line=a&line=b", "line=%FF", "lime=x"] {
+        visitor.open(&format!("/new/task?{query}")).await.assert(Status::BadRequest);
+    }
+    // The form comes back with its errors under its own address.
+    let path = "/new/task?line=Pay+rent";
+    let action = visitor.open(path).await.element("task-form").get("action").unwrap().to_owned();
+    assert_eq!(crate::support::resolve(path, &action), path);
+    let refused = visitor.submit(path, &[("title", ""), ("deadline", "2020-01-01")]).await;
+    refused.assert(Status::BadRequest);
+    assert_eq!(refused.element("task-form").get("action").unwrap(), action);
 
     // The form says whom an assignee may mean, and does not guess.
     let refused = visitor.submit("/tasks", &[("title", "a"), ("assignee", "Ward")]).await;
@@ -56,12 +70,15 @@ async fn quick_add_leads_back_to_its_page_and_the_form_to_the_task() {
         let done = visitor.submit(path, &[("title", "a")]).await;
         done.assert(Status::SeeOther).header("Location").unwrap().to_owned()
     };
-    let sent = async |page: &str| sent_to("/tasks?line=true", page).await;
+    let sent = async |page: &str| sent_to("/new/task?line=a", page).await;
     assert_eq!(sent("/tasks?open=true").await, "/tasks?open=true");
     assert_eq!(sent("/").await, "/");
     // The second one is the form again, after an error.
     for record in [sent("/new/task?line=a").await, sent_to("/tasks", "/tasks").await] {
-        assert!(record.starts_with("./tasks/"), "{record}");
+        assert!(
+            record.trim_start_matches("../").trim_start_matches("./").starts_with("tasks/"),
+            "{record}"
+        );
     }
     let home = visitor.open("/").await;
     assert!(home.text.contains("data-quick"), "{}", home.text);

@@ -288,7 +288,9 @@ async fn problem_page_keeps_the_menu_and_an_ended_session_says_so() {
         let page = visitor.open(path).await;
         assert!(page.text.contains(&format!("<h1>{title}</h1>")), "{}", page.text);
         assert!(
-            page.elements().iter().any(|e| e.get("href").is_some_and(|to| to.ends_with("tasks")))
+            page.elements()
+                .iter()
+                .any(|e| e.get("href").is_some_and(|to| to.ends_with("tasks?open=true")))
         );
     }
     let stranger = app.visitor().open("/nowhere").await;

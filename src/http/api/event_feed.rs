@@ -1,5 +1,6 @@
-//! `/audit/events`, and what the pages follow: the events of the audit, from the store to all who listen. One task reads
-//! and renders each event once. A listener that is behind reads from the store by itself, a few events at a time.
+//! `/audit/events`, and what the pages follow: the events of the audit, from the store to all who
+//! listen. One task reads and renders each event once. A listener that is behind reads from the store
+//! by itself, a few events at a time.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -96,7 +97,7 @@ pub trait Audience: Send + Sync + 'static {
     async fn text(&self, batch: &Batch) -> Option<EventText>;
 
     /// The last that is sent where the authority has ended or is another one.
-    fn farewell(&self) -> Option<EventText> {
+    fn end_text(&self) -> Option<EventText> {
         None
     }
 }
@@ -274,7 +275,7 @@ impl Listener {
             return Some(text);
         }
         self.has_ended = true;
-        self.audience.farewell()
+        self.audience.end_text()
     }
 
     /// What the audience is told next. Within it, `None` where the authority expires.
@@ -341,7 +342,8 @@ async fn next_batch(
 /// Server-Sent Events as they happen: `id` is that of the event, `event` its action, and `data` the
 /// same JSON as in the list. Without `Last-Event-ID` and `after`, it begins with the next event. A
 /// comment comes at once and every 15 seconds. The stream ends when your session or key ends, or you
-/// are no administrator any more. You may have 16 streams at once.
+/// are no administrator any more. You may have 16 streams at once, with those of the pages that you
+/// have open.
 #[openapi(tag = "Administration")]
 #[get("/audit/events")]
 async fn stream_audit(

@@ -85,7 +85,10 @@ impl Destination {
     }
 }
 
-/// Whether a path without its first slash is that of a page of the menu, or of one below.
+/// Pages that are in no menu: the board, and below `new` the forms of new records.
+const OTHER_PAGES: [&str; 2] = ["board", "new"];
+
+/// Whether a path without its first slash is that of a page of ours, or of one below.
 fn is_page(path: &str) -> bool {
     let mut segments = path.split('/');
     let first = segments.next().unwrap_or_default();
@@ -94,7 +97,8 @@ fn is_page(path: &str) -> bool {
         let dots = segment.to_ascii_lowercase().replace("%2e", ".");
         !segment.is_empty() && !segment.contains('\\') && dots != "." && dots != ".."
     };
-    !first.is_empty() && MENU.iter().any(|(page, ..)| *page == first) && segments.all(is_plain)
+    let mut pages = MENU.iter().map(|(page, ..)| *page).chain(OTHER_PAGES);
+    !first.is_empty() && pages.any(|page| page == first) && segments.all(is_plain)
 }
 
 fn query_value(request: &Request<'_>, name: &str) -> Option<String> {

@@ -79,17 +79,22 @@ impl Address {
         if query.is_empty() { query } else { format!("?{query}") }
     }
 
+    /// The query with one more parameter, with its `?`.
+    pub fn query_with(&self, name: &str, value: &str) -> String {
+        let rest = self.query_without(&[name]);
+        let separator = if rest.is_empty() { '?' } else { '&' };
+        format!("{rest}{separator}{name}={value}")
+    }
+
     /// The query of another page of the list.
     fn query_of_page(&self, number: u64) -> String {
-        let rest = self.query_without(&["page"]);
-        let separator = if rest.is_empty() { '?' } else { '&' };
-        format!("{rest}{separator}page={number}")
+        self.query_with("page", &number.to_string())
     }
 }
 
 /// A query with one parameter, with its `?`.
 pub fn query_with(name: &str, value: &str) -> String {
-    let mut form = url::form_urlencoded::Serializer::new("?".to_owned());
+    let mut form = url::form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
     form.append_pair(name, value);
     form.finish()
 }
@@ -99,6 +104,8 @@ pub struct Pagination {
     pub first: u64,
     pub last: u64,
     pub total: u64,
+    /// The query of the first page.
+    pub start: String,
     /// The queries of the neighbours.
     pub prev: Option<String>,
     pub next: Option<String>,
@@ -112,6 +119,7 @@ impl Pagination {
             first: before.saturating_add(1),
             last: before.saturating_add(page.items.len() as u64),
             total: page.total,
+            start: query(1),
             prev: page.prev().map(query),
             next: page.next().map(query),
         }

@@ -4,6 +4,7 @@ use askama::Template;
 use serde_json::{Value, json};
 
 use super::frame::Frame;
+use super::seen::NOT_OURS;
 use crate::domain::{Precondition, Version};
 use crate::http::wire::{Field, FieldContext, input};
 
@@ -66,7 +67,7 @@ impl DeleteForm {
 
 impl Field for Version {
     fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
-        Self::parse(text).ok_or_else(|| "is not what a form of these pages sends".to_owned())
+        Self::parse(text).ok_or_else(|| NOT_OURS.to_owned())
     }
 
     fn schema() -> Value {

@@ -8,8 +8,9 @@ use super::frame::{Frame, Html};
 use super::parts::{Face, TaskRow, status_in_words};
 use super::tasks::{default_sort, people};
 use crate::domain::{PageRequest, TaskFilter, TaskStatus};
+use crate::error::Error;
 use crate::http::auth::AnyUser;
-use crate::http::wire::{Problem, Services};
+use crate::http::wire::{IS_NOT_KNOWN, Problem, Services};
 
 /// How many tasks a column shows.
 const MOST_OF_A_COLUMN: PageRequest = PageRequest::new(1, 25);
@@ -30,6 +31,8 @@ struct Column {
     id: &'static str,
     title: &'static str,
     total: u64,
+    /// The query of the list of all.
+    all: String,
     rows: Vec<TaskRow>,
 }
 
@@ -42,6 +45,13 @@ pub async fn show_board(
 ) -> Result<Html, Problem> {
     let (store, reader, now) = (&*user.store, user.authority, user.context.at);
     let PageQuery { filter, address, .. } = query;
+    for name in ["status", "page", "per_page"] {
+        if !address.value(name).is_empty() {
+            return Err(
+                Error::invalid(name, format!("{IS_NOT_KNOWN}; each status is a column")).into()
+            );
+        }
+    }
     let mut columns = Vec::new();
     for status in COLUMNS {
         let mut filter = TaskFilter { status: Some(status), ..filter.clone() };
@@ -51,6 +61,7 @@ pub async fn show_board(
             id: status.as_str(),
             title: status_in_words(status),
             total: page.total,
+            all: address.query_with("status", status.as_str()),
             rows: page.items.iter().map(|task| TaskRow::of(task, now, store.zone())).collect(),
         });
     }

@@ -25,53 +25,82 @@ struct Reader {
     authority: Authority,
 }
 
+/// Whether a user is told of an event.
+enum Told {
+    Yes,
+    No,
+    /// If a task was given to them, or taken from them.
+    IfNamed,
+    /// If they may see this task.
+    IfSees(TaskId),
+}
+
 #[async_trait]
 impl Audience for Reader {
     async fn text(&self, batch: &Batch) -> Option<EventText> {
-        for entry in &*batch.entries {
-            if self.may_see(entry).await {
-                return Some(CHANGED.as_bytes().into());
-            }
-        }
-        None
+        self.is_told(&batch.entries).await.then(|| CHANGED.as_bytes().into())
     }
 
-    fn farewell(&self) -> Option<EventText> {
+    fn end_text(&self) -> Option<EventText> {
         Some(ENDED.as_bytes().into())
     }
 }
 
 impl Reader {
-    async fn may_see(&self, entry: &AuditEntry) -> bool {
-        let Authority { user, role } = self.authority;
-        match entry.target_kind() {
-            TargetKind::Widget => true,
-            TargetKind::Template => entry.actor_id == Some(user.to_string()),
-            TargetKind::Task => role.is_manager() || self.may_see_task(entry).await,
-            TargetKind::Account => role.is_admin() && changes_account(entry),
+    /// Reads the user once, and each task once.
+    async fn is_told(&self, entries: &[AuditEntry]) -> bool {
+        let (mut named, mut tasks) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match self.told(entry) {
+                Told::Yes => return true,
+                Told::No => {}
+                Told::IfNamed => named.extend(assignees(entry)),
+                Told::IfSees(task) if tasks.contains(&task) => {}
+                Told::IfSees(task) => tasks.push(task),
+            }
         }
+        // The audit has names. Each belongs to one user at a time.
+        if !named.is_empty()
+            && let Ok(own) = self.store.get_user(self.authority.user).await
+            && named.contains(&own.names.label())
+        {
+            return true;
+        }
+        for task in tasks {
+            if self.store.get_task(task, self.authority).await.is_ok() {
+                return true;
+            }
+        }
+        false
     }
 
-    /// Whether the task is the user's, or was until this event.
-    async fn may_see_task(&self, entry: &AuditEntry) -> bool {
-        let assignee = entry.changes.as_ref().and_then(|changes| changes.0.get("assignee"));
-        match (assignee, Action::from_name(&entry.action)) {
-            // The audit has names. Each belongs to one user at a time.
-            (Some(names), _) => match self.store.get_user(self.authority.user).await {
-                Ok(own) => names.iter().flatten().flatten().any(|name| name == own.names.label()),
-                Err(_) => false,
+    fn told(&self, entry: &AuditEntry) -> Told {
+        let Authority { user, role } = self.authority;
+        let is_told = match entry.target_kind() {
+            TargetKind::Widget => true,
+            TargetKind::Template => entry.actor_id == Some(user.to_string()),
+            TargetKind::Account => role.is_admin() && changes_account(entry),
+            TargetKind::Task if role.is_manager() => true,
+            TargetKind::Task if assignees(entry).next().is_some() => return Told::IfNamed,
+            TargetKind::Task => match updated_task(entry) {
+                Some(task) => return Told::IfSees(task),
+                // One that has just been created or deleted, and was nobody's.
+                None => false,
             },
-            (None, Some(Action::UpdateTask)) => {
-                let id = entry.target_id.as_deref().and_then(TaskId::parse);
-                match id {
-                    Some(id) => self.store.get_task(id, self.authority).await.is_ok(),
-                    None => false,
-                }
-            }
-            // One that has just been created or deleted, and was nobody's.
-            (None, _) => false,
-        }
+        };
+        if is_told { Told::Yes } else { Told::No }
     }
+}
+
+/// Who has the task no more, or from now on.
+fn assignees(entry: &AuditEntry) -> impl Iterator<Item = &str> {
+    let names = entry.changes.as_ref().and_then(|changes| changes.0.get("assignee"));
+    names.into_iter().flatten().flatten().flatten().map(String::as_str)
+}
+
+fn updated_task(entry: &AuditEntry) -> Option<TaskId> {
+    let is_update = Action::from_name(&entry.action) == Some(Action::UpdateTask);
+    entry.target_id.as_deref().filter(|_| is_update).and_then(TaskId::parse)
 }
 
 /// Whether it changes what the pages show of an account. Who signs in, or tries to, does not.

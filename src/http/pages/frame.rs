@@ -56,6 +56,8 @@ struct FrameUser {
 pub struct MenuEntry {
     /// The page's address, relative to the root.
     pub address: &'static str,
+    /// The view that it leads to, with its `?`.
+    pub query: &'static str,
     pub label: &'static str,
     /// Whether it is the present page.
     pub is_here: bool,
@@ -172,6 +174,7 @@ impl Frame {
             .filter(|(address, _, required)| is_listed(address) && user.role >= *required);
         let entry = |&(address, label, role): &(&'static str, &'static str, Role)| MenuEntry {
             address,
+            query: if address == "tasks" { "?open=true" } else { "" },
             label,
             is_here: address == self.here,
             badge: if address == "people" { user.waiting } else { 0 },

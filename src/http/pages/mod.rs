@@ -63,6 +63,7 @@ pub fn routes() -> Vec<Route> {
         board::show_board,
         task::show_new_task,
         task::add_task,
+        task::add_task_of_line,
         task::show_task,
         task::show_task_form,
         task::edit_task,

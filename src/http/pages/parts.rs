@@ -155,8 +155,8 @@ pub fn widget_due(widget: &Widget, now: Timestamp, zone: &Zone) -> Due {
 pub fn moves(status: TaskStatus, is_manager: bool) -> Vec<Move> {
     use TaskStatus::{Cancelled, Done, InProgress, Pending};
     let moves: &[(&'static str, TaskStatus)] = match (status, is_manager) {
-        (Pending, _) => &[("Start", InProgress), ("Done", Done), ("Cancel", Cancelled)],
-        (InProgress, _) => &[("Done", Done), ("Put back", Pending), ("Cancel", Cancelled)],
+        (Pending, _) => &[("Start", InProgress), ("Done", Done), ("Cancel task", Cancelled)],
+        (InProgress, _) => &[("Done", Done), ("Put back", Pending), ("Cancel task", Cancelled)],
         (Done, _) => &[("Reopen", InProgress)],
         (Cancelled, true) => &[("Reopen", Pending)],
         (Cancelled, false) => &[],

@@ -238,10 +238,14 @@ fn render(
         }
         Some(FormTarget::Reset) => Html::with(status, &ResetPage { frame, form, password_hint }),
         Some(FormTarget::LogOut | FormTarget::SetUp) | None => {
-            let message = if is_read(request) && !problem.errors().is_empty() {
-                wrong_filters(problem.errors())
-            } else {
-                message.into_owned()
+            let errors = problem.errors();
+            let message = match is_read(request) {
+                _ if errors.is_empty() => message.into_owned(),
+                true => wrong_filters(errors),
+                false if errors.names("task") || errors.names("person") => {
+                    "Nothing is selected.".to_owned()
+                }
+                false => wrong_fields(errors),
             };
             let title = title(status, &message);
             Html::with(status, &ProblemPage { frame, status: status.code, title, message })
@@ -267,6 +271,12 @@ fn wrong_filters(errors: &FieldErrors) -> String {
     if sentences.is_empty() {
         return "The address has a filter that this page does not have.".to_owned();
     }
+    sentences.join(" ")
+}
+
+/// What is wrong with the fields of a form that is not shown again.
+fn wrong_fields(errors: &FieldErrors) -> String {
+    let sentences: Vec<_> = errors.iter().map(|(name, why)| format!("{name} {why}.")).collect();
     sentences.join(" ")
 }
 

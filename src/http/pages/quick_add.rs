@@ -1,13 +1,59 @@
 //! What a line says about a new task, and whom a name in it means.
 
+use rocket::Request;
+use rocket::request::{FromRequest, Outcome};
+
+use super::address::query_with;
 use super::days::{day_in_words, full_date};
 use super::parts::Face;
 use crate::domain::{Authority, PageRequest, QuickAdd, Search, Timestamp, UserSummary, folded};
 use crate::error::Error;
+use crate::http::auth::SignedIn;
+use crate::http::wire::{Fields, Given, query_of, reject};
 use crate::store::Store;
 
 /// How many people a question names at most.
 const MOST_SUGGESTED: usize = 5;
+
+/// A guard: the line in the address of the form that it fills; empty without one.
+pub struct Line(String);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Line {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let read = || {
+            let mut fields = Fields::from_form(query_of(request).as_bytes())?;
+            let line = fields.read("line", |text| Ok(text.trim().to_owned()));
+            fields.finish(line)
+        };
+        match read() {
+            Ok(Given::Value(line)) => Outcome::Success(Self(line)),
+            Ok(Given::Absent | Given::Null) => Outcome::Success(Self(String::new())),
+            Err(error) => reject(request, error),
+        }
+    }
+}
+
+impl Line {
+    /// Where the filled form is sent, relative to the root.
+    pub fn action(&self) -> String {
+        if self.0.is_empty() {
+            return "tasks".to_owned();
+        }
+        format!("new/task{}", query_with("line", &self.0))
+    }
+
+    /// `None` without a line.
+    pub async fn understood(&self, user: &SignedIn) -> Result<Option<Understood>, Error> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let now = user.context.at;
+        Understood::of(&self.0, &*user.store, user.authority, now).await.map(Some)
+    }
+}
 
 /// What was understood of a line, to be read before it is sent.
 pub struct Understood {
@@ -22,14 +68,14 @@ pub struct Understood {
 }
 
 impl Understood {
-    pub async fn of(
+    async fn of(
         line: &str,
         store: &dyn Store,
         reader: Authority,
         now: Timestamp,
     ) -> Result<Self, Error> {
         let today = store.zone().date_of(now);
-        let QuickAdd { mut title, date, assignee } = QuickAdd::parse(line, today);
+        let QuickAdd { mut title, date, assignee, whole_title } = QuickAdd::parse(line, today);
         let (mut meant, mut question) = (None, None);
         if let Some(name) = assignee {
             let mut people = find_people(store, reader, &name).await?;
@@ -37,11 +83,7 @@ impl Understood {
                 meant = people.pop();
             } else {
                 question = Some(question_about(&name, &people));
-                if !title.is_empty() {
-                    title.push(' ');
-                }
-                title.push('@');
-                title.push_str(&name);
+                title = whole_title;
             }
         }
         if title.is_empty() {

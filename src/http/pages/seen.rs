@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 use super::forms::Form;
 use crate::http::wire::{Field, FieldContext, with_plain_lines};
 
+/// The error of a hidden field that somebody has changed.
+pub const NOT_OURS: &str = "is not what a form of these pages sends";
+
 /// The fields of the form of a record, in its order.
 #[derive(Clone, Copy)]
 pub struct FormFields(pub &'static [&'static str]);
@@ -132,7 +135,7 @@ impl fmt::Display for Seen {
 
 impl Field for Seen {
     fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
-        let wrong = || "is not what a form of these pages sends".to_owned();
+        let wrong = || NOT_OURS.to_owned();
         if !text.is_ascii() || !text.len().is_multiple_of(16) {
             return Err(wrong());
         }

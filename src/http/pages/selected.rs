@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use super::flash::{Flash, Said};
 use super::frame::Frame;
 use super::reply::{Back, Reply};
-use crate::domain::{TaskChange, TaskId, TaskStatus, UserId, UserRef, Version};
+use super::seen::NOT_OURS;
+use crate::domain::{Named, TaskChange, TaskId, TaskStatus, UserId, UserRef, Version};
 use crate::error::Error;
 use crate::http::auth::{Admin, AnyUser};
-use crate::http::wire::{Body, Field, FieldContext, OrNone, Problem, field, input};
+use crate::http::wire::{Body, Field, FieldContext, OrNone, Problem, input};
 
 /// A selected task, as it was seen.
 pub struct SelectedTask {
@@ -22,7 +23,7 @@ impl Field for SelectedTask {
         let parsed = text.split_once('.').and_then(|(id, version)| {
             Some(Self { id: TaskId::parse(id)?, version: Version::parse(version)? })
         });
-        parsed.ok_or_else(|| "is not what a form of these pages sends".to_owned())
+        parsed.ok_or_else(|| NOT_OURS.to_owned())
     }
 
     fn schema() -> Value {
@@ -32,7 +33,7 @@ impl Field for SelectedTask {
 
 impl Field for UserId {
     fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
-        Self::parse(text).ok_or_else(|| "is not what a form of these pages sends".to_owned())
+        Self::parse(text).ok_or_else(|| NOT_OURS.to_owned())
     }
 
     fn schema() -> Value {
@@ -41,8 +42,8 @@ impl Field for UserId {
 }
 
 /// What is to be done.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelectedAction {
     Start,
     Finish,
     Cancel,
@@ -50,26 +51,26 @@ pub enum Action {
     Delete,
 }
 
-impl Action {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "start" => Ok(Self::Start),
-            "finish" => Ok(Self::Finish),
-            "cancel" => Ok(Self::Cancel),
-            "assign" => Ok(Self::Assign),
-            "delete" => Ok(Self::Delete),
-            _ => Err("is not what a form of these pages sends".to_owned()),
+impl Named for SelectedAction {
+    const ALL: &'static [Self] =
+        &[Self::Start, Self::Finish, Self::Cancel, Self::Assign, Self::Delete];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Finish => "finish",
+            Self::Cancel => "cancel",
+            Self::Assign => "assign",
+            Self::Delete => "delete",
         }
     }
 }
-
-field!(Action, { "type": "string" });
 
 input! {
     /// Tasks and what is to be done with them.
     pub struct SelectedTasks {
         task: Vec<SelectedTask>,
-        action: Action,
+        action: SelectedAction,
         /// Who gets them.
         assignee: Option<OrNone<UserRef>>,
     }
@@ -97,16 +98,16 @@ pub async fn change_selected_tasks(
         (Said::Moved(status), TaskChange { status: Some(status), ..TaskChange::default() })
     };
     let (said, change) = match action {
-        Action::Start => to(TaskStatus::InProgress),
-        Action::Finish => to(TaskStatus::Done),
-        Action::Cancel => to(TaskStatus::Cancelled),
-        Action::Assign => {
+        SelectedAction::Start => to(TaskStatus::InProgress),
+        SelectedAction::Finish => to(TaskStatus::Done),
+        SelectedAction::Cancel => to(TaskStatus::Cancelled),
+        SelectedAction::Assign => {
             let assignee = assignee.ok_or_else(|| Error::invalid("assignee", "is required"))?;
             (Said::Assigned, TaskChange { assignee: Some(assignee.0), ..TaskChange::default() })
         }
-        Action::Delete => (Said::Deleted, TaskChange::default()),
+        SelectedAction::Delete => (Said::Deleted, TaskChange::default()),
     };
-    if action == Action::Delete {
+    if action == SelectedAction::Delete {
         let seen = tasks.into_iter().map(|task| (task.id, task.version)).collect();
         user.store.delete_tasks(seen, &user.context).await?;
     } else {

@@ -13,7 +13,7 @@ use super::history::HistoryLine;
 use super::parts::{
     Face, Move, Piece, is_open, moves, record_address, status_in_words, with_links,
 };
-use super::quick_add::{Understood, find_people};
+use super::quick_add::{Line, Understood, find_people};
 use super::reply::{Back, Reply};
 use super::seen::{FormFields, Merge, Seen};
 use super::tasks::people;
@@ -85,6 +85,8 @@ struct TaskFormPage {
     form: Form,
     /// Of the task that is changed; empty for a new one.
     address: String,
+    /// Where the form is sent, relative to the root.
+    action: String,
     statuses: Vec<(&'static str, &'static str)>,
     people: Vec<Face>,
     /// Who may be meant by an assignee that is not known.
@@ -154,6 +156,7 @@ async fn form_page(
         frame: frame.shown_to(reader, services).await?,
         form,
         address: id.map_or_else(String::new, address),
+        action: id.map_or_else(|| "tasks".to_owned(), address),
         statuses: statuses.collect(),
         people: people(store, reader).await?,
         suggestions: suggestions.iter().map(Face::of).collect(),
@@ -162,51 +165,68 @@ async fn form_page(
 }
 
 /// The form is filled with what the line says.
-#[get("/new/task?<line>")]
+#[get("/new/task")]
 pub async fn show_new_task(
     manager: Manager,
-    line: Option<&str>,
+    line: Line,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
-    let (store, now) = (&*manager.store, manager.context.at);
-    let understood = match line.unwrap_or_default().trim() {
-        "" => None,
-        line => Some(Understood::of(line, store, manager.authority, now).await?),
-    };
+    let understood = line.understood(&manager).await?;
     let assignee = understood.as_ref().and_then(|line| line.assignee.as_ref());
     let assignee = assignee.map_or("", |user| &user.label);
     let (title, date) = understood.as_ref().map_or(("", ""), |line| (&line.title, &line.date));
     let texts = [title, "", date, assignee, TaskStatus::default().as_str()].map(str::to_owned);
     let form = FIELDS.filled(texts.into());
     let page = form_page(&manager, (frame, services), form, None).await?;
-    Html::of(&TaskFormPage { understood, ..page })
+    Html::of(&TaskFormPage { understood, action: line.action(), ..page })
 }
 
-/// `line` tells that the form was filled from a line on another page.
-#[post("/tasks?<line>", data = "<form>")]
+#[post("/tasks", data = "<form>")]
 pub async fn add_task(
     manager: Manager,
-    line: Option<bool>,
+    form: PageForm<CreateTask>,
+    frame: Frame,
+    services: &State<Services>,
+) -> Result<Reply, Problem> {
+    let (created, typed) = create(&manager, form).await;
+    let done = created.map(|task| (address(task.id), Said::Added));
+    let sent = FIELDS.sent(done, typed)?;
+    let page = |frame, form| form_page(&manager, (frame, services), form, None);
+    sent.reply(frame, page).await
+}
+
+/// The form that a line has filled leads back to the page of the line.
+#[post("/new/task", data = "<form>")]
+pub async fn add_task_of_line(
+    manager: Manager,
+    line: Line,
     form: PageForm<CreateTask>,
     back: Back,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let (created, typed) = form
-        .and_then(async |input| {
-            manager.store.create_task(input.into_new(manager.id()), &manager.context).await
-        })
-        .await;
-    if line == Some(true)
-        && let (Ok(task), Some(page)) = (&created, back.unless_form())
-    {
+    let (created, typed) = create(&manager, form).await;
+    if let (Ok(task), Some(page)) = (&created, back.unless_form()) {
         return Ok(Reply::Done(page, Flash::new(Said::Added).about(address(task.id))));
     }
     let done = created.map(|task| (address(task.id), Said::Added));
     let sent = FIELDS.sent(done, typed)?;
-    let page = |frame, form| form_page(&manager, (frame, services), form, None);
+    let page = async |frame, form| {
+        let page = form_page(&manager, (frame, services), form, None).await?;
+        Ok(TaskFormPage { action: line.action(), ..page })
+    };
     sent.reply(frame, page).await
+}
+
+async fn create(
+    manager: &Manager,
+    form: PageForm<CreateTask>,
+) -> (Result<Task, Error>, Vec<(String, String)>) {
+    form.and_then(async |input| {
+        manager.store.create_task(input.into_new(manager.id()), &manager.context).await
+    })
+    .await
 }
 
 /// The address of a task's page, relative to the root.

@@ -215,8 +215,12 @@ fn one_is_gone(error: Error) -> Error {
 /// The error of one of several tasks, with its title.
 fn in_the_way(title: &TaskTitle) -> impl Fn(Error) -> Error {
     move |error| match error {
-        Error::Conflict(_) | Error::PreconditionFailed => {
-            Error::Conflict(format!("“{}”: {error} Nothing was changed.", title.as_str()))
+        Error::Conflict(why) => {
+            Error::Conflict(format!("“{}”: {why} Nothing was changed.", title.as_str()))
+        }
+        Error::PreconditionFailed => {
+            let title = title.as_str();
+            Error::Conflict(format!("“{title}” was changed meanwhile. Nothing was deleted."))
         }
         error => error,
     }

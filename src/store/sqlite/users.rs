@@ -157,10 +157,10 @@ impl UserStore for SqliteStore {
         self.write(context, move |transaction| {
             transaction.require(Role::Admin)?;
             for id in ids {
-                let user = get(transaction, id, &Precondition::default())?;
+                let user = get(transaction, id, &Precondition::default()).map_err(one_is_gone)?;
                 if user.status == Status::Disabled {
                     let label = user.names.label();
-                    let why = format!("{label} is disabled meanwhile. Nobody was approved.");
+                    let why = format!("{label} was disabled meanwhile. Nobody was approved.");
                     return Err(Error::Conflict(why));
                 }
                 update_one(transaction, id, active.clone(), &Precondition::default())?;
@@ -221,6 +221,17 @@ impl UserStore for SqliteStore {
             .transpose()
         })
         .await
+    }
+}
+
+/// The error if one of several accounts does not exist any more.
+fn one_is_gone(error: Error) -> Error {
+    match error {
+        Error::NotFound(_) => {
+            let why = "One of these accounts does not exist any more. Nobody was approved.";
+            Error::Conflict(why.to_owned())
+        }
+        error => error,
     }
 }
 

@@ -25,6 +25,7 @@ use std::ops::Deref;
 
 use fantoccini::Locator;
 use fantoccini::elements::Element;
+use fantoccini::error::{CmdError, ErrorStatus};
 use serde_json::json;
 
 use crate::browser_support::Browser;
@@ -302,15 +303,29 @@ impl Page {
     }
 
     async fn click_result(&self, script: &str, arguments: &[serde_json::Value]) {
-        let found = self.run(script, arguments).await;
-        let id = found[ELEMENT].as_str().unwrap_or_else(|| panic!("{arguments:?}: {found}"));
-        let element = Element::from_element_id(self.browser.page.clone(), id.to_owned().into());
-        element.click().await.unwrap_or_else(|e| panic!("{arguments:?}: {e}"));
+        self.click_found(async || {
+            let found = self.run(script, arguments).await;
+            let id = found[ELEMENT].as_str().unwrap_or_else(|| panic!("{arguments:?}: {found}"));
+            Element::from_element_id(self.browser.page.clone(), id.to_owned().into())
+        })
+        .await;
+    }
+
+    /// Clicks an element, and finds it again where the page was refreshed meanwhile.
+    async fn click_found(&self, find: impl AsyncFn() -> Element) {
+        for _ in 0..4 {
+            match find().await.click().await {
+                Err(CmdError::Standard(error))
+                    if error.error == ErrorStatus::StaleElementReference => {}
+                result => return result.unwrap(),
+            }
+        }
+        panic!("the page is refreshed again and again");
     }
 
     /// Follows the link with this text.
     pub async fn follow_link(&self, text: &str) {
-        self.find_by(Locator::LinkText(text)).await.click().await.unwrap();
+        self.click_found(async || self.find_by(Locator::LinkText(text)).await).await;
         self.wait_until_idle().await;
     }
 

@@ -36,6 +36,17 @@ fn quick_add_shows_what_it_understands_and_adds_it_without_leaving_the_page() {
             page.see("#flash", "Added.").await;
             page.see_no("#quick-understood", "Call").await;
             assert_eq!(page.value("#quick input").await, "");
+            // The next line is typed at once, while the page is refreshed.
+            page.see_focus("quick-line").await;
+            page.run(
+                "const line = document.getElementById('quick-line'); line.value = 'next'",
+                &[],
+            )
+            .await;
+            page.run("document.dispatchEvent(new Event('visibilitychange'))", &[]).await;
+            page.wait_until_idle().await;
+            page.see_focus("quick-line").await;
+            assert_eq!(page.value("#quick input").await, "next");
             page.wait_until("window.isSamePage", &[]).await;
             assert_eq!(titles(&site, "assignee=employee@example.com").len(), n + 1);
         }
@@ -48,6 +59,32 @@ fn quick_add_shows_what_it_understands_and_adds_it_without_leaving_the_page() {
         assert_eq!(page.value("#title").await, "Ask @nobody");
         page.press_button("Save").await;
         page.see("h1", "Ask @nobody").await;
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn quick_add_keeps_the_line_when_the_page_is_refreshed_or_the_service_or_the_session_ends() {
+    let site = Site::new();
+    let gone = ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING"];
+    site.visit(&gone, async |page| {
+        page.sign_in("manager").await;
+        page.fill("#quick input", "Pay rent tomorrow").await;
+        page.see("#quick-understood", "Pay rent").await;
+        page.run("document.dispatchEvent(new Event('visibilitychange'))", &[]).await;
+        page.wait_until_idle().await;
+        page.see("#quick-understood", "Pay rent").await;
+        site.stop();
+        page.fill("#quick input", "Pay rent today").await;
+        page.press(&[Key::Enter]).await;
+        page.see("#banner", "The service does not answer. Nothing was sent.").await;
+        assert_eq!(page.value("#quick input").await, "Pay rent today");
+        site.start();
+        site.command(&["user", "sessions", "manager@example.com", "--end", "--yes"]);
+        page.press_button("Try again").await;
+        page.see("#banner", "Your session has ended").await;
+        assert_eq!(page.value("#quick input").await, "Pay rent today");
+        assert_eq!(site.api("admin").get("/tasks").body["total_items"], 0);
     });
 }
 
@@ -111,9 +148,9 @@ fn selected_rows_stay_selected_until_all_of_them_are_changed() {
         page.screenshot("tasks-selected-delete").await;
         page.click("#sure [value=delete]").await;
         page.see("#banner", "“3”").await;
-        page.see("#banner", "Nothing was changed.").await;
+        page.see("#banner", "Nothing was deleted.").await;
+        page.see_none("#sure").await;
         assert_eq!(page.run(picked, &[]).await, 2);
-        page.run("document.getElementById('sure').hidePopover()", &[]).await;
         page.click("#selected [value=start]").await;
         page.see("#flash", "2 moved to “In progress”.").await;
         assert_eq!(page.run(picked, &[]).await, 0);

@@ -244,7 +244,7 @@ fn list_and_forms_stay_when_the_service_does_not_answer() {
         page.fill("#info_url", "https://example.com/typed").await;
         site.stop();
         page.press_button("Save").await;
-        page.see("#banner", "Nothing was sent.").await;
+        page.see("#banner", "The service cannot be reached.").await;
         assert_eq!(page.value("#info_url").await, "https://example.com/typed");
         site.start();
         page.press_button("Try again").await;
