@@ -140,6 +140,18 @@ function keepNotices(page) {
   }
 }
 
+/** What forms with `data-once` have sent without an answer, and its key. */
+const unanswered = new WeakMap();
+
+/** The headers of a request that creates a record: it is done once, also if it is sent again. */
+function onceHeaders(form, text) {
+  if (!form.matches("[data-once]")) return {};
+  const last = unanswered.get(form);
+  const key = last?.text === text ? last.key : crypto.getRandomValues(new Uint32Array(4)).join("-");
+  unanswered.set(form, { text, key });
+  return { "Idempotency-Key": key };
+}
+
 /** Sends a form that writes, and shows what the service answers. Resolves to whether it was done. */
 async function send(form, submitter, base = document.baseURI) {
   const address = submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
@@ -150,7 +162,9 @@ async function send(form, submitter, base = document.baseURI) {
   turn += 1;
   const target = new URL(address, base);
   try {
-    const answer = await fetchPage(target, { method: "POST", body });
+    const headers = onceHeaders(form, `${body}`);
+    const answer = await fetchPage(target, { method: "POST", body, headers });
+    unanswered.delete(form);
     turn += 1;
     hideBanner();
     form.querySelector(":popover-open")?.hidePopover();

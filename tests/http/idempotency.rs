@@ -37,6 +37,35 @@ fn takes_a_key(document: &Value, path: &str) -> bool {
     { parameters.into_iter().flatten() }.any(|parameter| parameter["name"] == "Idempotency-Key")
 }
 
+/// The pages' modules send a key with the forms that say so.
+#[rocket::async_test]
+async fn idempotency_key_of_a_form_for_a_new_record_makes_it_once() {
+    let scene = Scene::new(&[]).await;
+    let mut done_once = 0;
+    for route in routes_that_write(&scene.app).filter(|route| is_for_people(route)) {
+        let form = match route.name.as_deref().unwrap() {
+            "add_widget" => "/new/widget",
+            "add_task" => "/new/task",
+            "add_task_of_line" => "/new/task?line=a",
+            "add_template" => "/new/template",
+            _ => continue,
+        };
+        let app = scene.app.copy(&[]).await;
+        let visitor = said(&scene.browser(&app), FROM_HERE[0]);
+        let page = visitor.open(form).await;
+        assert!(page.elements().iter().any(|e| e.get("data-once").is_some()), "{}", page.text);
+        let visitor = visitor.saying("Idempotency-Key", "a key");
+        let effect = scene.effect(route);
+        let first = effect.send(&visitor, FORM).await;
+        let after = app.dump();
+        let second = effect.send(&visitor, FORM).await;
+        assert_eq!(first.assert(Status::SeeOther).header("Location"), second.header("Location"));
+        assert!(app.dump() == after, "{} was done twice", effect.path);
+        done_once += 1;
+    }
+    assert_eq!(done_once, 4);
+}
+
 #[rocket::async_test]
 async fn idempotency_key_makes_each_documented_create_once_and_is_refused_elsewhere() {
     let scene = Scene::new(&[]).await;

@@ -263,7 +263,7 @@ async fn several_tasks_are_updated_or_deleted_together_or_not_at_all() {
     let seen = vec![now(one.id).await, (two.id, two.version)];
     let deleted = store.delete_tasks(seen, &boss).await;
     assert!(
-        matches!(&deleted, Err(Error::Conflict(why)) if why.starts_with("“two”: ")),
+        matches!(&deleted, Err(Error::Conflict(why)) if why.starts_with("“two” was changed")),
         "{deleted:?}"
     );
     assert_eq!(statuses().await.len(), 2);

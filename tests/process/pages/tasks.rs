@@ -195,6 +195,31 @@ fn task_form_keeps_its_input_when_the_service_or_the_session_ends() {
 
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
+fn task_is_created_once_when_the_answer_is_lost() {
+    let site = Site::new();
+    site.visit(&[], async |page| {
+        page.sign_in("manager").await;
+        page.open("new/task").await;
+        page.fill("#title", "only one").await;
+        for _ in 0..2 {
+            let lose = "const whole = window.fetch;
+                window.fetch = async (...request) => {
+                    window.fetch = whole;
+                    await whole(...request);
+                    throw new TypeError('the answer is lost');
+                };";
+            page.run(lose, &[]).await;
+            page.press_button("Save").await;
+            page.see("#banner", "It is not certain that this was saved.").await;
+        }
+        page.press_button("Try again").await;
+        page.see("h1", "only one").await;
+        assert_eq!(site.api("manager").get("/tasks").body["total_items"], 1);
+    });
+}
+
+#[test]
+#[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn task_pages_work_without_scripts() {
     let site = Site::new();
     site.visit_without_scripts(&[], async |page| {
