@@ -324,6 +324,9 @@ async fn redirect_after_login_or_registration_leads_to_the_next_page() {
         "/account?",
         "/people",
         "/tasks/00000000-0000-4000-8000-000000000000/edit?a=b",
+        "/board?q=a",
+        "/new/task?line=Call+Bob+tomorrow",
+        "/new/template",
     ] {
         let asked = app.visitor().open(wanted).await;
         let login = asked.leads_to(wanted);
