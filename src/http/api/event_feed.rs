@@ -1,10 +1,10 @@
 //! `/audit/events`, and what the pages follow: the events of the audit, from the store to all who
-//! listen. One task reads and renders each event once. A listener that is behind reads from the store
+//! listen. One task reads each event once, and it is rendered once. A listener that is behind reads from the store
 //! by itself, a few events at a time.
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,7 +30,7 @@ use crate::store::Store;
 pub fn routes() -> Operations {
     let example =
         AuditEntry::example().ok().and_then(|event| Batch::of(EventId::new(0), vec![event]));
-    let text = example.map(|batch| format!("{PING}{}", String::from_utf8_lossy(&batch.text)));
+    let text = example.map(|batch| format!("{PING}{}", String::from_utf8_lossy(&batch.text())));
     operations![stream_audit]
         .also("stream_audit", "The account has 16 streams already.", too_many())
         .example("stream_audit", 200, text)
@@ -70,23 +70,31 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub struct Batch {
     after: EventId,
     last: EventId,
-    /// As administrators are sent them.
-    text: EventText,
     pub entries: Arc<[AuditEntry]>,
+    /// As administrators are sent them, once one of them listens.
+    text: Arc<OnceLock<EventText>>,
 }
 
 impl Batch {
     /// `None` without events.
     fn of(after: EventId, entries: Vec<AuditEntry>) -> Option<Self> {
         let last = entries.last()?.id;
-        let mut text = String::new();
-        for entry in &entries {
-            let (id, view) = (entry.id.get(), AuditView::from(entry.clone()));
-            // Neither JSON nor the name of an action has line breaks. Writing to a text never fails.
-            let data = serde_json::to_string(&view).unwrap_or_default();
-            let _ = write!(text, "id: {id}\nevent: {}\ndata: {data}\n\n", view.action);
-        }
-        Some(Self { after, last, text: text.into_bytes().into(), entries: entries.into() })
+        Some(Self { after, last, entries: entries.into(), text: Arc::default() })
+    }
+
+    /// The events as administrators are sent them. The first who asks renders them for all.
+    fn text(&self) -> EventText {
+        let rendered = || {
+            let mut text = String::new();
+            for entry in &*self.entries {
+                let (id, view) = (entry.id.get(), AuditView::from(entry.clone()));
+                // Neither JSON nor the name of an action has line breaks. Writing to a text never fails.
+                let data = serde_json::to_string(&view).unwrap_or_default();
+                let _ = write!(text, "id: {id}\nevent: {}\ndata: {data}\n\n", view.action);
+            }
+            text.into_bytes().into()
+        };
+        Arc::clone(self.text.get_or_init(rendered))
     }
 }
 
@@ -108,7 +116,7 @@ struct Administrators;
 #[async_trait]
 impl Audience for Administrators {
     async fn text(&self, batch: &Batch) -> Option<EventText> {
-        Some(Arc::clone(&batch.text))
+        Some(batch.text())
     }
 }
 
