@@ -30,18 +30,11 @@ async fn open(page: &Page, address: &str) {
     page.run("window.isSamePage = true", &[]).await;
 }
 
-fn add_task(site: &Site, title: &str) -> String {
-    let fields = [("title", title), ("assignee", "employee@example.com")];
-    let answer = site.api("manager").post("/tasks", &fields);
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    answer.body["id"].as_str().unwrap().to_owned()
-}
-
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn fresh_page_shows_what_others_change_and_keeps_what_is_typed_and_open() {
     let site = Site::new();
-    let id = add_task(&site, "first");
+    let id = site.add_task("first");
     let manager = site.api("manager");
     site.visit(&["404"], async |page| {
         watch(page).await;
@@ -50,7 +43,7 @@ fn fresh_page_shows_what_others_change_and_keeps_what_is_typed_and_open() {
         page.press_in_record("first", "⋯").await;
         page.fill("main [name=q]", "half typed").await;
         page.run("document.querySelector('.row .menu').open = true", &[]).await;
-        add_task(&site, "second");
+        site.add_task("second");
         page.see(".row", "second").await;
         assert_eq!(page.value("main [name=q]").await, "half typed");
         page.see(".row .menu[open] a", "Open").await;
@@ -58,7 +51,7 @@ fn fresh_page_shows_what_others_change_and_keeps_what_is_typed_and_open() {
         // What can be undone stays so.
         page.press_in_record("second", "Mark as done").await;
         page.see("#flash", "Moved to “Done”.").await;
-        add_task(&site, "third");
+        site.add_task("third");
         page.see(".row", "third").await;
         page.see("#flash button", "Undo").await;
 
@@ -81,7 +74,7 @@ fn fresh_page_shows_what_others_change_and_keeps_what_is_typed_and_open() {
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn fresh_pages_of_two_users_follow_each_other() {
     let site = Site::new();
-    add_task(&site, "shared");
+    site.add_task("shared");
     site.visit(&[], async |manager| {
         watch(manager).await;
         manager.sign_in("manager").await;
@@ -100,18 +93,18 @@ fn fresh_pages_of_two_users_follow_each_other() {
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn fresh_page_listens_only_while_it_is_seen_and_its_times_stay_true() {
     let site = Site::new();
-    add_task(&site, "first");
+    site.add_task("first");
     site.visit(&[], async |page| {
         watch(page).await;
         page.sign_in("employee").await;
         open(page, "tasks").await;
         page.run(SHOW, &[json!("hidden")]).await;
         assert_eq!(page.run("return feed.readyState", &[]).await, json!(2));
-        add_task(&site, "meanwhile");
+        site.add_task("meanwhile");
         page.run(SHOW, &[json!("visible")]).await;
         page.see(".row", "meanwhile").await;
         page.wait_until("feed.readyState === EventSource.OPEN", &[]).await;
-        add_task(&site, "later");
+        site.add_task("later");
         page.see(".row", "later").await;
 
         page.run("document.querySelector('.row time, .row .due').textContent = 'old'; window.speed = 1000", &[])
@@ -148,7 +141,7 @@ fn fresh_page_stops_at_sign_out_and_leaves_when_its_session_ends() {
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn fresh_page_that_cannot_be_read_stays_says_so_and_retries() {
     let site = Site::new();
-    add_task(&site, "first");
+    site.add_task("first");
     site.visit(&["ERR_CONNECTION_REFUSED"], async |page| {
         watch(page).await;
         page.sign_in("employee").await;
@@ -163,7 +156,7 @@ fn fresh_page_that_cannot_be_read_stays_says_so_and_retries() {
         site.start();
         page.see_none("#banner").await;
         page.wait_until("feed.readyState === EventSource.OPEN", &[]).await;
-        add_task(&site, "second");
+        site.add_task("second");
         page.see(".row", "second").await;
         page.wait_until("window.isSamePage", &[]).await;
     });

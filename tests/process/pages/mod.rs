@@ -96,6 +96,14 @@ impl Site {
     }
 
     /// An API client that is not logged in.
+    /// A task of the employee. Returns its id.
+    pub fn add_task(&self, title: &str) -> String {
+        let fields = [("title", title), ("assignee", "employee@example.com")];
+        let answer = self.api("manager").post("/tasks", &fields);
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
     pub fn anonymous(&self) -> Client {
         self.server.borrow().as_ref().expect("it runs").client()
     }

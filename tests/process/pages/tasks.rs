@@ -4,13 +4,6 @@ use serde_json::json;
 
 use super::Site;
 
-fn add(site: &Site, title: &str) -> String {
-    let fields = [("title", title), ("assignee", "employee@example.com")];
-    let answer = site.api("manager").post("/tasks", &fields);
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    answer.body["id"].as_str().unwrap().to_owned()
-}
-
 #[test]
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn task_create_move_edit_and_delete() {
@@ -80,7 +73,7 @@ fn task_create_move_edit_and_delete() {
 #[ignore = "needs Chromium and its driver; .ci/run installs them"]
 fn task_edit_conflict_shows_theirs_beside_mine() {
     let site = Site::new();
-    let id = add(&site, "old");
+    let id = site.add_task("old");
     let api = site.api("admin");
     let change = |title: &str| {
         assert_eq!(api.send("PATCH", &format!("/tasks/{id}"), &[("title", title)]).status, 200);
@@ -116,7 +109,7 @@ fn task_edit_conflict_shows_theirs_beside_mine() {
 fn task_list_filters_at_once_with_back_and_forward() {
     let site = Site::new();
     for n in 1..=12 {
-        add(&site, &format!("task {n}"));
+        site.add_task(&format!("task {n}"));
     }
     site.visit(&[], async |page| {
         page.sign_in("manager").await;
@@ -144,7 +137,7 @@ fn task_list_filters_at_once_with_back_and_forward() {
 fn task_row_keeps_focus_scroll_and_what_is_typed_when_another_is_ticked_off() {
     let site = Site::new();
     for n in 1..=45 {
-        add(&site, &format!("task {n}"));
+        site.add_task(&format!("task {n}"));
     }
     site.visit(&[], async |page| {
         page.sign_in("employee").await;
