@@ -1,5 +1,7 @@
 //! A task in one line: `Call the landlord tomorrow @bob`.
 
+use std::iter::successors;
+
 use time::{Date, Duration, Month, Weekday};
 
 use super::date::parse_date;
@@ -86,15 +88,22 @@ fn days_until(day: Weekday, today: Date) -> i64 {
 }
 
 fn weekday(text: &str) -> Option<Weekday> {
-    let mut day = Weekday::Monday;
-    for _ in 0..7 {
-        let name = day.to_string().to_lowercase();
-        if text == name || text.len() >= 3 && text.len() <= 5 && name.starts_with(text) {
-            return Some(day);
-        }
-        day = day.next();
-    }
-    None
+    let week = successors(Some(Weekday::Monday), |day| Some(day.next())).take(7);
+    by_name(week, text, "thurs".len())
+}
+
+fn month(text: &str) -> Option<Month> {
+    let year = successors(Some(Month::January), |month| Some(month.next())).take(12);
+    by_name(year, text, "sept".len())
+}
+
+/// What has this name, or this beginning of its name, of three letters to `longest`.
+fn by_name<T: ToString>(all: impl Iterator<Item = T>, text: &str, longest: usize) -> Option<T> {
+    let is_short = (3..=longest).contains(&text.len());
+    { all }.find(|one| {
+        let name = one.to_string().to_lowercase();
+        text == name || is_short && name.starts_with(text)
+    })
 }
 
 /// `24 dec`, `december 24`: the next such date.
@@ -112,18 +121,6 @@ fn without_year(words: &[&str], today: Date) -> Option<Date> {
         let date = Date::from_calendar_date(today.year() + years, month, day).ok()?;
         (date >= today).then_some(date)
     })
-}
-
-fn month(text: &str) -> Option<Month> {
-    let mut month = Month::January;
-    for _ in 0..12 {
-        let name = month.to_string().to_lowercase();
-        if text == name || text.len() >= 3 && text.len() <= 4 && name.starts_with(text) {
-            return Some(month);
-        }
-        month = month.next();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -52,13 +52,12 @@ function show({ page, url }, { keepsTyped = true } = {}) {
     if (from && to) morph(from, to, keepsTyped);
   }
   if (!keepsTyped) restoreDrafts();
+  countSelected();
   follow();
 }
 
 /** Shows another page. Its message is in it, and would not be there a second time. */
 function go(answer) {
-  const names = (page) => [...page.scripts].map((script) => script.src.split("/").pop()).join();
-  if (names(answer.page) !== names(document)) return location.assign(answer.url);
   history.pushState(null, "", answer.url);
   show(answer, { keepsTyped: false });
   scrollTo(0, 0);
@@ -179,7 +178,6 @@ async function send(form, submitter, base = document.baseURI) {
     const isHere = answer.ok && answer.url.pathname === location.pathname;
     const isRejected = !answer.ok && answer.page.getElementById(form.id) && form.id !== "act";
     if (answer.ok) form.reset();
-    countSelected();
     if (isHere || isRejected) {
       show(answer);
       if (isRejected) main().querySelector("[autofocus]")?.focus();

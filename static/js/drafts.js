@@ -1,6 +1,8 @@
 // Drafts. What is typed into a `form[data-draft]` stays in this browser until it is sent or discarded,
 // or its user signs out. If the browser stores nothing, there are none.
 
+import { isTyped } from "./morph.js";
+
 const PREFIX = "widgetd-draft ";
 const MOST_DRAFTS = 20;
 
@@ -24,10 +26,6 @@ const fieldsOf = (form) => [
   ...form.querySelectorAll("input:not([type=hidden], [type=password]), select, textarea"),
 ];
 
-/** The value that the service has rendered. */
-const rendered = (field) =>
-  field.defaultValue ?? (field.querySelector("[selected]") ?? field.options[0])?.value;
-
 /** A browser may refuse to store, or have no space left. */
 function quietly(action) {
   try {
@@ -42,7 +40,7 @@ function save(form) {
   const values = { ...old?.values };
   for (const field of fieldsOf(form)) {
     const { name, value } = field;
-    if (name in values || value !== rendered(field)) values[name] = value;
+    if (name in values || isTyped(field)) values[name] = value;
   }
   const seen = old ? old.seen : form.elements.seen?.value;
   const text = JSON.stringify({ at: Date.now(), seen, values });

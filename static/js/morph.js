@@ -35,7 +35,7 @@ function change(from, to) {
 }
 
 /** Whether an input has another value than the service gave it. */
-function isTyped(from) {
+export function isTyped(from) {
   if (from.tagName !== "SELECT") {
     return from.value !== from.defaultValue || from.checked !== from.defaultChecked;
   }

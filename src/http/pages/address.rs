@@ -81,9 +81,9 @@ impl Address {
 
     /// The query with one more parameter, with its `?`.
     pub fn query_with(&self, name: &str, value: &str) -> String {
-        let rest = self.query_without(&[name]);
-        let separator = if rest.is_empty() { '?' } else { '&' };
-        format!("{rest}{separator}{name}={value}")
+        let mut form = url::form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
+        form.extend_pairs(self.without(&[name])).append_pair(name, value);
+        form.finish()
     }
 
     /// The query of another page of the list.
@@ -94,9 +94,7 @@ impl Address {
 
 /// A query with one parameter, with its `?`.
 pub fn query_with(name: &str, value: &str) -> String {
-    let mut form = url::form_urlencoded::Serializer::for_suffix("?".to_owned(), 1);
-    form.append_pair(name, value);
-    form.finish()
+    Address(Vec::new()).query_with(name, value)
 }
 
 /// Where a page of a list stands, and the way to its neighbours.

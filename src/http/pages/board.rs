@@ -6,7 +6,7 @@ use rocket::{State, get};
 use super::address::{Address, PageQuery};
 use super::frame::{Frame, Html};
 use super::parts::{Face, TaskRow, status_in_words};
-use super::tasks::{default_sort, people};
+use super::tasks::{people, sort_by_default};
 use crate::domain::{PageRequest, TaskFilter, TaskStatus};
 use crate::error::Error;
 use crate::http::auth::AnyUser;
@@ -55,7 +55,7 @@ pub async fn show_board(
     let mut columns = Vec::new();
     for status in COLUMNS {
         let mut filter = TaskFilter { status: Some(status), ..filter.clone() };
-        filter.sort = filter.sort.or_else(|| Some(default_sort(&filter)));
+        sort_by_default(&mut filter);
         let page = store.list_tasks(reader, filter, MOST_OF_A_COLUMN, now).await?;
         columns.push(Column {
             id: status.as_str(),

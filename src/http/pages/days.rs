@@ -42,7 +42,7 @@ impl Due {
         let days = (date - today).whole_days();
         let day = match (urgency, days) {
             (Urgency::Late, ..-1) => format!("{} days late", -days),
-            _ => with_capital(&day_in_words(date, today)),
+            _ => with_capital(day_in_words(date, today)),
         };
         let time = deadline.date().is_none().then(|| clock(deadline.timestamp(), zone));
         let text = match &time {
@@ -111,9 +111,11 @@ pub fn day_in_words(date: Date, today: Date) -> String {
     date.format(format).unwrap_or_else(|_| date.to_string())
 }
 
-fn with_capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+fn with_capital(mut text: String) -> String {
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
 }
 
 /// `21 Nov`.

@@ -127,9 +127,15 @@ impl Flash {
     }
 
     pub fn text(&self) -> String {
-        let text = self.said.text();
+        let mut text = self.said.text();
+        if self.count == 1 {
+            return text;
+        }
         // “3 deleted.”
-        if self.count == 1 { text } else { format!("{} {}", self.count, lower_first(&text)) }
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
+        format!("{} {text}", self.count)
     }
 
     /// The header that leaves the message to the next page.
@@ -163,11 +169,6 @@ impl Flash {
         let name = cookie_name(request, PURPOSE).ok()?;
         cookies(request, &name).next().and_then(Self::parse)
     }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 fn flash_cookie(

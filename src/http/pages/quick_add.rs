@@ -16,6 +16,7 @@ use crate::store::Store;
 const MOST_SUGGESTED: usize = 5;
 
 /// A guard: the line in the address of the form that it fills; empty without one.
+#[derive(Default)]
 pub struct Line(String);
 
 #[rocket::async_trait]

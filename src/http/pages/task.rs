@@ -78,6 +78,13 @@ struct TaskPage<'a> {
     history: Vec<HistoryLine>,
 }
 
+impl TaskPage<'_> {
+    /// Empty for nobody.
+    fn assignee_id(&self) -> &str {
+        self.assignee.as_ref().map_or("", |user| &user.id)
+    }
+}
+
 #[derive(Template)]
 #[template(path = "task_form.html")]
 struct TaskFormPage {
@@ -189,11 +196,7 @@ pub async fn add_task(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let (created, typed) = create(&manager, form).await;
-    let done = created.map(|task| (address(task.id), Said::Added));
-    let sent = FIELDS.sent(done, typed)?;
-    let page = |frame, form| form_page(&manager, (frame, services), form, None);
-    sent.reply(frame, page).await
+    add((&manager, frame, services), form, &Line::default(), None).await
 }
 
 /// The form that a line has filled leads back to the page of the line.
@@ -206,27 +209,29 @@ pub async fn add_task_of_line(
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
-    let (created, typed) = create(&manager, form).await;
-    if let (Ok(task), Some(page)) = (&created, back.unless_form()) {
+    add((&manager, frame, services), form, &line, back.unless_form()).await
+}
+
+async fn add(
+    (manager, frame, services): (&Manager, Frame, &Services),
+    form: PageForm<CreateTask>,
+    line: &Line,
+    back: Option<String>,
+) -> Result<Reply, Problem> {
+    let (created, typed) = form
+        .and_then(async |input| {
+            manager.store.create_task(input.into_new(manager.id()), &manager.context).await
+        })
+        .await;
+    if let (Ok(task), Some(page)) = (&created, back) {
         return Ok(Reply::Done(page, Flash::new(Said::Added).about(address(task.id))));
     }
     let done = created.map(|task| (address(task.id), Said::Added));
-    let sent = FIELDS.sent(done, typed)?;
     let page = async |frame, form| {
-        let page = form_page(&manager, (frame, services), form, None).await?;
+        let page = form_page(manager, (frame, services), form, None).await?;
         Ok(TaskFormPage { action: line.action(), ..page })
     };
-    sent.reply(frame, page).await
-}
-
-async fn create(
-    manager: &Manager,
-    form: PageForm<CreateTask>,
-) -> (Result<Task, Error>, Vec<(String, String)>) {
-    form.and_then(async |input| {
-        manager.store.create_task(input.into_new(manager.id()), &manager.context).await
-    })
-    .await
+    FIELDS.sent(done, typed)?.reply(frame, page).await
 }
 
 /// The address of a task's page, relative to the root.

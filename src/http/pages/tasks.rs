@@ -90,7 +90,7 @@ pub async fn show_tasks(
 ) -> Result<Html, Problem> {
     let (store, reader, now) = (&*user.store, user.authority, user.context.at);
     let PageQuery { mut filter, page, address } = query;
-    filter.sort = filter.sort.or_else(|| Some(default_sort(&filter)));
+    sort_by_default(&mut filter);
     let frame = frame.shown_to(reader, services).await?;
     let tabs = tabs(store, reader, &address, now).await?;
     let people = people(store, reader).await?;
@@ -100,12 +100,13 @@ pub async fn show_tasks(
     Html::of(&TasksPage { frame, address, tabs, people, rows, pages })
 }
 
-/// What is due first, or what was finished last.
-pub fn default_sort(filter: &TaskFilter) -> Sort<TaskSort> {
+/// What is due first, or what was finished last, where the address does not say.
+pub fn sort_by_default(filter: &mut TaskFilter) {
     let is_finished = matches!(filter.status, Some(TaskStatus::Done | TaskStatus::Cancelled));
-    if is_finished {
+    let default = if is_finished {
         Sort { key: TaskSort::UpdatedAt, descending: true }
     } else {
         Sort { key: TaskSort::Deadline, descending: false }
-    }
+    };
+    filter.sort.get_or_insert(default);
 }
