@@ -1,5 +1,5 @@
-//! Embeds the assets under `static` into the binary, plain and gzip-compressed. The pages' style sheet
-//! and modules go without their comments and indentation.
+//! Tells the program its version, and embeds the assets under `static`, plain and gzip-compressed. The
+//! pages' style sheet and modules go without their comments and needless spaces.
 //!
 //! Writes `assets.rs`: the table of assets, and `VERSION`, a hash over all of them. URLs of assets
 //! contain the version, so browsers may cache them for a long time. The templates of the pages are
@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -24,6 +25,8 @@ const CONTENT_TYPES: [(&str, &str); 4] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    tell_the_version();
+    require_options_of_sqlite()?;
     println!("cargo::rerun-if-changed=static");
     println!("cargo::rerun-if-changed=build.rs");
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("static");
@@ -42,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         {
             fs::read(file)?
         } else {
-            minified(&fs::read_to_string(file)?)?.into_bytes()
+            minified(&fs::read_to_string(file)?, content_type)?.into_bytes()
         };
         version.update(&name);
         version.update([0]);
@@ -74,25 +77,53 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A text without indentation, empty lines, and comments, which have lines of their own. No text in a
-/// style sheet or a module of ours goes over several lines.
-fn minified(text: &str) -> Result<String, String> {
-    let mut is_comment = false;
-    let mut minified = String::with_capacity(text.len());
-    for line in text.lines().map(str::trim) {
-        is_comment |= line.starts_with("/*");
-        if !(is_comment || line.is_empty() || line.starts_with("//")) {
-            minified.push_str(line);
-            minified.push('\n');
-        }
-        if is_comment && line.contains("*/") {
-            if !line.ends_with("*/") {
-                return Err(format!("a comment does not end its line: {line}"));
-            }
-            is_comment = false;
-        }
+/// Sets `LONG_VERSION`: the version, and in a Git checkout its last commit with the commit's day. Not the
+/// day of the build, so that the same sources make the same program.
+fn tell_the_version() {
+    let git = |arguments: &[&str]| {
+        let output =
+            Command::new("git").args(arguments).output().ok().filter(|o| o.status.success());
+        output.and_then(|output| String::from_utf8(output.stdout).ok())
+    };
+    let commit = git(&["log", "-1", "--format=%h %cs"])
+        .map_or_else(String::new, |commit| format!(" ({})", commit.trim()));
+    println!("cargo::rustc-env=LONG_VERSION={}{commit}", env!("CARGO_PKG_VERSION"));
+    // It has a line for each commit that was checked out.
+    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"])
+        && Path::new(log.trim()).exists()
+    {
+        println!("cargo::rerun-if-changed={}", log.trim());
     }
-    Ok(minified)
+}
+
+/// Cargo reads `.cargo/config.toml` of the folder that it runs in, and `cargo install --path` that of the
+/// package. Otherwise (`cargo build --manifest-path`) SQLite would be compiled with other options, and
+/// the program would be slower and less safe.
+fn require_options_of_sqlite() -> Result<(), Box<dyn Error>> {
+    const OPTIONS: &str = "LIBSQLITE3_FLAGS";
+    println!("cargo::rerun-if-env-changed={OPTIONS}");
+    println!("cargo::rerun-if-changed=.cargo/config.toml");
+    let given = std::env::var(OPTIONS).unwrap_or_default();
+    let config = fs::read_to_string(".cargo/config.toml")?;
+    if config.contains(&format!("{OPTIONS} = \"{given}\"")) {
+        return Ok(());
+    }
+    let folder = std::env::var("CARGO_MANIFEST_DIR")?;
+    Err(format!(
+        "SQLite would be compiled with other options than widgetd needs. Run cargo in {folder}, where it reads \
+         .cargo/config.toml, or set {OPTIONS} as that file does"
+    )
+    .into())
+}
+
+/// A style sheet or a module without comments and needless spaces. Names stay.
+fn minified(text: &str, content_type: &str) -> Result<String, &'static str> {
+    if content_type.starts_with("text/css") {
+        // The last semicolon of a rule means nothing.
+        Ok(minifier::css::minify(text)?.to_string().replace(";}", "}"))
+    } else {
+        Ok(minifier::js::minify(text)?.to_string())
+    }
 }
 
 fn as_text(path: &Path) -> Result<&str, &'static str> {

@@ -16,7 +16,7 @@ use widgetd::domain::{
     RequestContext, Role, Search, Status, StoreLimits, TaskDescription, TaskFilter, TaskId,
     TaskStatus, TaskTitle, TemplateBody, TemplateFilter, TemplateName, Timestamp, UserId, UserRef,
 };
-use widgetd::store::{self, IfAbsent, Store};
+use widgetd::store::{self, OpenMode, Store};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_795_262_400);
 
@@ -30,7 +30,7 @@ fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("widgetd.db");
     let limits = StoreLimits { quota: Quota::from_mib(u32::MAX), ..StoreLimits::default() };
-    let store = store::open(&path, IfAbsent::Create, Clock::System, limits).expect("a store");
+    let store = store::open(&path, OpenMode::Create, Clock::System, limits).expect("a store");
     let reader = runtime.block_on(fill(&store));
     let rounds = setting("ROUNDS", 3_000);
     let mut is_told = false;

@@ -1,9 +1,7 @@
 //! Builds the service from its parts.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-
-use rocket::{Build, Rocket};
-use tokio::net::TcpListener;
 
 use crate::accounts::{
     Accounts, Hasher, HashingMode, RateLimits, Sessions, SetupCode, SigningKey, Tokens,
@@ -12,8 +10,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{ExportedList, Imported, RequestContext, TableImport, UserId};
 use crate::error::Error;
-use crate::http::{self, Export, FieldContext, ServerSettings, Services, ViewContext, tables};
+use crate::http::{
+    self, Export, FieldContext, Listener, Listening, ServerSettings, Services, Tls, ViewContext,
+    tables,
+};
 use crate::store::Store;
+use rocket::{Build, Rocket};
 
 /// The path of the API's documentation for people.
 pub const API_PAGES: &str = http::API_PAGES;
@@ -51,15 +53,38 @@ pub async fn build(
         remote_setup: config.remote_setup,
         quota: config.store.quota,
         require_email: config.require_email,
+        metrics_token: config.metrics_token.clone(),
+        speaks_tls: config.tls.is_some(),
     };
     Ok(http::mount(rocket::custom(&config.figment), services))
+}
+
+/// The certificate of the settings. Fails if it cannot be used.
+pub fn load_tls(config: &Config) -> Result<Option<Arc<Tls>>, Error> {
+    config.tls.as_ref().map(|files| Tls::load(files).map(Arc::new)).transpose()
+}
+
+/// Listens where the settings say, or on a socket that was opened for this process. Fails if the
+/// certificate of the settings cannot be used.
+pub fn listen(config: &Config) -> Result<Listening, Error> {
+    let listener = match (Listener::passed()?, &config.unix_socket) {
+        (Some(listener), _) => listener,
+        #[cfg(unix)]
+        (None, Some(file)) => Listener::bind_file(file)?,
+        (None, _) => Listener::bind(config.address)?,
+    };
+    let redirect_port = config.tls.as_ref().and_then(|tls| tls.redirect_port);
+    let redirecting = redirect_port
+        .map(|port| Listener::bind(SocketAddr::new(config.address.ip(), port)))
+        .transpose()?;
+    Ok(Listening { listener, tls: load_tls(config)?, redirecting })
 }
 
 /// Serves until `stop` resolves. Returns whether every request was finished in the grace period.
 pub async fn serve(
     config: &Config,
     rocket: Rocket<Build>,
-    listener: TcpListener,
+    listening: Listening,
     stop: impl Future<Output = ()>,
 ) -> Result<bool, Error> {
     let settings = ServerSettings {
@@ -67,8 +92,10 @@ pub async fn serve(
         keep_alive: config.keep_alive,
         grace: config.grace,
         trusted_proxies: config.trusted_proxies.clone(),
+        access_log: config.access_log,
+        public_url: config.public_url.clone(),
     };
-    http::serve(rocket, listener, settings, stop).await
+    http::serve(rocket, listening, settings, stop).await
 }
 
 /// All of a list as CSV, as the API answers it. `owner` says whose templates.
@@ -106,6 +133,6 @@ pub fn accounts(
     hashing: HashingMode,
 ) -> Result<Accounts, Error> {
     let hasher = Hasher::start(config.argon2, hashing)?;
-    let limits = RateLimits::new(config.throttle, clock.clone());
+    let limits = RateLimits::new(config.throttle.clone(), clock.clone());
     Ok(Accounts::new(store, hasher, config.password_policy, limits, config.registration))
 }

@@ -23,6 +23,11 @@ impl FieldErrors {
         self.0.entry(field.to_owned()).or_insert_with(|| why.into());
     }
 
+    /// Puts another reason in the place of a field's.
+    pub fn replace(&mut self, field: &str, why: String) {
+        self.0.insert(field.to_owned(), why);
+    }
+
     /// Whether a field has an error.
     pub fn names(&self, field: &str) -> bool {
         self.0.contains_key(field)
@@ -143,6 +148,19 @@ impl Error {
     pub fn disk_is_full() -> Self {
         let why = "The disk of the service is full. Nothing was changed.";
         Self::InsufficientStorage(why.to_owned())
+    }
+
+    /// The value, unless one of two checks of an input fails. If both do, every field at fault is
+    /// named.
+    pub fn both<T>(value: Result<T, Self>, also: Result<(), Self>) -> Result<T, Self> {
+        match (value, also) {
+            (Err(Self::Invalid(mut errors)), Err(Self::Invalid(others))) => {
+                others.iter().for_each(|(field, why)| errors.add(field, why));
+                Err(Self::Invalid(errors))
+            }
+            (Ok(_), Err(error)) | (Err(error), _) => Err(error),
+            (Ok(value), Ok(())) => Ok(value),
+        }
     }
 
     /// Bad input in one field.

@@ -11,7 +11,7 @@ use widgetd::domain::{
     TaskChange, TaskDescription, TaskId, TaskStatus, TaskTitle, TemplateBody, TemplateName,
     Timestamp, UserId, UserNames, UserRef, Username, WidgetName, Zone,
 };
-use widgetd::store::{self, IfAbsent};
+use widgetd::store::{self, OpenMode};
 
 use crate::{SharedStore, cost_since, setting, time_on_core};
 
@@ -94,7 +94,7 @@ pub async fn open(
 ) -> SharedStore {
     let limits = StoreLimits { quota: Quota::from_mib(u32::MAX), ..StoreLimits::default() };
     let is_new = !path.exists();
-    let store = store::open(path, IfAbsent::Create, Clock::System, limits).expect("a store");
+    let store = store::open(path, OpenMode::Create, Clock::System, limits).expect("a store");
     if is_new {
         let ids: Vec<_> = (0..users).map(|_| UserId::generate()).collect();
         let ids = Arc::new(ids);

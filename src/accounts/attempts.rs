@@ -15,7 +15,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::domain::{Network, UserId};
+use crate::domain::{Network, Reloadable, UserId};
 use crate::error::Error;
 
 /// How many limits are tracked, in a few megabytes. Above it, those are dropped that have their
@@ -123,7 +123,7 @@ impl Usage {
 
 /// The rate limits of one process. They can be switched off.
 pub struct RateLimits {
-    are_on: bool,
+    are_on: Reloadable<bool>,
     clock: Clock,
     hasher: RandomState,
     usages: Mutex<HashMap<Limit, Usage>>,
@@ -133,7 +133,7 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    pub fn new(are_on: bool, clock: Clock) -> Self {
+    pub fn new(are_on: Reloadable<bool>, clock: Clock) -> Self {
         Self {
             are_on,
             clock,
@@ -188,7 +188,7 @@ impl RateLimits {
     /// Counts an attempt under all of the limits, or none. `None` if the result depends on whether
     /// the attempts in flight fail.
     fn try_acquire(&self, limits: &[Limit], in_flight: u32) -> Option<Result<(), Error>> {
-        if !self.are_on {
+        if !**self.are_on.get() {
             return Some(Ok(()));
         }
         let now = self.clock.elapsed();
@@ -258,7 +258,7 @@ mod tests {
     use crate::domain::Timestamp;
 
     fn rate_limits() -> RateLimits {
-        RateLimits::new(true, Clock::fixed(Timestamp::from_seconds(1_000_000)))
+        RateLimits::new(Reloadable::new(true), Clock::fixed(Timestamp::from_seconds(1_000_000)))
     }
 
     fn account(n: u64) -> Limit {

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::idle_priority;
 use crate::domain::PasswordHash;
 use crate::error::Error;
+use crate::telemetry::METRICS;
 
 /// How many jobs may wait for each thread: under three seconds of work at 20 ms for a hash. (To
 /// judge an adversarial new password takes up to 100 ms.)
@@ -105,7 +106,9 @@ impl Hasher {
         job: impl FnOnce(&mut Worker) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
+        let queued = METRICS.queued_hashes.enter();
         let job = Box::new(move |worker: &mut Worker| {
+            let _queued = queued;
             // Skips the work if the caller is gone.
             if !reply.is_closed() {
                 let _ = reply.send(job(worker));

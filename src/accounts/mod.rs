@@ -22,5 +22,5 @@ pub use self::secrets::read_reset_code;
 pub use self::service::{Accounts, UserDetails};
 pub use self::sessions::{AccessToken, Caller, Sessions, create_key};
 pub use self::setup::SetupCode;
-pub use self::signing_key::SigningKey;
+pub use self::signing_key::{SigningKey, refuse_if_others_can_read};
 pub use self::tokens::Tokens;

@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::domain::Timestamp;
+    use crate::domain::{Reloadable, Timestamp};
 
     fn network(n: u32) -> Network {
         Network::of(Ipv4Addr::from(n).into())
@@ -69,7 +69,7 @@ mod tests {
 
     fn limits() -> (Clock, RateLimits) {
         let clock = Clock::fixed(Timestamp::from_seconds(1_000_000));
-        let limits = RateLimits::new(true, clock.clone());
+        let limits = RateLimits::new(Reloadable::new(true), clock.clone());
         (clock, limits)
     }
 
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn without_rate_limits_everything_passes() {
-        let limits = RateLimits::new(false, Clock::System);
+        let limits = RateLimits::new(Reloadable::new(false), Clock::System);
         assert_eq!(passed(1_000, |_| guess(&limits, "ann", 1)), 1_000);
         assert_eq!(passed(1_000, |_| register(&limits)), 1_000);
     }

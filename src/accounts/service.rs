@@ -14,6 +14,7 @@ use crate::domain::{
 };
 use crate::error::Error;
 use crate::store::Store;
+use crate::telemetry::METRICS;
 
 /// A new account. Its password is a [`StrongPassword`] after it was judged.
 #[derive(Debug)]
@@ -184,6 +185,7 @@ impl Accounts {
             self.record_failure(Action::LogIn, target, label, reason, context).await?;
             return Err(Error::Forbidden(obstacle.to_owned()));
         }
+        METRICS.sign_ins.add();
         Ok(user)
     }
 
@@ -342,8 +344,13 @@ impl Accounts {
 
     /// Logs that an attempt was refused without a check. The log lines have their own limit.
     fn log_rate_limited(&self, error: &Error, account: &str, context: &RequestContext) {
-        if matches!(error, Error::RateLimited { .. }) && self.limits.may_log(network_of(context)) {
-            log_failure(context, account, "throttled");
+        const THROTTLED: &str = "throttled";
+        if !matches!(error, Error::RateLimited { .. }) {
+            return;
+        }
+        METRICS.count_refusal(THROTTLED);
+        if self.limits.may_log(network_of(context)) {
+            log_failure(context, account, THROTTLED);
         }
     }
 
@@ -367,6 +374,7 @@ impl Accounts {
         reason: &'static str,
         context: &RequestContext,
     ) -> Result<(), Error> {
+        METRICS.count_refusal(reason);
         log_failure(context, account, reason);
         self.store.record_failure(Failure { action, target, reason }, context).await
     }

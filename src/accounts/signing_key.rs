@@ -38,7 +38,11 @@ impl SigningKey {
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(failed(path, cause)),
         };
-        refuse_if_others_can_read(path)?;
+        refuse_if_others_can_read(path).map_err(|why| {
+            let advice = "delete it and start again (everyone must log in again), \
+                or `chmod 600` it if you are sure";
+            failed(path, format!("{why}; {advice}"))
+        })?;
         let key = bytes.try_into().map_err(|bytes: Vec<u8>| {
             failed(path, format!("it has {} bytes, and a key has {LENGTH}", bytes.len()))
         })?;
@@ -67,25 +71,19 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
+/// Says why, if others than its owner can read a file. On Unix only.
 #[cfg(unix)]
-fn refuse_if_others_can_read(path: &Path) -> Result<(), Error> {
+pub fn refuse_if_others_can_read(path: &Path) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
-    let mode =
-        std::fs::metadata(path).map_err(|cause| failed(path, cause))?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        return Ok(());
+    let file = std::fs::metadata(path).map_err(|cause| cause.to_string())?;
+    match file.permissions().mode() & 0o777 {
+        mode if mode & 0o077 == 0 => Ok(()),
+        mode => Err(format!("its mode is {mode:04o}, so others on this machine may have read it")),
     }
-    Err(failed(
-        path,
-        format!(
-            "its mode is {mode:04o}, so others on this machine may have read it; \
-             delete it and start again (everyone must log in again), or `chmod 600` it if you are sure"
-        ),
-    ))
 }
 
 #[cfg(not(unix))]
-fn refuse_if_others_can_read(_: &Path) -> Result<(), Error> {
+pub fn refuse_if_others_can_read(_: &Path) -> Result<(), String> {
     Ok(())
 }
 

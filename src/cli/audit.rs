@@ -10,7 +10,7 @@ use crate::domain::{
     Timestamp, UserRef,
 };
 use crate::error::Error;
-use crate::store::IfAbsent;
+use crate::store::OpenMode;
 
 #[derive(clap::Args)]
 pub struct AuditArgs {
@@ -39,7 +39,7 @@ const OLDEST_FIRST: Sort<AuditSort> = Sort { key: AuditSort::At, descending: fal
 /// Prints the entries, oldest first.
 pub async fn run(config: &Config, arguments: AuditArgs) -> Result<(), Error> {
     let AuditArgs { since, account, target, after, action, json } = arguments;
-    let store = open(config, IfAbsent::Fail)?;
+    let store = open(config, OpenMode::Read)?;
     let filter = AuditFilter {
         user: parse("account", account, UserRef::parse)?,
         target: parse("target", target, TargetRef::parse)?,
@@ -54,7 +54,8 @@ pub async fn run(config: &Config, arguments: AuditArgs) -> Result<(), Error> {
     entries.sort_unstable_by_key(|entry| entry.id);
     entries.dedup_by_key(|entry| entry.id);
     let rows = entries.iter().map(EntryRow::new).collect();
-    print_list(rows, json, "There are no such entries.", |row| {
+    let headings = ["TIME", "ACTION", "RESULT", "ACTOR", "ADDRESS", "TARGET", "DETAIL"];
+    print_list(rows, json, "There are no such entries.", headings, |row| {
         let (address, target) = (row.address.unwrap_or("-"), row.target.unwrap_or("-"));
         let changes = row.changes.map(in_words).unwrap_or_default();
         let detail = row.detail.unwrap_or(&changes);

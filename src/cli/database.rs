@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{Actor, Page, PageRequest, RequestContext, Status, StoreLimits, User, UserRef};
 use crate::error::Error;
-use crate::store::{self, IfAbsent, Store};
+use crate::store::{self, OpenMode, Store};
 
 pub struct Database<'a> {
     pub config: &'a Config,
@@ -18,19 +18,23 @@ pub struct Database<'a> {
 /// Opens the database. A command may read as long as it needs. The time zone is the one that the
 /// service was last started with: the settings of a service are often in its unit, where a command
 /// does not see them, and a date must mean the same to both.
-pub fn open(config: &Config, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
+pub fn open(config: &Config, mode: OpenMode) -> Result<Arc<dyn Store>, Error> {
     let limits = StoreLimits { read_timeout: None, keep_zone: true, ..config.store.clone() };
-    store::open(&config.database, if_absent, Clock::System, limits)
+    store::open(&config.database, mode, Clock::System, limits)
 }
 
 impl<'a> Database<'a> {
-    pub fn open(config: &'a Config, if_absent: IfAbsent) -> Result<Self, Error> {
-        Ok(Self { config, store: open(config, if_absent)? })
+    pub fn open(config: &'a Config, mode: OpenMode) -> Result<Self, Error> {
+        Ok(Self { config, store: open(config, mode)? })
     }
 
     /// Opens an existing database and finds the account that an argument names.
-    pub async fn open_account(config: &'a Config, account: &str) -> Result<(Self, User), Error> {
-        let database = Self::open(config, IfAbsent::Fail)?;
+    pub async fn open_account(
+        config: &'a Config,
+        account: &str,
+        mode: OpenMode,
+    ) -> Result<(Self, User), Error> {
+        let database = Self::open(config, mode)?;
         let user = database.find(account).await?;
         Ok((database, user))
     }

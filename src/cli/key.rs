@@ -9,7 +9,7 @@ use crate::accounts;
 use crate::config::Config;
 use crate::domain::{ApiKey, KeyId, KeyName, KeyScope, NewApiKey, Timestamp, UserId};
 use crate::error::Error;
-use crate::store::IfAbsent;
+use crate::store::OpenMode;
 
 #[derive(Subcommand)]
 pub enum KeyCommand {
@@ -54,7 +54,11 @@ pub enum KeyCommand {
 }
 
 pub async fn run(config: &Config, command: KeyCommand) -> Result<(), Error> {
-    let database = Database::open(config, IfAbsent::Fail)?;
+    let mode = match command {
+        KeyCommand::List { .. } => OpenMode::Read,
+        KeyCommand::Add { .. } | KeyCommand::Revoke { .. } => OpenMode::Write,
+    };
+    let database = Database::open(config, mode)?;
     match command {
         KeyCommand::Add { account, name, scope, expires, json } => {
             add(database, &account, &name, scope, expires.as_deref(), json).await
@@ -111,7 +115,8 @@ async fn list(database: &Database<'_>, account: Option<&str>, json: bool) -> Res
     let keys = keys_of(database, owner).await?;
     let rows = keys.iter().map(KeyRow::new).collect();
     let moment = |at: Option<String>| at.unwrap_or_else(|| "never".to_owned());
-    print_list(rows, json, "There are no such keys.", |row| {
+    let headings = ["OWNER", "NAME", "SCOPE", "EXPIRY", "LAST USE"];
+    print_list(rows, json, "There are no such keys.", headings, |row| {
         let (expires, used) = (moment(row.expires_at), moment(row.last_used_at));
         let (expires, used) = (format!("expires {expires}"), format!("used {used}"));
         [row.owner.to_owned(), row.name.to_owned(), row.scope.to_owned(), expires, used]

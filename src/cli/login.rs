@@ -1,14 +1,11 @@
 //! `widgetd login`: the one command that talks to the service instead of the database.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
+use super::client::{client, listener};
 use super::httpie_session::{HttpieSession, SessionName};
 use super::terminal::{ask_known_password, print};
 use crate::clock::Clock;
@@ -16,14 +13,11 @@ use crate::config::Config;
 use crate::domain::PublicUrl;
 use crate::error::Error;
 
-/// More than a login takes while many others log in.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 #[derive(clap::Args)]
 pub struct LoginArgs {
     /// The account's e-mail address or username
     name: String,
-    /// The service's address [default: the setting `public_url`, else `http://localhost:8000`]
+    /// The service's address [default: the setting `public_url`, else that of this machine]
     ///
     /// To another machine it has to be https. The certificate of a private authority is read from
     /// the file in the variable `REQUESTS_CA_BUNDLE`, as HTTPie does.
@@ -90,7 +84,11 @@ fn service(config: &Config, url: Option<&str>) -> Result<PublicUrl, Error> {
     let service = match (url, &config.public_url) {
         (Some(url), _) => parse(url)?,
         (None, Some(url)) => url.clone(),
-        (None, None) => parse(&listener(config.address))?,
+        (None, None) if config.unix_socket.is_some() => {
+            let why = "is required, because the service listens at a Unix socket";
+            return Err(Error::invalid("--url", why));
+        }
+        (None, None) => parse(&listener(config))?,
     };
     if service.is_https() || service.is_loopback() {
         return Ok(service);
@@ -99,15 +97,6 @@ fn service(config: &Config, url: Option<&str>) -> Result<PublicUrl, Error> {
         "http would show your password to the network on its way to {}. Use --url https://...",
         service.authority()
     )))
-}
-
-/// The address of a service on this machine, with the name that HTTPie gives `:8000`.
-fn listener(address: SocketAddr) -> String {
-    if address.ip().is_loopback() || address.ip().is_unspecified() {
-        format!("http://localhost:{}", address.port())
-    } else {
-        format!("http://{address}")
-    }
 }
 
 /// An origin in the shorthand of HTTPie, if it has one.
@@ -143,39 +132,4 @@ fn log_in(service: &PublicUrl, name: &str, password: &str) -> Result<Token, Erro
             Err(Error::Conflict(message.replace(is_control, "\u{fffd}")))
         }
     }
-}
-
-/// A client that sends the password nowhere else: it follows no redirects, and uses a proxy only
-/// for https.
-fn client(service: &PublicUrl) -> Result<ureq::Agent, Error> {
-    let roots = match std::env::var_os("REQUESTS_CA_BUNDLE") {
-        Some(file) if !file.is_empty() && service.is_https() => certificates(&file)?,
-        _ => RootCerts::WebPki,
-    };
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .timeout_global(Some(PATIENCE))
-        .user_agent(concat!("widgetd/", env!("CARGO_PKG_VERSION")))
-        .tls_config(TlsConfig::builder().root_certs(roots).build());
-    let config = if service.is_https() { config } else { config.proxy(None) };
-    Ok(config.build().into())
-}
-
-/// The certificates of a private authority, from the file that HTTPie takes them from.
-fn certificates(file: &OsStr) -> Result<RootCerts, Error> {
-    let wrong =
-        |why: String| Error::Conflict(format!("REQUESTS_CA_BUNDLE, {}: {why}", file.display()));
-    let pem = std::fs::read(file).map_err(|cause| wrong(cause.to_string()))?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(one) = item.map_err(|cause| wrong(cause.to_string()))? {
-            certificates.push(one);
-        }
-    }
-    if certificates.is_empty() {
-        return Err(wrong("it has no certificate".to_owned()));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
 }

@@ -1,14 +1,24 @@
 //! The command line: noun, then verb. Data goes to stdout, messages to stderr.
 
 mod audit;
+mod backup;
+mod client;
+mod config;
 mod database;
+mod doctor;
 mod httpie_session;
 mod key;
 mod login;
+mod manual;
 mod progress;
+mod reload;
+mod replacement;
 mod serve;
+mod service_manager;
 mod table;
 mod terminal;
+mod upgrade;
+mod upkeep;
 mod user;
 
 use std::net::IpAddr;
@@ -19,6 +29,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, Overrides};
 use crate::error::Error;
+use crate::telemetry::{flush, start_log, tell};
 
 const AFTER_HELP: &str = "\
 First steps:
@@ -32,13 +43,17 @@ names another one. Commands work while the service runs.
 Settings come from Rocket.toml, then WIDGETD_* variables, then flags; README.md lists them.
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
-/// A small backend that a team can trust: accounts, bearer tokens and widgets in one SQLite file.
+/// A small backend that a team can trust: accounts, tasks, widgets and templates in one SQLite file.
 #[derive(Parser)]
-#[command(name = "widgetd", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
+#[command(name = "widgetd", version = env!("LONG_VERSION"), after_help = AFTER_HELP)]
 struct Cli {
     /// The database's file [default: widgetd.db]
     #[arg(long, global = true, value_name = "FILE")]
     database: Option<PathBuf>,
+
+    /// The file of settings [default: Rocket.toml in the current folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// The arguments of `serve`, for use without a command.
     #[command(flatten)]
@@ -66,6 +81,25 @@ enum Command {
     Export(table::ExportArgs),
     /// Import widgets or tasks from CSV: all rows, or none
     Import(table::ImportArgs),
+    /// Print the unit of widgetd for systemd, or the one of its socket
+    SystemdUnit(manual::UnitArgs),
+    /// Print the completions of a shell
+    Completions(manual::CompletionsArgs),
+    /// Write a manual page for each command into a folder
+    Man(manual::ManArgs),
+    /// Print the settings
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Look for what is wrong with the service, its files and its settings
+    Doctor(doctor::DoctorArgs),
+    /// Copy the database into a file, also while the service runs, and check the copy
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the database, which is kept beside it
+    Restore(backup::RestoreArgs),
+    /// Bring the database to the schema of this widgetd, after a copy
+    Upgrade(upgrade::UpgradeArgs),
+    /// Go back to the copy from before the last upgrade
+    Rollback(upgrade::RollbackArgs),
 }
 
 #[derive(clap::Args, Default)]
@@ -87,28 +121,41 @@ impl ServeArgs {
 
 /// Runs the command that the command line names.
 pub fn run() -> ExitCode {
-    let Cli { database, serve, command } = Cli::parse();
+    let Cli { database, config, serve, command } = Cli::parse();
+    let overrides = Overrides { database, file: config, ..Overrides::default() };
     if command.is_some() && !serve.is_empty() {
         let why = "`--address` and `--port` belong to `serve`; put them after it";
         Cli::command().error(clap::error::ErrorKind::ArgumentConflict, why).exit();
     }
     let result = match command.unwrap_or(Command::Serve(serve)) {
         Command::Serve(ServeArgs { address, port }) => {
-            with_config(Overrides { database, address, port }, serve::run)
+            with_config(Overrides { address, port, ..overrides }, serve::run)
         }
-        Command::Login(arguments) => {
-            with_config(Overrides { database, ..Overrides::default() }, |config| {
-                login::run(config, arguments)
-            })
+        Command::SystemdUnit(arguments) => manual::print_unit(&arguments),
+        Command::Completions(arguments) => manual::print_completions(Cli::command(), &arguments),
+        Command::Man(arguments) => manual::write_pages(Cli::command(), &arguments),
+        Command::Config(command) => with_config(overrides, |config| config::run(config, command)),
+        Command::Doctor(arguments) => {
+            with_config(overrides, |config| doctor::run(config, arguments))
         }
-        command => with_config(Overrides { database, ..Overrides::default() }, |config| {
-            administer(config, command)
-        }),
+        Command::Restore(arguments) => {
+            with_config(overrides, |config| backup::restore(config, arguments))
+        }
+        Command::Upgrade(arguments) => {
+            with_config(overrides, |config| upgrade::run(config, arguments))
+        }
+        Command::Rollback(arguments) => {
+            with_config(overrides, |config| upgrade::rollback(config, arguments))
+        }
+        Command::Login(arguments) => with_config(overrides, |config| login::run(config, arguments)),
+        command => with_config(overrides, |config| administer(config, command)),
     };
+    flush();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("widgetd: {error}");
+            tell(format_args!("widgetd: {error}"));
+            flush();
             ExitCode::FAILURE
         }
     }
@@ -123,7 +170,17 @@ fn administer(config: &Config, command: Command) -> Result<(), Error> {
         .map_err(|cause| Error::internal("cannot start", cause))?;
     runtime.block_on(async {
         match command {
-            Command::Serve(_) | Command::Login(_) => Ok(()),
+            Command::Serve(_)
+            | Command::Login(_)
+            | Command::SystemdUnit(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Config(_)
+            | Command::Doctor(_)
+            | Command::Restore(_)
+            | Command::Upgrade(_)
+            | Command::Rollback(_) => Ok(()),
+            Command::Backup(arguments) => backup::run(config, arguments).await,
             Command::User(command) => user::run(config, command).await,
             Command::Key(command) => key::run(config, command).await,
             Command::Audit(arguments) => audit::run(config, arguments).await,
@@ -139,7 +196,7 @@ fn with_config(
     run: impl FnOnce(&Config) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let config = Config::load(&overrides)?;
-    env_logger::Builder::new().parse_filters(config.log_filter).init();
+    start_log(config.log_filter, config.log_format);
     run(&config).map_err(|error| {
         let database = config.database.display().to_string();
         match error {

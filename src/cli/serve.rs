@@ -1,44 +1,48 @@
 //! `widgetd serve`
 
-use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
 #[cfg(unix)]
 use tokio::signal::unix::{self, SignalKind};
 #[cfg(windows)]
 use tokio::signal::windows;
 use tokio::sync::oneshot;
 
+use super::reload::reload;
+use super::service_manager::{State, answer_watchdog, notify};
 use super::terminal::judge;
+use super::upgrade::upgrade;
+use super::upkeep::{back_up, purge_hourly};
 use crate::accounts::{HashingMode, SetupCode, UserDetails};
 use crate::app::{self, API_PAGES, SETUP_PAGE};
 use crate::clock::Clock;
-use crate::config::{Config, FirstAdministrator};
-use crate::domain::{Actor, LoginName, RequestContext, Role, Status, User, UserNames, UserRef};
+use crate::config::{Config, FirstAdministrator, kubernetes_variables};
+use crate::domain::{
+    Actor, BackupSchedule, LoginName, RequestContext, Role, Status, User, UserNames, UserRef,
+};
 use crate::error::Error;
-use crate::store::{self, IfAbsent, Retention, Store};
+use crate::store::{self, OpenMode, ServiceLock, Store};
+use crate::telemetry::{flush, start_output, tell};
 
-/// How many connections may wait until they are accepted.
-const BACKLOG: u32 = 1_024;
+/// Tells the person who has started the service, also if standard error is closed.
+macro_rules! tell {
+    ($($text:tt)*) => { tell(format_args!($($text)*)) };
+}
 
 /// After how many tasks a thread looks for what has arrived on its connections, so that a flood of
 /// new connections does not keep others waiting.
 const EVENT_INTERVAL: u32 = 16;
 
-const PURGE_INTERVAL: Duration = Duration::from_hours(1);
-
 /// How long the end of the process waits for tasks that do not end by themselves.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// How long an account knows a network after a login from it.
-const NETWORK_RETENTION_DAYS: u32 = 90;
 
 /// Serves until SIGINT or SIGTERM, then finishes the requests in flight.
 pub fn run(config: &Config) -> Result<(), Error> {
     use_small_pages();
+    start_output()?;
     // Rocket's own entry points read the number of threads from ROCKET_* only.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers)
@@ -65,77 +69,113 @@ fn use_small_pages() {
 
 async fn serve(config: &Config) -> Result<(), Error> {
     // First, so that a port that is taken changes nothing.
-    let listener = listen(config.address)?;
-    let at = listener.local_addr().unwrap_or(config.address);
-    let stop = stop_signal()?;
+    let listening = app::listen(config)?;
+    let at = listening.listener.address();
+    let redirects_at = listening.redirects_at();
+    let stop = stop_signal(config)?;
     let clock = Clock::System;
     let limits = config.store.clone();
-    let store = store::open(&config.database, IfAbsent::Create, clock.clone(), limits)?;
+    let _lock = ServiceLock::acquire(&config.database)?;
+    upgrade(config)?;
+    let store = store::open(&config.database, OpenMode::Create, clock.clone(), limits)?;
     if let Some(first) = &config.first_administrator {
         add_first_administrator(config, first, &store).await?;
     }
     let purging = tokio::spawn(purge_hourly(Arc::clone(&store), config.audit_days));
+    let watchdog = tokio::spawn(answer_watchdog(Arc::clone(&store)));
+    let backing_up = config.backup_schedule.clone().map(|schedule| {
+        tokio::spawn(back_up(Arc::clone(&store), config.database.clone(), schedule))
+    });
     let setup_code =
         if store.has_administrator().await? { None } else { Some(SetupCode::generate()?) };
     let rocket = app::build(config, Arc::clone(&store), clock, setup_code.as_ref()).await?;
-    announce(config, at, setup_code.as_ref());
-    let outcome = app::serve(config, rocket, listener, stop).await;
+    announce(config, at, redirects_at, setup_code.as_ref());
+    notify(State::Ready);
+    let mut ended_by = None;
+    let stop = async {
+        tokio::select! {
+            () = stop => {}
+            error = store.wait_for_other_schema() => ended_by = Some(error),
+        }
+        notify(State::Stopping);
+    };
+    let outcome = app::serve(config, rocket, listening, stop).await;
     purging.abort();
+    watchdog.abort();
+    if let Some(backing_up) = backing_up {
+        backing_up.abort();
+    }
     store.close().await;
     if !outcome? {
         return Err(Error::Internal(
             "some requests were still running when the grace period ended".to_owned(),
         ));
     }
-    eprintln!("widgetd has stopped.");
+    if let Some(error) = ended_by {
+        return Err(error);
+    }
+    tell!("widgetd has stopped.");
     Ok(())
 }
 
-/// Listens at an address. Port 0 is any free one.
-fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-    let listening = socket.and_then(|socket| {
-        // Otherwise, after a restart, old connections would keep the port for a minute.
-        if cfg!(unix) {
-            socket.set_reuseaddr(true)?;
-        }
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    });
-    listening.map_err(|cause| {
-        let hint = match cause.kind() {
-            ErrorKind::AddrInUse => {
-                " (is another widgetd running? `--port` or WIDGETD_PORT chooses another port)"
+/// Resolves at SIGINT or SIGTERM, and at SIGHUP if a terminal has hung up. After it, SIGINT ends the
+/// process at once. Without a terminal, SIGHUP reloads the settings.
+#[cfg(unix)]
+fn stop_signal(config: &Config) -> Result<impl Future<Output = ()>, Error> {
+    let listen = |kind| unix::signal(kind).map_err(|cause| Error::internal(NO_SIGNALS, cause));
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    // A terminal that has hung up is none any more.
+    let has_terminal = std::io::stdin().is_terminal() || std::io::stderr().is_terminal();
+    let (sender, first) = oneshot::channel();
+    let config = config.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => {
+                    if has_terminal {
+                        break;
+                    }
+                    reload(&config);
+                }
             }
-            _ => "",
-        };
-        Error::internal(&format!("cannot listen at {address}{hint}"), cause)
-    })
+        }
+        // Fails if nothing serves any more.
+        let _ = sender.send(());
+        interrupt.recv().await;
+        end_at_once();
+    });
+    Ok(async { first.await.unwrap_or_default() })
 }
 
-/// Resolves at SIGINT or SIGTERM. After it, SIGINT ends the process at once.
-fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
-    let cannot = |cause| Error::internal("cannot wait for signals", cause);
-    #[cfg(unix)]
-    let mut terminate = unix::signal(SignalKind::terminate()).map_err(cannot)?;
-    #[cfg(unix)]
-    let mut interrupt = unix::signal(SignalKind::interrupt()).map_err(cannot)?;
-    #[cfg(windows)]
-    let (mut terminate, mut interrupt) =
-        (windows::ctrl_shutdown().map_err(cannot)?, windows::ctrl_c().map_err(cannot)?);
+/// Resolves at Ctrl-C or a shutdown. After it, Ctrl-C ends the process at once.
+#[cfg(windows)]
+fn stop_signal(_: &Config) -> Result<impl Future<Output = ()>, Error> {
+    let cannot = |cause| Error::internal(NO_SIGNALS, cause);
+    let mut terminate = windows::ctrl_shutdown().map_err(cannot)?;
+    let mut interrupt = windows::ctrl_c().map_err(cannot)?;
     let (sender, first) = oneshot::channel();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        // Fails if nothing serves any more.
         let _ = sender.send(());
         interrupt.recv().await;
-        eprintln!("widgetd has stopped without waiting for its requests.");
-        std::process::exit(1);
+        end_at_once();
     });
     Ok(async { first.await.unwrap_or_default() })
+}
+
+const NO_SIGNALS: &str = "cannot wait for signals";
+
+fn end_at_once() -> ! {
+    tell!("widgetd has stopped without waiting for its requests.");
+    flush();
+    std::process::exit(1);
 }
 
 /// Adds the administrator that the settings name, if there is no administrator.
@@ -165,7 +205,7 @@ async fn add_first_administrator(
     {
         Ok(user) => {
             let (label, role) = (user.names.label(), user.role.as_str());
-            eprintln!("Added {label} as {role}, as the settings say.");
+            tell!("Added {label} as {role}, as the settings say.");
             Ok(())
         }
         // The address is registered, maybe not by its owner: a person must decide.
@@ -198,58 +238,72 @@ fn commands_to_promote(config: &Config, User { names, role, status, .. }: &User)
     commands.collect::<Vec<_>>().join(", ")
 }
 
-/// Purges expired data, now and every hour.
-async fn purge_hourly(store: Arc<dyn Store>, audit_days: u32) {
-    loop {
-        let now = Clock::System.now();
-        let days_ago = |days: u32| now.plus_seconds(-i64::from(days) * 86_400);
-        let retention = Retention {
-            now,
-            networks_since: days_ago(NETWORK_RETENTION_DAYS),
-            audit_since: days_ago(audit_days),
-        };
-        if let Err(error) = store.purge(retention).await {
-            log::warn!("cannot purge expired data: {error}");
-        }
-        Clock::System.sleep(PURGE_INTERVAL).await;
-    }
-}
-
-fn announce(config: &Config, at: SocketAddr, setup_code: Option<&SetupCode>) {
-    let host = match at.ip() {
+fn announce(
+    config: &Config,
+    at: Option<SocketAddr>,
+    redirects_at: Option<SocketAddr>,
+    setup_code: Option<&SetupCode>,
+) {
+    tell!("\nwidgetd {} is ready.\n", env!("LONG_VERSION"));
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let local = at.map(|at| match at.ip() {
         // It listens at every address, also at this one.
-        ip if ip.is_unspecified() => SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), at.port()),
-        _ => at,
+        ip if ip.is_unspecified() => format!("{scheme}://{}:{}", Ipv4Addr::LOCALHOST, at.port()),
+        _ => format!("{scheme}://{at}"),
+    });
+    let elsewhere = match at {
+        Some(at) if at.ip().is_unspecified() => ", and every other address of this machine",
+        _ => "",
     };
-    eprintln!("\nwidgetd {} is ready.\n", env!("CARGO_PKG_VERSION"));
-    let elsewhere =
-        if at.ip().is_unspecified() { ", and every other address of this machine" } else { "" };
-    let local = format!("http://{host}");
     let public = config.public_url.as_ref().map(|url| format!("{}{}", url.origin(), url.path()));
-    eprintln!("  Address    {local}{elsewhere}");
+    match (&local, &config.unix_socket) {
+        (Some(local), _) => tell!("  Address    {local}{elsewhere}"),
+        (None, Some(file)) => tell!("  Address    {} (a Unix socket)", file.display()),
+        (None, None) => tell!("  Address    the Unix socket of systemd"),
+    }
+    if let Some(at) = redirects_at {
+        tell!("  Redirect   http://{at}");
+    }
     if let Some(public) = &public {
-        eprintln!("  Public     {public}/");
+        tell!("  Public     {public}/");
     }
     // The links in answers name the public address.
-    eprintln!("  API pages  {}{API_PAGES}", public.as_ref().unwrap_or(&local));
-    eprintln!("  Database   {}", config.database.display());
-    eprintln!("  Time zone  {}", config.store.zone);
-    if let Some(code) = setup_code {
-        let (here, root) = match &public {
-            Some(public) if config.remote_setup => ("", public),
-            _ if config.remote_setup => ("", &local),
-            _ => (" on this machine", &local),
-        };
-        eprintln!(
-            "\n  There is no administrator yet. To become the administrator, open this link{here}. It works once:\n"
-        );
-        eprintln!("    {root}{SETUP_PAGE}/{}\n", code.reveal());
-        eprintln!(
-            "  Or, in another terminal:\n\n    {}",
-            command(config, "user add you@example.org --admin")
-        );
+    if let Some(root) = public.as_ref().or(local.as_ref()) {
+        tell!("  API pages  {root}{API_PAGES}");
     }
-    eprintln!("\nPress Ctrl-C to stop.\n");
+    tell!("  Database   {}", config.database.display());
+    if let Some(BackupSchedule { folder, .. }) = &config.backup_schedule {
+        tell!("  Backups    {}", folder.display());
+    }
+    tell!("  Time zone  {}", config.store.zone);
+    let ignored = kubernetes_variables();
+    if !ignored.is_empty() {
+        tell!(
+            "\n  Ignored, because Kubernetes sets them for a service of this name: {}.",
+            ignored.join(", ")
+        );
+        tell!("  Give the service another name, or set `enableServiceLinks: false`.");
+    }
+    if let Some(code) = setup_code {
+        let (here, root) = match (&public, &local) {
+            (Some(public), _) if config.remote_setup => ("", Some(public)),
+            (_, local) if config.remote_setup => ("", local.as_ref()),
+            (_, local) => (" on this machine", local.as_ref()),
+        };
+        let command = command(config, "user add you@example.org --admin");
+        if let Some(root) = root {
+            tell!(
+                "\n  There is no administrator yet. To become the administrator, open this link{here}. It works once:\n"
+            );
+            tell!("    {root}{SETUP_PAGE}/{}\n", code.reveal());
+            tell!("  Or, in another terminal:\n\n    {command}");
+        } else {
+            tell!(
+                "\n  There is no administrator yet. To add one, in another terminal:\n\n    {command}"
+            );
+        }
+    }
+    tell!("\nPress Ctrl-C to stop.\n");
 }
 
 /// A command line for this database that works in any folder.

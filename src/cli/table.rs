@@ -16,7 +16,7 @@ use crate::domain::{
     TableImport, UserFilter, UserRef,
 };
 use crate::error::Error;
-use crate::store::IfAbsent;
+use crate::store::OpenMode;
 
 #[derive(clap::Args)]
 pub struct ExportArgs {
@@ -49,7 +49,7 @@ pub async fn export(config: &Config, arguments: ExportArgs) -> Result<(), Error>
     if owner.is_some() && list != ExportedList::Templates {
         return Err(Error::invalid("owner", "is for templates only"));
     }
-    let database = Database::open(config, IfAbsent::Fail)?;
+    let database = Database::open(config, OpenMode::Read)?;
     let owner = match owner {
         Some(account) => Some(database.find(&account).await?.public_id),
         None => None,
@@ -72,7 +72,7 @@ pub async fn export(config: &Config, arguments: ExportArgs) -> Result<(), Error>
 pub async fn import(config: &Config, arguments: ImportArgs) -> Result<(), Error> {
     let ImportArgs { list, file, mode, owner } = arguments;
     let text = read(&file)?;
-    let database = Database::open(config, IfAbsent::Fail)?;
+    let database = Database::open(config, OpenMode::Write)?;
     let owner = match owner {
         Some(account) => Some(UserRef::Id(database.find(&account).await?.public_id)),
         None => None,

@@ -32,11 +32,13 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Error> {
     print(&format!("{text}\n"))
 }
 
-/// Writes records to stdout, as a JSON array or as a table. `empty` is the message for no records.
+/// Writes records to stdout, as a JSON array or as a table. `empty` is the message for no records. A
+/// person at a terminal gets the headings as well; a program gets rows alone.
 pub fn print_list<R: Serialize, const N: usize>(
     records: Vec<R>,
     json: bool,
     empty: &str,
+    headings: [&str; N],
     cells: impl Fn(R) -> [String; N],
 ) -> Result<(), Error> {
     if json {
@@ -44,8 +46,12 @@ pub fn print_list<R: Serialize, const N: usize>(
     }
     if records.is_empty() {
         eprintln!("{empty}");
+        return Ok(());
     }
-    print_table(&records.into_iter().map(cells).collect::<Vec<_>>())
+    let is_for_a_person = std::io::stdout().is_terminal();
+    let headings = is_for_a_person.then(|| headings.map(str::to_owned));
+    let rows = headings.into_iter().chain(records.into_iter().map(cells));
+    print_table(&rows.collect::<Vec<_>>())
 }
 
 /// Writes rows to stdout in aligned columns. Control characters are replaced: clients choose some

@@ -12,7 +12,7 @@ use crate::domain::{
     UserFilter, UserNames, Username,
 };
 use crate::error::Error;
-use crate::store::IfAbsent;
+use crate::store::OpenMode;
 
 #[derive(Subcommand)]
 pub enum UserCommand {
@@ -187,7 +187,7 @@ async fn add(
     }
     let password = ask_password(config, password_stdin, &names)?;
     // Creates the database last: a cancelled command leaves nothing behind.
-    let database = Database::open(config, IfAbsent::Create)?;
+    let database = Database::open(config, OpenMode::Create)?;
     let new = UserDetails { names, password };
     let user = database.accounts()?.add(new, role, &cli_context()).await?;
     database.finish(&format!("Added {} as {}.", user.names.label(), user.role.as_str())).await;
@@ -195,7 +195,7 @@ async fn add(
 }
 
 async fn passwd(config: &Config, arg: &AccountArg, password_stdin: bool) -> Result<(), Error> {
-    let (database, user) = Database::open_account(config, &arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account, OpenMode::Write).await?;
     let password = ask_password(config, password_stdin, &user.names)?;
     let user = database.accounts()?.set_password(&user, password, &cli_context()).await?;
     database
@@ -213,10 +213,11 @@ fn print_if(config: &Config, json: bool, user: &User) -> Result<(), Error> {
 }
 
 async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Error> {
-    let store = open(config, IfAbsent::Fail)?;
+    let store = open(config, OpenMode::Read)?;
     let users = all(|page| store.list_users(None, filter.clone(), page)).await?;
     let rows = users.iter().map(|user| UserRow::new(config, user)).collect();
-    print_list(rows, json, "There are no such accounts.", |row| {
+    let headings = ["EMAIL", "ROLE", "STATUS", "REGISTERED", "STORED", "USERNAME", "NAME"];
+    print_list(rows, json, "There are no such accounts.", headings, |row| {
         let used = Size(row.used_bytes).to_string();
         let (email, username) = (row.email.unwrap_or("-"), row.username.unwrap_or(""));
         let name = row.name.unwrap_or("");
@@ -225,7 +226,7 @@ async fn list(config: &Config, filter: &UserFilter, json: bool) -> Result<(), Er
 }
 
 async fn show(config: &Config, arg: &AccountArg) -> Result<(), Error> {
-    let (_, user) = Database::open_account(config, &arg.account).await?;
+    let (_, user) = Database::open_account(config, &arg.account, OpenMode::Read).await?;
     if arg.json {
         return print_json(&UserRow::new(config, &user));
     }
@@ -252,7 +253,7 @@ async fn set_status(
     from: &[Status],
     done: &str,
 ) -> Result<(), Error> {
-    let (database, user) = Database::open_account(config, &arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account, OpenMode::Write).await?;
     if !from.contains(&user.status) {
         let hint = match user.status {
             Status::Pending => "; `user approve` approves it",
@@ -270,7 +271,7 @@ async fn set_status(
 }
 
 async fn set_role(config: &Config, arg: AccountArg, role: Role) -> Result<(), Error> {
-    let (database, user) = Database::open_account(config, &arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account, OpenMode::Write).await?;
     if user.role == role {
         let message = format!(
             "{} is of role {} already; nothing was changed",
@@ -288,7 +289,7 @@ async fn set_name(
     arg: AccountArg,
     name: Option<DisplayName>,
 ) -> Result<(), Error> {
-    let (database, user) = Database::open_account(config, &arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account, OpenMode::Write).await?;
     let to = UserChange { name: Some(name), ..UserChange::default() };
     change(database, &arg, &user, to, "Changed the name of").await
 }
@@ -316,7 +317,7 @@ async fn change(
 }
 
 async fn create_reset_code(config: &Config, arg: AccountArg) -> Result<(), Error> {
-    let (database, user) = Database::open_account(config, &arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account, OpenMode::Write).await?;
     let (user, ResetCode { code, expires_at }) =
         database.accounts()?.create_reset_code(user.public_id, &cli_context()).await?;
     let (label, until) = (user.names.label(), expires_at.to_iso_8601());
@@ -336,18 +337,19 @@ async fn create_reset_code(config: &Config, arg: AccountArg) -> Result<(), Error
 }
 
 async fn list_sessions(config: &Config, arg: &AccountArg) -> Result<(), Error> {
-    let (database, user) = Database::open_account(config, &arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account, OpenMode::Read).await?;
     let sessions =
         all(|page| database.store.list_sessions(user.public_id, page, cli_context().at)).await?;
     let rows = sessions.iter().map(SessionRow::new).collect();
-    print_list(rows, arg.json, &format!("{} is not logged in.", user.names.label()), |row| {
+    let empty = format!("{} is not logged in.", user.names.label());
+    print_list(rows, arg.json, &empty, ["STARTED", "EXPIRES", "ADDRESS", "CLIENT"], |row| {
         let (address, client) = (row.address.unwrap_or_default(), row.client.unwrap_or(""));
         [row.started_at, row.expires_at, address, client.to_owned()]
     })
 }
 
 async fn end_sessions(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error> {
-    let (database, user) = Database::open_account(config, &arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account, OpenMode::Write).await?;
     confirm(&format!("End all sessions of {}", user.names.label()), yes)?;
     let ended = database.store.end_sessions(user.public_id, &cli_context()).await?;
     database.finish(&format!("Ended the sessions of {}: {ended}.", user.names.label())).await;
@@ -355,7 +357,7 @@ async fn end_sessions(config: &Config, arg: AccountArg, yes: bool) -> Result<(),
 }
 
 async fn delete(config: &Config, arg: AccountArg, yes: bool) -> Result<(), Error> {
-    let (database, user) = Database::open_account(config, &arg.account).await?;
+    let (database, user) = Database::open_account(config, &arg.account, OpenMode::Write).await?;
     confirm(&format!("Delete {} for ever", user.names.label()), yes)?;
     database.store.delete_user(user.public_id, Precondition::default(), &cli_context()).await?;
     database.finish(&format!("Deleted {}.", user.names.label())).await;

@@ -4,10 +4,11 @@
 //! `Rocket.toml`, `WIDGETD_*` from the environment, flags of the command line.
 
 mod settings;
+mod shown;
 mod unknown_keys;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rocket::config::{Ident, LogLevel, Shutdown};
@@ -17,13 +18,15 @@ use rocket::figment::providers::{Env, Format, Serialized, Toml};
 use rocket::figment::{Figment, Profile};
 use serde::Serialize;
 
-pub use self::settings::FirstAdministrator;
 use self::settings::{ENVIRONMENT_PREFIX, Settings, wrong_setting};
+pub use self::settings::{FirstAdministrator, absolute};
+pub use self::shown::{ShownSetting, shown_settings};
 use self::unknown_keys::{refuse_unknown_keys, refuse_unknown_profiles};
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    AllowedOrigins, Named, PasswordPolicy, PublicUrl, RegistrationPolicy, SessionLives,
-    StoreLimits, TeamName, TrustedProxies,
+    AccessLog, AllowedOrigins, BackupSchedule, LogFormat, Named, PasswordPolicy, PublicUrl,
+    RegistrationPolicy, Reloadable, Secret, SessionLives, StoreLimits, TeamName, TlsSettings,
+    TrustedProxies,
 };
 use crate::error::Error;
 
@@ -39,9 +42,12 @@ pub struct Overrides {
     pub address: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// The file of settings [default: `Rocket.toml` in the current folder, if there is one].
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
-/// The settings, checked. None of them is secret: secrets are in files.
+/// The settings, checked. Do not show `figment`: it has the token for metrics.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// An absolute path. The signing key is in a file beside it.
@@ -57,22 +63,34 @@ pub struct Config {
     /// Whether every account has an e-mail address.
     pub require_email: bool,
     /// Whether rate limits are on.
-    pub throttle: bool,
+    pub throttle: Reloadable<bool>,
     /// The proxies whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: TrustedProxies,
+    pub trusted_proxies: Reloadable<TrustedProxies>,
     /// The origins whose pages may call the API (CORS).
-    pub allowed_origins: AllowedOrigins,
+    pub allowed_origins: Reloadable<AllowedOrigins>,
     /// The address for browsers, if it is not the address the service listens on.
     pub public_url: Option<PublicUrl>,
+    /// Where to listen instead of `address`.
+    pub unix_socket: Option<PathBuf>,
+    /// `None`: connections are not encrypted.
+    pub tls: Option<TlsSettings>,
     /// Whether the setup link works from another machine.
     pub remote_setup: bool,
     /// The retention of audit entries.
     pub audit_days: u32,
+    /// Where backups go, unless a command says so.
+    pub backup_folder: PathBuf,
+    /// `None`: the service makes none.
+    pub backup_schedule: Option<BackupSchedule>,
     /// How much may be stored, how long reading a list may take, and the time zone.
     pub store: StoreLimits,
     pub first_administrator: Option<FirstAdministrator>,
     /// In the syntax of `env_logger`.
     pub log_filter: &'static str,
+    pub log_format: LogFormat,
+    pub access_log: AccessLog,
+    /// Who bears it may see the metrics.
+    pub metrics_token: Option<Secret>,
     pub workers: usize,
     pub max_blocking: usize,
     /// Where to listen; port 0 is any free one.
@@ -83,6 +101,8 @@ pub struct Config {
     pub keep_alive: Duration,
     /// How long requests may go on after the signal to stop.
     pub grace: Duration,
+    /// The flags, for when the settings are read again.
+    pub overrides: Overrides,
     /// All settings, for Rocket to read its own from.
     pub figment: Figment,
 }
@@ -90,9 +110,22 @@ pub struct Config {
 impl Config {
     /// Reads and checks every setting. The error names the setting at fault and where it is set.
     pub fn load(overrides: &Overrides) -> Result<Self, Error> {
-        let figment = Self::defaults()
-            .merge(Toml::file("Rocket.toml").nested())
-            .merge(Env::prefixed(ENVIRONMENT_PREFIX).ignore(&["profile"]).global())
+        let file = overrides.file.as_deref().unwrap_or(Path::new("Rocket.toml"));
+        if overrides.file.is_some() && !file.is_file() {
+            return Err(Error::NotFound(format!("there is no file {}", file.display())));
+        }
+        let mut figment = Self::defaults();
+        if file.is_file() {
+            // Of this folder alone: one of a folder above would be a surprise.
+            figment = figment.merge(Toml::file_exact(file).nested());
+        }
+        let figment = figment
+            .merge(
+                Env::prefixed(ENVIRONMENT_PREFIX)
+                    .ignore(&["profile"])
+                    .filter(|key| !is_of_kubernetes(key.as_str()))
+                    .global(),
+            )
             .merge(Serialized::globals(overrides));
         let profile = Profile::from_env_or("WIDGETD_PROFILE", rocket::Config::DEFAULT_PROFILE);
         // The built-in profiles need no table.
@@ -104,7 +137,8 @@ impl Config {
                 "Rocket.toml has no profile [{profile}], which WIDGETD_PROFILE chooses"
             )));
         }
-        Self::from_figment(figment.select(profile))
+        let config = Self::from_figment(figment.select(profile))?;
+        Ok(Self { overrides: overrides.clone(), ..config })
     }
 
     /// Checks the settings of a figment that includes [`Config::defaults`].
@@ -119,6 +153,10 @@ impl Config {
         let team_name = TeamName::parse(&settings.team_name).map_err(wrong("team_name"))?;
         let registration = RegistrationPolicy::parse_name(&settings.registration)
             .map_err(wrong("registration"))?;
+        let log_format =
+            LogFormat::parse_name(&settings.log_format).map_err(wrong("log_format"))?;
+        let access_log =
+            AccessLog::parse_name(&settings.access_log).map_err(wrong("access_log"))?;
         let trusted_proxies =
             TrustedProxies::parse(&settings.trusted_proxies).map_err(wrong("trusted_proxies"))?;
         let allowed_origins =
@@ -128,11 +166,15 @@ impl Config {
         let public_url =
             public_url.map(PublicUrl::parse).transpose().map_err(wrong("public_url"))?;
         let first_administrator = settings.first_administrator()?;
-        let database = std::path::absolute(&settings.database)
-            .map_err(|cause| Error::internal("cannot tell the current folder", cause))?;
+        let database = absolute(&settings.database)?;
         Ok(Self {
             argon2: settings.argon2(),
             store: settings.store_limits()?,
+            backup_folder: settings.backup_folder(&database)?,
+            backup_schedule: settings.backup_schedule(&database)?,
+            metrics_token: settings.metrics_token()?,
+            tls: settings.tls(public_url.as_ref())?,
+            unix_socket: settings.unix_socket()?,
             database,
             session_lives: settings.session_lives(),
             realm: settings.realm,
@@ -143,20 +185,23 @@ impl Config {
             },
             registration,
             require_email: settings.require_email,
-            throttle: settings.throttle,
-            trusted_proxies,
-            allowed_origins,
+            throttle: Reloadable::new(settings.throttle),
+            trusted_proxies: Reloadable::new(trusted_proxies),
+            allowed_origins: Reloadable::new(allowed_origins),
             public_url,
             remote_setup: settings.remote_setup,
             audit_days: settings.audit_days,
             first_administrator,
             log_filter: log_filter(rocket.log_level),
+            log_format,
+            access_log,
             workers: rocket.workers.max(1),
             max_blocking: rocket.max_blocking.max(1),
             address: SocketAddr::new(rocket.address, rocket.port),
             max_connections: settings.max_connections,
             keep_alive: Duration::from_secs(rocket.keep_alive.into()),
             grace: Duration::from_secs(rocket.shutdown.grace.into()),
+            overrides: Overrides::default(),
             figment,
         })
     }
@@ -173,6 +218,25 @@ impl Config {
         let room = HASHING_MEMORY_KIB / self.argon2.memory_kib.max(1);
         cores.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1)
     }
+}
+
+/// Whether Kubernetes has set this variable, which has no prefix here, because a service is called
+/// widgetd: `WIDGETD_PORT=tcp://10.0.0.1:8000`, `WIDGETD_SERVICE_HOST`, `WIDGETD_PORT_8000_TCP`.
+fn is_of_kubernetes(key: &str) -> bool {
+    let key = key.to_ascii_uppercase();
+    if key == "PORT" {
+        let value = std::env::var(format!("{ENVIRONMENT_PREFIX}PORT")).unwrap_or_default();
+        return value.contains("://");
+    }
+    key.starts_with("SERVICE_HOST") || key.starts_with("SERVICE_PORT") || key.starts_with("PORT_")
+}
+
+/// The variables that Kubernetes has set and that are ignored.
+pub fn kubernetes_variables() -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names
+        .filter(|name| name.strip_prefix(ENVIRONMENT_PREFIX).is_some_and(is_of_kubernetes))
+        .collect()
 }
 
 /// Rocket's defaults, changed for a service on the internet.
@@ -296,15 +360,35 @@ mod tests {
             jail.set_env("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password");
             let config = Config::load(&Overrides::default()).unwrap();
             assert_eq!(config.registration, RegistrationPolicy::Approval);
-            assert!(config.allowed_origins.allow("https://app.example.org"));
-            let client =
-                config.trusted_proxies.client([127, 0, 0, 1].into(), ["192.0.2.1"].into_iter());
+            assert!(config.allowed_origins.get().allow("https://app.example.org"));
+            let client = config
+                .trusted_proxies
+                .get()
+                .client([127, 0, 0, 1].into(), ["192.0.2.1"].into_iter());
             assert_eq!(client.to_string(), "192.0.2.1");
             let first = config.first_administrator.unwrap();
             assert_eq!(
                 (first.email.as_str(), first.password_file.to_str()),
                 ("ann@example.com", Some("/run/secrets/password"))
             );
+        });
+    }
+
+    #[test]
+    fn variables_that_kubernetes_sets_are_no_settings() {
+        jail(|jail| {
+            jail.set_env("WIDGETD_PORT", "tcp://10.0.0.1:8000");
+            jail.set_env("WIDGETD_SERVICE_HOST", "10.0.0.1");
+            jail.set_env("WIDGETD_SERVICE_PORT_HTTP", "8000");
+            jail.set_env("WIDGETD_PORT_8000_TCP_ADDR", "10.0.0.1");
+            jail.set_env("WIDGETD_REALM", "acme");
+            let config = Config::load(&Overrides::default()).unwrap();
+            assert_eq!((config.address.port(), config.realm.as_str()), (8_000, "acme"));
+            assert_eq!(kubernetes_variables().len(), 4);
+            jail.set_env("WIDGETD_PORT", "8001");
+            assert_eq!(Config::load(&Overrides::default()).unwrap().address.port(), 8_001);
+            jail.set_env("WIDGETD_SERVICES", "1");
+            assert!(refusal().contains("services"));
         });
     }
 
@@ -329,14 +413,25 @@ mod tests {
             ("WIDGETD_CORS_ORIGINS", "https://app.example.org"),
             ("WIDGETD_TRUSTED_PROXIES", "[\"proxy.local\"]"),
             ("WIDGETD_PUBLIC_URL", "https://example.org/w"),
+            ("WIDGETD_TLS_CERT", "/run/tls/cert.pem"),
+            ("WIDGETD_TLS_KEY", "/run/tls/key.pem"),
+            ("WIDGETD_REDIRECT_PORT", "80"),
+            ("WIDGETD_UNIX_SOCKET", "5"),
             ("WIDGETD_REMOTE_SETUP", "perhaps"),
             ("WIDGETD_REGISTRATION", "never"),
             ("WIDGETD_AUDIT_DAYS", "0"),
+            ("WIDGETD_BACKUP_EVERY", "1 month"),
+            ("WIDGETD_BACKUP_KEEP", "0"),
             ("WIDGETD_MAX_CONNECTIONS", "0"),
             ("WIDGETD_QUOTA_MIB", "0"),
             ("WIDGETD_MIN_FREE_MIB", "5 %"),
             ("WIDGETD_READ_TIMEOUT_SECONDS", "0"),
             ("WIDGETD_TIME_ZONE", "Europe/Atlantis"),
+            ("WIDGETD_LOG_FORMAT", "xml"),
+            ("WIDGETD_ACCESS_LOG", "true"),
+            ("WIDGETD_METRICS_TOKEN", "too short"),
+            ("WIDGETD_METRICS_TOKEN", "with blanks in a long token"),
+            ("WIDGETD_METRICS_TOKEN_FILE", "/nowhere/token"),
             ("WIDGETD_ADMIN_EMAIL", "ann@example.com"),
             ("WIDGETD_ADMIN_PASSWORD_FILE", "/run/secrets/password"),
             ("WIDGETD_DATABASE", ""),

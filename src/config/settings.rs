@@ -1,14 +1,15 @@
 //! The settings that are not Rocket's own: names, defaults and allowed values.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Argon2Settings;
 use crate::domain::{
-    Email, MAX_PASSWORD_CHARS, MinFree, Quota, RegistrationPolicy, SessionLives, StoreLimits, Zone,
+    AccessLog, BackupSchedule, Email, LogFormat, MAX_PASSWORD_CHARS, MinFree, PublicUrl, Quota,
+    RegistrationPolicy, Secret, SessionLives, StoreLimits, TlsSettings, Zone,
 };
 use crate::error::Error;
 
@@ -24,6 +25,9 @@ pub struct FirstAdministrator {
 
 /// Browsers keep no cookie for longer (RFC 6265bis section 5.5).
 const SESSION_DAYS: RangeInclusive<u32> = 1..=400;
+
+/// Of the token for metrics.
+const MIN_TOKEN_LENGTH: usize = 16;
 
 const DAY_SECONDS: u32 = 86_400;
 
@@ -48,13 +52,24 @@ pub struct Settings {
     pub trusted_proxies: Vec<String>,
     pub cors_origins: Vec<String>,
     pub public_url: Option<String>,
+    pub unix_socket: Option<PathBuf>,
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    pub redirect_port: Option<u16>,
     pub remote_setup: bool,
     pub audit_days: u32,
+    pub backup_dir: Option<PathBuf>,
+    pub backup_every: Option<String>,
+    pub backup_keep: u32,
     pub max_connections: Option<u32>,
     pub quota_mib: u32,
     pub min_free_mib: Option<u32>,
     pub read_timeout_seconds: u32,
     pub time_zone: Option<String>,
+    pub log_format: String,
+    pub access_log: String,
+    pub metrics_token: Option<String>,
+    pub metrics_token_file: Option<PathBuf>,
     pub admin_email: Option<String>,
     pub admin_password_file: Option<PathBuf>,
 }
@@ -79,17 +94,34 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             public_url: None,
+            unix_socket: None,
+            tls_cert: None,
+            tls_key: None,
+            redirect_port: None,
             remote_setup: false,
             audit_days: 365,
+            backup_dir: None,
+            backup_every: None,
+            backup_keep: 7,
             max_connections: None,
             quota_mib: Quota::DEFAULT_MIB,
             min_free_mib: None,
             read_timeout_seconds: 2,
             time_zone: None,
+            log_format: LogFormat::Text.as_str().to_owned(),
+            access_log: AccessLog::Off.as_str().to_owned(),
+            metrics_token: None,
+            metrics_token_file: None,
             admin_email: None,
             admin_password_file: None,
         }
     }
+}
+
+/// Fails only if there is no current folder.
+pub fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path)
+        .map_err(|cause| Error::internal("cannot tell the current folder", cause))
 }
 
 impl Settings {
@@ -138,6 +170,85 @@ impl Settings {
         }
     }
 
+    pub fn tls(&self, public_url: Option<&PublicUrl>) -> Result<Option<TlsSettings>, Error> {
+        // An empty variable counts as not set.
+        let set = |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
+        match (set(&self.tls_cert), set(&self.tls_key)) {
+            (None, None) if self.redirect_port.is_some() => {
+                Err(wrong_setting("redirect_port", "needs `tls_cert` beside it"))
+            }
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) if public_url.is_some_and(|url| !url.is_https()) => {
+                Err(wrong_setting("public_url", "must be https, because `tls_cert` is set"))
+            }
+            (Some(certificate), Some(key)) => {
+                Ok(Some(TlsSettings { certificate, key, redirect_port: self.redirect_port }))
+            }
+            (Some(_), None) => Err(wrong_setting("tls_cert", "needs `tls_key` beside it")),
+            (None, Some(_)) => Err(wrong_setting("tls_key", "needs `tls_cert` beside it")),
+        }
+    }
+
+    pub fn unix_socket(&self) -> Result<Option<PathBuf>, Error> {
+        // An empty variable counts as not set.
+        let file = self.unix_socket.as_ref().filter(|file| !file.as_os_str().is_empty());
+        let Some(file) = file else { return Ok(None) };
+        if cfg!(not(unix)) {
+            return Err(wrong_setting("unix_socket", "is for Unix only"));
+        }
+        if self.tls_cert.is_some() {
+            let why = "is without TLS, which the proxy in front of it has: leave out `tls_cert`";
+            return Err(wrong_setting("unix_socket", why));
+        }
+        absolute(file).map(Some)
+    }
+
+    /// The folder for backups of this database.
+    pub fn backup_folder(&self, database: &Path) -> Result<PathBuf, Error> {
+        // An empty variable counts as not set.
+        match self.backup_dir.as_ref().filter(|folder| !folder.as_os_str().is_empty()) {
+            None => Ok(BackupSchedule::default_folder(database)),
+            Some(folder) => absolute(folder),
+        }
+    }
+
+    pub fn backup_schedule(&self, database: &Path) -> Result<Option<BackupSchedule>, Error> {
+        let every = self.backup_every.as_deref().filter(|every| !every.is_empty());
+        let Some(every) = every else { return Ok(None) };
+        let every = BackupSchedule::parse_interval(every)
+            .map_err(|why| wrong_setting("backup_every", format!("is wrong: {why}")))?;
+        let folder = self.backup_folder(database)?;
+        Ok(Some(BackupSchedule { folder, every, keep: self.backup_keep }))
+    }
+
+    /// The token of the setting, or the first line of the file.
+    pub fn metrics_token(&self) -> Result<Option<Secret>, Error> {
+        // An empty variable counts as not set.
+        let token = self.metrics_token.as_ref().filter(|token| !token.is_empty());
+        let file = self.metrics_token_file.as_ref().filter(|file| !file.as_os_str().is_empty());
+        let (key, token) = match (token, file) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                return Err(wrong_setting("metrics_token", "is also set by `metrics_token_file`"));
+            }
+            (Some(token), None) => ("metrics_token", token.clone()),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(file).map_err(|cause| {
+                    let why = format!("names {}, which cannot be read: {cause}", file.display());
+                    wrong_setting("metrics_token_file", why)
+                })?;
+                ("metrics_token_file", text.lines().next().unwrap_or_default().to_owned())
+            }
+        };
+        // It is sent in a header.
+        let is_token = token.bytes().all(|byte| byte.is_ascii_graphic());
+        if token.len() < MIN_TOKEN_LENGTH || !is_token {
+            let why = format!("must be at least {MIN_TOKEN_LENGTH} printable ASCII characters");
+            return Err(wrong_setting(key, why));
+        }
+        Ok(Some(Secret::new(token)))
+    }
+
     pub fn check(&self) -> Result<(), Error> {
         if self.database.as_os_str().is_empty() {
             return Err(wrong_setting("database", "must name a file"));
@@ -173,6 +284,9 @@ impl Settings {
         }
         if self.audit_days == 0 {
             return Err(wrong_setting("audit_days", "must be at least 1"));
+        }
+        if self.backup_keep == 0 {
+            return Err(wrong_setting("backup_keep", "must be at least 1"));
         }
         if self.max_connections == Some(0) {
             return Err(wrong_setting("max_connections", "must be at least 1"));

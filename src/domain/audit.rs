@@ -47,6 +47,8 @@ pub enum Action {
     CreateTemplate,
     UpdateTemplate,
     DeleteTemplate,
+    /// Of the database, from a backup.
+    Restore,
 }
 
 named!(Action {
@@ -76,6 +78,7 @@ named!(Action {
     CreateTemplate => "template.create",
     UpdateTemplate => "template.update",
     DeleteTemplate => "template.delete",
+    Restore => "database.restore",
 });
 
 /// A record whose changes are audited. Declared by `audited!`.
@@ -121,6 +124,8 @@ pub enum TargetKind {
     Widget,
     Task,
     Template,
+    /// All of it.
+    Database,
 }
 
 named!(TargetKind {
@@ -128,6 +133,7 @@ named!(TargetKind {
     Widget => "widget",
     Task => "task",
     Template => "template",
+    Database => "database",
 });
 
 /// How an attempt ended: well, or why it was refused.

@@ -8,6 +8,7 @@ mod agenda;
 mod api_key;
 mod audit;
 mod authority;
+mod backup;
 mod changes;
 mod context;
 mod credential;
@@ -15,6 +16,7 @@ mod date;
 mod deadline;
 mod idempotency;
 mod import;
+mod log;
 mod network;
 mod origin;
 mod page;
@@ -23,15 +25,18 @@ mod portion;
 mod public_url;
 mod quick_add;
 mod quota;
+mod reloadable;
 mod role;
 mod secret;
 mod session;
 mod sort;
+mod steady;
 mod task;
 mod team;
 mod template;
 mod text;
 mod timestamp;
+mod tls;
 mod user;
 mod user_name;
 mod version;
@@ -45,6 +50,7 @@ pub use audit::{
     HistoryEntry, Target, TargetKind, TargetRef,
 };
 pub use authority::Authority;
+pub use backup::{Backup, BackupSchedule, BackupTo, Contents, time_in_name};
 pub use changes::{AuditedField, ChangedFields, Changes};
 pub use context::{Actor, RequestContext, RequestId};
 pub use credential::{Credential, KeyId, KeyScope, SessionId};
@@ -54,6 +60,7 @@ pub use import::{
     Import, ImportMode, Imported, ImportedList, Progress, RowEffect, RowErrors, RowNumber,
     TableImport,
 };
+pub use log::{AccessLog, LogFormat};
 pub use macros::Named;
 pub use network::{Network, TrustedProxies};
 pub use origin::AllowedOrigins;
@@ -63,10 +70,12 @@ pub use portion::{Bookmark, ExportedList, Portion, SortValue};
 pub use public_url::PublicUrl;
 pub use quick_add::QuickAdd;
 pub use quota::{MinFree, Quota, Size, StoreLimits};
+pub use reloadable::Reloadable;
 pub use role::Role;
 pub use secret::{Secret, SecretHash};
 pub use session::{NewSession, Session, SessionKind, SessionLives, SessionStore};
 pub use sort::{Search, Sort, folded};
+pub use steady::SteadyTime;
 pub use task::{
     AssigneeFilter, NewTask, Task, TaskChange, TaskDescription, TaskFilter, TaskId, TaskRow,
     TaskSort, TaskStatus, TaskStore, TaskTitle, cannot_move, check_move, sees_only, status_alone,
@@ -78,6 +87,7 @@ pub use template::{
 };
 pub use text::turns_direction;
 pub use timestamp::Timestamp;
+pub use tls::TlsSettings;
 pub use user::{
     NewResetCode, NewUser, RegistrationPolicy, Status, StoredCredentials, User, UserChange,
     UserFilter, UserSort, UserStore, administrator_exists, check_administrator_remains,

@@ -34,6 +34,10 @@ impl fmt::Display for Network {
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Parses networks in CIDR notation (RFC 4632, RFC 4291 section 2.3), or single addresses.
     pub fn parse(networks: &[String]) -> Result<Self, String> {
         let parse = |text: &String| {

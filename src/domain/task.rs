@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::text::check_line;
 use super::{
     Authority, Bookmark, Deadline, HistoryEntry, Import, Imported, Page, PageRequest, Portion,
-    Precondition, RequestContext, Role, Search, Sort, Timestamp, UserId, UserRef, UserSummary,
-    Version,
+    Precondition, RequestContext, RequestId, Role, Search, Sort, Timestamp, UserId, UserRef,
+    UserSummary, Version,
 };
 use crate::error::Error;
 
@@ -285,6 +285,14 @@ pub trait TaskStore {
         change: TaskChange,
         context: &RequestContext,
     ) -> Result<(), Error>;
+
+    /// Takes back what the caller has changed with one earlier request: all of it, or nothing and
+    /// [`Error::Conflict`] that says which task has changed since. Returns how many tasks it was.
+    async fn undo_task_updates(
+        &self,
+        request: RequestId,
+        context: &RequestContext,
+    ) -> Result<usize, Error>;
 
     /// Deletes several tasks that are as they were seen: all, or none and [`Error::Conflict`] that
     /// says which task is in the way.

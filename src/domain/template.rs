@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{check_bytes, check_path_segment};
 use super::{
-    Bookmark, Page, PageRequest, Portion, Precondition, RequestContext, Search, Sort, Timestamp,
-    UserId, Version,
+    Bookmark, HistoryEntry, Page, PageRequest, Portion, Precondition, RequestContext, Search, Sort,
+    Timestamp, UserId, Version,
 };
 use crate::error::Error;
 
@@ -91,6 +91,14 @@ pub trait TemplateStore {
 
     async fn get_template(&self, owner: UserId, name: &TemplateName) -> Result<Template, Error>;
 
+    /// Its events, latest first, as far as the audit is kept.
+    async fn list_template_history(
+        &self,
+        owner: UserId,
+        name: &TemplateName,
+        page: PageRequest,
+    ) -> Result<Page<HistoryEntry>, Error>;
+
     /// Of a body of more than 4 KiB, the beginning.
     async fn list_templates(
         &self,
@@ -122,6 +130,15 @@ pub trait TemplateStore {
         owner: UserId,
         name: &TemplateName,
         precondition: Precondition,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
+
+    /// Deletes several templates that are as they were seen: all, or none and [`Error::Conflict`] that
+    /// says which one is in the way.
+    async fn delete_templates(
+        &self,
+        owner: UserId,
+        seen: Vec<(TemplateName, Version)>,
         context: &RequestContext,
     ) -> Result<(), Error>;
 }

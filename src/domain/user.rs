@@ -232,6 +232,9 @@ pub trait UserStore {
         page: PageRequest,
     ) -> Result<Page<UserSummary>, Error>;
 
+    /// The users with these ids who are not deleted. A read by key.
+    async fn get_people(&self, ids: Vec<UserId>) -> Result<Vec<UserSummary>, Error>;
+
     /// Whether there is an active administrator.
     async fn has_administrator(&self) -> Result<bool, Error>;
 

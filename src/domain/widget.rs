@@ -225,6 +225,14 @@ pub trait WidgetStore {
         precondition: Precondition,
         context: &RequestContext,
     ) -> Result<(), Error>;
+
+    /// Deletes several widgets that are as they were seen: all, or none and [`Error::Conflict`] that
+    /// says which one is in the way.
+    async fn delete_widgets(
+        &self,
+        seen: Vec<(WidgetName, Version)>,
+        context: &RequestContext,
+    ) -> Result<(), Error>;
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use rocket::{Build, Rocket};
 
 use self::api::event_feed::EventFeed;
 pub use self::api::tables;
-pub use self::server::{ServerSettings, serve};
+pub use self::server::{Listener, Listening, ServerSettings, Tls, serve};
 use self::wire::cors::Cors;
 use self::wire::delay::DelayRefusals;
 use self::wire::dry_run::MarkDryRuns;
@@ -22,10 +22,12 @@ use self::wire::fallback::{self, RejectEmptySegments};
 use self::wire::headers::CommonHeaders;
 use self::wire::import::Importers;
 use self::wire::json::RenderLargeAnswers;
+use self::wire::observed::Observe;
 use self::wire::openapi::Document;
 use self::wire::services::API;
 pub use self::wire::services::{API_PAGES, FieldContext, Services, ViewContext};
 pub use self::wire::{Export, attach_body};
+use crate::telemetry::Requests;
 
 /// The path of the page that creates the first administrator; the setup code follows it.
 pub const SETUP_PAGE: &str = "/setup";
@@ -40,7 +42,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
     let feed = EventFeed::new(Arc::clone(&services.store), services.clock.clone());
     let base = services.base_path();
     let document = Document::new(api::DESCRIPTION, api::TAGS, root.spec, &specs, base);
-    rocket
+    let rocket = rocket
         // Ours are in `wire::headers`.
         .attach(Shield::new())
         .manage(feed)
@@ -48,6 +50,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         .manage(Importers::default())
         .manage(document)
         .attach(RejectEmptySegments)
+        .attach(Observe)
         // Response fairings run in this order: the page of a problem comes before its headers.
         .attach(RenderLargeAnswers::default())
         .attach(MarkDryRuns)
@@ -57,8 +60,14 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         .attach(Cors)
         .attach(DelayRefusals::default())
         .mount("/", root.routes)
+        .mount("/", api::metrics::routes())
         .mount("/", pages::routes())
-        .mount(API, routes.concat())
+        .mount(API, routes.concat());
+    // What the fallback answers has no route.
+    let named = rocket.routes().map(|route| (route.method.as_str(), route.uri.path().to_owned()));
+    let requests = Arc::new(Requests::new(named));
+    rocket
+        .manage(requests)
         .mount("/", fallback::routes())
         .register("/", rocket::catchers![pages::catch])
 }

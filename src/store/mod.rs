@@ -6,20 +6,25 @@ mod traits;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use self::traits::{IfAbsent, Retention, Store};
+pub use self::sqlite::{
+    Rehearsal, Replacement, ServiceLock, Upgraded, back_up, delete_old_backups, free_bytes,
+    inspect_in_use, newest_version, prepare_restore, prepare_rollback, rehearse_upgrade, upgrade,
+};
+pub use self::traits::{OpenMode, Retention, Store};
 use crate::clock::Clock;
 use crate::domain::StoreLimits;
 use crate::error::Error;
 
-/// Opens the store at `path`, an SQLite database file, and brings it to this version's schema.
+/// Opens the store at `path`, an SQLite database file with this version's schema.
 ///
-/// Fails if the file is absent and may not be created, is not a database of this program, or was
-/// written by a newer version of it. The error is a sentence for the person at the terminal.
+/// Fails if the file is absent and may not be created, is not a database of this program, or has the
+/// schema of another version of it; [`upgrade`] upgrades an older one. The error is a sentence for the
+/// person at the terminal.
 pub fn open(
     path: &Path,
-    if_absent: IfAbsent,
+    mode: OpenMode,
     clock: Clock,
     limits: StoreLimits,
 ) -> Result<Arc<dyn Store>, Error> {
-    Ok(Arc::new(sqlite::SqliteStore::open(path, if_absent, clock, limits)?))
+    Ok(Arc::new(sqlite::SqliteStore::open(path, mode, clock, limits)?))
 }

@@ -2,14 +2,19 @@
 
 use async_trait::async_trait;
 
-use crate::domain::{self, Timestamp, Zone};
+use crate::domain::{self, Backup, Timestamp, Zone};
 use crate::error::Error;
+use crate::telemetry::StoreSizes;
 
-/// Whether opening a store may create it.
+/// What a store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IfAbsent {
+pub enum OpenMode {
+    /// Reads and writes, also in a new one.
     Create,
-    Fail,
+    /// Reads and writes in an existing one.
+    Write,
+    /// Reads. Of a file that this process may not write, a copy is opened.
+    Read,
 }
 
 /// What a purge deletes.
@@ -54,9 +59,13 @@ pub trait Store:
     /// The id of this installation, which never changes.
     async fn get_installation_id(&self) -> Result<String, Error>;
 
-    /// Whether the store answers: one read, and whether the writer lives. [`Error::Unhealthy`] if the
-    /// connections that read lists, the queue of writes or the process's descriptors are exhausted.
+    /// Whether the store answers: one read, and a write, which is tried at most once a second.
+    /// [`Error::Unhealthy`] if nothing can be written, or if the connections that read lists, the queue
+    /// of writes or the process's descriptors are exhausted.
     async fn ping(&self) -> Result<(), Error>;
+
+    /// What its files take, and how many sessions there are.
+    async fn measure(&self) -> Result<StoreSizes, Error>;
 
     /// The request that a user has given this idempotency key in the last day, if it was done.
     async fn find_done_request(
@@ -65,6 +74,16 @@ pub trait Store:
         key: &str,
         now: domain::Timestamp,
     ) -> Result<Option<domain::DoneRequest>, Error>;
+
+    /// The last backup that was noted.
+    async fn find_last_backup(&self) -> Result<Option<Backup>, Error>;
+
+    /// Writes down a backup that was made of this store.
+    async fn note_backup(&self, backup: Backup) -> Result<(), Error>;
+
+    /// Resolves with a sentence once another program has changed the database so that this one must
+    /// end. A write notices it, and is refused.
+    async fn wait_for_other_schema(&self) -> Error;
 
     /// Deletes what has expired.
     async fn purge(&self, retention: Retention) -> Result<(), Error>;

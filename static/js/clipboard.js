@@ -1,32 +1,26 @@
 // Copies texts: `<button data-copy="id">` that of an element, `<button data-copy-from="address">` that
-// of the template at an address of the API. `#copied` says what has become of it.
+// of the template whose page it is. `#copied` says what has become of it.
 
-/** Milliseconds for which a button says what it has done. */
-const SHOWN = 2_000;
+import { fetchPage } from "./page.js";
 
-document.addEventListener("click", async ({ target }) => {
-  const button = target.closest("[data-copy], [data-copy-from]");
-  if (!button) return;
+/** For how long a button says what it has done. */
+const SHOWN_MS = 2_000;
+
+export async function copy(button) {
+  const { copy: id, copyFrom } = button.dataset;
   const said = document.getElementById("copied");
-  const { copy, copyFrom } = button.dataset;
-  const element = copy && document.getElementById(copy);
   said.textContent = "";
   try {
+    const { page } = copyFrom ? await fetchPage(copyFrom) : { page: document };
     // The clipboard exists only over TLS and on localhost.
-    await navigator.clipboard.writeText(element?.textContent ?? (await read(copyFrom)));
+    await navigator.clipboard.writeText(page.getElementById(id ?? "text").textContent);
     said.textContent = "Copied.";
     button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), SHOWN);
+    setTimeout(() => (button.textContent = "Copy"), SHOWN_MS);
   } catch {
+    const element = document.getElementById(id);
     if (element) getSelection().selectAllChildren(element);
     const next = "Selected. Now copy it with your keyboard or menu.";
     said.textContent = element ? next : "That did not work. Open the template and copy it there.";
   }
-});
-
-/** The whole text of a template. */
-async function read(address) {
-  const response = await fetch(address, { headers: { Accept: "application/json" } });
-  if (!response.ok) throw new Error(response.statusText);
-  return (await response.json()).body;
 }

@@ -1,14 +1,11 @@
 // Changes a part of the page into its next state and keeps what has not changed: focus, scroll
 // position, open menus, and what is being typed.
 
-/** Attributes that are the reader's. */
-const KEPT = new Map([["DETAILS", ["open", "class"]]]);
-
 /** Whether inputs keep what somebody has typed or chosen. */
 let keepsTyped = true;
 
 /** Makes `from` equal to `to`, a part of another document. Elements with the same id are the same. */
-export function morph(from, to, keeps = true) {
+export function morph(from, to, keeps) {
   keepsTyped = keeps;
   const focused = document.activeElement;
   const row = focused?.closest("li, [id]");
@@ -25,12 +22,16 @@ export function morph(from, to, keeps = true) {
 function change(from, to) {
   if (from.isEqualNode(to) || from.matches?.("[data-kept]")) return;
   if (from.nodeType !== Node.ELEMENT_NODE) {
-    if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+    from.nodeValue = to.nodeValue;
     return;
   }
+  const isField = from.matches("input, select, textarea");
   const keepsValue = keepsTyped && (from === document.activeElement || isTyped(from));
   changeAttributes(from, to);
-  if (!keepsValue) changeValue(from, to);
+  if (isField && !keepsValue) {
+    from.value = to.value;
+    from.checked = to.checked;
+  }
   changeChildren(from, to);
 }
 
@@ -44,41 +45,28 @@ export function isTyped(from) {
 }
 
 function changeAttributes(from, to) {
-  const kept = KEPT.get(from.tagName) ?? [];
   for (const { name } of [...from.attributes]) {
-    if (!to.hasAttribute(name) && !kept.includes(name)) from.removeAttribute(name);
+    // Whether details are open is the reader's.
+    if (!to.hasAttribute(name) && name !== "open") from.removeAttribute(name);
   }
   for (const { name, value } of to.attributes) {
     if (from.getAttribute(name) !== value) from.setAttribute(name, value);
   }
 }
 
-function changeValue(from, to) {
-  if (!("defaultValue" in from) && from.tagName !== "SELECT") return;
-  if (from.value !== to.value) from.value = to.value;
-  if (from.checked !== to.checked) from.checked = to.checked;
-}
-
 function changeChildren(from, to) {
-  const byId = new Map();
   const ids = new Set([...to.children].map(({ id }) => id));
-  for (const child of [...from.children]) {
-    if (child.id && !ids.has(child.id)) child.remove();
-    else if (child.id) byId.set(child.id, child);
-  }
+  for (const child of [...from.children]) if (child.id && !ids.has(child.id)) child.remove();
   // The texts before and after what was removed are one again.
   from.normalize();
   let at = from.firstChild;
-  for (const next of [...to.childNodes]) {
-    const same = next.id ? byId.get(next.id) : findSame(at, next);
-    if (same && same.nodeName === next.nodeName) {
-      at = removeUntil(same, at);
-      if (same === at) at = at.nextSibling;
-      else from.insertBefore(same, at);
-      change(same, next);
-    } else {
-      from.insertBefore(document.importNode(next, true), at);
-    }
+  for (const next of to.childNodes) {
+    const same = findSame(from, at, next);
+    if (same) change(same, next);
+    if (same && same === at) at = at.nextSibling;
+    // To move a node in another way would take its focus.
+    else if (same && from.moveBefore) from.moveBefore(same, at);
+    else from.insertBefore(same ?? document.importNode(next, true), at);
   }
   while (at) {
     const rest = at.nextSibling;
@@ -87,23 +75,12 @@ function changeChildren(from, to) {
   }
 }
 
-/** A node without an id is the same as the next one of its kind without an id. */
-function findSame(at, next) {
-  const isText = next.nodeType !== Node.ELEMENT_NODE;
-  for (let node = at; node; node = isText ? null : node.nextSibling) {
-    if (node.nodeName === next.nodeName && !node.id) return node;
-  }
-  return null;
-}
-
-/** Removes what stands before a node without a counterpart: to move the node would take its focus. */
-function removeUntil(same, at) {
-  const isBefore = (node) => node.compareDocumentPosition(same) & Node.DOCUMENT_POSITION_FOLLOWING;
-  const isLost = (node) => node !== same && !node.id && (!same.id || node.nodeType === Node.TEXT_NODE);
-  while (at && isBefore(at) && isLost(at)) {
-    const rest = at.nextSibling;
-    at.remove();
-    at = rest;
-  }
-  return at;
+/** A node without an id is the same as the next one of its kind without an id; a text, as the next node. */
+function findSame(from, at, next) {
+  const isSame = ({ id, nodeName }) => nodeName === next.nodeName && (id ?? "") === (next.id ?? "");
+  if (next.id) return [...from.children].find(isSame);
+  if (next.nodeType !== Node.ELEMENT_NODE) return at && isSame(at) ? at : null;
+  let node = at;
+  while (node && !isSame(node)) node = node.nextSibling;
+  return node;
 }

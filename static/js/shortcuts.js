@@ -3,7 +3,7 @@
 
 const TYPED_INTO = "input, textarea, select, [contenteditable]";
 
-document.addEventListener("keydown", (event) => {
+export function pressKey(event) {
   const { key, target, ctrlKey, altKey, metaKey } = event;
   const isOn = document.documentElement.matches("[data-shortcuts]");
   if (!isOn || ctrlKey || altKey || metaKey || target.closest(TYPED_INTO)) return;
@@ -15,7 +15,7 @@ document.addEventListener("keydown", (event) => {
   list.hidePopover();
   if (next.matches("input") || !next.ariaKeyShortcuts) next.focus();
   else next.click();
-});
+}
 
 /** What the page has for a key, rather than what all pages have. */
 function withKey(key) {

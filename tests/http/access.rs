@@ -155,6 +155,8 @@ const TABLE: &[Row] = &[
     //                                               nobody pend disab employ mana admin   read  write   read  write
     row(Get,    "/",                        NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Get,    "/healthz",                 NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
+    row(Get,    "/healthz/live",            NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
+    row(Get,    "/healthz/ready",           NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Get,    "/ui",                      NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Get,    "/swagger.json",            NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
     row(Get,    "/openapi.json",            NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
@@ -198,9 +200,11 @@ const TABLE: &[Row] = &[
     row(Post,   "/templates",               NEW_TEMPLATE, [401, 401, 401, 201, 201, 201,    403, 201,    403, 201]),
     // Each has one of that name; the other one is somebody else's.
     row(Get,    "/templates/<name>",        NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
+    row(Get,    "/templates/<name>/history", NONE,     [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
     row(Patch,  "/templates/<name>",        TEMPLATE,  [401, 401, 401, 200, 200, 200,       403, 200,    403, 200]),
     row(Delete, "/templates/<name>",        NONE,      [401, 401, 401, 204, 204, 204,       403, 204,    403, 204]),
     row(Get,    "/templates/theirs",        NONE,      [401, 401, 401, 404, 404, 404,       404, 404,    404, 404]),
+    row(Get,    "/templates/theirs/history", NONE,     [401, 401, 401, 404, 404, 404,       404, 404,    404, 404]),
     row(Patch,  "/templates/theirs",        TEMPLATE,  [401, 401, 401, 404, 404, 404,       403, 404,    403, 404]),
     row(Delete, "/templates/theirs",        NONE,      [401, 401, 401, 404, 404, 404,       403, 404,    403, 404]),
     row(Get,    "/tasks",                   NONE,      [401, 401, 401, 200, 200, 200,       200, 200,    200, 200]),
@@ -227,6 +231,9 @@ const NAMES: Fields = &[("name", "Name <who>"), ("username", "page-<who>")];
 const NOBODY: Fields = &[("assignee", "none")];
 const TASK_SELECTED: Fields =
     &[("task", "00000000-0000-4000-8000-000000000000.0123456789abcdef"), ("action", "start")];
+const WIDGET_SELECTED: Fields = &[("widget", "none.0123456789abcdef")];
+const TEMPLATE_SELECTED: Fields = &[("template", "none.0123456789abcdef")];
+const UNDO: Fields = &[("request", "00000000-0000-4000-8000-000000000000")];
 const PERSON_SELECTED: Fields = &[("person", "00000000-0000-4000-8000-000000000000")];
 const PAGE_KEY: Fields = &[("name", "page <who>"), ("scope", "read")];
 
@@ -239,6 +246,8 @@ const PAGES: &[Row] = &[
     row(Get,    "/login",                   NONE,      [200, 200, 200, 303, 303, 303,       200, 200,    200, 200]),
     row(Get,    "/register",                NONE,      [200, 200, 200, 303, 303, 303,       200, 200,    200, 200]),
     row(Get,    "/reset",                   NONE,      [200, 200, 200, 200, 200, 200,       200, 200,    200, 200]),
+    // From another machine, without the token.
+    row(Get,    "/metrics",                 NONE,      [404, 404, 404, 404, 404, 404,       404, 404,    404, 404]),
     // From another machine.
     row(Get,    "/setup/<code>",            NONE,      [403, 403, 403, 403, 403, 403,       403, 403,    403, 403]),
     row(Get,    "/widgets",                 NONE,      [303, 303, 303, 200, 200, 200,       303, 303,    303, 303]),
@@ -256,6 +265,10 @@ const PAGES: &[Row] = &[
     row(Post,   "/tasks",                   NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
     // One that does not exist.
     row(Post,   "/selected/tasks",          TASK_SELECTED, [303, 303, 303, 409, 409, 409,   303, 303,    303, 303]),
+    // Of nobody.
+    row(Post,   "/selected/undo",           UNDO,      [303, 303, 303, 303, 303, 303,       303, 303,    303, 303]),
+    row(Post,   "/selected/widgets",        WIDGET_SELECTED, [303, 303, 303, 403, 403, 409, 303, 303,    303, 303]),
+    row(Post,   "/selected/templates",      TEMPLATE_SELECTED, [303, 303, 303, 409, 409, 409, 303, 303,  303, 303]),
     // Somebody else's.
     row(Get,    "/tasks/<id>",              NONE,      [303, 303, 303, 404, 200, 200,       303, 303,    303, 303]),
     row(Post,   "/tasks/<id>",              NEW_TASK,  [303, 303, 303, 403, 303, 303,       303, 303,    303, 303]),
@@ -321,7 +334,7 @@ const PAGES: &[Row] = &[
 ];
 
 /// The routes at the root that are not part of the API.
-const ROOT: [&str; 2] = ["/", "/healthz"];
+const ROOT: [&str; 4] = ["/", "/healthz", "/healthz/live", "/healthz/ready"];
 
 /// The token of somebody, and what is theirs to name in a path.
 #[derive(Default)]

@@ -47,7 +47,7 @@ async fn account_names_are_saved_after_their_errors() {
     assert!(page.text.contains("Nothing was changed."), "{}", page.text);
     let removed = send("", "").await;
     removed.assert(Status::BadRequest);
-    assert_eq!(removed.element("username-error").text, "cannot be removed, only changed");
+    assert_eq!(removed.element("username-error").text, "This cannot be removed, only changed.");
     saved(&visitor, "/account", &send("", "annie").await).await;
     assert_eq!(app.find("annie").await.names.called(), "annie");
     saved(
@@ -100,7 +100,7 @@ async fn account_key_is_shown_once_and_works_until_it_is_revoked() {
     };
     let wrong = send("", "write", "2000-01-01").await;
     wrong.assert(Status::BadRequest);
-    assert_eq!(wrong.element("name-error").text, "is required");
+    assert_eq!(wrong.element("name-error").text, "This is required.");
     assert!(wrong.element("expires-error").text.contains("in the past"), "{}", wrong.text);
     let chosen = |e: &&crate::support::page::Element| e.tag == "option" && e.has("selected");
     assert_eq!(wrong.elements().iter().find(chosen).unwrap().get("value"), Some("write"));
@@ -174,7 +174,7 @@ async fn account_is_deleted_with_its_password() {
     let visitor = ann.in_a_browser();
     visitor.open("/account/delete").await.assert(Status::Ok);
     for (password, why) in
-        [("", "is required"), ("not the password", "is not the account's password")]
+        [("", "This is required."), ("not the password", "This is not the account's password.")]
     {
         let wrong = visitor.submit("/account/delete", &[("password", password)]).await;
         wrong.assert(Status::BadRequest);
@@ -208,7 +208,10 @@ async fn account_theme_is_kept_by_the_browser() {
     let before = app.dump();
     for (chosen, shown) in [("dark", Some("dark")), ("light", Some("light")), ("system", None)] {
         let answer = visitor.submit("/account/theme", &[("theme", chosen)]).await;
-        assert_eq!(answer.assert(Status::SeeOther).leads_to("/account/theme"), "/account");
+        assert_eq!(
+            answer.assert(Status::SeeOther).leads_to("/account/theme"),
+            "/account#choose-theme"
+        );
         let mut cookies =
             answer.headers.iter().filter(|(name, _)| name == "set-cookie" || name == "Set-Cookie");
         let (_, cookie) = cookies.find(|(_, value)| value.contains("-theme=")).unwrap();
@@ -256,7 +259,10 @@ async fn account_shortcuts_are_switched_off_in_the_browser() {
     assert_eq!(keys(&ann.open("/templates").await), expected(&["/", "n", "/"]));
 
     let answer = admin.submit("/account/shortcuts", &[("shortcuts", "off")]).await;
-    assert_eq!(answer.assert(Status::SeeOther).leads_to("/account/shortcuts"), "/account");
+    assert_eq!(
+        answer.assert(Status::SeeOther).leads_to("/account/shortcuts"),
+        "/account#choose-shortcuts"
+    );
     let mut cookies = answer.headers.iter().map(|(_, value)| value);
     let cookie = cookies.find(|value| value.contains("-shortcuts=")).unwrap();
     let keeping = admin.saying("Cookie", cookie.split(';').next().unwrap());

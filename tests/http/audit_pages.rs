@@ -1,7 +1,7 @@
 //! The page of the audit, without scripts: events as sentences, links and filters.
 
 use rocket::http::Status;
-use widgetd::domain::Role;
+use widgetd::domain::{Backup, Role};
 
 use crate::support::{Answer, TestApp, resolve};
 
@@ -19,6 +19,20 @@ fn sentences(page: &Answer) -> Vec<String> {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     events.map(sentence).collect()
+}
+
+#[rocket::async_test]
+async fn audit_page_says_when_the_last_backup_was_made() {
+    let app = TestApp::new().await;
+    let visitor = app.admin().await.in_a_browser();
+    assert!(visitor.open("/audit").await.text.contains("Last backup of the database: none"));
+    let made_at = app.clock.now();
+    let backup = Backup { made_at, version: "1.2.3".to_owned(), file: None, bytes: 1 };
+    app.store.note_backup(backup).await.unwrap();
+    let page = visitor.open("/audit").await.text;
+    let said =
+        format!("Last backup of the database: <time datetime=\"{}", &made_at.to_rfc_3339()[..16]);
+    assert!(page.contains(&said), "{page}");
 }
 
 #[rocket::async_test]
@@ -69,6 +83,44 @@ async fn audit_page_tells_events_as_sentences() {
     let page = visitor.open("/audit?action=task.delete").await;
     assert_eq!(sentences(&page), [format!("{me} deleted the task Count")]);
     assert!(!page.text.contains(&format!("tasks/{id}")), "{}", page.text);
+}
+
+#[rocket::async_test]
+async fn events_name_people_as_they_are_called_now_and_keep_the_name_of_then() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let ann = app.user_of("ann", Role::Manager).await;
+    let user = format!("/users/{}", ann.public_id().await);
+    let task = ann.post("/tasks", &[("title", "Count")]).await;
+    let task = format!("/tasks/{}", task.assert(Status::Created).body["id"].as_str().unwrap());
+    admin.patch(&user, &[("name", "Ann <Moss>")]).await.assert(Status::Ok);
+    let visitor = admin.in_a_browser();
+    let who = |page: &Answer, text: &str| -> Vec<Option<String>> {
+        let elements = page.assert(Status::Ok).elements();
+        let named = elements.windows(2).filter(|two| {
+            let texts = [&two[0].text, &two[1].text];
+            two[0].get("class") == Some("who") && texts.into_iter().any(|shown| shown == text)
+        });
+        named.map(|two| two[0].get("title").map(str::to_owned)).collect()
+    };
+    let then = Some("ann@example.com".to_owned());
+    assert_eq!(who(&visitor.open(&task).await, "Ann <Moss>"), std::slice::from_ref(&then));
+    let audit = visitor.open("/audit?action=task.create").await;
+    assert_eq!(sentences(&audit), ["Ann &#60;Moss&#62; created the task Count"]);
+    assert_eq!(who(&audit, "Ann <Moss>"), std::slice::from_ref(&then));
+    // A title is nothing for a finger.
+    assert!(audit.text.contains("<dt>Actor then</dt><dd>ann@example.com</dd>"), "{}", audit.text);
+    let audit = visitor.open("/audit?action=account.name").await;
+    assert_eq!(who(&audit, "Ann <Moss>"), [then]);
+    assert!(audit.text.contains("<dt>Target then</dt>"), "{}", audit.text);
+    assert!(who(&audit, &admin.email).iter().all(Option::is_none));
+
+    // Who is no more has the name of then.
+    admin.delete(&user).await.assert(Status::NoContent);
+    for page in [task.as_str(), "/audit?action=task.create"] {
+        let page = visitor.open(page).await;
+        assert_eq!(who(&page, "ann@example.com"), [None], "{}", page.text);
+    }
 }
 
 #[rocket::async_test]

@@ -41,6 +41,7 @@ async fn if_none_match_of_the_etag_is_304_without_a_body() {
         "/auth/keys",
         "/audit",
         "/templates/one",
+        "/templates/one/history",
         "/templates?q=one",
         &task,
         "/tasks?per_page=5",

@@ -151,6 +151,8 @@ async fn cookie_over_tls_is_secure_with_the_host_prefix() {
         (&[url("\"https://example.org/w/\"")], None, "192.0.2.1", true),
         (&[url("\"https://example.org/\"")], Some("http"), "192.0.2.1", true),
         (&[url("\"http://example.org/\"")], None, "192.0.2.1", false),
+        // It speaks TLS itself.
+        (&[("tls_cert", "\"c.pem\""), ("tls_key", "\"k.pem\"")], None, "192.0.2.1", true),
         // `public_url` takes precedence over the header.
         (&[url("\"http://example.org/\""), proxy], Some("https"), "192.0.2.1", false),
         (&[proxy], Some("https"), "192.0.2.1", true),

@@ -84,6 +84,10 @@ pub struct Scene {
     task: String,
     /// The task as a row of a list has it.
     selected: String,
+    selected_widget: String,
+    /// One that has changed a task.
+    request: String,
+    selected_template: String,
     /// An account that waits for approval.
     waiting: String,
     session: String,
@@ -108,9 +112,16 @@ impl Scene {
         let id_of =
             |answer: Answer| answer.assert(Status::Created).body["id"].as_str().unwrap().to_owned();
         let task = id_of(admin.post("/tasks", &[("title", "old")]).await);
-        let version = admin.get(&format!("/tasks/{task}")).await;
-        let version = version.header("ETag").unwrap().trim_matches('"').to_owned();
-        let selected = format!("{task}.{}", &version[..16]);
+        let moved = admin.patch(&format!("/tasks/{task}"), &[("status", "in_progress")]).await;
+        let request = moved.header("X-Request-Id").unwrap().to_owned();
+        let selected = async |path: &str, name: &str| {
+            let version =
+                admin.get(path).await.header("ETag").unwrap().trim_matches('"').to_owned();
+            format!("{name}.{}", &version[..16])
+        };
+        let selected_widget = selected("/widgets/old", "old").await;
+        let selected_template = selected("/templates/old", "old").await;
+        let selected = selected(&format!("/tasks/{task}"), &task).await;
         let key = id_of(admin.post("/auth/keys", &[("name", "old"), ("scope", "read")]).await);
         let other = admin.again().await;
         let sessions = other.get("/auth/sessions").await;
@@ -127,7 +138,20 @@ impl Scene {
         let (token, target) = (admin.token.clone().unwrap(), target.public_id().await.to_string());
         drop((root, admin, other, waiting));
         app.store.close().await;
-        Self { app, token, target, task, selected, waiting: waiting_id, session, key, code }
+        Self {
+            app,
+            token,
+            target,
+            task,
+            selected,
+            selected_widget,
+            selected_template,
+            request,
+            waiting: waiting_id,
+            session,
+            key,
+            code,
+        }
     }
 
     /// A request with an effect for a route. A route that is missing here fails.
@@ -156,7 +180,10 @@ impl Scene {
             "update_widget" => &widget[..1],
             "create_task" | "add_task" | "add_task_of_line" | "edit_task" => &[("title", "new")],
             "update_task" | "move_task" => &[("status", "done")],
-            "change_selected_tasks" => &[("task", &self.selected), ("action", "start")],
+            "change_selected_tasks" => &[("task", &self.selected), ("action", "finish")],
+            "delete_selected_widgets" => &[("widget", &self.selected_widget)],
+            "delete_selected_templates" => &[("template", &self.selected_template)],
+            "undo_selected_tasks" => &[("request", &self.request)],
             "assign_task" => &[("assignee", "target@example.com")],
             "approve_selected_people" => &[("person", &self.waiting)],
             "change_status" => &[("status", "disabled")],
@@ -432,9 +459,9 @@ async fn cross_site_reads_change_nothing_and_are_not_readable() {
             for method in [Method::Get, Method::Head] {
                 let answer =
                     said(&scene.browser(&app), headers).send(method, &path, None, "").await;
-                // Setup is over: there is an administrator.
-                let expected: &[u16] =
-                    if path.starts_with("/setup/") { &[404] } else { &[200, 303] };
+                // Setup is over: there is an administrator. Metrics are for this machine.
+                let is_absent = path.starts_with("/setup/") || path == "/metrics";
+                let expected: &[u16] = if is_absent { &[404] } else { &[200, 303] };
                 assert!(
                     expected.contains(&answer.status.code),
                     "{path} {headers:?}: {}",
@@ -484,6 +511,8 @@ async fn cors_preflight_never_allows_the_header_that_asks_for_a_cookie() {
 #[rocket::async_test]
 async fn origin_check_behind_a_proxy_uses_the_public_origin() {
     let proxy = ("trusted_proxies", "[\"192.0.2.1\"]");
+    let tls = [("tls_cert", "\"c.pem\""), ("tls_key", "\"k.pem\"")];
+    let tls_and_url = [tls[0], tls[1], ("public_url", "\"https://example.org/\"")];
     for (settings, scheme, host, origin, is_ours) in [
         (
             &[("public_url", "\"https://example.org/w/\"")][..],
@@ -540,6 +569,11 @@ async fn origin_check_behind_a_proxy_uses_the_public_origin() {
         (&[proxy], None, "example.org", "http://example.org", true),
         // The header is not from a trusted proxy.
         (&[], Some("https"), "example.org", "https://example.org", false),
+        // It speaks TLS itself.
+        (&tls, None, "example.org", "https://example.org", true),
+        (&tls, None, "example.org", "http://example.org", false),
+        (&tls_and_url, None, "localhost:8000", "https://localhost:8000", true),
+        (&tls_and_url, None, "localhost:8000", "http://localhost:8000", false),
     ] {
         let app = TestApp::with(settings).await;
         app.user("ann").await;

@@ -110,7 +110,7 @@ async fn names_of_the_openapi_document_have_enums_and_formats() {
         let format = match *name {
             name if name.ends_with("_iso8601") => "date-time",
             name if name.ends_with("_date") => "date",
-            "public_id" | "actor_id" | "request_id" => "uuid",
+            "public_id" | "actor_id" => "uuid",
             "id" if *of != "AuditView" => "uuid",
             "email" => "email",
             "info_url" => "uri",
@@ -201,6 +201,7 @@ async fn examples_of_the_openapi_document_have_the_fields_that_the_service_answe
     let task = admin.post("/tasks", &fields).await.body["id"].as_str().unwrap().to_owned();
     ann.patch(&format!("/tasks/{task}"), &[("status", "done")]).await;
     admin.post("/templates", &[("name", "one"), ("body", "text")]).await;
+    admin.patch("/templates/one", &[("body", "other")]).await;
     let key = [("name", "k"), ("scope", "read"), ("expires", "2099-12-31")];
     let key = admin.post("/auth/keys", &key).await;
     let id = ann.public_id().await;
@@ -224,6 +225,7 @@ async fn examples_of_the_openapi_document_have_the_fields_that_the_service_answe
         "/search",
         "/templates",
         "/templates/one",
+        "/templates/one/history",
         "/widgets?page=0",
     ] {
         compare(&admin, path).await;

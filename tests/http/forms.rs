@@ -26,8 +26,11 @@ fn here(app: &TestApp) -> Visitor<'_> {
 /// The message above a form.
 #[track_caller]
 fn summary(page: &Answer) -> String {
-    let alerts: Vec<_> =
-        page.elements().into_iter().filter(|e| e.get("role") == Some("alert")).collect();
+    let alerts: Vec<_> = page
+        .elements()
+        .into_iter()
+        .filter(|e| e.get("role") == Some("alert") && e.get("hidden").is_none())
+        .collect();
     let [alert] = alerts.as_slice() else { panic!("{alerts:?}") };
     alert.text.clone()
 }
@@ -117,7 +120,11 @@ async fn form_errors_stand_beside_their_fields_and_values_are_kept() {
                 continue;
             }
             let expected = errors.get(*name).map_or("", |why| why.as_str().unwrap());
-            assert_eq!(page.element(&format!("{name}-error")).text, expected, "{path} {fields:?}");
+            let shown = page.element(&format!("{name}-error")).text;
+            // As a sentence.
+            assert_eq!(shown.is_empty(), expected.is_empty(), "{path} {fields:?}");
+            assert!(shown.contains(expected), "{path} {fields:?}: {shown}");
+            assert!(shown.is_empty() || shown.ends_with('.'), "{shown}");
             assert_eq!(
                 input.get("aria-invalid").is_some(),
                 errors.contains_key(*name),

@@ -1,5 +1,6 @@
 //! Headers of every answer, and the files that pages load.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -287,17 +288,17 @@ fn is_minified(name: &str) -> bool {
     !name.starts_with("swagger-ui/") && [".css", ".js"].iter().any(|end| name.ends_with(end))
 }
 
-/// The asset has the lines of its file, but no comments.
+/// The asset is its file without comments and spaces that mean nothing. Names stay.
 #[track_caller]
 fn assert_is_minified(name: &str, asset: &[u8], file: &[u8]) {
-    let (asset, file) = [asset, file].map(|bytes| std::str::from_utf8(bytes).unwrap()).into();
-    let mut rest = file.lines().map(str::trim);
-    for line in asset.lines() {
-        assert!(!line.is_empty() && line == line.trim(), "{name}: {line}");
-        assert!(!line.starts_with("//") && !line.starts_with("/*"), "{name}: {line}");
-        assert!(rest.any(|of_file| of_file == line), "{name}: {line}");
-    }
-    assert!(asset.lines().count() * 2 > file.lines().count(), "{name}");
+    let [asset, file] = [asset, file].map(|bytes| std::str::from_utf8(bytes).unwrap());
+    let plain = file.split("*/").map(|part| part.split("/*").next().unwrap()).collect::<String>();
+    let lines = plain.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let dense =
+        |text: &str| text.replace("0.", ".").replace(char::is_whitespace, "").replace(";}", "}");
+    assert!(dense(asset) == dense(&lines.collect::<String>()), "{name}");
+    assert!(!asset.contains(['\n', '\t']) && !asset.contains("  "), "{name}");
+    assert!(!asset.contains("/*") && asset.len() * 5 < file.len() * 4, "{name}");
 }
 
 #[rocket::async_test]
@@ -377,4 +378,56 @@ async fn assets_of_another_version_are_no_cache() {
         );
         assert!(bytes == expected);
     }
+}
+
+#[rocket::async_test]
+async fn request_id_is_on_every_answer_and_on_no_two() {
+    let mut ids = BTreeSet::new();
+    for (kind, answer) in answers(&[("throttle", "true"), CORS]).await {
+        let all: Vec<_> = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("X-Request-Id"))
+            .map(|(_, value)| value.clone())
+            .collect();
+        assert!(matches!(&all[..], [id] if id.len() == 36), "{kind}: {all:?}");
+        assert!(ids.insert(all[0].clone()), "{kind}: {all:?}");
+    }
+}
+
+#[rocket::async_test]
+async fn request_id_of_a_trusted_proxy_is_used_if_it_is_well_formed() {
+    let app = TestApp::with(&[("trusted_proxies", "[\"192.0.2.1\"]")]).await;
+    let (longest, too_long) = ("x".repeat(64), "x".repeat(65));
+    for (address, given, is_used) in [
+        ("192.0.2.1", "Req-1.a_B", true),
+        ("192.0.2.1", &*longest, true),
+        ("192.0.2.1", &*too_long, false),
+        ("192.0.2.1", "", false),
+        ("192.0.2.1", "a b", false),
+        ("192.0.2.1", "a\"b", false),
+        ("192.0.2.2", "Req-1.a_B", false),
+    ] {
+        for method in [Method::Get, Method::Post] {
+            let proxy = app.visitor().from(address).saying("X-Request-Id", given);
+            let answer = proxy.send(method, "/api/v1/auth/logout", None, "").await;
+            let id = answer.header("X-Request-Id").unwrap();
+            assert_eq!(id == given, is_used, "{address} {given}: {id}");
+            assert!(is_used || id.len() == 36, "{id}");
+        }
+    }
+    // Of two, the proxy's client may have sent one.
+    let twice = ["one", "two"].map(|id| Header::new("X-Request-Id", id));
+    let mut request = app.client.get("/healthz/live").remote(([192, 0, 2, 1], 1).into());
+    for header in twice {
+        request.add_header(header);
+    }
+    let answer = request.dispatch().await;
+    assert_eq!(answer.headers().get_one("X-Request-Id").unwrap().len(), 36);
+
+    let boss = app.user_of("root", Role::Admin).await;
+    let proxy = app.visitor().from("192.0.2.1").saying("X-Request-Id", "Req-7");
+    let right = [("login", "root@example.com"), ("password", PASSWORD)];
+    proxy.send(Method::Post, LOGIN, Some(FORM), &form(&right)).await;
+    assert_eq!(boss.get("/audit").await.body["items"][0]["request_id"], "Req-7");
 }

@@ -306,6 +306,7 @@ async fn lists<'a>(
         if matches!(&**path, "/users" | "/people" | "/audit") { admin } else { ann }
     };
     admin.add_widget("one").await.assert(Status::Created);
+    ann.post("/templates", &[("name", "one"), ("body", "a")]).await.assert(Status::Created);
     let task = admin.post("/tasks", &[("title", "one"), ("assignee", &ann.email)]).await;
     let task = task.body["id"].as_str().unwrap();
     let path = |path: &String| path.replace("{name}", "one").replace("{id}", task);

@@ -275,8 +275,9 @@ impl Seen<'_> {
     /// What somebody does with templates of their own.
     async fn provoke_templates(&mut self, ann: &Actor<'_>, reads: &Actor<'_>) {
         self.send(ann, Post, "/templates", "name=one&body=text").await;
+        let paths = ["/templates", "/templates/one", "/templates/one/history"];
         let writes = [(Patch, "/templates/one"), (Delete, "/templates/one")];
-        self.provoke_conditions(ann, &["/templates", "/templates/one"], &writes).await;
+        self.provoke_conditions(ann, &paths, &writes).await;
         for (actor, method, path, body) in [
             (ann, Post, "/templates", "name=one&body=text"),
             (ann, Post, "/templates", "name=two&body=text"),
@@ -284,6 +285,8 @@ impl Seen<'_> {
             (ann, Get, "/templates", ""),
             (ann, Get, "/templates/one", ""),
             (ann, Get, "/templates/none", ""),
+            (ann, Get, "/templates/one/history", ""),
+            (ann, Get, "/templates/none/history", ""),
             (ann, Patch, "/templates/one", "body=other"),
             (ann, Patch, "/templates/one", "name=two"),
             (ann, Patch, "/templates/none", "body=other"),
@@ -351,10 +354,12 @@ impl Seen<'_> {
 
     /// What the root and the document answer, and what another setting does.
     async fn provoke_elsewhere(&mut self) {
-        for (path, body) in [("/", ""), ("/", "x"), ("/healthz", ""), ("/healthz", "x")] {
-            let request = with_body(self.app.client.get(path), body);
-            let status = request.dispatch().await.status();
-            self.note(&format!("GET {path}"), status.code);
+        for path in ["/", "/healthz", "/healthz/live", "/healthz/ready"] {
+            for body in ["", "x"] {
+                let request = with_body(self.app.client.get(path), body);
+                let status = request.dispatch().await.status();
+                self.note(&format!("GET {path}"), status.code);
+            }
         }
         for path in ["/ui", "/swagger.json", "/openapi.json"] {
             self.send(&self.app.anon(), Get, path, "").await;
@@ -604,7 +609,8 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         assert_eq!(seen.remove(&operation).unwrap_or_default(), expected, "{operation}");
         // What asks the store can find it broken or busy, and a write can find it full; `routing` and
         // `quotas` prove that.
-        let asks = !operation.ends_with("json") && operation != "GET /";
+        let asks =
+            !operation.ends_with("json") && !["GET /", "GET /healthz/live"].contains(&&*operation);
         let has = [500, 503, 507].map(|status| statuses.contains(&status));
         assert_eq!(has, [asks, asks, asks && !operation.starts_with("GET")], "{operation}");
     }

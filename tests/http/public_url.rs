@@ -44,6 +44,7 @@ async fn answers(app: &TestApp) -> Vec<(&'static str, Answer)> {
         ("create_template", admin.post("/templates", &[("name", "a/b"), ("body", "text")]).await),
         ("get_template", admin.get("/templates/a%2Fb").await),
         ("update_template", admin.patch("/templates/a%2Fb", &[("name", "other")]).await),
+        ("list_template_history", admin.get("/templates/other/history").await),
         ("list_templates", admin.get("/templates").await),
         ("create_key", admin.post("/auth/keys", &[("name", "key"), ("scope", "read")]).await),
         ("list_keys", admin.get("/auth/keys").await),

@@ -3,7 +3,8 @@
 use rocket::http::Status;
 use widgetd::domain::Role;
 
-use crate::support::TestApp;
+use crate::support::page::Element;
+use crate::support::{Answer, TestApp};
 
 #[rocket::async_test]
 async fn quick_add_fills_the_form_with_what_a_line_says() {
@@ -30,7 +31,7 @@ async fn quick_add_fills_the_form_with_what_a_line_says() {
         (
             "Call @b back tomorrow",
             "“b” can be bea@example.com or bob.ward@example.com.",
-            "Call @b back",
+            "Call back",
         ),
         ("Call @zed", "Nobody here is called “zed”.", "Call @zed"),
         ("@bea", "What is to be done?", ""),
@@ -52,12 +53,62 @@ async fn quick_add_fills_the_form_with_what_a_line_says() {
     let refused = visitor.submit(path, &[("title", ""), ("deadline", "2020-01-01")]).await;
     refused.assert(Status::BadRequest);
     assert_eq!(refused.element("task-form").get("action").unwrap(), action);
+}
 
-    // The form says whom an assignee may mean, and does not guess.
+#[rocket::async_test]
+async fn name_of_several_people_is_a_choice_of_exactly_those() {
+    let app = TestApp::new().await;
+    let manager = app.user_of("manager", Role::Manager).await;
+    app.user("bob.ward").await;
+    app.user("bea.ward").await;
+    app.user("ann").await;
+    let visitor = manager.in_a_browser();
+    let options = |page: &Answer| -> Vec<(String, String)> {
+        let elements = page.elements();
+        let start = elements.iter().position(|e| e.get("id") == Some("assignee")).unwrap();
+        assert_eq!(elements[start].tag, "select", "{}", page.text);
+        let options = elements[start + 1..].iter().take_while(|e| e.tag == "option");
+        options.map(|e| (e.get("value").unwrap().to_owned(), e.text.clone())).collect()
+    };
+    let is_chosen = |page: &Answer, value: &str| {
+        let chosen = |e: &Element| e.has("selected") && e.get("value") == Some(value);
+        page.elements().iter().any(chosen)
+    };
+    let expected = |typed: &str| {
+        [
+            (typed, "Please choose"),
+            ("bea.ward@example.com", "bea.ward@example.com"),
+            ("bob.ward@example.com", "bob.ward@example.com"),
+            ("none", "Nobody yet"),
+        ]
+        .map(|(value, text)| (value.to_owned(), text.to_owned()))
+    };
+
+    let page = visitor.open("/new/task?line=Pay+rent+@ward").await;
+    assert_eq!(options(&page), expected("ward"));
+    assert!(is_chosen(&page, "ward"), "{}", page.text);
+    // Sent as it is, it asks again.
+    let path = "/new/task?line=Pay+rent+@ward";
+    let refused = visitor.submit(path, &[("title", "Pay rent"), ("assignee", "ward")]).await;
+    refused.assert(Status::BadRequest);
+    assert_eq!(options(&refused), expected("ward"));
+    assert!(is_chosen(&refused, "ward"), "{}", refused.text);
+    assert!(refused.element("assignee").has("autofocus"));
+
     let refused = visitor.submit("/tasks", &[("title", "a"), ("assignee", "Ward")]).await;
     refused.assert(Status::BadRequest);
-    assert!(refused.text.contains("Did you mean"), "{}", refused.text);
-    assert!(refused.text.contains("<bdi>bob.ward@example.com</bdi>"), "{}", refused.text);
+    assert_eq!(options(&refused), expected("Ward"));
+    assert_eq!(refused.element("title").get("value"), Some("a"));
+    let (value, _) = &options(&refused)[2];
+    let done = visitor.submit("/tasks", &[("title", "a"), ("assignee", value)]).await;
+    done.assert(Status::SeeOther);
+    let tasks = manager.get("/tasks").await;
+    assert_eq!(tasks.body["items"][0]["assignee"]["email"], *value);
+
+    // A name that is nobody's is typed again.
+    let refused = visitor.submit("/tasks", &[("title", "a"), ("assignee", "zed")]).await;
+    assert_eq!(refused.element("assignee").tag, "input");
+    assert_eq!(visitor.open("/new/task").await.element("assignee").tag, "input");
 }
 
 #[rocket::async_test]

@@ -71,12 +71,12 @@ async fn widget_page_lists_views_and_filters_from_its_address() {
     ] {
         let page = employee.open(&format!("/widgets{query}")).await;
         assert_eq!(names(&page, "widgets/"), expected, "{query}");
-        let writes = ["New widget", "Edit", "Delete…"];
+        let writes = ["New widget", "⋯", "Select"];
         assert!(page.elements().iter().all(|e| !writes.contains(&&*e.text)), "{query}");
     }
     let page = admin.in_a_browser().open("/widgets?overdue=false").await;
     let elements = page.elements();
-    for text in ["New widget", "Edit", "Delete…", "example.com"] {
+    for text in ["New widget", "⋯", "Visit", "example.com"] {
         assert!(elements.iter().any(|e| e.text == text), "{text}: {}", page.text);
     }
     let chosen =
@@ -245,6 +245,35 @@ async fn record_pages_are_reachable_whatever_the_name() {
 }
 
 #[rocket::async_test]
+async fn record_forms_say_which_day_has_passed_and_who_is_unknown_at_once() {
+    let app = app_with_records().await;
+    let manager = app.user_of("boss", Role::Manager).await;
+    let visitor = manager.in_a_browser();
+    let made = manager.post("/tasks", &[("title", "a")]).await;
+    let edit = format!("/tasks/{}", made.assert(Status::Created).body["id"].as_str().unwrap());
+    let yesterday = "2026-11-20";
+    for path in ["/tasks", &edit] {
+        let fields = [("title", "b"), ("deadline", yesterday), ("assignee", "zed")];
+        let refused = visitor.submit(path, &fields).await;
+        refused.assert(Status::BadRequest);
+        assert_eq!(
+            refused.element("deadline-error").text,
+            "Yesterday is in the past. Please choose today or a later day."
+        );
+        let who = refused.element("assignee-error").text;
+        assert_eq!(who, "There is no account zed.", "{path}");
+    }
+    let fields = [("name", "a"), ("info_url", "https://a.example"), ("deadline", "2020-01-01")];
+    let refused = again(&app).await.in_a_browser().submit("/widgets", &fields).await;
+    assert_eq!(
+        refused.assert(Status::BadRequest).element("deadline-error").text,
+        "1 Jan 2020 is in the past. Please choose today or a later day."
+    );
+    assert_eq!(manager.get(&edit).await.body["title"], "a");
+    assert_eq!(manager.get("/tasks").await.body["total_items"], 1);
+}
+
+#[rocket::async_test]
 async fn record_forms_show_their_errors_with_what_was_typed() {
     let app = app_with_records().await;
     let admin = again(&app).await;
@@ -273,7 +302,10 @@ async fn record_forms_show_their_errors_with_what_was_typed() {
     ] {
         let taken = visitor.submit(path, fields).await;
         let elements = taken.assert(Status::Conflict).elements();
-        let alert = elements.into_iter().find(|e| e.get("role") == Some("alert")).unwrap();
+        let alert = elements
+            .into_iter()
+            .find(|e| e.get("role") == Some("alert") && e.get("hidden").is_none())
+            .unwrap();
         assert!(alert.text.contains("old"), "{}", alert.text);
         for (name, typed) in taken.form_fields() {
             assert!(fields.contains(&(&*name, &*typed.replace('\n', "\r\n"))), "{name}: {typed}");
@@ -281,7 +313,7 @@ async fn record_forms_show_their_errors_with_what_was_typed() {
     }
     let refused = visitor.submit("/templates/old", &[("name", " a"), ("body", "")]).await;
     refused.assert(Status::BadRequest);
-    assert_eq!(refused.element("body-error").text, "is required");
+    assert_eq!(refused.element("body-error").text, "This is required.");
     assert!(!refused.element("name-error").text.is_empty());
     // Fields that the form does not have are errors of the whole.
     visitor.submit("/widgets/old", &[("color", "red")]).await.assert(Status::BadRequest);
@@ -404,6 +436,25 @@ async fn record_delete_asks_and_deletes_only_what_was_seen() {
         admin.get(path).await.assert(Status::NotFound);
         visitor.post(&delete, &seen).await.assert(Status::NotFound);
     }
+}
+
+#[rocket::async_test]
+async fn template_page_shows_its_history_without_its_texts() {
+    let app = app_with_records().await;
+    let admin = again(&app).await;
+    admin.patch("/templates/old", &[("body", "another secret")]).await.assert(Status::Ok);
+    admin.patch("/templates/old", &[("body", "text")]).await.assert(Status::Ok);
+    let page = admin.in_a_browser().open("/templates/old").await;
+    let lines = page.assert(Status::Ok).text.matches("<bdi class=\"who\">").count();
+    assert_eq!(lines, 3, "{}", page.text);
+    assert!(page.text.contains("<p class=\"change\">body</p>"), "{}", page.text);
+    assert!(page.text.contains("created it"), "{}", page.text);
+    assert!(!page.text.contains("secret"), "{}", page.text);
+    let history = admin.get("/templates/old/history").await;
+    let actions = ["template.update", "template.update", "template.create"];
+    assert_eq!(history.assert(Status::Ok).each("action"), actions);
+    assert_eq!(history.body["items"][0]["changes"], serde_json::json!({ "body": null }));
+    assert!(!history.text.contains("secret") && !history.text.contains("template:"));
 }
 
 #[rocket::async_test]

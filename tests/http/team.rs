@@ -96,9 +96,9 @@ async fn manifest_addresses_are_relative_and_its_icons_exist() {
     let colours = page.elements().into_iter().filter(|e| e.get("name") == Some("theme-color"));
     let colours: Vec<_> = colours.map(|e| e.get("content").unwrap().to_owned()).collect();
     let token = |name: &str| {
-        let (_, rest) = style.text.split_once(&format!("--{name}: light-dark(")).unwrap();
+        let (_, rest) = style.text.split_once(&format!("--{name}:light-dark(")).unwrap();
         let (pair, _) = rest.split_once(')').unwrap();
-        pair.split(", ").map(str::to_owned).collect::<Vec<_>>()
+        pair.split(',').map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(colours, token("surface"));
     assert_eq!(body["theme_color"], token("surface")[0]);

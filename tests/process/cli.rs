@@ -103,6 +103,18 @@ fn at_a_terminal(place: &Place, arguments: &[&str], typed: &str) -> (Option<i32>
 }
 
 #[test]
+#[ignore = "needs script(1) of bsdutils; .ci/run installs it"]
+fn tables_have_headings_at_a_terminal() {
+    let place = Place::new();
+    add(&place, &["ann@example.com"], PASSWORD);
+    let (code, shown) = at_a_terminal(&place, &["user", "list"], "");
+    assert_eq!(code, Some(0));
+    let lines: Vec<_> = shown.lines().collect();
+    assert!(lines[0].starts_with("EMAIL            ROLE      STATUS"), "{shown}");
+    assert!(lines[1].starts_with("ann@example.com  employee  active"), "{shown}");
+}
+
+#[test]
 fn a_closed_stdout_pipe_is_no_failure() {
     let place = Place::new();
     add(&place, &["ann@example.com"], PASSWORD);
@@ -338,7 +350,12 @@ fn help_lists_commands_and_examples_and_version_prints_the_version() {
         assert!(help.contains(words), "{help}");
     }
     let version = text(&place.run(&["--version"], "").stdout);
-    assert_eq!(version, format!("widgetd {}\n", env!("CARGO_PKG_VERSION")));
+    assert!(version.starts_with(concat!("widgetd ", env!("CARGO_PKG_VERSION"))), "{version}");
+    // The commit and its day, where it was built from a Git checkout.
+    let commit = std::process::Command::new("git").args(["log", "-1", "--format=%h %cs"]).output();
+    if let Some(commit) = commit.ok().filter(|commit| commit.status.success()) {
+        assert!(version.contains(text(&commit.stdout).trim()), "{version}");
+    }
 }
 
 #[test]

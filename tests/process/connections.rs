@@ -9,7 +9,7 @@ use crate::program::{Client, Place, Server, TEST_TIMEOUT, peak_memory_kib, text}
 const GET: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// Connects from an address of this machine: on Linux, all of 127.0.0.0/8 are.
-fn connect_from(url: &str, address: [u8; 4]) -> TcpStream {
+pub fn connect_from(url: &str, address: [u8; 4]) -> TcpStream {
     let runtime =
         rocket::tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     let target = url.trim_start_matches("http://").parse().unwrap();
@@ -282,7 +282,10 @@ fn flood_request(server: &Server, kind: usize) -> String {
 }
 
 pub fn swagger_script(server: &Server) -> String {
-    let page = server.client().get("/ui").text;
+    swagger_script_of(&server.client().get("/ui").text)
+}
+
+pub fn swagger_script_of(page: &str) -> String {
     let script = page.split(['"', '\'']).find(|text| text.ends_with("swagger-ui-bundle.js"));
     format!("/{}", script.unwrap().trim_start_matches("../"))
 }

@@ -15,22 +15,35 @@ mod endless;
 #[path = "../support/program.rs"]
 mod program;
 
+mod backups;
 mod browser;
+mod caddy;
 mod calendar;
 mod cli;
 mod connections;
+mod container;
 mod crash;
+mod doctor;
 mod events;
+mod files;
 mod heavy_reads;
 mod house;
 mod keys;
 mod limits;
+mod litestream;
 mod login;
+mod logs;
+mod metrics;
 mod network;
 mod pages;
 mod readme;
 mod serve;
+mod service_manager;
 mod style;
+mod systemd;
 mod tables;
+mod tls;
+#[cfg(unix)]
+mod unix_socket;
 mod users;
 mod zones;

@@ -23,13 +23,13 @@ const TYPED: &str = "a password nobody guesses\n";
 const CLIENT_ERROR: i32 = 4;
 
 /// A fenced block of a page: the word behind the fence, and the lines.
-struct Block {
-    kind: String,
-    lines: Vec<String>,
+pub struct Block {
+    pub kind: String,
+    pub lines: Vec<String>,
 }
 
 impl Block {
-    fn contains(&self, text: &str) -> bool {
+    pub fn contains(&self, text: &str) -> bool {
         self.lines.iter().any(|line| line.contains(text))
     }
 }
@@ -42,7 +42,7 @@ fn read(page: &str) -> String {
     std::fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+pub fn blocks(page: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut inside = false;
     // Those in a list are indented.

@@ -4,11 +4,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Classes that code puts together.
-const COMPOSED: [&str; 4] = ["c1", "c2", "c3", "c4"];
+const COMPOSED: [&str; 5] = ["c1", "c2", "c3", "c4", "cancelled"];
 
+/// What is in all style sheets without their comments.
 fn style_sheet() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("static/style.css");
-    let text = std::fs::read_to_string(path).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let sheets: Vec<_> =
+        files.filter(|file| file.extension().is_some_and(|e| e == "css")).collect();
+    assert!(sheets.len() > 2, "{sheets:?}");
+    let text: String = sheets.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     // What follows the end of a comment, until the next one begins.
     text.split("*/").map(|part| part.split("/*").next().unwrap()).collect()
 }
@@ -47,6 +52,22 @@ fn sides_are_logical_so_that_pages_can_be_read_from_right_to_left() {
         count += 1;
     }
     assert!(count > 300, "{count}");
+}
+
+#[test]
+fn no_descendant_begins_with_a_pseudo_class_because_the_minifier_would_join_it() {
+    for line in style_sheet().lines().map(str::trim).filter(|line| line.ends_with(['{', ','])) {
+        let mut descendants = line.match_indices(" :").map(|(at, _)| &line[..at]);
+        assert!(descendants.all(|before| before.ends_with([',', '>', '+', '~'])), "{line}");
+    }
+}
+
+#[test]
+fn no_rule_needs_a_space_that_the_minifier_takes() {
+    for line in style_sheet().lines() {
+        let needs_it = line.contains(" and (") || line.contains(" + ") && line.ends_with(';');
+        assert!(!needs_it, "{line}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use widgetd::domain::{
     StoreLimits, Task, TaskFilter, TaskStatus, Timestamp, Urgency, User, UserFilter, UserRef,
     Widget, WidgetFilter, Zone,
 };
-use widgetd::store::IfAbsent;
+use widgetd::store::OpenMode;
 
 use crate::lists::{all, write};
 use crate::random::Random;
@@ -18,7 +18,7 @@ const DAY: i64 = 86_400_000;
 
 fn in_zone(name: &str) -> Subject {
     let limits = StoreLimits { zone: Zone::parse(name).unwrap(), ..StoreLimits::default() };
-    Subject::limited(TempDir::new().unwrap(), IfAbsent::Create, limits)
+    Subject::limited(TempDir::new().unwrap(), OpenMode::Create, limits)
 }
 
 fn moment(text: &str) -> Timestamp {

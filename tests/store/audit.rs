@@ -10,6 +10,7 @@ use widgetd::error::Error;
 
 use widgetd::store::Retention;
 
+use crate::backups::ACTIONS_OF_THE_DATABASE;
 use crate::history::ACTIONS_OF_RECORDS;
 use crate::{
     ALL, ANY_STATE, NOW, Subject, account, assert_pages, cli_at, email, hash, later, new_key,
@@ -31,7 +32,7 @@ fn entry(context: &RequestContext, actor: &str, actor_id: UserId, ann: UserId) -
         result: "ok".to_owned(),
         detail: None,
         credential: context.credential.map(|credential| credential.to_string()),
-        request_id: context.request.map(|id| id.to_string()),
+        request_id: context.request.as_ref().map(ToString::to_string),
         changes: None,
     }
 }
@@ -106,12 +107,12 @@ async fn the_audit_has_one_entry_per_action_with_actor_target_time_and_request()
     check(s, by_ann, Action::RevokeKey, "nightly report", store.revoke_key(ann, key.id, own)).await;
     check(s, is, Action::Delete, "", store.delete_user(ann, ANY_STATE, context)).await;
 
-    // Every action was checked, but for those of records (`history`), and all entries survive
+    // Every action was checked, but for those of records (`history`) and of the database (`backups`), and all entries survive
     // reopening.
     let audit = subject.audit().await;
     assert!(audit.iter().all(|entry| entry.target_kind().as_str() == "account"));
     let seen: HashSet<_> = audit.iter().map(|entry| entry.action.as_str()).collect();
-    assert_eq!(seen.len() + ACTIONS_OF_RECORDS, Action::ALL.len());
+    assert_eq!(seen.len() + ACTIONS_OF_RECORDS + ACTIONS_OF_THE_DATABASE, Action::ALL.len());
     assert_eq!(subject.reopen().await.audit().await, audit);
 }
 
@@ -163,7 +164,7 @@ async fn the_audit_notes_a_failure_with_its_reason_and_the_known_part_of_its_tar
             result: "wrong_password".to_owned(),
             detail: None,
             credential: None,
-            request_id: context.request.map(|id| id.to_string()),
+            request_id: context.request.as_ref().map(ToString::to_string),
             changes: None,
         };
         assert_eq!(noted, expected);

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 use widgetd::domain::{Action, Failure, MinFree, StoreLimits, Target};
 use widgetd::error::Error;
-use widgetd::store::{IfAbsent, Retention};
+use widgetd::store::{OpenMode, Retention};
 
 use crate::authority::{Scene, a_session};
 use crate::{
@@ -46,7 +46,7 @@ async fn a_low_disk_refuses_every_write_but_those_that_give_space_back() {
         .unwrap();
     let context = scene.context(a_session(&scene).await);
     scene.subject.close().await;
-    let subject = Subject::limited(scene.subject.folder, IfAbsent::Fail, low_disk());
+    let subject = Subject::limited(scene.subject.folder, OpenMode::Write, low_disk());
     let scene = Scene { subject, ..scene };
     let store = &scene.subject.store;
 
@@ -82,6 +82,6 @@ async fn a_low_disk_refuses_every_write_but_those_that_give_space_back() {
 #[tokio::test]
 async fn without_a_floor_every_disk_has_enough() {
     let none = StoreLimits { min_free: MinFree::from_mib(Some(0)), ..StoreLimits::default() };
-    let subject = Subject::limited(TempDir::new().unwrap(), IfAbsent::Create, none);
+    let subject = Subject::limited(TempDir::new().unwrap(), OpenMode::Create, none);
     subject.add_user("ann").await;
 }

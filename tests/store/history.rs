@@ -13,7 +13,7 @@ use widgetd::domain::{
     Version, WidgetChange, Zone,
 };
 use widgetd::error::Error;
-use widgetd::store::{self, IfAbsent, Retention};
+use widgetd::store::{self, OpenMode, Retention};
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, assert_conflict, assert_not_found,
@@ -224,7 +224,7 @@ async fn events_have_the_label_of_users_at_that_time_and_the_context_of_the_requ
     assert_eq!(entry.actor_id, Some(boss.public_id.to_string()));
     assert_eq!(entry.address.as_deref(), Some("192.0.2.7"));
     assert_eq!(entry.credential, context.credential.map(|credential| credential.to_string()));
-    assert_eq!(entry.request_id, context.request.map(|id| id.to_string()));
+    assert_eq!(entry.request_id, context.request.as_ref().map(ToString::to_string));
     let change = to_username(username("anna"));
     store.update_user(ann.public_id, change, ANY_STATE, CLI).await.unwrap();
     store.delete_user(ann.public_id, ANY_STATE, CLI).await.unwrap();
@@ -275,6 +275,48 @@ async fn the_history_follows_a_widget_and_ends_with_it() {
     let retention = Retention { now: NOW, networks_since: NOW, audit_since: later(5) };
     store.purge(retention).await.unwrap();
     assert_eq!(history(&two).await.unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn the_history_of_a_template_is_its_owners_alone_and_follows_its_name() {
+    let subject = Subject::new();
+    let store = &subject.store;
+    let (ann, bob) = (subject.add_user("ann").await, subject.add_user("bob").await);
+    let by = |user: &User| owner_context(user.public_id, "192.0.2.7");
+    let history = async |owner: &User, name: &str| {
+        let name = template_name(name);
+        let page = store.list_template_history(owner.public_id, &name, ALL).await?;
+        Ok::<_, Error>(page.items.iter().map(history_line).collect::<Vec<_>>())
+    };
+    for owner in [&ann, &bob] {
+        store.create_template(new_template("one", owner.public_id), &by(owner)).await.unwrap();
+    }
+    let (one, two) = (template_name("one"), template_name("two"));
+    let change =
+        TemplateChange { name: Some(two.clone()), body: TemplateBody::parse("other").ok() };
+    store.update_template(ann.public_id, &one, change, ANY_STATE, &by(&ann)).await.unwrap();
+    assert_eq!(
+        history(&ann, "two").await.unwrap(),
+        [
+            r#"ann@example.com: template.update {"body":null,"name":null}"#,
+            "ann@example.com: template.create -",
+        ]
+    );
+    assert_eq!(history(&bob, "one").await.unwrap(), ["bob@example.com: template.create -"]);
+    for (owner, name) in [(&ann, "one"), (&bob, "two")] {
+        assert_not_found(history(owner, name).await);
+    }
+    // Nobody else learns which events are about the same template.
+    let audit = subject.audit().await;
+    assert!(audit.iter().all(|entry| !format!("{entry:?}").contains("template:")), "{audit:#?}");
+    for target in ["template:1", "TEMPLATE:1", "1"] {
+        assert_eq!(all_about(&subject, target).await.len(), 0, "{target}");
+    }
+    // Another one of that name has a history of its own, also one that is made at once.
+    store.delete_template(ann.public_id, &two, ANY_STATE, &by(&ann)).await.unwrap();
+    assert_not_found(history(&ann, "two").await);
+    store.create_template(new_template("two", ann.public_id), &by(&ann)).await.unwrap();
+    assert_eq!(history(&ann, "two").await.unwrap(), ["ann@example.com: template.create -"]);
 }
 
 #[tokio::test]
@@ -456,7 +498,7 @@ async fn events_are_read_in_order_and_announced_when_they_are_on_disk() {
     // Of another process, such as a command.
     let waiting = wait_after(last);
     let (clock, limits) = (Clock::fixed(NOW), StoreLimits::default());
-    let other = store::open(&database(&subject.folder), IfAbsent::Fail, clock, limits).unwrap();
+    let other = store::open(&database(&subject.folder), OpenMode::Write, clock, limits).unwrap();
     let change = to_username(username("boss"));
     other.update_user(boss.public_id, change, ANY_STATE, CLI).await.unwrap();
     waiting.await.unwrap().unwrap();

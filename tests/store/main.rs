@@ -15,6 +15,7 @@ mod agenda;
 mod api_keys;
 mod audit;
 mod authority;
+mod backups;
 mod disk;
 mod history;
 mod lists;
@@ -48,7 +49,7 @@ use widgetd::domain::{
     UserNames, UserRef, Username, Version, Versions, WidgetFilter, WidgetName, Zone,
 };
 use widgetd::error::Error;
-use widgetd::store::{self, IfAbsent, Retention, Store};
+use widgetd::store::{self, OpenMode, Retention, Store};
 
 /// No precondition.
 const ANY_STATE: Precondition = Precondition { is: None, is_not: None };
@@ -75,22 +76,28 @@ fn database(folder: &TempDir) -> PathBuf {
 
 impl Subject {
     fn new() -> Self {
-        Self::open(TempDir::new().unwrap(), IfAbsent::Create)
+        Self::open(TempDir::new().unwrap(), OpenMode::Create)
     }
 
-    fn open(folder: TempDir, if_absent: IfAbsent) -> Self {
-        Self::limited(folder, if_absent, StoreLimits::default())
+    fn open(folder: TempDir, mode: OpenMode) -> Self {
+        Self::limited(folder, mode, StoreLimits::default())
     }
 
-    fn limited(folder: TempDir, if_absent: IfAbsent, limits: StoreLimits) -> Self {
+    fn limited(folder: TempDir, mode: OpenMode, limits: StoreLimits) -> Self {
         let clock = Clock::fixed(NOW);
-        let store = store::open(&database(&folder), if_absent, clock.clone(), limits).unwrap();
+        let store = store::open(&database(&folder), mode, clock.clone(), limits).unwrap();
         Self { store, clock, folder }
+    }
+
+    /// A store in a folder with a database of an earlier version.
+    fn upgraded(folder: TempDir) -> Self {
+        store::upgrade(&database(&folder)).unwrap().expect("an older schema");
+        Self::open(folder, OpenMode::Write)
     }
 
     async fn reopen(self) -> Self {
         self.store.close().await;
-        Self::open(self.folder, IfAbsent::Fail)
+        Self::open(self.folder, OpenMode::Write)
     }
 
     async fn add(&self, new: NewUser) -> User {

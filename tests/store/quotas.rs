@@ -8,7 +8,7 @@ use widgetd::domain::{
     WidgetChange,
 };
 use widgetd::error::Error;
-use widgetd::store::IfAbsent;
+use widgetd::store::OpenMode;
 
 use crate::{
     ALL, ANY_STATE, CLI, Subject, account, at_once, cli_at, database, later, new_session, new_task,
@@ -27,7 +27,7 @@ fn limits() -> StoreLimits {
 }
 
 fn limited() -> Subject {
-    Subject::limited(TempDir::new().unwrap(), IfAbsent::Create, limits())
+    Subject::limited(TempDir::new().unwrap(), OpenMode::Create, limits())
 }
 
 /// A template named `n` that counts this many bytes.
@@ -192,7 +192,7 @@ async fn a_user_above_the_quota_may_shrink_and_replace_but_not_grow() {
     }
     subject.close().await;
     // The setting was lowered.
-    let subject = Subject::limited(subject.folder, IfAbsent::Fail, limits());
+    let subject = Subject::limited(subject.folder, OpenMode::Write, limits());
     let context = subject.context_of(ann).await;
     let (store, name) = (&subject.store, template_name("0000"));
     let to = |text: String| TemplateChange {

@@ -1,14 +1,17 @@
 //! Retention: what is purged, and when.
 
+use tempfile::TempDir;
 use widgetd::domain::{
-    Action, AuditFilter, Failure, NewApiKey, RequestContext, Target, Timestamp, UserId,
+    Action, AuditFilter, Failure, NewApiKey, NewTemplate, Quota, RequestContext, StoreLimits,
+    Target, TemplateBody, Timestamp, UserId,
 };
-use widgetd::store::Retention;
+use widgetd::store::{OpenMode, Retention};
 
 use crate::sessions::knows;
 use crate::{
-    ALL, CLI, NOW, Subject, at_once, cli_at, hash, later, new_key, new_session, new_user,
-    new_widget, owner_context, reset_code, secret, widget_name,
+    ALL, ANY_STATE, CLI, NOW, Subject, at_once, cli_at, database, hash, later, new_key,
+    new_session, new_template, new_user, new_widget, owner_context, reset_code, secret,
+    widget_name,
 };
 
 /// A retention that purges nothing of these tests.
@@ -114,4 +117,33 @@ async fn retention_purges_all_that_is_too_old_however_much_it_is() {
     }
     assert!(between >= 8, "{between}");
     assert_eq!(subject.list_audit(None, AuditFilter::default(), ALL).await.unwrap().total, 1);
+}
+
+#[tokio::test]
+async fn retention_gives_the_space_of_what_was_deleted_back_to_the_disk() {
+    let limits = StoreLimits { quota: Quota::from_mib(1_024), ..StoreLimits::default() };
+    let subject = Subject::limited(TempDir::new().unwrap(), OpenMode::Create, limits);
+    let ann = subject.add_user("ann").await;
+    let body = "x".repeat(60_000);
+    let pages = |what: &str| -> i64 {
+        let file = rusqlite::Connection::open(database(&subject.folder)).unwrap();
+        file.pragma_query_value(None, what, |row| row.get(0)).unwrap()
+    };
+    for n in 0..400 {
+        let body = TemplateBody::parse(&body).unwrap();
+        let new = NewTemplate { body, ..new_template(&format!("t{n}"), ann.public_id) };
+        subject.create_template(new, CLI).await.unwrap();
+    }
+    let full = pages("page_count");
+    subject.delete_user(ann.public_id, ANY_STATE, CLI).await.unwrap();
+    assert!(pages("freelist_count") > full / 2);
+    subject.purge(NOTHING).await.unwrap();
+    assert!(pages("page_count") < full / 2, "{full}");
+    // What is written next has some without growing the file.
+    assert!((1..3_000).contains(&pages("freelist_count")));
+    let integrity: String = rusqlite::Connection::open(database(&subject.folder))
+        .unwrap()
+        .pragma_query_value(None, "integrity_check", |row| row.get(0))
+        .unwrap();
+    assert_eq!(integrity, "ok");
 }

@@ -13,7 +13,7 @@ use widgetd::domain::{
     UserFilter, UserId, UserNames, UserSummary, Username, Version, Widget, WidgetFilter, Zone,
 };
 use widgetd::error::Error;
-use widgetd::store::{self, IfAbsent, Store};
+use widgetd::store::{self, OpenMode, Store};
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, account, database, hash, later, new_key, new_session,
@@ -25,12 +25,12 @@ fn other(subject: &Subject) -> Connection {
     Connection::open(database(&subject.folder)).unwrap()
 }
 
-fn open(path: &Path, if_absent: IfAbsent) -> Result<Arc<dyn Store>, Error> {
-    store::open(path, if_absent, Clock::fixed(NOW), StoreLimits::default())
+fn open(path: &Path, mode: OpenMode) -> Result<Arc<dyn Store>, Error> {
+    store::open(path, mode, Clock::fixed(NOW), StoreLimits::default())
 }
 
-fn refusal(path: &Path, if_absent: IfAbsent) -> String {
-    match open(path, if_absent) {
+fn refusal(path: &Path, mode: OpenMode) -> String {
+    match open(path, mode) {
         Ok(_) => panic!("{} was opened", path.display()),
         Err(error) => error.to_string(),
     }
@@ -41,15 +41,15 @@ fn an_absent_database_is_created_only_where_allowed() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
     assert!(
-        refusal(&path, IfAbsent::Fail)
+        refusal(&path, OpenMode::Write)
             .starts_with(&format!("there is no database at {}", path.display()))
     );
     assert!(!path.exists());
     let absent = folder.path().join("none");
     let expected = format!("(there is no folder {})", absent.display());
-    assert!(refusal(&absent.join("widgetd.db"), IfAbsent::Create).contains(&expected));
-    assert!(open(&path, IfAbsent::Create).is_ok());
-    assert!(open(&path, IfAbsent::Fail).is_ok());
+    assert!(refusal(&absent.join("widgetd.db"), OpenMode::Create).contains(&expected));
+    assert!(open(&path, OpenMode::Create).is_ok());
+    assert!(open(&path, OpenMode::Write).is_ok());
 }
 
 #[cfg(unix)]
@@ -66,16 +66,66 @@ async fn file_permissions_of_the_database_and_its_side_files_are_the_owner_s_alo
     }
 }
 
+/// Where a file is put aside.
+fn aside(path: &Path) -> std::path::PathBuf {
+    path.with_extension("aside")
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_that_is_moved_replaced_or_deleted_refuses_writes_until_it_is_back() {
+    for (suffix, is_replaced) in [("", false), ("", true), ("-wal", false), ("-wal", true)] {
+        let subject = Subject::new();
+        let ann = subject.add_user("ann").await;
+        let path = subject.folder.path().join(format!("widgetd.db{suffix}"));
+        subject.ping().await.unwrap();
+        std::fs::rename(&path, aside(&path)).unwrap();
+        if is_replaced {
+            std::fs::copy(aside(&path), &path).unwrap();
+        }
+        let refused = subject.create_widget(new_widget("one", &ann), CLI).await;
+        let why =
+            "The database of the service was moved, replaced or deleted. Nothing was changed.";
+        assert!(matches!(&refused, Err(Error::Unhealthy(text)) if text == why), "{refused:?}");
+        subject.clock.advance(std::time::Duration::from_secs(1));
+        assert!(matches!(subject.ping().await, Err(Error::Unhealthy(text)) if text == why));
+
+        std::fs::rename(aside(&path), &path).unwrap();
+        // Nothing of the refused write is in it.
+        subject.create_widget(new_widget("one", &ann), CLI).await.unwrap();
+        subject.clock.advance(std::time::Duration::from_secs(1));
+        subject.ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_ping_commits_a_write_once_a_second() {
+    let subject = Subject::new();
+    let other = other(&subject);
+    // Every commit of another connection changes it.
+    let commits =
+        || other.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).unwrap();
+    let before = commits();
+    subject.ping().await.unwrap();
+    let first = commits();
+    assert_ne!(first, before);
+    subject.ping().await.unwrap();
+    assert_eq!(commits(), first);
+    subject.clock.advance(std::time::Duration::from_secs(1));
+    subject.ping().await.unwrap();
+    assert_ne!(commits(), first);
+}
+
 #[test]
 fn a_newer_schema_version_is_refused_and_left_unchanged() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
-    drop(open(&path, IfAbsent::Create).unwrap());
+    drop(open(&path, OpenMode::Create).unwrap());
     let connection = Connection::open(&path).unwrap();
     let version: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     connection.pragma_update(None, "user_version", version + 41).unwrap();
-    let refusal = refusal(&path, IfAbsent::Create);
+    let refusal = refusal(&path, OpenMode::Create);
     assert!(refusal.contains(&format!("schema version {}", version + 41)), "{refusal}");
     assert!(refusal.contains(&format!("knows versions up to {version}")), "{refusal}");
     let after: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
@@ -89,12 +139,12 @@ fn a_file_of_another_program_is_refused_and_left_unchanged() {
     let connection = Connection::open(&path).unwrap();
     connection.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").unwrap();
     let before = std::fs::read(&path).unwrap();
-    assert!(refusal(&path, IfAbsent::Create).ends_with("is an SQLite database of another program"));
+    assert!(refusal(&path, OpenMode::Create).ends_with("is an SQLite database of another program"));
     assert_eq!(std::fs::read(&path).unwrap(), before);
 
     let path = folder.path().join("letter.txt");
     std::fs::write(&path, "Dear Ann, this is no database at all. ".repeat(100)).unwrap();
-    assert!(refusal(&path, IfAbsent::Create).contains("letter.txt"));
+    assert!(refusal(&path, OpenMode::Create).contains("letter.txt"));
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("Dear Ann"));
 }
 
@@ -103,7 +153,7 @@ async fn four_concurrent_openings_of_a_new_database_agree() {
     let folder = TempDir::new().unwrap();
     let path = database(&folder);
     let stores = std::thread::scope(|scope| {
-        let open = || open(&path, IfAbsent::Create).unwrap();
+        let open = || open(&path, OpenMode::Create).unwrap();
         [(); 4].map(|()| scope.spawn(open)).map(|thread| thread.join().unwrap())
     });
     let id = stores[0].get_installation_id().await.unwrap();
@@ -279,7 +329,7 @@ async fn migration_indexes_the_words_of_existing_records() {
     );
     let schema = SCHEMA_4.concat();
     Connection::open(database(&folder)).unwrap().execute_batch(&(schema + &records)).unwrap();
-    let subject = Subject::open(folder, IfAbsent::Fail);
+    let subject = Subject::upgraded(folder);
     let (ann, search) = (UserId::parse(id).unwrap(), || Some(Search::parse("zoe dea").unwrap()));
     let templates = TemplateFilter { search: search(), ..TemplateFilter::default() };
     assert_eq!(subject.list_templates(ann, templates, ALL).await.unwrap().total, 1);
@@ -295,6 +345,13 @@ async fn migration_indexes_the_words_of_existing_records() {
 
 /// A database of version 0.1.0.
 const VERSION_0_1_0: &str = include_str!("fixtures/schema_1.sql");
+
+/// A folder with such a database.
+fn folder_of_0_1_0() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
+    folder
+}
 
 /// Stands for every version, as versions are random.
 const ANY_VERSION: Version = Version::from_stored(0);
@@ -357,9 +414,7 @@ fn accounts_of_0_1_0() -> [(User, PasswordHash); 3] {
 
 #[tokio::test]
 async fn migration_from_version_0_1_0_keeps_the_data() {
-    let folder = TempDir::new().unwrap();
-    Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
-    let subject = Subject::open(folder, IfAbsent::Fail);
+    let subject = Subject::upgraded(folder_of_0_1_0());
     let store = &subject.store;
     assert_eq!(store.get_installation_id().await.unwrap(), "3f7c8edc-b045-4f67-9a46-6cc3e7960a3d");
 
@@ -432,9 +487,7 @@ fn content(subject: &Subject) -> Vec<u8> {
 
 #[tokio::test]
 async fn migration_yields_the_schema_of_a_new_database_and_runs_once() {
-    let folder = TempDir::new().unwrap();
-    Connection::open(database(&folder)).unwrap().execute_batch(VERSION_0_1_0).unwrap();
-    let upgraded = Subject::open(folder, IfAbsent::Fail);
+    let upgraded = Subject::upgraded(folder_of_0_1_0());
     assert_eq!(schema(&upgraded), schema(&Subject::new()));
 
     upgraded.close().await;

@@ -345,7 +345,7 @@ async fn an_import_needs_the_role_and_the_quota_of_its_owner() {
         ..widgetd::domain::StoreLimits::default()
     };
     let folder = tempfile::TempDir::new().unwrap();
-    let subject = Subject::limited(folder, widgetd::store::IfAbsent::Create, limits);
+    let subject = Subject::limited(folder, widgetd::store::OpenMode::Create, limits);
     let boss = subject.add_user("boss").await;
     subject.update_user(boss.public_id, to_role(Role::Manager), ANY_STATE, CLI).await.unwrap();
     let context = subject.context_of(boss.public_id).await;

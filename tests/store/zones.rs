@@ -7,7 +7,7 @@ use widgetd::domain::{
     Authority, Deadline, NewTask, NewWidget, PageRequest, RequestContext, Sort, StoreLimits,
     Timestamp, Widget, WidgetFilter, Zone,
 };
-use widgetd::store::{self, IfAbsent, Store};
+use widgetd::store::{self, OpenMode, Store};
 
 use crate::{
     ALL, ANY_STATE, CLI, NOW, Subject, assert_pages, database, later, new_task, new_widget,
@@ -22,7 +22,7 @@ impl Subject {
     async fn reopen_in(self, zone: &Zone, keep_zone: bool) -> Self {
         self.store.close().await;
         let limits = StoreLimits { zone: zone.clone(), keep_zone, ..StoreLimits::default() };
-        Self::limited(self.folder, IfAbsent::Fail, limits)
+        Self::limited(self.folder, OpenMode::Write, limits)
     }
 
     async fn widgets(&self) -> BTreeMap<String, (Deadline, String)> {
@@ -152,7 +152,7 @@ fn a_new_store_takes_the_setting_also_if_it_would_keep_another_zone() {
     let open = |name: &str| -> Arc<dyn Store> {
         let limits = StoreLimits { zone: zone(name), keep_zone: true, ..StoreLimits::default() };
         let clock = widgetd::clock::Clock::fixed(NOW);
-        store::open(&database(&folder), IfAbsent::Create, clock, limits).unwrap()
+        store::open(&database(&folder), OpenMode::Create, clock, limits).unwrap()
     };
     assert_eq!(open("Europe/Berlin").zone().name(), "Europe/Berlin");
     assert_eq!(open("Asia/Tokyo").zone().name(), "Europe/Berlin");

@@ -119,6 +119,8 @@ impl Browser {
                     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                     "--disable-background-networking", "--disable-component-update", "--disable-sync",
                     "--hide-scrollbars", "--window-size=1200,1600",
+                    // Each page that fades into the next one costs a moment.
+                    "--force-prefers-reduced-motion",
                     // No access to other hosts. *.example are names of this machine.
                     "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
                     format!("--user-data-dir={}", profile.path().display()),
@@ -310,7 +312,11 @@ impl Browser {
         if self.run("return typeof axe", &[]).await == "undefined" {
             self.run(AXE, &[]).await;
         }
+        // Colours that are still changing have contrasts of their own.
         let script = r#"
+            await new Promise(requestAnimationFrame);
+            const ending = document.getAnimations().filter(({ effect }) => Number.isFinite(effect.getComputedTiming().endTime));
+            await Promise.allSettled(ending.map(({ finished }) => finished));
             const { violations } = await axe.run(document, { resultTypes: ["violations"], ...arguments[0] });
             const place = ({ target, failureSummary }) => `  ${target.join(" ")}\n    ${failureSummary.replaceAll("\n", "\n    ")}`;
             return violations.map(({ id, help, nodes }) => [`${id}: ${help}`, ...nodes.map(place)].join("\n")).join("\n");

@@ -30,7 +30,7 @@ use widgetd::domain::{
     Timestamp, User, UserChange, UserFilter, UserId, UserRef,
 };
 use widgetd::http::attach_body;
-use widgetd::store::{self, IfAbsent, Store};
+use widgetd::store::{self, OpenMode, Store};
 
 pub use self::endless::make_the_list_of_keys_endless;
 pub use self::random::{Random, sort};
@@ -124,7 +124,7 @@ impl TestApp {
         }
         let config = Config::from_figment(figment).unwrap();
         let limits = config.store.clone();
-        let store = store::open(&database, IfAbsent::Create, clock.clone(), limits).unwrap();
+        let store = store::open(&database, OpenMode::Create, clock.clone(), limits).unwrap();
         let setup_code = SetupCode::generate().unwrap();
         let rocket = app::build(&config, Arc::clone(&store), clock.clone(), Some(&setup_code))
             .await
@@ -250,7 +250,8 @@ impl TestApp {
     /// names of `records`; without any, they are left out.
     pub fn pages(&self, records: &[(&str, String)]) -> Vec<String> {
         let pages = self.routes().filter(|route| {
-            let loaded = ["get_asset", "get_favicon", "get_manifest", "follow_changes"];
+            let loaded =
+                ["get_asset", "get_favicon", "get_manifest", "follow_changes", "get_metrics"];
             let is_loaded = loaded.iter().any(|name| route.name.as_deref() == Some(name));
             is_for_people(route) && route.method == Method::Get && !is_loaded
         });
@@ -331,7 +332,10 @@ pub fn resolve_schema<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
 /// Whether a route is for people: a page, or what pages load. Such are not part of the document.
 pub fn is_for_people(route: &Route) -> bool {
     !route.uri.path().starts_with("/api/")
-        && !matches!(route.name.as_deref(), Some("greet" | "check_health"))
+        && !matches!(
+            route.name.as_deref(),
+            Some("greet" | "check_health" | "check_live" | "check_ready")
+        )
 }
 
 /// Somebody who sends requests below `/api/v1`.

@@ -116,7 +116,7 @@ impl Place {
         Self::start(shell)
     }
 
-    fn start(mut command: Command) -> Server {
+    pub fn start(mut command: Command) -> Server {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -149,6 +149,18 @@ pub struct Server {
 impl Server {
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits for a line of stderr that contains this.
+    pub fn wait_for_line(&mut self, text: &str) -> bool {
+        while let Ok(line) = self.lines.recv_timeout(TEST_TIMEOUT) {
+            let is_found = line.contains(text);
+            self.said.push(line);
+            if is_found {
+                return true;
+            }
+        }
+        false
     }
 
     /// `kill -9`
@@ -186,7 +198,7 @@ impl Server {
     }
 
     pub fn client(&self) -> Client {
-        Client { url: self.url.clone(), token: None, headers: Vec::new(), agent: agent() }
+        Client::of(&self.url)
     }
 
     pub fn log_in(&self, email: &str) -> Client {
@@ -244,6 +256,10 @@ pub struct Answer {
 }
 
 impl Client {
+    pub fn of(url: &str) -> Self {
+        Self { url: url.to_owned(), token: None, headers: Vec::new(), agent: agent() }
+    }
+
     pub fn bearing(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
@@ -257,6 +273,11 @@ impl Client {
 
     pub fn get(&self, path: &str) -> Answer {
         self.try_get(path).unwrap()
+    }
+
+    /// GET of a path that is not below the API.
+    pub fn at_root(&self, path: &str) -> Answer {
+        read(self.dressed(self.agent.get(format!("{}{path}", self.url))).call()).unwrap()
     }
 
     pub fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {

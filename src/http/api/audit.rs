@@ -109,8 +109,7 @@ pub struct AuditView {
     detail: Option<String>,
     /// `session` or `key` and its id.
     credential: Option<String>,
-    /// The `X-Request-Id` of the answer.
-    #[schemars(with = "Option<Id<UserId>>")]
+    /// The `X-Request-Id` of the answer: a UUID, or what a trusted proxy has sent.
     request_id: Option<String>,
     /// Of a widget, a task or a template.
     changes: Option<ChangesView>,

@@ -11,6 +11,7 @@ pub mod deadline;
 pub mod event_feed;
 mod examples;
 mod history;
+pub mod metrics;
 mod people;
 mod samples;
 pub mod search;

@@ -20,7 +20,7 @@ use crate::http::wire::{
 };
 
 /// The first of what is found, of each kind.
-const FIRST: PageRequest = PageRequest::new(1, 20);
+pub const FIRST: PageRequest = PageRequest::new(1, 20);
 
 pub fn routes() -> Operations {
     operations![search_everything].also("search_everything", "`q` is required.", missing())

@@ -19,11 +19,11 @@ use crate::http::wire::{
 /// The routes at the root.
 pub fn root_routes() -> Operations {
     let greeting = greeting(BasePath(BASE));
-    operations![greet, check_health].example("greet", 200, greeting).example(
-        "check_health",
-        200,
-        StatusView::success(HEALTHY),
-    )
+    operations![greet, check_live, check_ready, check_health]
+        .example("greet", 200, greeting)
+        .example("check_live", 200, StatusView::success(ALIVE))
+        .example("check_ready", 200, StatusView::success(HEALTHY))
+        .example("check_health", 200, StatusView::success(HEALTHY))
 }
 
 /// The routes of the document, below the API.
@@ -61,16 +61,36 @@ fn greeting(base: BasePath<'_>) -> Greeting {
     }
 }
 
+const ALIVE: &str = "alive";
 const HEALTHY: &str = "healthy";
+
+/// # Liveness
+///
+/// Whether the process answers. It asks nothing else: where this fails, start the service again.
+#[openapi(tag = "Service")]
+#[get("/healthz/live")]
+fn check_live() -> Done {
+    Done(ALIVE)
+}
+
+/// # Readiness
+///
+/// Whether the database can be read and written. It tries both; a write at most once a second, so
+/// that it may be asked as often as you want. Where this fails, send no requests.
+#[openapi(tag = "Service")]
+#[get("/healthz/ready")]
+async fn check_ready(services: &State<Services>) -> Result<Done, Problem> {
+    services.store.ping().await?;
+    Ok(Done(HEALTHY))
+}
 
 /// # Health
 ///
-/// For a supervisor or a load balancer.
+/// For a supervisor or a load balancer that asks one address: the same as readiness.
 #[openapi(tag = "Service")]
 #[get("/healthz")]
 async fn check_health(services: &State<Services>) -> Result<Done, Problem> {
-    services.store.ping().await?;
-    Ok(Done(HEALTHY))
+    check_ready(services).await
 }
 
 /// The document as an answer.

@@ -71,7 +71,7 @@ impl Field for TaskId {
 
 input! {
     /// A new task.
-    pub struct CreateTask {
+    struct CreateTask {
         title: TaskTitle,
         description: Option<TaskDescription>,
         /// `pending` if it is not sent.
@@ -90,7 +90,7 @@ input! {
 }
 
 impl CreateTask {
-    pub fn into_new(self, creator: UserId) -> NewTask {
+    fn into_new(self, creator: UserId) -> NewTask {
         let Self { title, description, status, deadline, assignee } = self;
         NewTask {
             id: TaskId::generate(),

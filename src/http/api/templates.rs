@@ -9,24 +9,31 @@ use serde::Serialize;
 
 use super::samples::TEMPLATE;
 use crate::domain::{
-    NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange, TemplateFilter,
-    TemplateName, TemplateSort, Timestamp, UserId,
+    HistoryEntry, NewTemplate, Search, Sort, Template, TemplateBody, TemplateChange,
+    TemplateFilter, TemplateName, TemplateSort, Timestamp, UserId,
 };
 use crate::error::Error;
 use crate::http::auth::AnyUser;
 use crate::http::wire::{
     Addressed, Body, Conditions, Created, Empty, Export, Found, InPath, Link, List, ListOrCsv,
-    ListOrCsvQuery, NoContent, Operations, Problem, Record, Times, Updated, ViewContext, columns,
-    escape_segment, field, filter, input, max_body_of, name_in_path, operations,
+    ListOrCsvQuery, ListQuery, NoContent, Operations, Problem, Record, Times, Updated, ViewContext,
+    columns, escape_segment, field, filter, input, max_body_of, name_in_path, operations,
 };
 use crate::store::Store;
 
 pub fn routes() -> Operations {
     let taken = "You have a template of that name, or the maximum number.";
     let renamed = "You have a template of the new name.";
-    operations![list_templates, create_template, get_template, update_template, delete_template]
-        .also("create_template", taken, Error::is_taken("Template", TEMPLATE))
-        .also("update_template", renamed, Error::is_taken("Template", "Farewell"))
+    operations![
+        list_templates,
+        create_template,
+        get_template,
+        list_template_history,
+        update_template,
+        delete_template
+    ]
+    .also("create_template", taken, Error::is_taken("Template", TEMPLATE))
+    .also("update_template", renamed, Error::is_taken("Template", "Farewell"))
 }
 
 field!(TemplateName, {
@@ -184,6 +191,21 @@ async fn get_template(
     name: InPath<TemplateName>,
 ) -> Result<Found<Template>, Problem> {
     Ok(Found(user.store.get_template(user.id(), &name.0?).await?))
+}
+
+/// # List the changes of a template
+///
+/// The latest first, as far as the audit is kept: who, when, and which fields. They follow the template
+/// when its name changes.
+#[openapi(tag = "Templates")]
+#[get("/templates/<name>/history")]
+async fn list_template_history(
+    user: AnyUser,
+    name: InPath<TemplateName>,
+    query: ListQuery<()>,
+) -> Result<List<HistoryEntry>, Problem> {
+    let page = user.store.list_template_history(user.id(), &name.0?, query.page).await?;
+    Ok(List::new(query.address, page))
 }
 
 /// # Update a template

@@ -49,7 +49,7 @@ pub fn setup_is_local() -> Error {
 /// seems to be here; so any header of a proxy counts against a request, and so does a foreign host
 /// name, which a proxy may have passed on or a hostile page may have pointed at our address. (A
 /// proxy that shows nothing of this is not noticed. Then only the setup code keeps others out.)
-fn is_from_this_machine(request: &Request<'_>) -> bool {
+pub fn is_from_this_machine(request: &Request<'_>) -> bool {
     // If the service listens at one address, local programs call from that address.
     let listens_at = request.rocket().config().address;
     let is_own = |address: IpAddr| address.to_canonical().is_loopback() || address == listens_at;

@@ -14,7 +14,7 @@ pub use self::guards::{
     Admin, Anonymous, AnyUser, CalendarReader, Manager, SessionAdmin, SessionUser, SignedIn,
     find_caller,
 };
-pub use self::local::{MaySetUp, check_may_set_up, setup_is_local};
+pub use self::local::{MaySetUp, check_may_set_up, is_from_this_machine, setup_is_local};
 pub use self::navigation::{API_DOCS, Destination, MENU, Notice, login_address, next_query, root};
 pub use self::origin::{cross_site, is_cross_site, is_own, site_address};
 pub use self::renewal::RenewSessions;

@@ -27,7 +27,8 @@ pub fn is_cross_site(request: &Request<'_>) -> bool {
 
 /// Whether this origin is the one that the request was sent to.
 pub fn is_own(request: &Request<'_>, origin: &str) -> bool {
-    let public = Services::of(request).ok().and_then(|services| services.public_url.as_ref());
+    let services = Services::of(request).ok();
+    let public = services.and_then(|services| services.public_url.as_ref());
     if public.is_some_and(|url| origin == url.origin()) {
         return true;
     }
@@ -37,7 +38,8 @@ pub fn is_own(request: &Request<'_>, origin: &str) -> bool {
     };
     let is_public_host = |url: &PublicUrl| url.origin().split("//").nth(1) == Some(host);
     // A browser on the machine itself may bypass the proxy, under another host name.
-    let scheme = if public.is_none() && is_https(request) { "https://" } else { "http://" };
+    let bypasses = public.is_some() && !services.is_some_and(|services| services.speaks_tls);
+    let scheme = if is_https(request) && !bypasses { "https://" } else { "http://" };
     !public.is_some_and(is_public_host) && origin.strip_prefix(scheme) == Some(host)
 }
 

@@ -179,7 +179,8 @@ impl<'r, T: Choice> Responder<'r, 'static> for Chosen<T> {
             Ok(cookie) => cookie,
             Err(error) => return Problem::from(error).respond_to(request),
         };
-        let account = format!("{}account", root(request));
+        // Where the choice is made, so that the reader stays there.
+        let account = format!("{}account#choose-{}", root(request), T::PURPOSE);
         let mut response = Reply::Done(account, Flash::new(Said::Changed)).respond_to(request)?;
         response.adjoin_header(cookie);
         Ok(response)

@@ -2,12 +2,18 @@
 
 use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
+use rocket_okapi::okapi::openapi3::Parameter;
 
 use crate::domain::{Page, PageRequest};
-use crate::http::wire::{Filter, ListQuery, admitted, query_of, reject};
+use crate::http::wire::{
+    Field, FieldContext, Fields, Filter, ListQuery, admitted, query_of, reject,
+};
 
 /// How many records a page has, where its address does not say.
 const DEFAULT: PageRequest = PageRequest::new(1, 25);
+
+/// The parameter that shows the checkboxes of a list's rows.
+const SELECT: &str = "select";
 
 /// A guard: what the address of a page's list asks for. An unknown parameter is an error.
 pub struct PageQuery<F> {
@@ -27,6 +33,20 @@ impl<'r, F: Filter> FromRequest<'r> for PageQuery<F> {
             }
             Err(error) => reject(request, error),
         }
+    }
+}
+
+/// The filter of a list whose rows can be selected: `select=true` shows their checkboxes.
+pub struct Selecting<F>(pub F);
+
+impl<F: Filter> Filter for Selecting<F> {
+    fn read(fields: &mut Fields, context: &FieldContext) -> Option<Self> {
+        let select = fields.read(SELECT, |text| bool::parse(text, context));
+        F::read(fields, context).filter(|_| select.is_some()).map(Self)
+    }
+
+    fn parameters() -> Vec<Parameter> {
+        F::parameters()
     }
 }
 
@@ -54,9 +74,14 @@ impl Address {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
+    /// Whether the rows have checkboxes.
+    pub fn is_selecting(&self) -> bool {
+        self.value(SELECT) == "true"
+    }
+
     /// Whether the parameters but those of order, search and page are these.
     pub fn selects(&self, query: &str) -> bool {
-        let is_view = |name: &str| !["q", "sort", "page", "per_page"].contains(&name);
+        let is_view = |name: &str| !["q", "sort", "page", "per_page", SELECT].contains(&name);
         let mine = self.0.iter().filter(|(name, _)| is_view(name));
         let mut mine: Vec<_> =
             mine.map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect();

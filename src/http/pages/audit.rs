@@ -5,6 +5,7 @@ use rocket::{State, get};
 
 use super::address::{Address, PageQuery, Pagination};
 use super::audit_words::ActionWords;
+use super::days::Moment;
 use super::frame::{Frame, Html};
 use super::sentence::Sentence;
 use crate::domain::{Action, AuditFilter};
@@ -16,6 +17,8 @@ use crate::http::wire::{Problem, Services};
 struct AuditPage {
     frame: Frame,
     address: Address,
+    /// When the last backup was made and checked.
+    backup: Option<Moment>,
     actions: Vec<ActionWords>,
     events: Vec<Sentence>,
     pages: Pagination,
@@ -33,12 +36,14 @@ pub async fn show_audit(
     let frame = frame.shown_to(admin.authority, services).await?;
     let page = store.list_audit(Some(admin.id()), filter, page).await?;
     let pages = Pagination::of(&page, &address);
-    let sentence = |entry| Sentence::of(entry, now, store.zone());
+    let backup = store.find_last_backup().await?;
+    let backup = backup.map(|backup| Moment::new(backup.made_at, now, store.zone()));
     Html::of(&AuditPage {
         frame,
         address,
+        backup,
         actions: Action::ALL.iter().copied().map(ActionWords::of).collect(),
-        events: page.items.into_iter().map(sentence).collect(),
+        events: Sentence::list(page.items, now, store).await?,
         pages,
     })
 }

@@ -91,6 +91,7 @@ impl ActionWords {
             Action::CreateTemplate => record("template created", "created a template"),
             Action::UpdateTemplate => record("template changed", "changed a template"),
             Action::DeleteTemplate => record("template deleted", "deleted a template"),
+            Action::Restore => record("backup restored", "restored a backup"),
         };
         Self { name: action.as_str(), label, own, other, tried }
     }

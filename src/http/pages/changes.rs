@@ -78,6 +78,8 @@ impl Reader {
         let Authority { user, role } = self.authority;
         let is_told = match entry.target_kind() {
             TargetKind::Widget => true,
+            // The service was stopped when it was replaced.
+            TargetKind::Database => false,
             TargetKind::Template => entry.actor_id == Some(user.to_string()),
             TargetKind::Account => role.is_admin() && changes_account(entry),
             TargetKind::Task if role.is_manager() => true,

@@ -111,6 +111,19 @@ pub fn day_in_words(date: Date, today: Date) -> String {
     date.format(format).unwrap_or_else(|_| date.to_string())
 }
 
+/// `Yesterday is in the past. Please choose today or a later day.` `None` for a deadline that has not
+/// passed, or that cannot be read.
+pub fn passed_in_words(text: &str, now: Timestamp, zone: &Zone) -> Option<String> {
+    let deadline = Deadline::parse_moment(text, zone).ok().filter(|at| at.has_passed(now))?;
+    let date = deadline.date().unwrap_or_else(|| zone.date_of(deadline.timestamp()));
+    let today = zone.date_of(now);
+    if date == today {
+        return Some("That time of today is in the past. Please choose a later one.".to_owned());
+    }
+    let day = with_capital(day_in_words(date, today));
+    Some(format!("{day} is in the past. Please choose today or a later day."))
+}
+
 fn with_capital(mut text: String) -> String {
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();

@@ -5,7 +5,7 @@ use rocket::time::Duration;
 use rocket::{Request, Response};
 
 use super::parts::status_in_words;
-use crate::domain::TaskStatus;
+use crate::domain::{RequestId, TaskStatus};
 use crate::error::Error;
 use crate::http::auth::{cookie_name, cookies, set_cookie};
 
@@ -26,6 +26,7 @@ pub enum Said {
     Unchanged,
     Deleted,
     Assigned,
+    Undone,
     Approved,
     Enabled,
     Disabled,
@@ -37,12 +38,13 @@ pub enum Said {
 
 impl Said {
     /// All but moves, which have the names of their statuses.
-    const OTHERS: [Self; 11] = [
+    const OTHERS: [Self; 12] = [
         Self::Added,
         Self::Changed,
         Self::Unchanged,
         Self::Deleted,
         Self::Assigned,
+        Self::Undone,
         Self::Approved,
         Self::Enabled,
         Self::Disabled,
@@ -59,6 +61,7 @@ impl Said {
             Self::Unchanged => "unchanged",
             Self::Deleted => "deleted",
             Self::Assigned => "assigned",
+            Self::Undone => "undone",
             Self::Approved => "approved",
             Self::Enabled => "enabled",
             Self::Disabled => "disabled",
@@ -81,6 +84,7 @@ impl Said {
             Self::Unchanged => "Nothing was changed.".to_owned(),
             Self::Deleted => "Deleted.".to_owned(),
             Self::Assigned => "Assigned.".to_owned(),
+            Self::Undone => "As before.".to_owned(),
             Self::Approved => "Approved. They can sign in now.".to_owned(),
             Self::Enabled => "Enabled. They can sign in again.".to_owned(),
             Self::Disabled => {
@@ -104,13 +108,18 @@ pub struct Flash {
     pub record: String,
     /// The status that takes a move back.
     pub undo: Option<TaskStatus>,
+    /// The request whose changes of several tasks can be taken back.
+    pub undo_request: Option<RequestId>,
     /// How many records it was done with.
     count: usize,
 }
 
+/// Stands before the id of a request, which may be any word.
+const REQUEST: char = '@';
+
 impl Flash {
     pub const fn new(said: Said) -> Self {
-        Self { said, record: String::new(), undo: None, count: 1 }
+        Self { said, record: String::new(), undo: None, undo_request: None, count: 1 }
     }
 
     /// With a link to a record.
@@ -120,6 +129,10 @@ impl Flash {
 
     pub fn with_undo(self, status: TaskStatus) -> Self {
         Self { undo: Some(status), ..self }
+    }
+
+    pub fn with_undo_of(self, undo_request: Option<RequestId>) -> Self {
+        Self { undo_request, ..self }
     }
 
     pub fn of_several(self, count: usize) -> Self {
@@ -144,7 +157,11 @@ impl Flash {
     }
 
     fn to_cookie(&self) -> String {
-        let undo = self.undo.map_or("", TaskStatus::as_str);
+        let undo = match (&self.undo_request, self.undo) {
+            (Some(request), _) => format!("{REQUEST}{request}"),
+            (None, Some(status)) => status.as_str().to_owned(),
+            (None, None) => String::new(),
+        };
         format!("{}!{undo}!{}!{}", self.said.name(), self.count, self.record)
     }
 
@@ -159,9 +176,13 @@ impl Flash {
         if !record.is_empty() && !key.is_some_and(is_key) {
             return None;
         }
-        let undo = if undo.is_empty() { None } else { Some(TaskStatus::from_name(undo)?) };
+        let (undo, undo_request) = match (undo, undo.strip_prefix(REQUEST)) {
+            ("", _) => (None, None),
+            (_, Some(request)) => (None, Some(RequestId::parse(request)?)),
+            (status, None) => (Some(TaskStatus::from_name(status)?), None),
+        };
         let (said, count) = (Said::from_name(said)?, count.parse().ok()?);
-        Some(Self { said, record: record.to_owned(), undo, count })
+        Some(Self { said, record: record.to_owned(), undo, undo_request, count })
     }
 
     /// The message for the page that answers this request.
@@ -199,7 +220,9 @@ mod tests {
             assert_eq!(Flash::parse(&flash.to_cookie()), Some(flash));
         }
         for flash in Said::OTHERS.map(Flash::new) {
-            let flash = flash.of_several(3);
+            // A proxy may give any id.
+            let request = RequestId::parse("pending");
+            let flash = flash.of_several(3).with_undo_of(request);
             assert_eq!(Flash::parse(&flash.to_cookie()), Some(flash));
         }
         assert_eq!(Flash::new(Said::Deleted).of_several(3).text(), "3 deleted.");

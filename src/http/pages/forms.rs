@@ -6,9 +6,10 @@ use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 use rocket::{Request, State, get};
 
+use super::days::passed_in_words;
 use super::frame::{Frame, Html, PageOrRedirect};
 use super::visitor::Visitor;
-use crate::domain::RegistrationPolicy;
+use crate::domain::{RegistrationPolicy, Timestamp, Zone};
 use crate::error::FieldErrors;
 use crate::http::auth::{Destination, MaySetUp, Notice, check_may_set_up, next_query};
 use crate::http::wire::{Problem, Services};
@@ -37,14 +38,25 @@ impl Form {
         self.typed.iter().find(|(field, _)| field == name).map_or("", |(_, text)| text)
     }
 
-    /// A field's error.
-    pub fn error(&self, name: &str) -> Option<&str> {
-        self.errors.iter().find(|(field, _)| *field == name).map(|(_, why)| why)
+    /// A field's error, as a sentence.
+    pub fn error(&self, name: &str) -> Option<String> {
+        self.errors.iter().find(|(field, _)| *field == name).map(|(_, why)| sentence(why))
     }
 
     /// What somebody else has written into a field meanwhile.
     pub fn theirs(&self, name: &str) -> Option<&str> {
         self.theirs.iter().find(|(field, _)| *field == name).map(|(_, text)| text.as_str())
+    }
+
+    /// Says in words which day has passed, if the deadline has.
+    #[must_use]
+    pub fn with_days(mut self, now: Timestamp, zone: &Zone) -> Self {
+        if self.error("deadline").is_some()
+            && let Some(why) = passed_in_words(self.value("deadline"), now, zone)
+        {
+            self.errors.replace("deadline", why);
+        }
+        self
     }
 
     /// The page's query, which the form passes on.
@@ -60,6 +72,17 @@ impl Form {
         let first = self.fields.iter().find(|field| self.error(field).is_some());
         if first == Some(&name) { " autofocus" } else { "" }
     }
+}
+
+/// `This is required.` of `is required`, what the API says beside the name of a field. What begins with
+/// another word may quote what was typed, and keeps it as it is.
+fn sentence(why: &str) -> String {
+    let begins = match why.split(' ').next() {
+        Some("is" | "must" | "has" | "cannot") => format!("This {why}"),
+        Some("the" | "there") => format!("T{}", &why[1..]),
+        _ => why.to_owned(),
+    };
+    if begins.ends_with(['.', '?', '!']) { begins } else { begins + "." }
 }
 
 #[rocket::async_trait]
@@ -195,4 +218,24 @@ pub async fn show_setup(
     let (require_email, password_hint) = (services.require_email, password_hint(services));
     let page = SetupPage { frame, form, is_good, require_email, password_hint };
     Ok(Html::with(status, &page)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn an_error_beside_its_field_is_a_sentence_and_keeps_what_was_typed() {
+        for (why, expected) in [
+            ("is required", "This is required."),
+            ("must have at least 8 characters", "This must have at least 8 characters."),
+            ("there is no account ann", "There is no account ann."),
+            ("the account ann is disabled, not active", "The account ann is disabled, not active."),
+            ("eve is not a valid email", "eve is not a valid email."),
+            ("is too easy to guess. Add a word.", "This is too easy to guess. Add a word."),
+            ("thé", "thé."),
+        ] {
+            assert_eq!(sentence(why), expected);
+        }
+    }
 }

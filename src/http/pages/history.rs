@@ -1,12 +1,15 @@
 //! The history of a record in words.
 
+use super::called::{Called, ShownName};
 use super::days::Moment;
 use super::parts::status_in_words;
 use crate::domain::{Action, Changes, HistoryEntry, TaskStatus, Timestamp, Zone};
+use crate::error::Error;
+use crate::store::Store;
 
 /// An event of a record.
 pub struct HistoryLine {
-    pub who: String,
+    pub who: ShownName,
     /// `created this`, `changed this`
     pub what: &'static str,
     pub changes: Vec<ChangeLine>,
@@ -21,7 +24,17 @@ pub struct ChangeLine {
 }
 
 impl HistoryLine {
-    pub fn of(entry: HistoryEntry, now: Timestamp, zone: &Zone) -> Self {
+    pub async fn list(
+        entries: Vec<HistoryEntry>,
+        now: Timestamp,
+        store: &dyn Store,
+    ) -> Result<Vec<Self>, Error> {
+        let called = Called::of(store, entries.iter().map(|entry| entry.actor_id.as_ref())).await?;
+        let line = |entry| Self::of(entry, &called, now, store.zone());
+        Ok(entries.into_iter().map(line).collect())
+    }
+
+    fn of(entry: HistoryEntry, called: &Called, now: Timestamp, zone: &Zone) -> Self {
         let (is_update, what) = match Action::from_name(&entry.action) {
             Some(Action::CreateTask | Action::CreateWidget | Action::CreateTemplate) => {
                 (false, "created it")
@@ -30,7 +43,7 @@ impl HistoryLine {
         };
         let changes = entry.changes.filter(|_| is_update);
         Self {
-            who: entry.actor,
+            who: called.name(entry.actor_id.as_deref(), entry.actor),
             what,
             changes: changes.map(change_lines).unwrap_or_default(),
             at: Moment::new(entry.at, now, zone),

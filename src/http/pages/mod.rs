@@ -9,6 +9,7 @@ mod assets;
 mod audit;
 mod audit_words;
 mod board;
+mod called;
 mod changes;
 mod choices;
 mod clients;
@@ -70,6 +71,7 @@ pub fn routes() -> Vec<Route> {
         task::move_task,
         task::assign_task,
         selected::change_selected_tasks,
+        selected::undo_selected_tasks,
         task::ask_to_delete_task,
         task::delete_task_of_page,
         templates::show_templates,
@@ -88,6 +90,8 @@ pub fn routes() -> Vec<Route> {
         person::edit_person,
         person::change_status,
         selected::approve_selected_people,
+        selected::delete_selected_widgets,
+        selected::delete_selected_templates,
         person::show_reset_link,
         person::sign_out_person,
         person::ask_to_delete_person,

@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::http::wire::escape_segment;
 
 /// How many characters of a text a row has. The style sheet cuts it to the row's width.
-const EXCERPT_CHARS: usize = 160;
+const EXCERPT_CHARS: usize = 80;
 
 /// How many colours faces have.
 const COLOURS: u8 = 5;
@@ -97,10 +97,6 @@ impl TaskRow {
             TaskStatus::Cancelled => is_manager.then_some(Move::new("Reopen", TaskStatus::Pending)),
         }
     }
-
-    pub fn moves(&self, is_manager: bool) -> Vec<Move> {
-        moves(self.status, is_manager)
-    }
 }
 
 /// A widget in a list.
@@ -109,6 +105,8 @@ pub struct WidgetRow {
     pub address: String,
     pub name: String,
     pub info_url: String,
+    /// What its checkbox says.
+    pub seen: String,
     /// That of `info_url`.
     pub host: String,
     pub due: Due,
@@ -122,6 +120,7 @@ impl WidgetRow {
         Self {
             address: record_address("widgets", widget.name.as_str()),
             name: widget.name.as_str().to_owned(),
+            seen: format!("{}.{}", widget.name.as_str(), widget.version),
             info_url: info_url.to_owned(),
             host: url.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned(),
             due: widget_due(widget, now, zone),
@@ -182,7 +181,8 @@ pub const fn status_in_words(status: TaskStatus) -> &'static str {
 /// The beginning of a text on one line.
 pub fn excerpt(text: &str) -> String {
     let beginning: String = text.chars().take(EXCERPT_CHARS).collect();
-    beginning.split_whitespace().collect::<Vec<_>>().join(" ")
+    let dots = if beginning.len() < text.len() { "…" } else { "" };
+    beginning.split_whitespace().collect::<Vec<_>>().join(" ") + dots
 }
 
 /// The address of a record, relative to the root.

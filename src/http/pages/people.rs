@@ -3,7 +3,7 @@
 use askama::Template;
 use rocket::{State, get};
 
-use super::address::{Address, PageQuery, Pagination, Tab};
+use super::address::{Address, PageQuery, Pagination, Selecting, Tab};
 use super::days::Moment;
 use super::frame::{Frame, Html};
 use super::parts::Face;
@@ -96,12 +96,12 @@ async fn tabs(store: &dyn Store, reader: UserId, address: &Address) -> Result<Ve
 #[get("/people")]
 pub async fn show_people(
     admin: Admin,
-    query: PageQuery<UserFilter>,
+    query: PageQuery<Selecting<UserFilter>>,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
     let (store, reader, now) = (&*admin.store, admin.id(), admin.context.at);
-    let PageQuery { filter, page, address } = query;
+    let PageQuery { filter: Selecting(filter), page, address } = query;
     let frame = frame.shown_to(admin.authority, services).await?;
     let tabs = tabs(store, reader, &address).await?;
     let page = store.list_users(Some(reader), filter, page).await?;

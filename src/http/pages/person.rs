@@ -114,7 +114,7 @@ async fn person_page(
         used: Size(user.used_bytes),
         quota: Size(services.quota.of(&user, now)),
         tasks: tasks.iter().map(|task| TaskRow::of(task, now, zone)).collect(),
-        events: events.into_iter().map(|event| Sentence::of(event, now, zone)).collect(),
+        events: Sentence::list(events, now, store).await?,
         audit: query_with("account", user.names.label()),
         frame,
     })

@@ -63,7 +63,12 @@ pub struct Understood {
     pub date: String,
     /// `tomorrow, Sunday, 22 November`
     pub due: String,
-    pub assignee: Option<Face>,
+    /// What the form has in its field: whom the name means, or the name if it may mean several.
+    pub assignee: String,
+    /// `Bob Stone`
+    pub assignee_name: Option<String>,
+    /// Whom the name may mean, if not one alone.
+    pub choices: Vec<Face>,
     /// What was not understood.
     pub question: Option<String>,
 }
@@ -77,14 +82,20 @@ impl Understood {
     ) -> Result<Self, Error> {
         let today = store.zone().date_of(now);
         let QuickAdd { mut title, date, assignee, whole_title } = QuickAdd::parse(line, today);
-        let (mut meant, mut question) = (None, None);
+        let (mut meant, mut question, mut choices) = (None, None, Vec::new());
+        let mut in_form = String::new();
         if let Some(name) = assignee {
             let mut people = find_people(store, reader, &name).await?;
             if people.len() == 1 {
                 meant = people.pop();
             } else {
                 question = Some(question_about(&name, &people));
-                title = whole_title;
+                choices = people.iter().map(Face::of).collect();
+            }
+            match (&meant, choices.is_empty()) {
+                (Some(user), _) => in_form = user.names.label().to_owned(),
+                (None, true) => title = whole_title,
+                (None, false) => in_form = name,
             }
         }
         if title.is_empty() {
@@ -98,7 +109,9 @@ impl Understood {
             title,
             date: date.map(|date| date.to_string()).unwrap_or_default(),
             due: due.unwrap_or_default(),
-            assignee: meant.as_ref().map(Face::of),
+            assignee: in_form,
+            assignee_name: meant.map(|user| user.names.called().to_owned()),
+            choices,
             question,
         })
     }

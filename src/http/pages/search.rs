@@ -7,9 +7,10 @@ use super::address::Address;
 use super::frame::{Frame, Html};
 use super::parts::{Face, TaskRow, WidgetRow};
 use super::templates::TemplateRow;
-use crate::domain::Page;
-use crate::http::api::search::{SearchFilter, find};
-use crate::http::auth::AnyUser;
+use crate::domain::{Page, Search, User, UserFilter};
+use crate::error::Error;
+use crate::http::api::search::{FIRST, SearchFilter, find};
+use crate::http::auth::{AnyUser, SignedIn};
 use crate::http::wire::{FilterQuery, Problem, Services};
 
 #[derive(Template)]
@@ -45,7 +46,9 @@ pub async fn show_search(
     services: &State<Services>,
 ) -> Result<Html, Problem> {
     let (now, zone) = (user.context.at, user.store.zone());
-    let found = match query.0.search {
+    let search = query.0.search;
+    let people = people(&user, search.clone()).await?;
+    let found = match search {
         Some(search) => Some(find(&user, search).await?),
         None => None,
     };
@@ -59,6 +62,16 @@ pub async fn show_search(
         templates: Group::of(found.map(|f| &f.templates), |template| {
             TemplateRow::of(template, now, zone)
         }),
-        people: Group::of(found.and_then(|f| f.people.as_ref()), Face::of),
+        people: Group::of(people.as_ref(), |user| Face::of(&user.summary())),
     })
+}
+
+/// All accounts that an administrator manages, also those that wait; the API finds those who can have
+/// tasks.
+async fn people(user: &SignedIn, search: Option<Search>) -> Result<Option<Page<User>>, Error> {
+    if search.is_none() || !user.authority.role.is_admin() {
+        return Ok(None);
+    }
+    let filter = UserFilter { search, ..UserFilter::default() };
+    Ok(Some(user.store.list_users(Some(user.id()), filter, FIRST).await?))
 }

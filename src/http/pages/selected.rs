@@ -7,23 +7,41 @@ use super::flash::{Flash, Said};
 use super::frame::Frame;
 use super::reply::{Back, Reply};
 use super::seen::NOT_OURS;
-use crate::domain::{Named, TaskChange, TaskId, TaskStatus, UserId, UserRef, Version};
+use crate::domain::{
+    Named, RequestId, TaskChange, TaskId, TaskStatus, TemplateName, UserId, UserRef, Version,
+    WidgetName,
+};
 use crate::error::Error;
 use crate::http::auth::{Admin, AnyUser};
 use crate::http::wire::{Body, Field, FieldContext, OrNone, Problem, input};
 
-/// A selected task, as it was seen.
-pub struct SelectedTask {
-    id: TaskId,
+/// A selected record, as it was seen.
+pub struct Seen<K> {
+    key: K,
     version: Version,
 }
 
-impl Field for SelectedTask {
-    fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
-        let parsed = text.split_once('.').and_then(|(id, version)| {
-            Some(Self { id: TaskId::parse(id)?, version: Version::parse(version)? })
+impl<K: Field> Field for Seen<K> {
+    fn parse(text: &str, context: &FieldContext) -> Result<Self, String> {
+        let parsed = text.rsplit_once('.').and_then(|(key, version)| {
+            Some(Self { key: K::parse(key, context).ok()?, version: Version::parse(version)? })
         });
         parsed.ok_or_else(|| NOT_OURS.to_owned())
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string" })
+    }
+}
+
+/// The keys and versions of records.
+fn pairs<K>(seen: Vec<Seen<K>>) -> Vec<(K, Version)> {
+    seen.into_iter().map(|record| (record.key, record.version)).collect()
+}
+
+impl Field for RequestId {
+    fn parse(text: &str, _: &FieldContext) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| NOT_OURS.to_owned())
     }
 
     fn schema() -> Value {
@@ -69,12 +87,36 @@ impl Named for SelectedAction {
 input! {
     /// Tasks and what is to be done with them.
     pub struct SelectedTasks {
-        task: Vec<SelectedTask>,
+        task: Vec<Seen<TaskId>>,
         action: SelectedAction,
         /// Who gets them.
         assignee: Option<OrNone<UserRef>>,
     }
     max_body = 64 * 1024;
+}
+
+input! {
+    /// What was done to several tasks, by its request.
+    pub struct UndoSelected {
+        request: RequestId,
+    }
+    max_body = 1024;
+}
+
+input! {
+    /// Widgets that are deleted.
+    pub struct SelectedWidgets {
+        widget: Vec<Seen<WidgetName>>,
+    }
+    max_body = 64 * 1024;
+}
+
+input! {
+    /// Templates that are deleted.
+    pub struct SelectedTemplates {
+        template: Vec<Seen<TemplateName>>,
+    }
+    max_body = 128 * 1024;
 }
 
 input! {
@@ -108,13 +150,52 @@ pub async fn change_selected_tasks(
         SelectedAction::Delete => (Said::Deleted, TaskChange::default()),
     };
     if action == SelectedAction::Delete {
-        let seen = tasks.into_iter().map(|task| (task.id, task.version)).collect();
-        user.store.delete_tasks(seen, &user.context).await?;
+        user.store.delete_tasks(pairs(tasks), &user.context).await?;
     } else {
-        let ids = tasks.into_iter().map(|task| task.id).collect();
+        let ids = tasks.into_iter().map(|task| task.key).collect();
         user.store.update_tasks(ids, change, &user.context).await?;
     }
-    Ok(done(back.or(format!("{}tasks", frame.root)), said, count))
+    let undo = user.context.request.clone().filter(|_| action != SelectedAction::Delete);
+    let flash = Flash::new(said).of_several(count).with_undo_of(undo);
+    Ok(Reply::Done(back.or(format!("{}tasks", frame.root)), flash))
+}
+
+#[post("/selected/undo", data = "<form>")]
+pub async fn undo_selected_tasks(
+    user: AnyUser,
+    form: Body<UndoSelected>,
+    back: Back,
+    frame: Frame,
+) -> Result<Reply, Problem> {
+    let count = user.store.undo_task_updates(form.0.request, &user.context).await?;
+    let said = if count == 0 { Said::Unchanged } else { Said::Undone };
+    Ok(done(back.or(format!("{}tasks", frame.root)), said, count.max(1)))
+}
+
+#[post("/selected/widgets", data = "<form>")]
+pub async fn delete_selected_widgets(
+    admin: Admin,
+    form: Body<SelectedWidgets>,
+    back: Back,
+    frame: Frame,
+) -> Result<Reply, Problem> {
+    let seen = pairs(form.0.widget);
+    let count = seen.len();
+    admin.store.delete_widgets(seen, &admin.context).await?;
+    Ok(done(back.or(format!("{}widgets", frame.root)), Said::Deleted, count))
+}
+
+#[post("/selected/templates", data = "<form>")]
+pub async fn delete_selected_templates(
+    user: AnyUser,
+    form: Body<SelectedTemplates>,
+    back: Back,
+    frame: Frame,
+) -> Result<Reply, Problem> {
+    let seen = pairs(form.0.template);
+    let count = seen.len();
+    user.store.delete_templates(user.id(), seen, &user.context).await?;
+    Ok(done(back.or(format!("{}templates", frame.root)), Said::Deleted, count))
 }
 
 #[post("/selected/people", data = "<form>")]

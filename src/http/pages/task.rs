@@ -1,5 +1,7 @@
 //! The page of a task, and the forms that create, change, move and delete one.
 
+use std::iter;
+
 use askama::Template;
 use rocket::{State, get, post};
 
@@ -18,12 +20,11 @@ use super::reply::{Back, Reply};
 use super::seen::{FormFields, Merge, Seen};
 use super::tasks::people;
 use crate::domain::{
-    PageRequest, Precondition, Task, TaskChange, TaskDescription, TaskId, TaskStatus, TaskTitle,
-    UserRef, Version, Zone,
+    NewTask, PageRequest, Precondition, Task, TaskChange, TaskDescription, TaskId, TaskStatus,
+    TaskTitle, UserId, UserRef, Version, Zone,
 };
 use crate::error::Error;
 use crate::http::api::deadline;
-use crate::http::api::tasks::CreateTask;
 use crate::http::auth::{AnyUser, Manager, SignedIn};
 use crate::http::wire::{Body, InPath, OrNone, PageForm, Problem, Services, input};
 
@@ -78,6 +79,22 @@ struct TaskPage<'a> {
     history: Vec<HistoryLine>,
 }
 
+/// The options of an assignee who may be one of several. Nobody is chosen, so that it is asked again.
+fn options(typed: &str, choices: &[Face]) -> Vec<(String, String)> {
+    if choices.is_empty() {
+        return Vec::new();
+    }
+    let option = |Face { name, label, .. }: &Face| {
+        let text = if name == label { name.clone() } else { format!("{name} ({label})") };
+        (label.clone(), text)
+    };
+    let constant = |value: &str, text: &str| iter::once((value.to_owned(), text.to_owned()));
+    constant(typed, "Please choose")
+        .chain(choices.iter().map(option))
+        .chain(constant("none", "Nobody yet"))
+        .collect()
+}
+
 impl TaskPage<'_> {
     /// Empty for nobody.
     fn assignee_id(&self) -> &str {
@@ -96,8 +113,8 @@ struct TaskFormPage {
     action: String,
     statuses: Vec<(&'static str, &'static str)>,
     people: Vec<Face>,
-    /// Who may be meant by an assignee that is not known.
-    suggestions: Vec<Face>,
+    /// Who may be meant by an assignee who is not known, as options.
+    choices: Vec<(String, String)>,
     /// What a line says about a new task.
     understood: Option<Understood>,
 }
@@ -115,7 +132,6 @@ pub async fn show_task(
     let history = store.list_task_history(id, reader, PageRequest::new(1, 50)).await?;
     let frame = frame.shown_to(reader, services).await?;
     let zone = store.zone();
-    let line = |entry| HistoryLine::of(entry, now, zone);
     Html::of(&TaskPage {
         frame,
         id: task.id.to_string(),
@@ -130,7 +146,7 @@ pub async fn show_task(
         creator: Face::of(&task.creator),
         created: Moment::new(task.created_at, now, zone),
         updated: Moment::new(task.updated_at, now, zone),
-        history: history.items.into_iter().map(line).collect(),
+        history: HistoryLine::list(history.items, now, store).await?,
     })
 }
 
@@ -154,10 +170,13 @@ async fn form_page(
     id: Option<TaskId>,
 ) -> Result<TaskFormPage, Error> {
     let (store, reader) = (&*user.store, user.authority);
-    let suggestions = match form.error("assignee") {
+    let form = form.with_days(user.context.at, store.zone());
+    let choices = match form.error("assignee") {
         Some(_) => find_people(store, reader, form.value("assignee")).await?,
         None => Vec::new(),
     };
+    let choices: Vec<_> = choices.iter().map(Face::of).collect();
+    let choices = options(form.value("assignee"), &choices);
     let statuses = TaskStatus::ALL.iter().map(|status| (status.as_str(), status_in_words(*status)));
     Ok(TaskFormPage {
         frame: frame.shown_to(reader, services).await?,
@@ -166,7 +185,7 @@ async fn form_page(
         action: id.map_or_else(|| "tasks".to_owned(), address),
         statuses: statuses.collect(),
         people: people(store, reader).await?,
-        suggestions: suggestions.iter().map(Face::of).collect(),
+        choices,
         understood: None,
     })
 }
@@ -180,19 +199,20 @@ pub async fn show_new_task(
     services: &State<Services>,
 ) -> Result<Html, Problem> {
     let understood = line.understood(&manager).await?;
-    let assignee = understood.as_ref().and_then(|line| line.assignee.as_ref());
-    let assignee = assignee.map_or("", |user| &user.label);
-    let (title, date) = understood.as_ref().map_or(("", ""), |line| (&line.title, &line.date));
+    let [title, date, assignee] =
+        understood.as_ref().map_or(["", "", ""], |line| [&line.title, &line.date, &line.assignee]);
     let texts = [title, "", date, assignee, TaskStatus::default().as_str()].map(str::to_owned);
     let form = FIELDS.filled(texts.into());
     let page = form_page(&manager, (frame, services), form, None).await?;
-    Html::of(&TaskFormPage { understood, action: line.action(), ..page })
+    let choices = understood.as_ref().map(|line| options(&line.assignee, &line.choices));
+    let choices = choices.unwrap_or_default();
+    Html::of(&TaskFormPage { understood, choices, action: line.action(), ..page })
 }
 
 #[post("/tasks", data = "<form>")]
 pub async fn add_task(
     manager: Manager,
-    form: PageForm<CreateTask>,
+    form: PageForm<TaskForm>,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Reply, Problem> {
@@ -204,7 +224,7 @@ pub async fn add_task(
 pub async fn add_task_of_line(
     manager: Manager,
     line: Line,
-    form: PageForm<CreateTask>,
+    form: PageForm<TaskForm>,
     back: Back,
     frame: Frame,
     services: &State<Services>,
@@ -214,13 +234,15 @@ pub async fn add_task_of_line(
 
 async fn add(
     (manager, frame, services): (&Manager, Frame, &Services),
-    form: PageForm<CreateTask>,
+    form: PageForm<TaskForm>,
     line: &Line,
     back: Option<String>,
 ) -> Result<Reply, Problem> {
     let (created, typed) = form
         .and_then(async |input| {
-            manager.store.create_task(input.into_new(manager.id()), &manager.context).await
+            let new = input.into_new(manager.id());
+            check_new(manager, &new).await?;
+            manager.store.create_task(new, &manager.context).await
         })
         .await;
     if let (Ok(task), Some(page)) = (&created, back) {
@@ -232,6 +254,22 @@ async fn add(
         Ok(TaskFormPage { action: line.action(), ..page })
     };
     FIELDS.sent(done, typed)?.reply(frame, page).await
+}
+
+/// Names a deadline in the past, and with it an assignee whom the store would refuse next.
+async fn check_new(manager: &Manager, new: &NewTask) -> Result<(), Error> {
+    let in_time = new.deadline.map_or(Ok(()), |at| at.check_not_past(manager.context.at));
+    let Err(why) = in_time else { return Ok(()) };
+    let unknown = match &new.assignee {
+        Some(user) => match manager.store.get_user_by_name(user).await {
+            Err(Error::NotFound(_)) => {
+                Err(Error::invalid("assignee", format!("there is no account {}", user.folded())))
+            }
+            _ => Ok(()),
+        },
+        None => Ok(()),
+    };
+    Error::both(Err(Error::invalid("deadline", why)), unknown)
 }
 
 /// The address of a task's page, relative to the root.
@@ -281,6 +319,19 @@ impl Edit for EditTask<'_> {
 }
 
 impl TaskForm {
+    fn into_new(self, creator: UserId) -> NewTask {
+        let Self { title, description, deadline, assignee, status, seen: _ } = self;
+        NewTask {
+            id: TaskId::generate(),
+            title,
+            description: description.unwrap_or_default(),
+            status: status.unwrap_or_default(),
+            deadline: deadline.and_then(|deadline| deadline.0).map(|at| at.0),
+            assignee: assignee.and_then(|assignee| assignee.0),
+            creator,
+        }
+    }
+
     /// What the form has changed.
     fn change(&self, merge: &Merge) -> TaskChange {
         let Self { title, description, status, deadline, assignee, seen: _ } = self;

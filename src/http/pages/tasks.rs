@@ -3,7 +3,7 @@
 use askama::Template;
 use rocket::{State, get};
 
-use super::address::{Address, PageQuery, Pagination, Tab};
+use super::address::{Address, PageQuery, Pagination, Selecting, Tab};
 use super::frame::{Frame, Html};
 use super::parts::{Face, TaskRow};
 use crate::domain::{
@@ -84,12 +84,12 @@ pub async fn people(store: &dyn Store, reader: Authority) -> Result<Vec<Face>, E
 #[get("/tasks")]
 pub async fn show_tasks(
     user: AnyUser,
-    query: PageQuery<TaskFilter>,
+    query: PageQuery<Selecting<TaskFilter>>,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
     let (store, reader, now) = (&*user.store, user.authority, user.context.at);
-    let PageQuery { mut filter, page, address } = query;
+    let PageQuery { filter: Selecting(mut filter), page, address } = query;
     sort_by_default(&mut filter);
     let frame = frame.shown_to(reader, services).await?;
     let tabs = tabs(store, reader, &address, now).await?;

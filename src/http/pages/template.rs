@@ -9,11 +9,13 @@ use super::edit::Edit;
 use super::flash::Said;
 use super::forms::Form;
 use super::frame::{Frame, Html};
+use super::history::HistoryLine;
 use super::parts::record_address;
 use super::reply::Reply;
 use super::seen::{FormFields, Merge, Seen};
 use crate::domain::{
-    Precondition, Template as TemplateRecord, TemplateBody, TemplateChange, TemplateName, Version,
+    PageRequest, Precondition, Template as TemplateRecord, TemplateBody, TemplateChange,
+    TemplateName, Version,
 };
 use crate::error::Error;
 use crate::http::api::templates::CreateTemplate;
@@ -43,6 +45,7 @@ struct TemplatePage<'a> {
     body: &'a str,
     created: Moment,
     updated: Moment,
+    history: Vec<HistoryLine>,
 }
 
 #[derive(Template)]
@@ -68,6 +71,8 @@ pub async fn show_template(
 ) -> Result<Html, Problem> {
     let (store, now) = (&*user.store, user.context.at);
     let template = store.get_template(user.id(), &name.0?).await?;
+    let request = PageRequest::new(1, 50);
+    let history = store.list_template_history(user.id(), &template.name, request).await?;
     Html::of(&TemplatePage {
         frame: frame.shown_to(user.authority, services).await?,
         address: address(&template.name),
@@ -75,6 +80,7 @@ pub async fn show_template(
         body: template.body.as_str(),
         created: Moment::new(template.created_at, now, store.zone()),
         updated: Moment::new(template.updated_at, now, store.zone()),
+        history: HistoryLine::list(history.items, now, store).await?,
     })
 }
 

@@ -3,7 +3,7 @@
 use askama::Template;
 use rocket::{State, get};
 
-use super::address::{Address, PageQuery, Pagination, orders};
+use super::address::{Address, PageQuery, Pagination, Selecting, orders};
 use super::days::Moment;
 use super::frame::{Frame, Html};
 use super::parts::{excerpt, record_address};
@@ -25,6 +25,8 @@ pub struct TemplateRow {
     /// The record's, relative to the root.
     pub address: String,
     pub name: String,
+    /// What its checkbox says.
+    pub seen: String,
     pub excerpt: String,
     pub updated: Moment,
 }
@@ -44,6 +46,7 @@ impl TemplateRow {
         Self {
             address: record_address("templates", template.name.as_str()),
             name: template.name.as_str().to_owned(),
+            seen: format!("{}.{}", template.name.as_str(), template.version),
             excerpt: excerpt(template.body.as_str()),
             updated: Moment::new(template.updated_at, now, zone),
         }
@@ -53,12 +56,12 @@ impl TemplateRow {
 #[get("/templates")]
 pub async fn show_templates(
     user: AnyUser,
-    query: PageQuery<TemplateFilter>,
+    query: PageQuery<Selecting<TemplateFilter>>,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
     let (store, now) = (&*user.store, user.context.at);
-    let PageQuery { mut filter, page, address } = query;
+    let PageQuery { filter: Selecting(mut filter), page, address } = query;
     filter.sort = filter.sort.or(Some(Sort { key: TemplateSort::Name, descending: false }));
     let frame = frame.shown_to(user.authority, services).await?;
     let page = store.list_templates(user.id(), filter, page).await?;

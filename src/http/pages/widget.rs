@@ -90,7 +90,7 @@ pub async fn show_widget(
         owner: Face::of(&widget.owner),
         created: Moment::new(widget.created_at, now, zone),
         changed: last.map(|entry| Moment::new(entry.at, now, zone)),
-        history: history.items.into_iter().map(|e| HistoryLine::of(e, now, zone)).collect(),
+        history: HistoryLine::list(history.items, now, store).await?,
     })
 }
 
@@ -108,6 +108,7 @@ async fn form_page(
     address: String,
 ) -> Result<WidgetFormPage, Error> {
     let frame = frame.shown_to(admin.authority, services).await?;
+    let form = form.with_days(admin.context.at, admin.store.zone());
     Ok(WidgetFormPage { frame, form, address })
 }
 

@@ -3,7 +3,7 @@
 use askama::Template;
 use rocket::{State, get};
 
-use super::address::{Address, PageQuery, Pagination, Tab, orders};
+use super::address::{Address, PageQuery, Pagination, Selecting, Tab, orders};
 use super::frame::{Frame, Html};
 use super::parts::WidgetRow;
 use crate::domain::{Sort, WidgetFilter, WidgetSort};
@@ -35,12 +35,12 @@ struct WidgetsPage {
 #[get("/widgets")]
 pub async fn show_widgets(
     user: AnyUser,
-    query: PageQuery<WidgetFilter>,
+    query: PageQuery<Selecting<WidgetFilter>>,
     frame: Frame,
     services: &State<Services>,
 ) -> Result<Html, Problem> {
     let (store, reader, now) = (&*user.store, user.authority, user.context.at);
-    let PageQuery { mut filter, page, address } = query;
+    let PageQuery { filter: Selecting(mut filter), page, address } = query;
     let (sort, default) = default_sort(&filter);
     filter.sort = filter.sort.or(Some(sort));
     let frame = frame.shown_to(reader, services).await?;

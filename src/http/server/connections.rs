@@ -16,7 +16,7 @@ use rocket::tokio::task::AbortHandle;
 use rocket::tokio::time::sleep;
 
 use crate::clock::Clock;
-use crate::domain::{Network, TrustedProxies};
+use crate::domain::{Network, Reloadable, TrustedProxies};
 
 /// How many connections one address may have: more than browsers and load generators open.
 const MAX_PER_ADDRESS: u32 = 256;
@@ -104,7 +104,7 @@ pub struct Connections {
     max: usize,
     /// How long a connection may stay open between two requests.
     keep_alive: Duration,
-    trusted_proxies: TrustedProxies,
+    trusted_proxies: Reloadable<TrustedProxies>,
     open: Mutex<Open>,
     last_warning: Mutex<Option<Duration>>,
     /// Whether the server stops. Each connection has a receiver.
@@ -125,7 +125,7 @@ impl Connections {
         clock: Clock,
         max: usize,
         keep_alive: Duration,
-        trusted_proxies: TrustedProxies,
+        trusted_proxies: Reloadable<TrustedProxies>,
     ) -> Arc<Self> {
         Arc::new(Self {
             clock,
@@ -151,7 +151,7 @@ impl Connections {
         allowance: Duration,
     ) -> Result<Admitted, Refused> {
         let network =
-            Some(Network::of(address)).filter(|_| !self.trusted_proxies.contains(address));
+            Some(Network::of(address)).filter(|_| !self.trusted_proxies.get().contains(address));
         let mut open = self.open();
         if let Some(network) = network
             && open.per_address.get(&network).is_some_and(|count| *count >= MAX_PER_ADDRESS)

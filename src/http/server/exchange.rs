@@ -21,8 +21,10 @@ use rocket::local::asynchronous::{Client, LocalRequest, LocalResponse};
 use rocket::tokio::io::AsyncReadExt;
 use rocket::tokio::sync::{mpsc, oneshot};
 
+use super::access::{Application, Followed, Running};
 use super::connections::Admitted;
 use super::incoming::ArrivingBody;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::wire::{Problem, attach_body, reject_unrouted};
 
@@ -48,29 +50,33 @@ pub struct Exchange {
 
 impl Exchange {
     pub fn begin(
-        client: Arc<Client>,
+        application: Arc<Application>,
         peer: SocketAddr,
         admitted: &Arc<Admitted>,
         request: Request<Incoming>,
     ) -> Self {
         let (sender, answer) = oneshot::channel();
         let reads = matches!(*request.method(), hyper::Method::GET | hyper::Method::HEAD);
-        let running = Running::begin(admitted);
+        let (running, began) = (Running::begin(admitted), Clock::System.elapsed());
         let work: Work = Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let mut request = to_rocket(&client, peer, &parts);
-            let error = framing_error(&parts, &running.0);
+            let method = known_method(&parts);
+            let mut request = to_rocket(&application.client, peer, method, &parts);
+            let name = method.map_or("-", |method| method.as_str());
+            let followed = Followed::begin(&application, running, began, name, request.inner());
+            let admitted = &followed.running.0;
+            let error = framing_error(&parts, admitted);
             if let Some(why) = error {
                 reject_unrouted(request.inner_mut(), Error::invalid("headers", why));
             } else if !body.is_end_stream() {
-                let body = ArrivingBody::new(body, Arc::clone(&running.0));
+                let body = ArrivingBody::new(body, Arc::clone(admitted));
                 attach_body(request.inner_mut(), body);
             }
             let mut head = Response::builder();
             if error.is_some() {
                 head = head.header(CONNECTION, "close");
             }
-            respond(request.dispatch().await, head, running, sender).await;
+            respond(request.dispatch().await, head, followed, sender).await;
         });
         if reads {
             Self { work: Some(work), answer }
@@ -101,25 +107,18 @@ fn drive(work: &mut Option<Work>, context: &mut Context<'_>) {
     }
 }
 
-/// A connection in an exchange, until it is dropped.
-struct Running(Arc<Admitted>);
-
-impl Running {
-    fn begin(admitted: &Arc<Admitted>) -> Self {
-        admitted.begin_exchange();
-        Self(Arc::clone(admitted))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.end_exchange();
-    }
-}
-
-fn to_rocket<'c>(client: &'c Client, peer: SocketAddr, parts: &'c Parts) -> LocalRequest<'c> {
+/// `None` for a method that Rocket does not know.
+fn known_method(parts: &Parts) -> Option<Method> {
     let known = parts.method.as_str().parse().ok();
-    let known = known.filter(|known: &Method| known.as_str() == parts.method.as_str());
+    known.filter(|known: &Method| known.as_str() == parts.method.as_str())
+}
+
+fn to_rocket<'c>(
+    client: &'c Client,
+    peer: SocketAddr,
+    known: Option<Method>,
+    parts: &'c Parts,
+) -> LocalRequest<'c> {
     let mut local = client.req(known.unwrap_or(Method::Trace), Origin::ROOT);
     let request = local.inner_mut();
     request.set_remote(peer);
@@ -156,10 +155,12 @@ fn framing_error(parts: &Parts, admitted: &Admitted) -> Option<&'static str> {
 async fn respond(
     mut response: LocalResponse<'_>,
     mut head: Builder,
-    running: Running,
+    mut followed: Followed,
     answer: oneshot::Sender<Response<AnswerBody>>,
 ) {
-    head = head.status(response.status().code);
+    let status = response.status().code;
+    followed.status = Some(status);
+    head = head.status(status);
     for header in response.headers().iter() {
         head = head.header(header.name().as_str(), header.value().as_bytes());
     }
@@ -172,7 +173,7 @@ async fn respond(
     if is_whole {
         let mut bytes = Vec::with_capacity(size.map_or(0, |size| size + ROOM_TO_SEE_THE_END));
         let read = response.read_to_end(&mut bytes).await;
-        if let Some(whole) = complete(read.map(|_| AnswerBody::whole(bytes.into(), running)), head)
+        if let Some(whole) = complete(read.map(|_| AnswerBody::whole(bytes.into(), followed)), head)
         {
             // Fails if the client has left.
             let _ = answer.send(whole);
@@ -180,9 +181,9 @@ async fn respond(
         return;
     }
     // Of an answer without a size, only a part is in memory at once.
-    running.0.hold(size.unwrap_or(0));
+    followed.running.0.hold(size.unwrap_or(0));
     let (sender, chunks) = mpsc::channel(1);
-    let Some(begun) = complete(Ok(AnswerBody::chunked(chunks, running)), head) else { return };
+    let Some(begun) = complete(Ok(AnswerBody::chunked(chunks, followed)), head) else { return };
     if answer.send(begun).is_err() {
         return;
     }
@@ -213,16 +214,16 @@ pub struct AnswerBody {
     chunks: Option<mpsc::Receiver<io::Result<Bytes>>>,
     /// What makes the chunks, unless it is a task.
     work: Option<Work>,
-    _running: Running,
+    followed: Followed,
 }
 
 impl AnswerBody {
-    fn whole(whole: Bytes, running: Running) -> Self {
-        Self { whole, chunks: None, work: None, _running: running }
+    fn whole(whole: Bytes, followed: Followed) -> Self {
+        Self { whole, chunks: None, work: None, followed }
     }
 
-    fn chunked(chunks: mpsc::Receiver<io::Result<Bytes>>, running: Running) -> Self {
-        Self { whole: Bytes::new(), chunks: Some(chunks), work: None, _running: running }
+    fn chunked(chunks: mpsc::Receiver<io::Result<Bytes>>, followed: Followed) -> Self {
+        Self { whole: Bytes::new(), chunks: Some(chunks), work: None, followed }
     }
 }
 
@@ -234,13 +235,16 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let Self { whole, chunks, work, .. } = &mut *self;
+        let Self { whole, chunks, work, followed } = &mut *self;
         drive(work, context);
         let next = match chunks {
             Some(chunks) => ready!(chunks.poll_recv(context)),
             None if whole.is_empty() => None,
             None => Some(Ok(std::mem::take(whole))),
         };
+        if let Some(Ok(chunk)) = &next {
+            followed.bytes += chunk.len() as u64;
+        }
         Poll::Ready(next.map(|chunk| chunk.map(Frame::data)))
     }
 

@@ -3,44 +3,47 @@
 //! Rocket's own server has no limit for connections and no deadline for a client that sends or reads
 //! nothing. So this one accepts, hyper speaks HTTP, and Rocket answers each request.
 
+mod access;
 mod capacity;
 mod connections;
 mod exchange;
 mod head;
 mod incoming;
+mod listener;
+mod outlet;
+mod redirect;
 mod socket;
+mod tls;
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rocket::local::asynchronous::Client;
-use rocket::tokio::net::{TcpListener, TcpStream};
 use rocket::tokio::task::yield_now;
 use rocket::tokio::time::{sleep, timeout};
 use rocket::{Build, Rocket};
 
+use self::access::Application;
 use self::capacity::max_connections;
 use self::connections::{Admitted, Connections, Refused};
 use self::exchange::Exchange;
-use self::socket::{HEAD_TIMEOUT, Socket};
+pub use self::listener::Listener;
+use self::listener::{Link, try_write};
+use self::outlet::Outlet;
+use self::redirect::Redirect;
+use self::socket::{HEAD_TIMEOUT, MAX_HEAD_BYTES, Socket, Stream};
+pub use self::tls::Tls;
 use crate::clock::Clock;
-use crate::domain::TrustedProxies;
+use crate::domain::{AccessLog, PublicUrl, Reloadable, TrustedProxies};
 use crate::error::Error;
-
-/// The largest head of a request, and the largest buffer of a connection.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-
-/// How much of an answer the kernel takes beyond what it can send.
-#[cfg(target_os = "linux")]
-const MAX_UNSENT_BYTES: u32 = 128 * 1024;
 
 /// How long to wait before the next attempt where there is no descriptor for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -65,7 +68,33 @@ pub struct ServerSettings {
     pub keep_alive: Duration,
     /// How long requests may go on after the signal to stop.
     pub grace: Duration,
-    pub trusted_proxies: TrustedProxies,
+    pub trusted_proxies: Reloadable<TrustedProxies>,
+    /// Where a redirect leads, unless it is the name that the client has used.
+    pub public_url: Option<PublicUrl>,
+    pub access_log: AccessLog,
+}
+
+/// Where the service listens, and how.
+pub struct Listening {
+    pub listener: Listener,
+    /// `None`: connections are not encrypted.
+    pub tls: Option<Arc<Tls>>,
+    /// Where plain requests are answered with the address over https.
+    pub redirecting: Option<Listener>,
+}
+
+impl Listening {
+    pub fn redirects_at(&self) -> Option<SocketAddr> {
+        self.redirecting.as_ref().and_then(Listener::address)
+    }
+}
+
+/// What happens on the connections of a listener.
+#[derive(Clone)]
+enum Way {
+    Plain,
+    Tls(Arc<Tls>),
+    Redirect(Arc<Redirect>),
 }
 
 /// Serves until `stop` resolves, then finishes the requests in flight, as far as the grace period
@@ -74,7 +103,7 @@ pub struct ServerSettings {
 /// Fails if Rocket cannot use the routes or its settings.
 pub async fn serve(
     rocket: Rocket<Build>,
-    listener: TcpListener,
+    Listening { listener, tls, redirecting }: Listening,
     settings: ServerSettings,
     stop: impl Future<Output = ()>,
 ) -> Result<bool, Error> {
@@ -82,56 +111,61 @@ pub async fn serve(
         // Reading the kind tells Rocket that the error is handled; otherwise it panics.
         Error::internal("cannot serve", error.kind())
     })?;
-    bound_unsent(&listener);
+    listener.bound_unsent();
     let max = max_connections(settings.max_connections);
     let connections =
         Connections::new(Clock::System, max, settings.keep_alive, settings.trusted_proxies);
     let sweeper = Arc::clone(&connections);
     let sweeping = rocket::tokio::spawn(async move { sweeper.sweep().await });
-    let server = Server { client: Arc::new(client), connections, grace: settings.grace };
-    server.accept_until(listener, stop).await;
+    let application = Application { client, access_log: settings.access_log.format() };
+    let watching = tls.clone().map(|tls| rocket::tokio::spawn(tls.watch()));
+    let server = Server { application: Arc::new(application), connections, grace: settings.grace };
+    let way = tls.map_or(Way::Plain, Way::Tls);
+    let port = listener.address().map_or(0, |at| at.port());
+    let redirect = Way::Redirect(Arc::new(Redirect::new(settings.public_url, port)));
+    let redirects = async {
+        match &redirecting {
+            Some(listener) => server.accept(listener, &redirect).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop => {}
+        () = server.accept(&listener, &way) => {}
+        () = redirects => {}
+    }
+    // Others may listen there now.
+    drop((listener, redirecting));
     let finished = server.finish().await;
     sweeping.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     Ok(finished)
 }
 
-/// The kernel takes no more of an answer than the client's window and this much. Otherwise each
-/// client that does not read could fill megabytes of the kernel's memory. Connections inherit it.
-fn bound_unsent(listener: &TcpListener) {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = socket2::SockRef::from(listener).set_tcp_notsent_lowat(MAX_UNSENT_BYTES) {
-        log::warn!("cannot bound what is sent to clients that do not read: {error}");
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = listener;
-}
-
 struct Server {
-    client: Arc<Client>,
+    application: Arc<Application>,
     connections: Arc<Connections>,
     grace: Duration,
 }
 
 impl Server {
-    async fn accept_until(&self, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let mut stop = pin!(stop);
+    /// Accepts connections for as long as it is polled.
+    async fn accept(&self, listener: &Listener, way: &Way) {
         let mut accepted = 0_u64;
         loop {
-            let next = poll_fn(|context| match stop.as_mut().poll(context) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => listener.poll_accept(context).map(Some),
-            });
-            match next.await {
-                None => return,
-                Some(Ok((stream, peer))) => {
-                    self.open(stream, peer);
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    self.open(stream, peer, way.clone());
                     accepted += 1;
                     if accepted.is_multiple_of(ACCEPTED_AT_ONCE) {
                         yield_now().await;
                     }
                 }
-                Some(Err(error)) if is_of_one_connection(&error) => {}
-                Some(Err(error)) => {
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
                     let closed = self.connections.make_room();
                     self.connections.warn(format_args!(
                         "cannot accept connections: {error}; closed {closed} that waited for their clients"
@@ -143,7 +177,7 @@ impl Server {
     }
 
     /// Serves a connection in a task of its own, or refuses it.
-    fn open(&self, stream: TcpStream, peer: SocketAddr) {
+    fn open(&self, stream: Link, peer: SocketAddr, way: Way) {
         let admitted = match self.connections.admit(peer.ip(), HEAD_TIMEOUT) {
             Ok(admitted) => Arc::new(admitted),
             Err(refused) => {
@@ -152,16 +186,17 @@ impl Server {
                     Refused::Address(address) => format!("{address} has too many connections"),
                 };
                 self.connections.warn(format_args!("refusing connections: {why}"));
-                // Nothing waits for a client that may not read it.
-                let _ = stream.try_write(REFUSAL);
+                // Nothing waits for a client that may not read it, nor for a handshake.
+                if !matches!(way, Way::Tls(_)) {
+                    let _ = try_write(&stream, REFUSAL);
+                }
                 return;
             }
         };
-        // Answers are written whole, so there is nothing to wait for.
-        let _ = stream.set_nodelay(true);
         let task = rocket::tokio::spawn(serve_connection(
-            Arc::clone(&self.client),
-            Socket::new(stream, Arc::clone(&admitted)),
+            Arc::clone(&self.application),
+            Outlet::new(stream, Arc::clone(&admitted)),
+            way,
             peer,
             Arc::clone(&admitted),
         ));
@@ -170,7 +205,7 @@ impl Server {
 
     /// Ends every connection after its last request. Returns whether all did in time.
     async fn finish(&self) -> bool {
-        self.client.rocket().shutdown().notify();
+        self.application.client.rocket().shutdown().notify();
         self.connections.stop();
         if timeout(IDLE_GRACE, self.connections.ended()).await.is_ok() {
             return true;
@@ -190,27 +225,50 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 async fn serve_connection(
-    client: Arc<Client>,
-    socket: Socket,
+    application: Arc<Application>,
+    outlet: Outlet,
+    way: Way,
     peer: SocketAddr,
     admitted: Arc<Admitted>,
 ) {
+    let stream = match way {
+        Way::Plain => Stream::Plain(outlet),
+        Way::Redirect(redirect) => {
+            return redirect.serve(Socket::new(Stream::Plain(outlet), admitted)).await;
+        }
+        Way::Tls(tls) => match tls.accept(outlet).await {
+            Ok(stream) => Stream::Tls(stream),
+            // It is the client's.
+            Err(_) => return,
+        },
+    };
+    let socket = Socket::new(stream, Arc::clone(&admitted));
     let mut stopping = admitted.stopping.clone();
-    let service =
-        service_fn(|request| Exchange::begin(Arc::clone(&client), peer, &admitted, request));
+    let has_begun = AtomicBool::new(false);
+    let service = service_fn(|request| {
+        has_begun.store(true, Ordering::Relaxed);
+        Exchange::begin(Arc::clone(&application), peer, &admitted, request)
+    });
     let mut http = http1::Builder::new();
     // The deadlines are those of `Socket`.
     http.max_buf_size(MAX_HEAD_BYTES).header_read_timeout(None);
     let mut connection = pin!(http.serve_connection(TokioIo::new(socket), service));
     let mut stop = pin!(stopping.wait_for(|stops| *stops));
-    let mut stops = false;
+    let (mut stops, mut ends) = (false, false);
     poll_fn(|context| {
-        if !stops && stop.as_mut().poll(context).is_ready() {
-            stops = true;
-            connection.as_mut().graceful_shutdown();
+        loop {
+            stops = stops || stop.as_mut().poll(context).is_ready();
+            // A client that has just connected is about to send its first request, and gets its answer.
+            if stops && !ends && has_begun.load(Ordering::Relaxed) {
+                ends = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            // An error is the client's: it has left, or sends what is not HTTP.
+            let polled = connection.as_mut().poll(context).map(drop);
+            if polled.is_ready() || !stops || ends || !has_begun.load(Ordering::Relaxed) {
+                return polled;
+            }
         }
-        // An error is the client's: it has left, or sends what is not HTTP.
-        connection.as_mut().poll(context).map(drop)
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! A client's socket that knows when it waits for the client.
+//! What a client sends and is sent, in the clear. It knows when it waits for the head of a request.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,29 +7,42 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rocket::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use rocket::tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::connections::Admitted;
 use super::head::HeadScan;
-use crate::http::wire::TIME_PER_BYTE;
+use super::outlet::Outlet;
 
-/// How long the head of a request may take to arrive.
+/// The largest head of a request, and the largest buffer of a connection.
+pub const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// How long the head of a request may take to arrive, and so may the handshake of TLS.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an answer may wait until the client reads more of it.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+pub enum Stream {
+    Plain(Outlet),
+    Tls(Box<TlsStream<Outlet>>),
+}
 
 pub struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     admitted: Arc<Admitted>,
     head: HeadScan,
-    /// Whether the client has yet to read what is written.
-    is_stalled: bool,
+}
+
+/// Calls a method of the stream, whichever it is.
+macro_rules! call {
+    ($socket:ident.$method:ident($($argument:expr),*)) => {
+        match &mut $socket.stream {
+            Stream::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Tls(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream, admitted: Arc<Admitted>) -> Self {
-        Self { stream, admitted, head: HeadScan::default(), is_stalled: false }
+    pub fn new(stream: Stream, admitted: Arc<Admitted>) -> Self {
+        Self { stream, admitted, head: HeadScan::default() }
     }
 
     fn received(&mut self, bytes: &[u8]) {
@@ -46,23 +59,6 @@ impl Socket {
             None => {}
         }
     }
-
-    fn written(&mut self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match &outcome {
-            Poll::Pending if !self.is_stalled => {
-                self.is_stalled = true;
-                self.admitted.stop_waiting();
-                self.admitted.wait(WRITE_TIMEOUT);
-            }
-            Poll::Ready(Ok(bytes)) if self.is_stalled => {
-                // A client that reads a byte now and then gains little.
-                let extension = TIME_PER_BYTE * u32::try_from(*bytes).unwrap_or(u32::MAX);
-                self.admitted.extend_wait(extension, WRITE_TIMEOUT);
-            }
-            _ => {}
-        }
-        outcome
-    }
 }
 
 impl AsyncRead for Socket {
@@ -72,7 +68,7 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let outcome = call!(self.poll_read(context, buffer));
         self.received(&buffer.filled()[before..]);
         outcome
     }
@@ -84,8 +80,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.written(outcome)
+        call!(self.poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
@@ -93,24 +88,21 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.written(outcome)
+        call!(self.poll_write_vectored(context, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 
-    /// The kernel has taken everything.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.is_stalled {
-            self.is_stalled = false;
-            self.admitted.end_stall();
-        }
-        Pin::new(&mut self.stream).poll_flush(context)
+        call!(self.poll_flush(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        call!(self.poll_shutdown(context))
     }
 }

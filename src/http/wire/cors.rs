@@ -31,8 +31,8 @@ impl Fairing for Cors {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         let Ok(services) = Services::of(request) else { return };
-        let allowed = &services.allowed_origins;
-        let value = match allowed {
+        let allowed = services.allowed_origins.get();
+        let value = match &**allowed {
             AllowedOrigins::None => return,
             AllowedOrigins::Any => "*",
             AllowedOrigins::These(_) => {
@@ -59,8 +59,9 @@ impl Fairing for Cors {
 
 /// Whether this is the preflight of an allowed origin for a path that exists.
 pub fn is_allowed_preflight(request: &Request<'_>) -> bool {
-    let is_allowed =
-        |origin| Services::of(request).is_ok_and(|services| services.allowed_origins.allow(origin));
+    let is_allowed = |origin| {
+        Services::of(request).is_ok_and(|services| services.allowed_origins.get().allow(origin))
+    };
     request.method() == Method::Options
         && request.headers().contains("Access-Control-Request-Method")
         && request.headers().get_one("Origin").is_some_and(is_allowed)

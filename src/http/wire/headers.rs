@@ -4,10 +4,10 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Header;
 use rocket::{Request, Response};
 
-use super::request::{done_at, is_https, is_read, request_id};
+use super::request::{REQUEST_ID, done_at, is_https, is_read, request_id};
 
 /// What a page may load and do: only what comes from this origin (W3C CSP level 3). No script may
-/// turn text into markup (W3C Trusted Types), but for the pages' own: app.js has the one policy.
+/// turn text into markup (W3C Trusted Types), but for the pages' own: page.js has the one policy.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types widgetd";
@@ -67,8 +67,5 @@ pub fn add_common_headers(request: &Request<'_>, response: &mut Response<'_>) {
     if !is_read(request) && done_at(request).is_some() {
         response.set_raw_header("Idempotent-Replayed", "true");
     }
-    // A successful read is logged nowhere, so it needs no id.
-    if !is_read(request) || response.status().code >= 400 {
-        response.set_header(Header::new("X-Request-Id", request_id(request).to_string()));
-    }
+    response.set_header(Header::new(REQUEST_ID, request_id(request).as_str().to_owned()));
 }

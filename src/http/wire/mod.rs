@@ -18,6 +18,7 @@ pub mod import;
 pub mod input;
 pub mod json;
 pub mod list;
+pub mod observed;
 pub mod openapi;
 pub mod path;
 pub mod problem;
@@ -45,6 +46,7 @@ pub use self::headers::{SWAGGER_UI_CSP, add_common_headers};
 pub use self::import::{CsvBody, ImportDone, ImportQuery};
 pub use self::input::{Empty, Input, max_body_of};
 pub use self::list::{Filter, FilterQuery, List, ListQuery, admitted};
+pub use self::observed::{Observed, observed};
 pub use self::openapi::{
     Document, KEY_MAY_ONLY_READ, LIST_LIMIT, Operations, RATE_LIMITED, WRITE_LIMIT,
 };
@@ -52,8 +54,8 @@ pub use self::path::{InPath, escape_segment};
 pub use self::problem::{Problem, reject, remember, remember_or, remembered};
 pub use self::record::{Addressed, Record, Times};
 pub use self::request::{
-    IDEMPOTENCY_KEY, idempotency_key, is_https, is_read, query_of, remember_user, request_context,
-    wants_page,
+    IDEMPOTENCY_KEY, client_address, idempotency_key, is_https, is_read, query_of, remember_user,
+    request_context, request_id, wants_page,
 };
 pub use self::responses::{
     Announced, Created, CreatedWithMessage, Done, Found, NO_STORE, NoContent, SecretCreated,

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::sync::LazyLock;
 
 use rocket::Request;
 use rocket::http::{ContentType, Header, Status};
@@ -20,11 +21,16 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::fields::WHOLE_BODY;
+use super::observed::observe_route;
 use super::request::request_id;
 use super::schemas::one_of;
 use super::services::Services;
 use crate::domain::{KeyScope, Role};
 use crate::error::{Error, FieldErrors, TokenError};
+use crate::telemetry::LogLimit;
+
+/// Of causes of internal errors: while a table cannot be read, every request has the same.
+static LIMIT: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
 
 /// The request id in examples.
 const EXAMPLE_ID: &str = "5c1d7f8e-2b64-4c1e-9a57-0f3d8b6e4a21";
@@ -199,8 +205,10 @@ impl Problem {
     /// The problem as JSON. An internal error is logged here.
     pub fn to_response(&self, request: &Request<'_>) -> Response<'static> {
         let Parts { status, challenge, allow, retry_after, cause, .. } = &*self.0;
-        if let Some(cause) = cause {
-            log::error!("request {}: {cause}", request_id(request));
+        if let Some(cause) = cause
+            && let Some(left_out) = LIMIT.admit(cause)
+        {
+            log::error!("request {}: {cause}{left_out}", request_id(request));
         }
         // A struct of strings always serializes.
         let body = serde_json::to_vec(&self.view(&self.message(request))).unwrap_or_default();
@@ -281,6 +289,7 @@ impl From<Error> for Problem {
 
 /// Remembers the first problem of a request, for the fallback route, the catcher and the pages.
 pub fn remember(request: &Request<'_>, problem: Problem) -> Status {
+    observe_route(request);
     remember_or(request, || problem).map_or(Status::InternalServerError, Problem::status)
 }
 

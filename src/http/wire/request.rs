@@ -9,8 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::services::{Services, ViewContext};
 use crate::domain::{
-    Actor, IdempotencyKey, RequestContext, RequestId, Timestamp, TrustedProxies, UserId,
-    turns_direction,
+    Actor, IdempotencyKey, RequestContext, RequestId, Timestamp, UserId, turns_direction,
 };
 use crate::error::Error;
 
@@ -19,6 +18,9 @@ const MAX_USER_AGENT_CHARS: usize = 200;
 
 /// The header that names a request that is to be done once.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// The header that identifies a request.
+pub const REQUEST_ID: &str = "X-Request-Id";
 
 /// The parameter that tries a write, and the field of its answer.
 pub const DRY_RUN: &str = "dry_run";
@@ -31,7 +33,7 @@ pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContex
     Ok(request.local_cache(|| RequestContext {
         actor: Actor::Anonymous,
         credential: None,
-        address: Some(client_address(request, &services.trusted_proxies)),
+        address: Some(client_address(request)),
         // Nothing is recorded of a read, so it is spared these allocations.
         client: if is_read { None } else { user_agent(request) },
         request: if is_read { None } else { Some(request_id(request)) },
@@ -129,11 +131,13 @@ pub fn remembered_user(request: &Request<'_>) -> Option<UserId> {
     *request.local_cache(|| None)
 }
 
-fn client_address(request: &Request<'_>, trusted: &TrustedProxies) -> IpAddr {
+/// The address of the client: that of the peer, or the one that trusted proxies name.
+pub fn client_address(request: &Request<'_>) -> IpAddr {
     // Every request over TCP has a peer.
     let peer = request.remote().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let Ok(services) = Services::of(request) else { return peer };
     let forwarded_for: Vec<&str> = request.headers().get("X-Forwarded-For").collect();
-    trusted.client(peer, forwarded_for.into_iter())
+    services.trusted_proxies.get().client(peer, forwarded_for.into_iter())
 }
 
 /// The beginning of `User-Agent`, without characters that control a terminal or reorder text.
@@ -145,9 +149,22 @@ fn user_agent(request: &Request<'_>) -> Option<String> {
     Some(agent.chars().take(MAX_USER_AGENT_CHARS).map(visible).collect())
 }
 
-/// The id of a request, generated at first use.
+/// The id of a request: that of a trusted proxy if it is well-formed, or else one that is generated.
 pub fn request_id(request: &Request<'_>) -> RequestId {
-    request.local_cache(RequestId::generate).to_owned()
+    request.local_cache(|| given_id(request).unwrap_or_else(RequestId::generate)).clone()
+}
+
+fn given_id(request: &Request<'_>) -> Option<RequestId> {
+    let mut given = request.headers().get(REQUEST_ID);
+    let id = given.next().filter(|_| is_from_proxy(request))?;
+    // With two, the proxy has passed on one that its client has sent.
+    if given.next().is_some() { None } else { RequestId::parse(id) }
+}
+
+/// Whether a trusted proxy has sent the request.
+fn is_from_proxy(request: &Request<'_>) -> bool {
+    let Ok(services) = Services::of(request) else { return false };
+    request.remote().is_some_and(|peer| services.trusted_proxies.get().contains(peer.ip()))
 }
 
 /// Whether a browser navigates: the media type that it prefers is HTML.
@@ -156,14 +173,16 @@ pub fn wants_page(request: &Request<'_>) -> bool {
     preferred.is_some_and(|media| media.is_html() && media.weight_or(1.0) > 0.0)
 }
 
-/// Whether the client's connection uses TLS, by `public_url` or else by a trusted proxy.
+/// Whether the client's connection uses TLS: that to this service, or that to a proxy by `public_url`
+/// or else by a trusted proxy.
 pub fn is_https(request: &Request<'_>) -> bool {
     let Ok(services) = Services::of(request) else { return false };
-    let is_trusted = |peer: std::net::SocketAddr| services.trusted_proxies.contains(peer.ip());
+    if services.speaks_tls {
+        return true;
+    }
     if let Some(url) = &services.public_url {
         return url.is_https();
     }
     let scheme = request.headers().get_one("X-Forwarded-Proto");
-    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
-        && request.remote().is_some_and(is_trusted)
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")) && is_from_proxy(request)
 }

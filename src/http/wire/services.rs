@@ -8,7 +8,8 @@ use rocket::Request;
 use crate::accounts::{Accounts, Sessions};
 use crate::clock::Clock;
 use crate::domain::{
-    AllowedOrigins, PasswordPolicy, PublicUrl, Quota, TeamName, Timestamp, TrustedProxies, Zone,
+    AllowedOrigins, PasswordPolicy, PublicUrl, Quota, Reloadable, Secret, TeamName, Timestamp,
+    TrustedProxies, Zone,
 };
 use crate::error::Error;
 use crate::store::Store;
@@ -30,8 +31,8 @@ pub struct Services {
     /// The `realm` of challenges (RFC 9110 section 11.5).
     pub realm: String,
     pub team_name: TeamName,
-    pub trusted_proxies: TrustedProxies,
-    pub allowed_origins: AllowedOrigins,
+    pub trusted_proxies: Reloadable<TrustedProxies>,
+    pub allowed_origins: Reloadable<AllowedOrigins>,
     /// The address that browsers use, if it is not the one that the service listens on.
     pub public_url: Option<PublicUrl>,
     /// Whether the first administrator may be created from another machine.
@@ -40,6 +41,10 @@ pub struct Services {
     pub quota: Quota,
     /// Whether every account has an e-mail address.
     pub require_email: bool,
+    /// Who bears it may see the metrics.
+    pub metrics_token: Option<Secret>,
+    /// Whether connections to this service are encrypted.
+    pub speaks_tls: bool,
 }
 
 /// The path prefix of every address in an answer: empty, or `/w` if a proxy strips that prefix.

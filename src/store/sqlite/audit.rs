@@ -24,7 +24,7 @@ use crate::error::Error;
 const AUDIT: Select<AuditEntry> = select! {
     AuditEntry {
         id, at, actor, actor_id, address, action, target: "coalesce(target, record)",
-        target_id: "coalesce(target_id, record_id)", result, detail, credential, request_id,
+        target_id: "coalesce(target_id, iif(action GLOB 'template.*', NULL, record_id))", result, detail, credential, request_id,
         changes,
     },
     from "audit", id "id", key "id = ?1",
@@ -41,10 +41,10 @@ const HISTORY: Select<HistoryEntry> = select! {
     from "audit", id "id", key "id = ?1",
 };
 
-/// An id, or what is called so, or was at that time. The name of a widget or a username also means that
+/// An id, but of a template, or what is called so, or was at that time. The name of a widget or a username also means that
 /// which has it now, with all of its events.
 const IS_ABOUT: &str = "id IN (
-    SELECT id FROM audit WHERE record_id = lower(?)
+    SELECT id FROM audit WHERE record_id = lower(?) AND action NOT GLOB 'template.*'
     UNION SELECT id FROM audit WHERE record = lower(?) AND action GLOB 'widget.*'
     UNION SELECT id FROM audit WHERE record_id = (SELECT CAST(id AS TEXT) FROM widget WHERE name = lower(?))
     UNION SELECT id FROM audit WHERE target_id = lower(?)
@@ -119,6 +119,11 @@ pub fn done(
     let target = Target::User(target);
     let event = Event { target: Some(&target), detail, ..Event::of(action) };
     event.insert(transaction, transaction.context)
+}
+
+/// Records that this database was made from a backup.
+pub fn restored(connection: &Connection, context: &RequestContext) -> rusqlite::Result<()> {
+    Event::of(Action::Restore).insert(connection, context)
 }
 
 /// Records a change of a record in the transaction that makes it. The id stays the same as long as
@@ -258,14 +263,14 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::domain::StoreLimits;
-    use crate::store::traits::IfAbsent;
+    use crate::store::traits::OpenMode;
 
     /// What SQLite does for a statement with one value.
     fn plan(sql: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.db");
         let limits = StoreLimits::default();
-        let store = SqliteStore::open(&path, IfAbsent::Create, Clock::System, limits).unwrap();
+        let store = SqliteStore::open(&path, OpenMode::Create, Clock::System, limits).unwrap();
         let plan: Vec<String> = store
             .read(|connection| {
                 let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;

@@ -6,11 +6,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use log::Level;
 use rusqlite::Connection;
 
 use super::readers::Readers;
 use crate::domain::{MinFree, Size, Timestamp};
 use crate::error::Error;
+use crate::telemetry::LogLimit;
 
 /// How long a measurement counts, in milliseconds.
 const INTERVAL: u64 = 1_000;
@@ -20,13 +22,15 @@ pub struct Disk {
     min_free: MinFree,
     measured_at: AtomicI64,
     is_low: AtomicBool,
+    limit: LogLimit,
 }
 
 impl Disk {
     /// Measures at the first check.
     pub fn new(database: &Path, min_free: MinFree) -> Self {
         let (measured_at, is_low) = (AtomicI64::new(i64::MIN), AtomicBool::new(false));
-        Self { database: database.to_owned(), min_free, measured_at, is_low }
+        let limit = LogLimit::default();
+        Self { database: database.to_owned(), min_free, measured_at, is_low, limit }
     }
 
     /// [`Error::InsufficientStorage`] if there is less free space than the setting wants.
@@ -56,8 +60,16 @@ impl Disk {
     fn measure(&self, readers: &Readers) {
         let (unused, space) = match (readers.inline(unused_bytes), space(&self.database)) {
             (Ok(unused), Ok(space)) => (unused, space),
-            (Err(error), _) => return log::warn!("cannot measure the database: {error}"),
-            (_, Err(error)) => return log::warn!("cannot measure the free disk space: {error}"),
+            (Err(error), _) => {
+                return self
+                    .limit
+                    .log(Level::Warn, &format!("cannot measure the database: {error}"));
+            }
+            (_, Err(error)) => {
+                return self
+                    .limit
+                    .log(Level::Warn, &format!("cannot measure the free disk space: {error}"));
+            }
         };
         let is_low = self.min_free.is_undercut(space.total, space.free, unused);
         if self.is_low.swap(is_low, Ordering::Relaxed) == is_low {
@@ -80,6 +92,13 @@ impl Disk {
 fn unused_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let get = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
     Ok(get("freelist_count")? * get("page_size")?)
+}
+
+/// What is free on the disk of this file, for programs without privileges.
+pub fn free_bytes(path: &Path) -> Result<u64, Error> {
+    space(path).map(|space| space.free).map_err(|cause| {
+        Error::internal(&format!("cannot measure the free space at {}", path.display()), cause)
+    })
 }
 
 /// In bytes.
@@ -106,6 +125,9 @@ fn space(_: &Path) -> std::io::Result<Space> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::opened::OpenedFiles;
     use super::*;
 
     fn at(millis: i64) -> Timestamp {
@@ -116,8 +138,10 @@ mod tests {
     fn the_disk_is_measured_once_a_second_and_has_enough_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.db");
-        Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
-        let readers = Readers::new(&path, crate::clock::Clock::System, None).unwrap();
+        let writer = Connection::open(&path).unwrap();
+        writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x);").unwrap();
+        let opened = Arc::new(OpenedFiles::of(&path).unwrap());
+        let readers = Readers::new(&path, opened, crate::clock::Clock::System, None).unwrap();
         let (all, nothing) = (MinFree::from_mib(Some(u32::MAX)), MinFree::from_mib(Some(0)));
         let mut disk = Disk::new(&path, nothing);
         let mut is_low = |min_free, millis| {

@@ -1,22 +1,30 @@
 //! The engine: one writer and many readers of one file. Each resource implements its trait for it.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::Connection;
+use tempfile::NamedTempFile;
 
-use super::connection::{connect, use_write_ahead_log};
+use super::connection::{connect, time_checkpoints, use_write_ahead_log};
+use super::copy::{copy, folder_of, open_unused, sync_folder, unfinished_file};
 use super::deadlines::settle_zone;
 use super::disk::Disk;
 use super::events::Committed;
-use super::migrate::migrate;
+use super::health::WriteCheck;
+use super::migrate::{create_schema, require_newest};
+use super::opened::{OpenedFiles, beside};
+use super::permissions;
 use super::quotas;
 use super::readers::Readers;
+use super::schema_watch::SchemaWatch;
 use super::transaction::Transaction;
 use super::writer::Writer;
 use crate::clock::Clock;
 use crate::domain::{Quota, RequestContext, StoreLimits, UserId, Zone};
 use crate::error::Error;
-use crate::store::traits::IfAbsent;
+use crate::store::traits::OpenMode;
 
 pub struct SqliteStore {
     pub writer: Writer,
@@ -26,35 +34,59 @@ pub struct SqliteStore {
     quota: Quota,
     pub zone: Zone,
     pub committed: Committed,
+    pub schema: SchemaWatch,
+    pub write_check: WriteCheck,
+    /// The database and its log.
+    pub files: [PathBuf; 2],
+    /// The file, if it is a copy to read. It is deleted after it was closed.
+    _copy: Option<NamedTempFile>,
 }
 
 impl SqliteStore {
-    /// Opens the database, and brings it to this version's schema.
+    /// Opens the database, which must have this version's schema.
     pub fn open(
         path: &Path,
-        if_absent: IfAbsent,
+        mode: OpenMode,
         clock: Clock,
         limits: StoreLimits,
     ) -> Result<Self, Error> {
-        prepare_file(path, if_absent)?;
-        let mut connection = connect(path).map_err(|cause| {
+        let copy = if mode == OpenMode::Read { copy_if_read_only(path)? } else { None };
+        let file = copy.as_ref().map_or(path, NamedTempFile::path);
+        prepare_file(file, mode)?;
+        let mut connection = connect(file).map_err(|cause| {
             Error::internal(&format!("cannot open the database {}", path.display()), cause)
         })?;
         // Changes nothing about a file of another program.
-        migrate(&mut connection, path)?;
+        require_newest(&connection, path)?;
         use_write_ahead_log(&connection)?;
+        time_checkpoints(&connection);
         let zone = settle_zone(&mut connection, &limits.zone, limits.keep_zone)?;
         quotas::note_growth(&connection)?;
         let committed = Committed::new(&connection)?;
         let publishing = committed.clone();
+        let opened = Arc::new(OpenedFiles::of(file)?);
+        let readers = Readers::new(file, Arc::clone(&opened), clock.clone(), limits.read_timeout)?;
+        let schema = SchemaWatch::default();
+        let noticing = schema.clone();
         Ok(Self {
-            writer: Writer::start(connection, move |connection| publishing.publish(connection))?,
-            readers: Readers::new(path, clock.clone(), limits.read_timeout)?,
+            writer: Writer::start(
+                connection,
+                move |connection| {
+                    opened.check()?;
+                    noticing.check(connection)
+                },
+                move |connection| publishing.publish(connection),
+            )?,
+            readers,
+            files: [file.to_owned(), beside(file, "-wal")],
+            write_check: WriteCheck::new(clock.clone()),
             clock,
-            disk: Disk::new(path, limits.min_free),
+            disk: Disk::new(file, limits.min_free),
             quota: limits.quota,
             zone,
             committed,
+            schema,
+            _copy: copy,
         })
     }
 
@@ -116,32 +148,59 @@ impl SqliteStore {
     }
 }
 
-/// Creates the file if allowed, readable by its owner only: it holds password hashes, and SQLite
-/// gives its side files the same mode.
-fn prepare_file(path: &Path, if_absent: IfAbsent) -> Result<(), Error> {
+/// A copy, if this process may read a database that it may not write: SQLite itself writes beside a
+/// database also to read it.
+fn copy_if_read_only(path: &Path) -> Result<Option<NamedTempFile>, Error> {
+    let Err(why) = permissions::check(path, OpenMode::Read) else { return Ok(None) };
+    // It may not be read either.
+    let Ok(source) = open_unused(path) else { return Err(why) };
+    copy(&source, &std::env::temp_dir(), |_| Ok(())).map(Some)
+}
+
+/// Creates the database if allowed, readable by its owner only: it holds password hashes, and SQLite
+/// gives its side files the same mode. It gets its name when it is whole.
+fn prepare_file(path: &Path, mode: OpenMode) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::Conflict(format!("{} is a folder, not a database", path.display())));
     }
+    permissions::check(path, mode)?;
+    // Whoever makes the database names it before its log. So the log is looked for first.
+    let log = beside(path, "-wal");
+    let has_log = log.exists();
     if path.exists() {
         return Ok(());
     }
-    if if_absent == IfAbsent::Fail {
+    if mode != OpenMode::Create {
         return Err(Error::NotFound(format!(
             "there is no database at {}; `widgetd serve` or `widgetd user add` makes one",
             path.display()
         )));
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(|cause| {
-        let hint = match path.parent() {
-            Some(folder) if !folder.is_dir() => {
-                format!(" (there is no folder {})", folder.display())
-            }
-            _ => String::new(),
+    if has_log {
+        return Err(Error::Conflict(format!(
+            "there is a log, {}, but no database {}. Put the database of that log back, or delete the log",
+            log.display(),
+            path.display()
+        )));
+    }
+    let folder = folder_of(path);
+    let cannot = |cause: &dyn std::fmt::Display| {
+        let hint = if folder.is_dir() {
+            String::new()
+        } else {
+            format!(" (there is no folder {})", folder.display())
         };
         Error::internal(&format!("cannot make the database {}{hint}", path.display()), cause)
-    })
+    };
+    let file = unfinished_file(folder).map_err(|cause| cannot(&cause))?;
+    let mut connection = connect(file.path())?;
+    create_schema(&mut connection)?;
+    connection.close().map_err(|(_, cause)| cannot(&cause))?;
+    match file.persist_noclobber(path) {
+        // Another program was faster.
+        Err(refusal) if refusal.error.kind() != ErrorKind::AlreadyExists => {
+            Err(cannot(&refusal.error))
+        }
+        _ => sync_folder(folder),
+    }
 }

@@ -1,15 +1,16 @@
-//! Migrates a database to the schema of this program, and refuses a database it does not know.
+//! The schema of this program: its migrations, and the refusal of a database that it does not know.
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use uuid::Uuid;
 
 use super::connection::translate;
+use super::space::allow_to_shrink;
 use crate::error::Error;
 
 /// Marks a file as a database of this program (`PRAGMA application_id`): "wgtd" in ASCII.
-const APPLICATION_ID: i32 = 0x7767_7464;
+pub const APPLICATION_ID: i32 = 0x7767_7464;
 
 /// Each migrates the schema from the version of its index to the next. Published ones never change.
 const MIGRATIONS: &[&str] = &[
@@ -28,61 +29,93 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0013_history.sql"),
     include_str!("migrations/0014_browser_sessions.sql"),
     include_str!("migrations/0015_open_tasks.sql"),
+    include_str!("migrations/0016_backup.sql"),
 ];
 
-/// Applies the missing migrations in one transaction.
-///
-/// `user_version` counts the applied migrations. A database with more than this program has belongs
-/// to a newer one, and is not changed.
-pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
-    apply(connection, path).unwrap_or_else(|cause| match translate(&cause) {
-        Error::Internal(_) => {
-            Err(Error::internal(&format!("cannot read the database {}", path.display()), cause))
-        }
-        other => Err(other),
-    })
+/// The version of the schema that this program has.
+pub fn newest_version() -> usize {
+    MIGRATIONS.len()
 }
 
-/// The inner error refuses the database.
-fn apply(connection: &mut Connection, path: &Path) -> rusqlite::Result<Result<(), Error>> {
-    // Locks before it reads the version, in case two programs start at once.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: usize = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let application: i32 =
-        transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: i64 =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-
-    if application != APPLICATION_ID && (tables > 0 || version > 0 || application != 0) {
-        return Ok(Err(Error::Conflict(format!(
-            "{} is an SQLite database of another program",
-            path.display()
-        ))));
+/// The version of a database's schema: `user_version` counts the applied migrations.
+///
+/// [`Error::Conflict`] if it is empty, of another program, or of a newer version of this one.
+pub fn schema_version(connection: &Connection, path: &Path) -> Result<usize, Error> {
+    let (version, application, tables) =
+        read_header(connection).map_err(|cause| refusal_of_file(&cause, path))?;
+    let path = path.display();
+    if application != APPLICATION_ID {
+        return Err(Error::Conflict(if tables > 0 || version > 0 || application != 0 {
+            format!("{path} is an SQLite database of another program")
+        } else {
+            format!("{path} is empty. To start anew, delete it; to go on, restore a backup.")
+        }));
     }
-    if version > MIGRATIONS.len() {
-        return Ok(Err(Error::Conflict(format!(
-            "the database {} has schema version {version}, and this widgetd {} knows versions up to {}; \
+    if version > newest_version() {
+        return Err(Error::Conflict(format!(
+            "the database {path} has schema version {version}, and this widgetd {} knows versions up to {}; \
              use the newer widgetd that wrote it",
-            path.display(),
             env!("CARGO_PKG_VERSION"),
-            MIGRATIONS.len()
-        ))));
+            newest_version()
+        )));
     }
-    if version == MIGRATIONS.len() {
-        return Ok(Ok(()));
+    Ok(version)
+}
+
+/// The schema's version, the program's id, and the number of tables.
+fn read_header(connection: &Connection) -> rusqlite::Result<(usize, i32, i64)> {
+    Ok((
+        connection.pragma_query_value(None, "user_version", |row| row.get(0))?,
+        connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
+    ))
+}
+
+fn refusal_of_file(cause: &rusqlite::Error, path: &Path) -> Error {
+    let path = path.display();
+    match translate(cause) {
+        _ if cause.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            Error::Conflict(format!("{path} is damaged: {cause}"))
+        }
+        Error::Internal(_) => Error::internal(&format!("cannot read the database {path}"), cause),
+        other => other,
     }
-    for migration in &MIGRATIONS[version..] {
+}
+
+/// [`Error::Conflict`] if the schema is not that of this program. The text says how to upgrade it.
+pub fn require_newest(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let (version, newest) = (schema_version(connection, path)?, newest_version());
+    if version == newest {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "the database {} has schema version {version}, and this widgetd {} needs {newest}. Stop the \
+         service, if an older widgetd serves; then `widgetd upgrade` or the start of this one \
+         upgrades the database, after a copy.",
+        path.display(),
+        env!("CARGO_PKG_VERSION"),
+    )))
+}
+
+/// Makes the schema in a new database.
+pub fn create_schema(connection: &mut Connection) -> Result<(), Error> {
+    allow_to_shrink(connection)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    apply_missing(&transaction, 0)?;
+    transaction.execute(
+        "INSERT INTO installation (id, public_id) VALUES (1, ?1)",
+        [Uuid::new_v4().to_string()],
+    )?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Ok(transaction.commit()?)
+}
+
+/// Applies the migrations that a schema of this version lacks. For a transaction.
+pub fn apply_missing(transaction: &Connection, version: usize) -> rusqlite::Result<()> {
+    for migration in MIGRATIONS.iter().skip(version) {
         transaction.execute_batch(migration)?;
     }
-    if version == 0 {
-        transaction.execute(
-            "INSERT INTO installation (id, public_id) VALUES (1, ?1)",
-            [Uuid::new_v4().to_string()],
-        )?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    }
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len())?;
-    transaction.commit().map(Ok)
+    transaction.pragma_update(None, "user_version", newest_version())
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
 //! Connections that read.
 //!
-//! A point read by key takes about 5 microseconds, a hop to another thread 20. So each thread
-//! that serves requests keeps one pooled connection for itself and reads by key inline, and only
-//! reads whose cost grows with the data go to the reading threads. Those have a budget: a few run
-//! at once, fewer for one user, and each ends early if it takes too long or nobody wants its answer.
+//! A point read by key takes about 5 microseconds, a hop to another thread 20. So threads that
+//! serve requests read by key inline, and only reads whose cost grows with the data go to the
+//! reading threads. Those have a budget: a few run at once, fewer for one user, and each ends early
+//! if it takes too long or nobody wants its answer. A thread that serves keeps its connection.
 
 use std::cell::RefCell;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use log::Level;
 use r2d2::PooledConnection;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
@@ -19,28 +20,30 @@ use tokio::time::timeout;
 
 use super::budgets::{Budget, CancelOnDrop, Turns};
 use super::connection::initialise;
+use super::opened::OpenedFiles;
 use super::reading_threads::ReadingThreads;
 use crate::clock::Clock;
 use crate::domain::UserId;
 use crate::error::Error;
+use crate::telemetry::{LogLimit, METRICS};
 
 type Pool = r2d2::Pool<SqliteConnectionManager>;
 
 /// How many threads may keep a connection: more than any sensible setting of Rocket's `workers`.
 const KEPT_CONNECTIONS: u32 = 1_024;
 
-/// How many connections the reading threads share: as many as there are cores, and one that waits
-/// for the disk. (Measured with 2 cores and 64 users who search: with 8 connections, the p99 of a
-/// read by key was 11 ms and the memory 86 MB; with 3, 6.7 ms and 63 MB, and as many lists.)
-fn shared_connections() -> u32 {
+/// How many reading threads there are: as many as cores, and one that waits for the disk. (Measured
+/// with 2 cores and 64 users who search: with 8 threads, the p99 of a read by key was 11 ms and the
+/// memory 86 MB; with 3, 6.7 ms and 63 MB, and as many lists.)
+fn reading_threads() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    u32::try_from(cores + 1).map_or(MAX_SHARED_CONNECTIONS, |n| n.clamp(3, MAX_SHARED_CONNECTIONS))
+    u32::try_from(cores + 1).map_or(MAX_READING_THREADS, |n| n.clamp(3, MAX_READING_THREADS))
 }
 
-const MAX_SHARED_CONNECTIONS: u32 = 16;
+const MAX_READING_THREADS: u32 = 16;
 
-/// How long a read waits for its turn or a free connection before it is [`Error::Busy`].
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a read waits for its turn or a new connection before it is [`Error::Busy`].
+const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Names each pool, because a thread may outlive one store and serve the next.
 static NEXT_POOL: AtomicU64 = AtomicU64::new(0);
@@ -50,14 +53,29 @@ thread_local! {
     static KEPT: RefCell<Option<(u64, PooledConnection<SqliteConnectionManager>)>> = const { RefCell::new(None) };
 }
 
-/// The query-only connections: those that threads keep, and those that reading threads share. Two
-/// pools, so that neither can starve the other.
-pub struct Readers {
+/// The query-only connections, opened when a thread first needs one.
+struct Connections {
     id: u64,
+    pool: Pool,
+    opened: Arc<OpenedFiles>,
+}
+
+impl Connections {
+    /// The one that was used last, so that a quiet service fills few page caches.
+    /// [`Error::Unhealthy`] if none is idle and another file is now where the database was.
+    fn get(&self) -> Result<PooledConnection<SqliteConnectionManager>, Error> {
+        if self.pool.state().idle_connections == 0 {
+            // The pool would try for seconds to open what is not there.
+            self.opened.check()?;
+        }
+        get(&self.pool)
+    }
+}
+
+pub struct Readers {
     /// Where the database is.
     folder: PathBuf,
-    kept: Pool,
-    shared: Pool,
+    connections: Arc<Connections>,
     threads: ReadingThreads,
     turns: Turns,
     clock: Clock,
@@ -66,15 +84,22 @@ pub struct Readers {
 }
 
 impl Readers {
-    /// Connections are opened when they are first needed.
-    pub fn new(path: &Path, clock: Clock, read_timeout: Option<Duration>) -> Result<Self, Error> {
-        Ok(Self {
+    pub fn new(
+        path: &Path,
+        opened: Arc<OpenedFiles>,
+        clock: Clock,
+        read_timeout: Option<Duration>,
+    ) -> Result<Self, Error> {
+        let connections = Connections {
             id: NEXT_POOL.fetch_add(1, Ordering::Relaxed),
+            pool: pool(path, Arc::clone(&opened))?,
+            opened,
+        };
+        Ok(Self {
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
-            kept: pool(path, KEPT_CONNECTIONS)?,
-            shared: pool(path, shared_connections())?,
-            threads: ReadingThreads::start(shared_connections())?,
-            turns: Turns::new(shared_connections() as usize),
+            connections: Arc::new(connections),
+            threads: ReadingThreads::start(reading_threads())?,
+            turns: Turns::new(reading_threads() as usize),
             clock,
             read_timeout,
             is_closing: Arc::default(),
@@ -88,11 +113,11 @@ impl Readers {
     ) -> Result<T, Error> {
         KEPT.with_borrow_mut(|kept| {
             let connection = match kept {
-                Some((pool, connection)) if *pool == self.id => connection,
+                Some((pool, connection)) if *pool == self.connections.id => connection,
                 _ => {
                     // Returns the other pool's connection before it waits for one of this pool.
                     *kept = None;
-                    &mut kept.insert((self.id, get(&self.kept)?)).1
+                    &mut kept.insert((self.connections.id, self.connections.get()?)).1
                 }
             };
             read(connection).map_err(Into::into)
@@ -108,7 +133,7 @@ impl Readers {
         reader: Option<UserId>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let turn = timeout(CONNECTION_TIMEOUT, self.turns.wait(reader))
+        let turn = timeout(TURN_TIMEOUT, self.turns.wait(reader))
             .await
             .map_err(|_| Error::Busy)?
             .map_err(|cause| Error::internal("waiting to read", cause))?;
@@ -119,11 +144,12 @@ impl Readers {
             is_closing: Arc::clone(&self.is_closing),
         };
         let _cancel = CancelOnDrop(Arc::clone(&budget.is_cancelled));
-        let pool = self.shared.clone();
+        let connections = Arc::clone(&self.connections);
+        let reading = METRICS.lists_read.enter();
         let read = move || {
-            let result = get(&pool).and_then(|connection| budget.run(&connection, read));
+            let result = connections.get().and_then(|connection| budget.run(&connection, read));
             // The turn ends with the read, not with the future that waits for it.
-            drop(turn);
+            drop((turn, reading));
             result
         };
         self.threads.run(read).await?
@@ -147,27 +173,38 @@ impl Readers {
     }
 }
 
-fn pool(path: &Path, size: u32) -> Result<Pool, Error> {
+impl Drop for Readers {
+    /// The reading threads end with it.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn pool(path: &Path, opened: Arc<OpenedFiles>) -> Result<Pool, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let manager = SqliteConnectionManager::file(path).with_flags(flags).with_init(|connection| {
-        initialise(connection)?;
-        connection.execute_batch("PRAGMA query_only = ON;")
-    });
+    let manager =
+        SqliteConnectionManager::file(path).with_flags(flags).with_init(move |connection| {
+            // What was opened may be another file.
+            opened.check().map_err(|cause| rusqlite::Error::UserFunctionError(Box::new(cause)))?;
+            initialise(connection)?;
+            connection.execute_batch("PRAGMA query_only = ON;")
+        });
     r2d2::Pool::builder()
-        .max_size(size)
+        .max_size(KEPT_CONNECTIONS)
         .min_idle(Some(0))
         // A connection to a file does not become stale.
         .test_on_check_out(false)
         .max_lifetime(None)
         .idle_timeout(None)
-        .connection_timeout(CONNECTION_TIMEOUT)
+        .connection_timeout(TURN_TIMEOUT)
         .build(manager)
         .map_err(|cause| Error::internal("cannot make the pool of readers", cause))
 }
 
 fn get(pool: &Pool) -> Result<PooledConnection<SqliteConnectionManager>, Error> {
+    static LIMIT: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
     pool.get().map_err(|cause| {
-        log::error!("no connection to read with: {cause}");
+        LIMIT.log(Level::Error, &format!("no connection to read with: {cause}"));
         Error::Busy
     })
 }
@@ -188,6 +225,9 @@ mod tests {
         readers: Arc<Readers>,
         clock: Clock,
         runtime: Runtime,
+        path: PathBuf,
+        /// Keeps the log.
+        _writer: Connection,
         _folder: tempfile::TempDir,
     }
 
@@ -195,15 +235,24 @@ mod tests {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("test.db");
-            Connection::open(&path).unwrap();
+            let writer = Connection::open(&path).unwrap();
+            writer.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x);").unwrap();
             let clock = Clock::fixed(Timestamp::from_seconds(1_000_000));
-            let readers = Readers::new(&path, clock.clone(), Some(TIMEOUT)).unwrap();
+            let opened = Arc::new(OpenedFiles::of(&path).unwrap());
+            let readers = Readers::new(&path, opened, clock.clone(), Some(TIMEOUT)).unwrap();
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
                 .enable_time()
                 .build()
                 .unwrap();
-            Self { readers: Arc::new(readers), clock, runtime, _folder: folder }
+            Self {
+                readers: Arc::new(readers),
+                clock,
+                runtime,
+                path,
+                _writer: writer,
+                _folder: folder,
+            }
         }
 
         /// Starts a read that never ends by itself, and waits until it runs.
@@ -266,7 +315,7 @@ mod tests {
     #[test]
     fn a_read_whose_future_is_dropped_is_interrupted() {
         let subject = Subject::new();
-        let all: Vec<_> = (0..shared_connections()).map(|_| subject.read_forever(None)).collect();
+        let all: Vec<_> = (0..reading_threads()).map(|_| subject.read_forever(None)).collect();
         assert_eq!(subject.free_turns(), 0);
         let why = subject.readers.check_health().unwrap_err().to_string();
         assert_eq!(why, "All connections that read lists are busy.");
@@ -280,7 +329,7 @@ mod tests {
     #[test]
     fn a_read_whose_future_is_dropped_while_it_waits_is_not_run() {
         let subject = Subject::new();
-        let all: Vec<_> = (0..shared_connections()).map(|_| subject.read_forever(None)).collect();
+        let all: Vec<_> = (0..reading_threads()).map(|_| subject.read_forever(None)).collect();
         let (begun, has_begun) = channel();
         let waiting = subject.queue(None, begun);
         waiting.abort();
@@ -317,12 +366,28 @@ mod tests {
         assert_eq!(subject.read(bob).unwrap(), 1);
         assert_eq!(subject.read(None).unwrap(), 1);
         assert!(has_begun.try_recv().is_err());
-        assert_eq!(subject.free_turns(), shared_connections() as usize - 2);
+        assert_eq!(subject.free_turns(), reading_threads() as usize - 2);
         // When one of the two ends, the third has its turn.
         subject.clock.advance(TIMEOUT);
         has_begun.recv().unwrap();
         subject.clock.advance(TIMEOUT);
         assert!(matches!(subject.wait(third), Err(Error::ReadTimeout)));
+    }
+
+    #[test]
+    fn a_connection_is_not_opened_to_another_file() {
+        let subject = Subject::new();
+        let one =
+            |connection: &Connection| connection.query_row("SELECT 1", [], |r| r.get::<_, i64>(0));
+        assert_eq!(subject.readers.inline(one).unwrap(), 1);
+        let aside = subject.path.with_extension("aside");
+        std::fs::rename(&subject.path, &aside).unwrap();
+        std::fs::copy(&aside, &subject.path).unwrap();
+        // This thread has one, the reading threads have none.
+        assert_eq!(subject.readers.inline(one).unwrap(), 1);
+        assert!(matches!(subject.read(None), Err(Error::Unhealthy(_))));
+        std::fs::rename(&aside, &subject.path).unwrap();
+        assert_eq!(subject.read(None).unwrap(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The threads that read lists: as many as there are connections for it.
+//! The threads that read lists.
 //!
 //! Tokio's blocking threads would do, but for short reads that follow each other, as those of an
 //! export do: where the cores are busy, Tokio often starts another thread for the next one, because
@@ -8,6 +8,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
@@ -19,23 +20,26 @@ const NICENESS: i32 = 10;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// They end when this is dropped, after what they have taken.
+/// They have ended when this is dropped, after what was queued.
 pub struct ReadingThreads {
-    queue: Sender<Job>,
+    /// `None` when they end.
+    queue: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl ReadingThreads {
     pub fn start(count: u32) -> Result<Self, Error> {
         let (queue, jobs) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..count {
+        let start = |_| {
             let jobs = Arc::clone(&jobs);
             std::thread::Builder::new()
                 .name("widgetd-reader".to_owned())
                 .spawn(move || run(&jobs))
-                .map_err(|cause| Error::internal("cannot start a reading thread", cause))?;
-        }
-        Ok(Self { queue })
+                .map_err(|cause| Error::internal("cannot start a reading thread", cause))
+        };
+        let threads = (0..count).map(start).collect::<Result<_, _>>()?;
+        Ok(Self { queue: Some(queue), threads })
     }
 
     /// Runs a job, and waits for its result. It is run also if nobody waits any more.
@@ -49,8 +53,21 @@ impl ReadingThreads {
             let _ = reply.send(job());
         };
         let failed = |cause| Error::internal("a reading thread failed", cause);
-        self.queue.send(Box::new(job)).map_err(|_| failed("there is none"))?;
+        let queue = self.queue.as_ref().ok_or_else(|| failed("they end"))?;
+        queue.send(Box::new(job)).map_err(|_| failed("there is none"))?;
         answer.await.map_err(|_| failed("it panicked"))
+    }
+}
+
+impl Drop for ReadingThreads {
+    /// Each closes its connection, so that the last one of the process folds the log into the
+    /// database.
+    fn drop(&mut self) {
+        self.queue = None;
+        for thread in self.threads.drain(..) {
+            // It catches the panics of its jobs.
+            let _ = thread.join();
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::engine::SqliteStore;
-use super::{audit, idempotency, passwords, sessions};
-use crate::domain::{DoneRequest, IDEMPOTENCY_SECONDS, Timestamp, UserId, Zone};
+use super::{audit, idempotency, last_backup, passwords, sessions, space};
+use crate::domain::{Backup, DoneRequest, IDEMPOTENCY_SECONDS, Timestamp, UserId, Zone};
 use crate::error::Error;
 use crate::store::traits::{Retention, Store};
+use crate::telemetry::StoreSizes;
 
 /// How many rows one job deletes at most, so that other writes run between the jobs.
 const PURGE_BATCH: usize = 1_000;
@@ -31,7 +32,21 @@ impl Store for SqliteStore {
         self.readers.check_health()?;
         self.read(|connection| {
             connection.prepare_cached("SELECT 1 FROM installation")?.query_row([], |_| Ok(()))
-        })
+        })?;
+        self.write_check.check(&self.writer).await
+    }
+
+    async fn measure(&self) -> Result<StoreSizes, Error> {
+        let sessions = self.read_list(None, |connection| {
+            connection.query_row("SELECT count(*) FROM session", [], |row| row.get(0))
+        });
+        let sessions = sessions.await?;
+        let [database_bytes, log_bytes] = self.files.each_ref().map(|path| {
+            // The health checks tell of a file that is gone.
+            std::fs::metadata(path).map_or(0, |file| file.len())
+        });
+        let last_backup = self.find_last_backup().await?.map(|backup| backup.made_at);
+        Ok(StoreSizes { database_bytes, log_bytes, sessions, last_backup })
     }
 
     async fn find_done_request(
@@ -41,6 +56,23 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<Option<DoneRequest>, Error> {
         self.read(|connection| idempotency::find(connection, user, key, now))
+    }
+
+    async fn find_last_backup(&self) -> Result<Option<Backup>, Error> {
+        self.read(last_backup::get)
+    }
+
+    async fn note_backup(&self, backup: Backup) -> Result<(), Error> {
+        self.writer.run(move |connection| Ok(last_backup::note(connection, &backup)?)).await
+    }
+
+    async fn wait_for_other_schema(&self) -> Error {
+        let version = self.schema.changed().await;
+        Error::Conflict(format!(
+            "the schema of the database was changed to version {version} while this widgetd {} was using it; \
+             start the widgetd that has done so",
+            env!("CARGO_PKG_VERSION")
+        ))
     }
 
     async fn purge(&self, retention: Retention) -> Result<(), Error> {
@@ -57,6 +89,7 @@ impl Store for SqliteStore {
             };
             while self.writer.run(job).await? == PURGE_BATCH {}
         }
+        while self.writer.run(|connection| Ok(space::give_back(connection)?)).await? {}
         Ok(())
     }
 
@@ -70,12 +103,11 @@ impl Store for SqliteStore {
 mod tests {
     use std::cell::RefCell;
     use std::collections::HashMap;
-    use std::path::Path;
 
     use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
     use super::super::connection::initialise;
-    use super::super::migrate::migrate;
+    use super::super::migrate::create_schema;
     use super::super::portions::UpTo;
     use super::super::scans::MOST_SORTED;
     use super::super::{agenda, tasks, users, widgets};
@@ -118,7 +150,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         initialise(&connection).unwrap();
         connection.set_prepared_statement_cache_capacity(10_000);
-        migrate(&mut connection, Path::new("test")).unwrap();
+        create_schema(&mut connection).unwrap();
         connection.execute_batch(ROWS).unwrap();
         connection
     }

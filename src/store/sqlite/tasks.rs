@@ -13,12 +13,13 @@ use super::lists::{Select, beginning, is_truncated, select};
 use super::portions::{Part, UpTo};
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
-use super::{audit, user_rows};
+use super::undo::{self, Undo};
+use super::{audit, several, user_rows};
 use crate::domain::{
     AssigneeFilter, Authority, Bookmark, Deadline, HistoryEntry, Import, ImportMode, Imported,
-    NewTask, Page, PageRequest, Portion, Precondition, RequestContext, Role, RowEffect, Sort,
-    Status, Task, TaskChange, TaskFilter, TaskId, TaskRow, TaskSort, TaskStore, TaskTitle,
-    Timestamp, UserId, UserRef, UserSummary, Version, check_move, sees_only,
+    NewTask, Page, PageRequest, Portion, Precondition, RequestContext, RequestId, Role, RowEffect,
+    Sort, Status, Task, TaskChange, TaskFilter, TaskId, TaskRow, TaskSort, TaskStore, Timestamp,
+    UserId, UserRef, UserSummary, Version, check_move, sees_only,
 };
 use crate::error::Error;
 
@@ -172,13 +173,37 @@ impl TaskStore for SqliteStore {
     ) -> Result<(), Error> {
         self.write(context, move |transaction| {
             for id in ids {
-                let old = get(transaction, id, transaction.authority()).map_err(one_is_gone)?;
+                let old = get(transaction, id, transaction.authority())
+                    .map_err(several::one_is_gone("tasks"))?;
                 let title = old.title.clone();
                 let updated =
                     update_one(transaction, old, change.clone(), &Precondition::default());
-                updated.map_err(in_the_way(&title))?;
+                updated.map_err(several::in_the_way(title.as_str()))?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    async fn undo_task_updates(
+        &self,
+        request: RequestId,
+        context: &RequestContext,
+    ) -> Result<usize, Error> {
+        self.write(context, move |transaction| {
+            let changes = undo::of_request(transaction, request)?;
+            let count = changes.len();
+            for Undo { task, change, is_latest } in changes {
+                let old = get(transaction, task, transaction.authority())
+                    .map_err(several::one_is_gone("tasks"))?;
+                let title = old.title.clone();
+                if !is_latest {
+                    return Err(several::has_changed(title.as_str()));
+                }
+                update_one(transaction, old, change, &Precondition::default())
+                    .map_err(several::in_the_way(title.as_str()))?;
+            }
+            Ok(count)
         })
         .await
     }
@@ -191,38 +216,13 @@ impl TaskStore for SqliteStore {
         self.write_on_low_disk(context, move |transaction| {
             transaction.require(Role::Manager)?;
             for (id, version) in seen {
-                let old = get(transaction, id, None).map_err(one_is_gone)?;
+                let old = get(transaction, id, None).map_err(several::one_is_gone("tasks"))?;
                 delete_one(transaction, &old, &Precondition::is(version))
-                    .map_err(in_the_way(&old.title))?;
+                    .map_err(several::in_the_way(old.title.as_str()))?;
             }
             Ok(())
         })
         .await
-    }
-}
-
-/// The error if one of several tasks does not exist any more.
-fn one_is_gone(error: Error) -> Error {
-    match error {
-        Error::NotFound(_) => {
-            let why = "One of these tasks does not exist any more. Nothing was changed.";
-            Error::Conflict(why.to_owned())
-        }
-        error => error,
-    }
-}
-
-/// The error of one of several tasks, with its title.
-fn in_the_way(title: &TaskTitle) -> impl Fn(Error) -> Error {
-    move |error| match error {
-        Error::Conflict(why) => {
-            Error::Conflict(format!("“{}”: {why} Nothing was changed.", title.as_str()))
-        }
-        Error::PreconditionFailed => {
-            let title = title.as_str();
-            Error::Conflict(format!("“{title}” was changed meanwhile. Nothing was deleted."))
-        }
-        error => error,
     }
 }
 
@@ -312,10 +312,11 @@ fn write_row(
     };
     // A table has milliseconds, so its times are meant as they are.
     let deadline = change.deadline.unwrap_or(old.deadline);
-    let change = TaskChange { title: Some(title), ..change };
-    let new = Task { deadline, ..changed(transaction, old.clone(), change)? };
+    let change = TaskChange { title: Some(title), deadline: None, ..change };
+    let new = changed(transaction, old.clone(), change);
+    let new = Task { deadline, ..Error::both(new, check_change(old.deadline, deadline, made_at))? };
     let version = old.version;
-    let is_unchanged = update(transaction, old, new, made_at)?.version == version;
+    let is_unchanged = update(transaction, old, new)?.version == version;
     Ok(if is_unchanged { RowEffect::Unchanged } else { RowEffect::Updated })
 }
 
@@ -375,24 +376,41 @@ pub fn list<P: Part>(
     part.read(&TASKS, connection, conditions, order)
 }
 
+/// A deadline may stay, also one that has passed at `made_at`.
+fn check_change(
+    old: Option<Deadline>,
+    new: Option<Deadline>,
+    made_at: Timestamp,
+) -> Result<(), Error> {
+    if new == old { Ok(()) } else { check_deadline(new, made_at) }
+}
+
 /// The task after a change.
-fn changed(connection: &Connection, mut task: Task, change: TaskChange) -> Result<Task, Error> {
+fn changed(
+    transaction: &Transaction<'_>,
+    mut task: Task,
+    change: TaskChange,
+) -> Result<Task, Error> {
     let TaskChange { title, description, status, deadline, assignee } = change;
     task.title = title.unwrap_or(task.title);
     task.description = description.unwrap_or(task.description);
     task.status = status.unwrap_or(task.status);
-    task.deadline = match (task.deadline, deadline) {
+    let old = task.deadline;
+    task.deadline = match (old, deadline) {
         (Some(old), Some(Some(new))) => Some(old.changed_to(new)),
         (old, deadline) => deadline.unwrap_or(old),
     };
+    let in_time = check_change(old, task.deadline, transaction.context.at);
     if let Some(assignee) = assignee {
         let present = task.assignee.as_ref().map(|user| user.public_id);
         // An unchanged assignee may have been deleted meanwhile.
         if !matches!(assignee, Some(UserRef::Id(id)) if Some(id) == present) {
-            task.assignee = find_assignee(connection, assignee.as_ref(), present)?;
+            let found = find_assignee(transaction, assignee.as_ref(), present);
+            task.assignee = Error::both(found, in_time)?;
+            return Ok(task);
         }
     }
-    Ok(task)
+    in_time.map(|()| task)
 }
 
 /// Makes a change that the actor may make.
@@ -407,7 +425,7 @@ fn update_one(
     precondition.check(Some(old.version))?;
     let new = changed(transaction, old.clone(), change)?;
     check_move(old.status, new.status, role)?;
-    update(transaction, old, new, transaction.context.at)
+    update(transaction, old, new)
 }
 
 fn delete_one(
@@ -421,18 +439,9 @@ fn delete_one(
     Ok(audit::changed(transaction, Some(&id.to_string()), Some(old), None)?)
 }
 
-/// A new deadline must not have passed at `made_at`.
-fn update(
-    transaction: &Transaction<'_>,
-    old: Task,
-    new: Task,
-    made_at: Timestamp,
-) -> Result<Task, Error> {
+fn update(transaction: &Transaction<'_>, old: Task, new: Task) -> Result<Task, Error> {
     if new == old {
         return Ok(old);
-    }
-    if new.deadline != old.deadline {
-        check_deadline(new.deadline, made_at)?;
     }
     let Task { id, title, description, status, deadline, assignee, .. } = new;
     let (assignee, now) = (assignee.map(|user| user.public_id), transaction.context.at);

@@ -1,7 +1,7 @@
 //! Templates: SQL and row mapping. The owner is part of every statement.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::conditions::{Order, WhereClause};
 use super::engine::SqliteStore;
@@ -10,10 +10,11 @@ use super::lists::{Select, beginning, is_truncated, select};
 use super::portions::Part;
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
-use super::{audit, user_rows};
+use super::{audit, several, user_rows};
 use crate::domain::{
-    Bookmark, NewTemplate, Page, PageRequest, Portion, Precondition, RequestContext, Template,
-    TemplateChange, TemplateFilter, TemplateName, TemplateStore, UserId, UserRef,
+    Bookmark, HistoryEntry, NewTemplate, Page, PageRequest, Portion, Precondition, RequestContext,
+    Template, TemplateChange, TemplateFilter, TemplateName, TemplateStore, UserId, UserRef,
+    Version,
 };
 use crate::error::Error;
 
@@ -45,6 +46,21 @@ impl TemplateStore for SqliteStore {
 
     async fn get_template(&self, owner: UserId, name: &TemplateName) -> Result<Template, Error> {
         self.read(|connection| get(connection, owner, name))
+    }
+
+    async fn list_template_history(
+        &self,
+        owner: UserId,
+        name: &TemplateName,
+        page: PageRequest,
+    ) -> Result<Page<HistoryEntry>, Error> {
+        let missing = Error::not_found(name.as_str());
+        let name = name.clone();
+        let list = move |connection: &Connection| {
+            let id = find_id(connection, owner, &name)?;
+            id.map(|id| audit::list_history(connection, &id, page)).transpose()
+        };
+        self.read_list(Some(owner), list).await?.ok_or(missing)
     }
 
     async fn list_templates(
@@ -105,15 +121,42 @@ impl TemplateStore for SqliteStore {
     ) -> Result<(), Error> {
         let name = name.clone();
         self.write_on_low_disk(context, move |transaction| {
-            let row = user_rows::require_owner(transaction, owner)?;
-            let old = get(transaction, owner, &name)?;
-            precondition.check(Some(old.version))?;
-            let delete = "DELETE FROM template WHERE owner_id = ?1 AND name = ?2";
-            transaction.run(delete, params![row, name])?;
-            Ok(audit::changed(transaction, None, Some(&old), None)?)
+            delete_one(transaction, owner, &name, &precondition)
         })
         .await
     }
+
+    async fn delete_templates(
+        &self,
+        owner: UserId,
+        seen: Vec<(TemplateName, Version)>,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        self.write_on_low_disk(context, move |transaction| {
+            for (name, version) in seen {
+                delete_one(transaction, owner, &name, &Precondition::is(version))
+                    .map_err(several::in_the_way(name.as_str()))
+                    .map_err(several::one_is_gone("templates"))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn delete_one(
+    transaction: &Transaction<'_>,
+    owner: UserId,
+    name: &TemplateName,
+    precondition: &Precondition,
+) -> Result<(), Error> {
+    let row = user_rows::require_owner(transaction, owner)?;
+    let old = get(transaction, owner, name)?;
+    precondition.check(Some(old.version))?;
+    let id = find_id(transaction, owner, name)?;
+    let delete = "DELETE FROM template WHERE owner_id = ?1 AND name = ?2";
+    transaction.run(delete, params![row, name])?;
+    Ok(audit::changed(transaction, id.as_deref(), Some(&old), None)?)
 }
 
 fn insert(transaction: &Transaction<'_>, owner: i64, new: &NewTemplate) -> Result<Template, Error> {
@@ -130,6 +173,21 @@ fn insert(transaction: &Transaction<'_>, owner: i64, new: &NewTemplate) -> Resul
 
 fn get(connection: &Connection, owner: UserId, name: &TemplateName) -> Result<Template, Error> {
     TEMPLATES.find(connection, params![owner, name])?.ok_or_else(|| Error::not_found(name.as_str()))
+}
+
+/// What the audit finds the events of a template by: `template:17`. It is no widget's and no task's.
+fn find_id(
+    connection: &Connection,
+    owner: UserId,
+    name: &TemplateName,
+) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached(
+            "SELECT 'template:' || id FROM template
+             WHERE owner_id = (SELECT id FROM user WHERE public_id = ?1) AND name = ?2",
+        )?
+        .query_row(params![owner, name], |row| row.get(0))
+        .optional()
 }
 
 fn list<P: Part>(
@@ -156,7 +214,8 @@ fn written(
     name: &TemplateName,
 ) -> Result<Template, Error> {
     let new = get(transaction, owner, name)?;
-    audit::changed(transaction, None, old, Some(&new))?;
+    let id = find_id(transaction, owner, name)?;
+    audit::changed(transaction, id.as_deref(), old, Some(&new))?;
     Ok(new)
 }
 
@@ -170,7 +229,7 @@ mod tests {
         let path = folder.path().join("test.db");
         let store = SqliteStore::open(
             &path,
-            crate::store::traits::IfAbsent::Create,
+            crate::store::traits::OpenMode::Create,
             crate::clock::Clock::System,
             crate::domain::StoreLimits::default(),
         )

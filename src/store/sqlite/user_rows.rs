@@ -2,6 +2,8 @@
 //! their records: their names are removed from the columns for lookups, and every other statement
 //! requires `deleted_at IS NULL`.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::conditions::{Order, WhereClause};
@@ -133,6 +135,18 @@ const PEOPLE: Select<UserSummary> = select! {
 /// The user of a row, also a soft-deleted one.
 pub fn find_summary(connection: &Connection, row: i64) -> rusqlite::Result<Option<UserSummary>> {
     PEOPLE.find_where(connection, "id = ?1", [row])
+}
+
+/// Those of these users who are not deleted.
+pub fn get_people(connection: &Connection, ids: &[UserId]) -> rusqlite::Result<Vec<UserSummary>> {
+    static BY_IDS: LazyLock<String> = LazyLock::new(|| {
+        PEOPLE.to_sql("deleted_at IS NULL AND public_id IN (SELECT value FROM json_each(?1))")
+    });
+    let ids: Vec<_> = ids.iter().map(UserId::to_string).collect();
+    connection
+        .prepare_cached(&BY_IDS)?
+        .query_map([serde_json::json!(ids).to_string()], PEOPLE.from_row)?
+        .collect()
 }
 
 /// No index helps to find parts of words. A team is small enough to look at everybody.

@@ -98,6 +98,10 @@ impl UserStore for SqliteStore {
         .await
     }
 
+    async fn get_people(&self, ids: Vec<UserId>) -> Result<Vec<UserSummary>, Error> {
+        self.read(|connection| user_rows::get_people(connection, &ids))
+    }
+
     async fn has_administrator(&self) -> Result<bool, Error> {
         self.read_list(None, |connection| Ok(count_administrators_but(connection, None)? > 0)).await
     }

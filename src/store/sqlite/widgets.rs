@@ -12,11 +12,11 @@ use super::imports;
 use super::lists::{Select, select};
 use super::portions::Part;
 use super::transaction::Transaction;
-use super::{audit, user_rows};
+use super::{audit, several, user_rows};
 use crate::domain::{
     Bookmark, Deadline, HistoryEntry, Import, ImportMode, Imported, NewWidget, Page, PageRequest,
     Portion, Precondition, RequestContext, Role, RowEffect, Sort, Timestamp, Upsert, UserId,
-    Widget, WidgetChange, WidgetFilter, WidgetName, WidgetRow, WidgetSort, WidgetStore,
+    Version, Widget, WidgetChange, WidgetFilter, WidgetName, WidgetRow, WidgetSort, WidgetStore,
 };
 use crate::error::Error;
 
@@ -153,14 +153,39 @@ impl WidgetStore for SqliteStore {
         let name = name.clone();
         self.write_on_low_disk(context, move |transaction| {
             transaction.require(Role::Admin)?;
-            let old = get(transaction, &name)?;
-            precondition.check(Some(old.version))?;
-            let id = find_id(transaction, &name)?;
-            transaction.run("DELETE FROM widget WHERE name = ?1", [name])?;
-            Ok(audit::changed(transaction, id.as_deref(), Some(&old), None)?)
+            delete_one(transaction, &name, &precondition)
         })
         .await
     }
+
+    async fn delete_widgets(
+        &self,
+        seen: Vec<(WidgetName, Version)>,
+        context: &RequestContext,
+    ) -> Result<(), Error> {
+        self.write_on_low_disk(context, move |transaction| {
+            transaction.require(Role::Admin)?;
+            for (name, version) in seen {
+                delete_one(transaction, &name, &Precondition::is(version))
+                    .map_err(several::in_the_way(name.as_str()))
+                    .map_err(several::one_is_gone("widgets"))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn delete_one(
+    transaction: &Transaction<'_>,
+    name: &WidgetName,
+    precondition: &Precondition,
+) -> Result<(), Error> {
+    let old = get(transaction, name)?;
+    precondition.check(Some(old.version))?;
+    let id = find_id(transaction, name)?;
+    transaction.run("DELETE FROM widget WHERE name = ?1", [name])?;
+    Ok(audit::changed(transaction, id.as_deref(), Some(&old), None)?)
 }
 
 fn get(connection: &Connection, name: &WidgetName) -> Result<Widget, Error> {

@@ -7,7 +7,8 @@
 //!    the disk is full, the whole batch fails, loudly.
 //! 3. Jobs do no hashing, no I/O and no clock reads: they get values.
 //! 4. The queue is bounded. Full means busy.
-//! 5. A client that went away does not cancel its job. Closing drains the queue, then joins the
+//! 5. Nothing is committed to files that are not where they were opened.
+//! 6. A client that went away does not cancel its job. Closing drains the queue, then joins the
 //!    thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,10 +17,13 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use log::Level;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::clock::Clock;
 use crate::error::Error;
+use crate::telemetry::{Inside, LogLimit, METRICS};
 
 /// How many jobs may wait: about one second of work at a thousand durable writes a second.
 const QUEUE_LENGTH: usize = 1_024;
@@ -37,10 +41,11 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, which owns `connection` from now on. It calls `after_commit` once for each
-    /// batch that is on disk, before it answers.
+    /// Starts the thread, which owns `connection` from now on. It asks `before_commit` whether a batch
+    /// may be committed, and calls `after_commit` once for each that is on disk, before it answers.
     pub fn start(
         connection: Connection,
+        before_commit: impl Fn(&Connection) -> Result<(), Error> + Send + 'static,
         after_commit: impl Fn(&Connection) + Send + 'static,
     ) -> Result<Self, Error> {
         let (sender, receiver) = sync_channel(QUEUE_LENGTH);
@@ -48,7 +53,9 @@ impl Writer {
         let taken = Arc::clone(&waiting);
         let thread = std::thread::Builder::new()
             .name("widgetd-writer".to_owned())
-            .spawn(move || write_batches(connection, &receiver, &taken, after_commit))
+            .spawn(move || {
+                write_batches(connection, &receiver, &taken, before_commit, after_commit);
+            })
             .map_err(|cause| Error::internal("cannot start the writing thread", cause))?;
         Ok(Self { queue: Mutex::new(Some(sender)), waiting, thread: Mutex::new(Some(thread)) })
     }
@@ -59,7 +66,7 @@ impl Writer {
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Box::new(Pending { work: Some(work), result: None, reply }))?;
+        self.enqueue(Box::new(Pending::new(work, reply)))?;
         answer
             .await
             .map_err(|_| Error::internal("the writing thread", "it ended without an answer"))?
@@ -130,10 +137,19 @@ struct Pending<T, F> {
     work: Option<F>,
     result: Option<Result<T, Error>>,
     reply: oneshot::Sender<Result<T, Error>>,
+    queued: Option<Inside>,
+}
+
+impl<T, F> Pending<T, F> {
+    fn new(work: F, reply: oneshot::Sender<Result<T, Error>>) -> Self {
+        let queued = Some(METRICS.queued_writes.enter());
+        Self { work: Some(work), result: None, reply, queued }
+    }
 }
 
 impl<T: Send, F: FnOnce(&Connection) -> Result<T, Error> + Send> Job for Pending<T, F> {
     fn work(&mut self, connection: &Connection) -> Result<(), Error> {
+        self.queued = None;
         let Some(work) = self.work.take() else { return Ok(()) };
         // Unwind safe: after a panic the savepoint is rolled back.
         let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
@@ -158,8 +174,10 @@ fn write_batches(
     connection: Connection,
     queue: &Receiver<Box<dyn Job>>,
     waiting: &AtomicUsize,
+    before_commit: impl Fn(&Connection) -> Result<(), Error>,
     after_commit: impl Fn(&Connection),
 ) {
+    let limit = LogLimit::default();
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while let Ok(first) = queue.recv() {
         batch.push(first);
@@ -170,7 +188,8 @@ fn write_batches(
             }
         }
         waiting.fetch_sub(batch.len(), Ordering::Relaxed);
-        let outcome = write_batch(&connection, &mut batch);
+        METRICS.batch_sizes.observe_count(batch.len());
+        let outcome = write_batch(&connection, &mut batch, &before_commit);
         match &outcome {
             Ok(()) => after_commit(&connection),
             Err(error) => {
@@ -178,9 +197,9 @@ fn write_batches(
                 if !connection.is_autocommit()
                     && let Err(cause) = connection.execute_batch("ROLLBACK")
                 {
-                    log::error!("cannot roll back: {cause}");
+                    log_failure(&limit, "cannot roll back", &cause.into());
                 }
-                log::error!("a batch of {} writes was lost: {error}", batch.len());
+                log_failure(&limit, "a batch of writes was lost", error);
             }
         }
         for job in batch.drain(..) {
@@ -194,7 +213,19 @@ fn write_batches(
     }
 }
 
-fn write_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(), Error> {
+/// Logs what happened to a batch. Who refuses a batch before the commit has said so already.
+fn log_failure(limit: &LogLimit, what: &str, error: &Error) {
+    if matches!(error, Error::Unhealthy(_)) {
+        return;
+    }
+    limit.log(Level::Error, &format!("{what}: {error}"));
+}
+
+fn write_batch(
+    connection: &Connection,
+    batch: &mut [Box<dyn Job>],
+    before_commit: &impl Fn(&Connection) -> Result<(), Error>,
+) -> Result<(), Error> {
     execute(connection, "BEGIN IMMEDIATE")?;
     for job in batch {
         execute(connection, "SAVEPOINT job")?;
@@ -210,7 +241,11 @@ fn write_batch(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<()
         // Fails, with the whole batch, if a job ended the transaction itself.
         execute(connection, "RELEASE job")?;
     }
-    Ok(execute(connection, "COMMIT")?)
+    before_commit(connection)?;
+    let began = Clock::System.elapsed();
+    execute(connection, "COMMIT")?;
+    METRICS.commits.observe_time(Clock::System.elapsed().saturating_sub(began));
+    Ok(())
 }
 
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
@@ -242,7 +277,7 @@ mod tests {
             reader.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
             let connection = connect(&path).unwrap();
             use_write_ahead_log(&connection).unwrap();
-            let writer = Writer::start(connection, after_commit).unwrap();
+            let writer = Writer::start(connection, |_| Ok(()), after_commit).unwrap();
             Self { writer, reader, _folder: folder }
         }
 
@@ -270,9 +305,7 @@ mod tests {
             work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
         ) -> oneshot::Receiver<Result<T, Error>> {
             let (reply, answer) = oneshot::channel();
-            self.writer
-                .enqueue(Box::new(Pending { work: Some(work), result: None, reply }))
-                .unwrap();
+            self.writer.enqueue(Box::new(Pending::new(work, reply))).unwrap();
             answer
         }
     }
@@ -407,11 +440,7 @@ mod tests {
             queued.push(subject.queue(insert(i64::try_from(x).unwrap())));
         }
         let (reply, _) = oneshot::channel();
-        let refused = subject.writer.enqueue(Box::new(Pending {
-            work: Some(insert(-1)),
-            result: None,
-            reply,
-        }));
+        let refused = subject.writer.enqueue(Box::new(Pending::new(insert(-1), reply)));
         assert!(matches!(refused, Err(Error::Busy)));
         let why = subject.writer.check_health().unwrap_err().to_string();
         assert_eq!(why, "The queue of writes is full.");

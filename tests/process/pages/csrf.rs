@@ -297,7 +297,7 @@ fn csrf_requests_from_other_origins_change_nothing() {
             assert_eq!(snapshot(&observer, &site), before, "{theirs}");
             page.open("").await;
             assert_eq!(
-                page.find(".me > summary").await.attr("title").await.unwrap().unwrap(),
+                page.find("[popovertarget=me]").await.attr("title").await.unwrap().unwrap(),
                 "You: admin@example.com",
                 "{theirs}"
             );

@@ -88,9 +88,9 @@ fn keyboard_alone_operates_pages_and_dialogs() {
         // A menu opens, and Escape closes it and keeps the focus.
         tab_to(page, "New task").await;
         page.press(&[Key::Tab, Key::Enter]).await;
-        page.see(".me", "Your account").await;
+        page.see("#me", "Your account").await;
         page.press(&[Key::Escape]).await;
-        page.see_none(".me > div").await;
+        page.see_none("#me").await;
         page.press(&[Key::Enter]).await;
         tab_to(page, "Sign out").await;
         page.press(&[Key::Enter]).await;
@@ -125,7 +125,7 @@ fn keyboard_shortcuts_lead_through_the_pages_until_they_are_switched_off() {
             see_row(page, title).await;
         }
         // From anywhere in a row.
-        page.run("document.querySelector('#menu-two summary').focus()", &[]).await;
+        page.run("document.querySelector('#widget-two .more').focus()", &[]).await;
         key(page, "j").await;
         see_row(page, "three").await;
         page.press(&[Key::Enter]).await;
@@ -193,8 +193,8 @@ fn keyboard_shortcuts_can_be_looked_up_without_scripts() {
         page.fill("#login", "employee@example.com").await;
         page.fill("#password", PASSWORD).await;
         page.click("form[data-sign-in] button").await;
-        page.click(".me > summary").await;
-        page.click(".me [popovertarget]").await;
+        page.click("[popovertarget=me]").await;
+        page.click("#me [popovertarget]").await;
         let dialog = page.find("#shortcuts").await;
         assert!(dialog.is_displayed().await.unwrap());
         assert!(dialog.text().await.unwrap().contains("Next and previous row"));

@@ -224,6 +224,12 @@ impl Page {
         self.wait_until(IS_IDLE, &[]).await;
     }
 
+    /// From now on the page is not refreshed by itself, as when the browser leaves it.
+    pub async fn stop_following(&self) {
+        self.run("dispatchEvent(new Event('pagehide'))", &[]).await;
+        self.wait_until_idle().await;
+    }
+
     /// Collects the browser's log so far. The browser keeps only the latest entries.
     pub async fn read_logs(&self) {
         let requests = self.requests().await;
@@ -304,10 +310,14 @@ impl Page {
         self.see(RECORDS, record).await;
         let script = format!(
             "const record = {SHOWN}.find((part) => part.innerText.includes(arguments[1]));
-             return [...record.querySelectorAll('button, a, summary')].find((part) =>
-                 [part.innerText.trim(), part.title].includes(arguments[2]));"
+             const menu = document.querySelectorAll('#more:popover-open :is(button, a)');
+             return [...record.querySelectorAll('button, a'), ...menu].find((part) =>
+                 [part.innerText.trim(), part.title.split(':')[0]].includes(arguments[2]));"
         );
         self.click_result(&script, &[json!(RECORDS), json!(record), json!(label)]).await;
+        if label == "⋯" {
+            self.find("#more:popover-open").await;
+        }
     }
 
     async fn click_result(&self, script: &str, arguments: &[serde_json::Value]) {
@@ -368,7 +378,7 @@ impl Page {
     }
 
     pub async fn sign_out(&self) {
-        self.click(".me > summary").await;
+        self.click("[popovertarget=me]").await;
         self.press_button("Sign out").await;
         self.wait_for_address("login?notice=logged-out").await;
     }

@@ -36,7 +36,7 @@ fn register_sign_out_and_sign_in_work_without_scripts() {
 
         send_registration(page, "new@example.com", "newcomer", PASSWORD).await;
         page.wait_for_address("").await;
-        page.find("summary[title='You: newcomer']").await;
+        page.find("button[title='You: newcomer']").await;
 
         page.sign_out().await;
         page.see(".notice", "You are signed out.").await;
@@ -49,7 +49,7 @@ fn register_sign_out_and_sign_in_work_without_scripts() {
 
         page.submit_sign_in("new", PASSWORD).await;
         page.wait_for_address("widgets?q=north").await;
-        page.find("summary[title='You: newcomer']").await;
+        page.find("button[title='You: newcomer']").await;
         // A signed-in user is redirected to the home page.
         page.open("login").await;
         page.wait_for_address("").await;
@@ -198,7 +198,7 @@ fn setup_link_creates_the_first_administrator() {
         page.fill("#password", PASSWORD).await;
         page.press_button("Become the administrator").await;
         page.wait_for_address("").await;
-        page.find("summary[title='You: first@example.com']").await;
+        page.find("button[title='You: first@example.com']").await;
         page.see("nav", "People").await;
         page.open(link).await;
         page.see(".notice", "This link is wrong, or has been used.").await;

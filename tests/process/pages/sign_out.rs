@@ -106,7 +106,7 @@ fn sign_out_in_one_tab_signs_out_all_tabs() {
         page.wait_for_address("").await;
         page.switch_to_tab(1).await;
         page.open("account").await;
-        let name = "return document.querySelector('.me .who').textContent";
+        let name = "return document.querySelector('#me .who').textContent";
         assert_eq!(page.run(name, &[]).await, json!("manager@example.com"));
     });
 }

@@ -179,7 +179,7 @@ fn task_form_keeps_its_input_when_the_service_or_the_session_ends() {
         page.follow_link("Sign in in a new tab").await;
         page.switch_to_tab(1).await;
         page.submit_sign_in("manager", crate::program::PASSWORD).await;
-        page.wait_for_address("").await;
+        page.wait_for_address("new/task").await;
         page.switch_to_tab(0).await;
         page.press_button("Save").await;
         page.see("h1", "precious").await;
@@ -234,8 +234,8 @@ fn task_pages_work_without_scripts() {
         page.open("tasks?open=true").await;
         page.fill("main [name=q]", "changed").await;
         page.click("#filters button").await;
-        page.click(".row .menu summary").await;
-        page.click(".row .menu .danger").await;
+        page.click(".row .text a").await;
+        page.click(".record .danger").await;
         page.click("main form .danger").await;
         page.find(".state").await;
         assert_eq!(site.api("manager").get("/tasks").body["total_items"], 0);

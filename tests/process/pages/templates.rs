@@ -33,7 +33,7 @@ async fn create_edit_and_delete(site: &Site, page: &Page) {
     page.see(".summary", "50% of a/b?").await;
     assert_eq!(page.value("#body").await, "Another one.");
     page.follow_link("Cancel").await;
-    page.see(".row .excerpt", "Dear all, this is it.").await;
+    page.see(".row .text > bdi", "Dear all, this is it.").await;
     page.assert_accessible().await;
     page.screenshot("templates").await;
     page.follow_link("50% of a/b?").await;

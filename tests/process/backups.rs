@@ -1,0 +1,390 @@
+//! Backups, restores and upgrades at the command line, also while the service runs or is killed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::cli::{assert_failed, json};
+use crate::program::{Client, Place, TEST_TIMEOUT, text};
+
+const SCHEMA_1: &str = include_str!("../store/fixtures/schema_1.sql");
+
+#[track_caller]
+fn done(place: &Place, arguments: &[&str]) -> (String, String) {
+    let output = place.run(arguments, "");
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    (stdout, stderr)
+}
+
+/// The names of all widgets of a database, after a check of all of it.
+fn widgets(database: &Path) -> BTreeSet<String> {
+    let database = Connection::open(database).unwrap();
+    let verdict: String =
+        database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+    let mut names = database.prepare("SELECT name FROM widget").unwrap();
+    names.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect()
+}
+
+#[test]
+fn backup_is_made_while_it_serves_into_a_file_a_folder_and_to_stdout() {
+    let place = Place::new();
+    place.add_admin();
+    let server = place.serve();
+    let admin = server.log_in("admin@example.com");
+    assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
+
+    let (stdout, stderr) = done(&place, &["backup", "copy.db"]);
+    let copy = place.path().join("copy.db");
+    assert_eq!(stdout, format!("{}\n", copy.display()));
+    assert!(stderr.contains("opened and checked"), "{stderr}");
+    assert!(stderr.ends_with(&format!("Database: {}\n", place.database().display())), "{stderr}");
+    assert_eq!(widgets(&copy), BTreeSet::from(["one".to_owned()]));
+
+    // Named by time, in the folder beside the database; the oldest go.
+    for _ in 0..3 {
+        done(&place, &["backup", "--keep", "2"]);
+    }
+    let folder = place.path().join("backups");
+    assert_eq!(files(&folder).len(), 2);
+    let printed = json(&done(&place, &["backup", "other/", "--json"]).0);
+    let file = PathBuf::from(printed["file"].as_str().unwrap());
+    assert_eq!(file.parent().unwrap(), place.path().join("other"));
+    assert_eq!(printed["bytes"].as_u64().unwrap(), file.metadata().unwrap().len());
+
+    let output = place.run(&["backup", "-"], "");
+    assert!(output.status.success());
+    let piped = place.path().join("piped.db");
+    std::fs::write(&piped, &output.stdout).unwrap();
+    assert_eq!(widgets(&piped), BTreeSet::from(["one".to_owned()]));
+
+    assert_failed(&place.run(&["backup", "copy.db"], ""), 1, "copy.db already");
+    assert_failed(&place.run(&["backup", "-", "--keep", "2"], ""), 1, "--keep needs a folder");
+    assert_failed(&place.run(&["backup", "--keep", "0"], ""), 2, "0 is not in 1..");
+}
+
+#[test]
+fn restore_ends_every_session_and_is_refused_while_it_serves() {
+    let place = Place::new();
+    place.add_admin();
+    let server = place.serve();
+    let admin = server.log_in("admin@example.com");
+    assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
+    done(&place, &["backup", "copy.db"]);
+    assert_eq!(admin.try_add_widget("two").unwrap().status, 201);
+
+    let refused = place.run(&["restore", "copy.db", "--yes"], "");
+    assert_failed(&refused, 1, &format!("in use by another widgetd (process {})", server.id()));
+    assert_eq!(admin.try_add_widget("three").unwrap().status, 201);
+    // As after a power cut: the log has what the database lacks.
+    server.kill();
+    assert_failed(&place.run(&["restore", "copy.db"], ""), 1, "use --yes");
+    assert_eq!(widgets(&place.database()).len(), 3);
+
+    let (_, stderr) = done(&place, &["restore", "copy.db", "--yes"]);
+    for said in ["1 user, 1 widget, 0 tasks", "2 events in the audit", "All sessions have ended"] {
+        assert!(stderr.contains(said), "{stderr}");
+    }
+    let kept = stderr.lines().find_map(|line| line.strip_prefix("The old database is kept: "));
+    assert_eq!(widgets(Path::new(kept.unwrap())).len(), 3);
+    let server = place.serve();
+    let token = admin.token.unwrap();
+    assert_eq!(server.client().bearing(&token).get("/auth/user").status, 401);
+    let again = server.log_in("admin@example.com");
+    assert_eq!(again.get("/widgets").body["total_items"], 1);
+    assert_eq!(again.try_add_widget("two").unwrap().status, 201);
+}
+
+#[test]
+fn backups_are_made_by_the_service_on_schedule() {
+    let mut place = Place::new();
+    let folder = place.path().join("nightly");
+    place.set("WIDGETD_BACKUP_DIR", folder.to_str().unwrap());
+    place.set("WIDGETD_BACKUP_EVERY", "1d");
+    let made = |count| {
+        let deadline = Instant::now() + TEST_TIMEOUT;
+        let backups = || {
+            let all = if folder.exists() { files(&folder) } else { Vec::new() };
+            all.iter().filter(|file| file.extension().is_some_and(|end| end == "db")).count()
+        };
+        while backups() < count {
+            assert!(Instant::now() < deadline, "no backup is made");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(backups(), count);
+    };
+    let server = place.serve();
+    assert!(
+        server.said.contains(&format!("  Backups    {}", folder.display())),
+        "{:?}",
+        server.said
+    );
+    made(1);
+    server.terminate();
+    // The next is due in a day, also after a restart.
+    let server = place.serve();
+    assert_eq!(server.client().get("/ui").status, 200);
+    made(1);
+    server.terminate();
+    let database = Connection::open(place.database()).unwrap();
+    database.execute("UPDATE backup SET made_at = made_at - 86400000", []).unwrap();
+    let server = place.serve();
+    made(2);
+    server.terminate();
+}
+
+fn with_schema_1() -> Place {
+    let place = Place::new();
+    Connection::open(place.database()).unwrap().execute_batch(SCHEMA_1).unwrap();
+    place
+}
+
+fn schema(database: &Path) -> u32 {
+    let database = Connection::open(database).unwrap();
+    database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn upgrade_is_rehearsed_done_and_rolled_back() {
+    let place = with_schema_1();
+    let database = place.database();
+    for command in [&["user", "list"][..], &["audit"], &["export", "widgets"]] {
+        assert_failed(&place.run(command, ""), 1, "has schema version 1");
+    }
+    // A copy of it is as good as one of a newer schema.
+    let (_, stderr) = done(&place, &["backup", "copy.db"]);
+    assert!(stderr.contains("does not note this backup"), "{stderr}");
+    let (_, stderr) = done(&place, &["upgrade", "--check"]);
+    assert!(stderr.contains("from schema 1 to"), "{stderr}");
+    assert_eq!(schema(&database), 1);
+    let (_, stderr) = done(&place, &["upgrade"]);
+    assert!(stderr.contains("from schema 1 to"), "{stderr}");
+    assert!(schema(&database) > 1);
+    let (_, stderr) = done(&place, &["upgrade"]);
+    assert!(stderr.contains("nothing to upgrade"), "{stderr}");
+    done(&place, &["user", "list"]);
+
+    let (_, stderr) = done(&place, &["rollback", "--yes"]);
+    assert!(stderr.contains("New: schema 1, 3 users, 2 widgets"), "{stderr}");
+    assert_eq!(schema(&database), 1);
+    // The start of the service upgrades as well.
+    let server = place.serve();
+    let said = format!("Upgraded the database {} from schema 1 to", database.display());
+    assert!(server.said.iter().any(|line| line.starts_with(&said)), "{:?}", server.said);
+    server.log_in("ada@example.com");
+}
+
+#[test]
+fn a_second_service_on_one_database_is_refused() {
+    let place = Place::new();
+    let server = place.serve();
+    let second = place.command(&["serve", "--port", "0"]).output().unwrap();
+    let said = format!("in use by another widgetd (process {})", server.id());
+    assert_failed(&second, 1, &said);
+    server.kill();
+    place.serve();
+}
+
+#[test]
+fn a_schema_that_changes_under_the_service_ends_it() {
+    let place = Place::new();
+    place.add_admin();
+    let server = place.serve();
+    let admin = server.log_in("admin@example.com");
+    let database = Connection::open(place.database()).unwrap();
+    database.execute_batch("PRAGMA user_version = 999").unwrap();
+    assert_eq!(admin.try_add_widget("one").unwrap().status, 503);
+    let (code, said) = server.wait();
+    assert_eq!(code, Some(1));
+    let said = said.join("\n");
+    assert!(said.contains("was changed to version 999 while this widgetd"), "{said}");
+    database.execute_batch("PRAGMA user_version = 16").unwrap();
+    drop(database);
+    assert!(widgets(&place.database()).is_empty());
+}
+
+/// Runs a command and kills it after `delay`.
+fn run_and_kill(place: &Place, arguments: &[&str], delay: Duration) -> bool {
+    let mut command = place.command(arguments);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(delay);
+    child.kill().unwrap();
+    !child.wait().unwrap().success()
+}
+
+/// How long a command takes that is not killed.
+fn duration_of(run: impl FnOnce() -> Output) -> Duration {
+    let started = Instant::now();
+    let output = run();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    started.elapsed()
+}
+
+/// From nothing to a little more than this.
+fn a_part_of(whole: Duration) -> Duration {
+    let random = getrandom::u32().unwrap() % 1_100;
+    whole * random / 1_000
+}
+
+const KILLS: usize = 200;
+
+#[test]
+#[ignore = "kills 400 processes, for a minute"]
+fn load_of_kills_during_restore_and_upgrade_leaves_one_whole_database() {
+    let place = Place::new();
+    place.add_admin();
+    let server = place.serve();
+    let admin = server.log_in("admin@example.com");
+    let fill = |from: usize| {
+        (from..from + 100).for_each(|n| {
+            assert_eq!(admin.try_add_widget(&format!("w{n}")).unwrap().status, 201);
+        });
+    };
+    fill(0);
+    done(&place, &["backup", "a.db"]);
+    fill(100);
+    done(&place, &["backup", "b.db"]);
+    server.terminate();
+    let restore = |from: &'static str| ["restore", from, "--yes"];
+    let whole = duration_of(|| place.run(&restore("b.db"), ""));
+    let (mut present, mut killed, mut changed) = (200, 0, 0);
+    for round in 0..KILLS {
+        let (from, next) = if round % 2 == 0 { ("a.db", 100) } else { ("b.db", 200) };
+        let delay = a_part_of(whole);
+        killed += usize::from(run_and_kill(&place, &restore(from), delay));
+        let count = widgets(&place.database()).len();
+        assert!(count == present || count == next, "{count} widgets");
+        changed += usize::from(count != present);
+        present = count;
+        remove_kept(&place);
+    }
+    eprintln!("restore: {killed} of {KILLS} were killed, {changed} had replaced the database");
+    assert!(killed > KILLS / 4 && changed > 0);
+
+    let (mut killed, mut upgraded) = (0, 0);
+    let whole = duration_of(|| with_schema_1().run(&["upgrade"], ""));
+    for _ in 0..KILLS {
+        let place = with_schema_1();
+        let delay = a_part_of(whole);
+        killed += usize::from(run_and_kill(&place, &["upgrade"], delay));
+        assert_eq!(widgets(&place.database()).len(), 2);
+        let is_upgraded = schema(&place.database()) > 1;
+        upgraded += usize::from(is_upgraded);
+        let copy = place.path().join("widgetd.db.before-upgrade");
+        assert!(!is_upgraded || widgets(&copy).len() == 2);
+        done(&place, &["upgrade"]);
+    }
+    eprintln!("upgrade: {killed} of {KILLS} were killed, {upgraded} had upgraded the database");
+    assert!(killed > KILLS / 4 && upgraded > 0);
+}
+
+/// Keeps the disk from filling up.
+fn remove_kept(place: &Place) {
+    for file in files(place.path()) {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        if name.contains(".replaced-") || name.contains(".partial") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+}
+
+const BACKUPS: usize = 500;
+const WRITERS: u64 = 8;
+
+/// The last number that a writer was told is on disk, and the last that it has sent.
+#[derive(Default)]
+struct Count {
+    acknowledged: AtomicU64,
+    sent: AtomicU64,
+}
+
+#[test]
+#[ignore = "makes 500 backups under load, for a minute"]
+fn load_of_backups_each_equal_to_a_committed_state() {
+    let place = Place::new();
+    place.add_admin();
+    let server = place.serve();
+    let admin = server.log_in("admin@example.com");
+    let counts: Vec<_> = (0..WRITERS).map(|_| Count::default()).collect();
+    let stop = AtomicBool::new(false);
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for (writer, count) in counts.iter().enumerate() {
+            let (admin, stop) = (admin.clone(), &stop);
+            scope.spawn(move || write(&admin, writer, count, stop));
+        }
+        for n in 0..BACKUPS {
+            let before = counts.iter().map(|count| count.acknowledged.load(Ordering::SeqCst));
+            let before: Vec<_> = before.collect();
+            done(&place, &["backup", "copy.db"]);
+            let copy = place.path().join("copy.db");
+            for (writer, (count, before)) in counts.iter().zip(before).enumerate() {
+                let [first, second] = numbers(&copy, writer);
+                assert!((before..=count.sent.load(Ordering::SeqCst)).contains(&second));
+                assert!(first == second || first == second + 1, "{first}, {second}");
+            }
+            // Each time the database is larger.
+            if n % 50 == 0 {
+                assert_served(&copy);
+            }
+            std::fs::remove_file(copy).unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let written: u64 = counts.iter().map(|count| 2 * count.sent.load(Ordering::SeqCst)).sum();
+    eprintln!("{BACKUPS} backups in {:?}, {written} writes meanwhile", started.elapsed());
+}
+
+/// Writes each number into one widget and then into another.
+fn write(admin: &Client, writer: usize, count: &Count, stop: &AtomicBool) {
+    for widget in ["first", "second"] {
+        assert_eq!(admin.try_add_widget(&format!("{widget}-{writer}")).unwrap().status, 201);
+    }
+    for n in 1.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        count.sent.store(n, Ordering::SeqCst);
+        for widget in ["first", "second"] {
+            let (path, url) = (format!("/widgets/{widget}-{writer}"), format!("https://n.org/{n}"));
+            let answer = admin.send("PATCH", &path, &[("info_url", &url)]);
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+        count.acknowledged.store(n, Ordering::SeqCst);
+        // About 600 writes a second of all writers.
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}
+
+/// The numbers in the two widgets of a writer, 0 where there is none.
+fn numbers(database: &Path, writer: usize) -> [u64; 2] {
+    let database = Connection::open(database).unwrap();
+    ["first", "second"].map(|widget| {
+        let url = database.query_row(
+            "SELECT info_url FROM widget WHERE name = ?1",
+            [format!("{widget}-{writer}")],
+            |row| row.get::<_, String>(0),
+        );
+        // A new one has no number.
+        url.ok().and_then(|url| url.rsplit('/').next().unwrap().parse().ok()).unwrap_or(0)
+    })
+}
+
+/// Restores a backup elsewhere and serves it.
+fn assert_served(backup: &Path) {
+    let place = Place::new();
+    done(&place, &["restore", backup.to_str().unwrap(), "--yes"]);
+    let expected = widgets(&place.database()).len();
+    let server = place.serve();
+    let admin = server.log_in("admin@example.com");
+    assert_eq!(admin.get("/widgets").body["total_items"], expected);
+}
