@@ -56,5 +56,7 @@ function unfollow() {
 /** For a page that the browser leaves. */
 export function leave() {
   clearInterval(timer);
+  // A refresh may still be answered.
+  document.removeEventListener("shown", follow);
   unfollow();
 }

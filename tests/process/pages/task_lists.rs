@@ -129,7 +129,15 @@ fn quick_add_keeps_the_line_when_the_page_is_refreshed_or_the_service_or_the_ses
         page.run("document.dispatchEvent(new Event('visibilitychange'))", &[]).await;
         page.wait_until_idle().await;
         page.see("#quick-understood", "Pay rent").await;
-        page.stop_following().await;
+        // A refresh is on its way when the page stops following.
+        page.run("document.addEventListener('shown', () => (window.wasShown = true))", &[]).await;
+        page.run(
+            "document.dispatchEvent(new Event('visibilitychange')); \
+             dispatchEvent(new Event('pagehide'))",
+            &[],
+        )
+        .await;
+        page.wait_until("window.wasShown", &[]).await;
         site.stop();
         page.fill("#quick input", "Pay rent today").await;
         page.press(&[Key::Enter]).await;
