@@ -33,8 +33,10 @@ const IS_DUE: &str = "deadline >= ?2 AND deadline < ?3";
 impl AgendaStore for SqliteStore {
     async fn read_agenda(&self, reader: Authority, now: Timestamp) -> Result<Agenda, Error> {
         let zone = self.zone.clone();
-        self.read_list(Some(reader.user), move |connection| read(connection, reader, &zone, now))
-            .await
+        self.read_page(Some(reader.user), false, move |connection| {
+            read(connection, reader, &zone, now)
+        })
+        .await
     }
 }
 

@@ -43,7 +43,7 @@ impl ApiKeyStore for SqliteStore {
         owner: Option<UserId>,
         page: PageRequest,
     ) -> Result<Page<ApiKey>, Error> {
-        self.read_list(owner, move |connection| {
+        self.read_page(owner, false, move |connection| {
             let conditions = WhereClause::new("TRUE").and(OF_USER, owner.as_ref());
             KEYS.page(connection, conditions, BY_CREATION, page)
         })

@@ -74,7 +74,10 @@ impl AuditStore for SqliteStore {
         filter: AuditFilter,
         page: PageRequest,
     ) -> Result<Page<AuditEntry>, Error> {
-        self.read_list(reader, move |connection| list(connection, &filter, page)).await
+        self.read_page(reader, filter.search.is_some(), move |connection| {
+            list(connection, &filter, page)
+        })
+        .await
     }
 
     async fn export_audit(

@@ -20,6 +20,9 @@ const READS_PER_USER: usize = 2;
 /// ten microseconds.
 const INSTRUCTIONS_PER_CHECK: i32 = 1_000;
 
+/// After how many of these checks a read is not brief any more.
+const CHECKS_OF_BRIEF_READ: u32 = 20;
+
 /// The right to run one read. It is given back when it is dropped.
 pub struct Turn {
     _of_user: Option<OwnedSemaphorePermit>,
@@ -106,6 +109,27 @@ impl Budget {
             Some(ErrorCode::OperationInterrupted) => Error::ReadTimeout,
             _ => error.into(),
         })
+    }
+}
+
+/// Runs a read unless it takes long: then it is interrupted, and the result is `None`.
+pub fn run_if_brief<T>(
+    connection: &Connection,
+    read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    let mut checks = 0;
+    let is_long = move || {
+        checks += 1;
+        checks > CHECKS_OF_BRIEF_READ
+    };
+    connection.progress_handler(INSTRUCTIONS_PER_CHECK, Some(is_long))?;
+    let result = read(connection);
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    match result {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            Ok(None)
+        }
+        result => result.map(Some),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::found::add_is_found;
@@ -14,6 +15,8 @@ use crate::telemetry::METRICS;
 /// The settings and functions of every connection. The writer and the readers add their own.
 pub fn initialise(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
+    // Else the planner looks at values, and prepares a kept statement anew when they change.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;")?;
     add_functions(connection)?;
@@ -91,4 +94,31 @@ pub fn use_write_ahead_log(connection: &Connection) -> Result<(), Error> {
         }
     }
     Err(Error::Busy)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_prepared_once_whatever_its_values_are() {
+        let connection = Connection::open_in_memory().unwrap();
+        initialise(&connection).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE t (x); CREATE INDEX t_by_x ON t (x);
+                 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 1000)
+                 INSERT INTO t SELECT n FROM n;
+                 ANALYZE;",
+            )
+            .unwrap();
+        let mut above = connection.prepare("SELECT count(*) FROM t WHERE x > ?1").unwrap();
+        for (least, expected) in [(0, 1_000), (999, 1), (500, 500)] {
+            let count: i64 = above.query_row([least], |row| row.get(0)).unwrap();
+            assert_eq!(count, expected);
+        }
+        assert_eq!(above.get_status(StatementStatus::RePrepare), 0);
+    }
 }

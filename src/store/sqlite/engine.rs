@@ -138,6 +138,21 @@ impl SqliteStore {
         self.readers.inline(read)
     }
 
+    /// Reads a page of a list, for a user if one asks. `is_search`: it looks for words.
+    pub async fn read_page<T: Send + 'static>(
+        &self,
+        reader: Option<UserId>,
+        is_search: bool,
+        read: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        // The full-text index is asked too seldom whether to go on.
+        let page = if is_search { None } else { self.readers.inline_if_brief(&read)? };
+        match page {
+            Some(page) => Ok(page),
+            None => self.readers.on_reading_thread(reader, read).await,
+        }
+    }
+
     /// Reads whose cost grows with the data, on a reading thread, for a user if one asks.
     pub async fn read_list<T: Send + 'static>(
         &self,

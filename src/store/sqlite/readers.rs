@@ -1,9 +1,10 @@
 //! Connections that read.
 //!
 //! A point read by key takes about 5 microseconds, a hop to another thread 20. So threads that
-//! serve requests read by key inline, and only reads whose cost grows with the data go to the
-//! reading threads. Those have a budget: a few run at once, fewer for one user, and each ends early
-//! if it takes too long or nobody wants its answer. A thread that serves keeps its connection.
+//! serve requests read by key inline, and also begin to read pages of lists: most take a few steps
+//! in an index. What is longer begins again on a reading thread. Those reads have a budget: a few
+//! run at once, fewer for one user, and each ends early if it takes too long or nobody wants its
+//! answer. A thread that serves keeps its connection.
 
 use std::cell::RefCell;
 use std::num::NonZero;
@@ -18,7 +19,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 use tokio::time::timeout;
 
-use super::budgets::{Budget, CancelOnDrop, Turns};
+use super::budgets::{self, Budget, CancelOnDrop, Turns};
 use super::connection::initialise;
 use super::opened::OpenedFiles;
 use super::reading_threads::ReadingThreads;
@@ -106,7 +107,7 @@ impl Readers {
         })
     }
 
-    /// Reads on this thread, with the connection that it keeps. For reads by key only.
+    /// Reads on this thread, with the connection that it keeps. For reads by key.
     pub fn inline<T, E: Into<Error>>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, E>,
@@ -122,6 +123,14 @@ impl Readers {
             };
             read(connection).map_err(Into::into)
         })
+    }
+
+    /// Begins to read on this thread. `None` if that takes long.
+    pub fn inline_if_brief<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        self.inline(|connection| budgets::run_if_brief(connection, read))
     }
 
     /// Reads on a reading thread, for a user if one asks. For reads whose cost grows with the data.
@@ -221,6 +230,10 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(2);
 
+    /// A read that never ends by itself.
+    const ENDLESS: &str = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT 1 FROM n)
+                           SELECT count(*) FROM n";
+
     struct Subject {
         readers: Arc<Readers>,
         clock: Clock,
@@ -272,9 +285,7 @@ mod tests {
             self.runtime.spawn(async move {
                 let endless = move |connection: &Connection| {
                     begun.send(()).unwrap();
-                    let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT 1 FROM n)
-                               SELECT count(*) FROM n";
-                    connection.query_row(sql, [], |row| row.get(0))
+                    connection.query_row(ENDLESS, [], |row| row.get(0))
                 };
                 readers.on_reading_thread(reader, endless).await
             })
@@ -310,6 +321,19 @@ mod tests {
         subject.clock.advance(TIMEOUT);
         assert!(matches!(subject.wait(answer), Err(Error::ReadTimeout)));
         assert_eq!(subject.read(None).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_brief_read_needs_no_reading_thread_and_a_long_one_is_left_to_them() {
+        let subject = Subject::new();
+        let _all: Vec<_> = (0..reading_threads()).map(|_| subject.read_forever(None)).collect();
+        let read = |sql| {
+            let read = |connection: &Connection| connection.query_row(sql, [], |r| r.get(0));
+            subject.readers.inline_if_brief::<i64>(read).unwrap()
+        };
+        assert_eq!(read("SELECT 1"), Some(1));
+        assert_eq!(read(ENDLESS), None);
+        assert_eq!(read("SELECT 1"), Some(1));
     }
 
     #[test]

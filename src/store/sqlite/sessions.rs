@@ -71,7 +71,7 @@ impl SessionStore for SqliteStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Session>, Error> {
-        self.read_list(Some(user), move |connection| {
+        self.read_page(Some(user), false, move |connection| {
             let conditions = WhereClause::new("TRUE")
                 .and(OF_USER, Some(&user))
                 .and("s.expires_at > ?", Some(&now));

@@ -74,7 +74,7 @@ impl TaskStore for SqliteStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Task>, Error> {
-        self.read_list(Some(reader.user), move |connection| {
+        self.read_page(Some(reader.user), filter.search.is_some(), move |connection| {
             list(connection, Some(reader), &filter, page, now)
         })
         .await
@@ -87,7 +87,8 @@ impl TaskStore for SqliteStore {
         at_most: u32,
         now: Timestamp,
     ) -> Result<Vec<u32>, Error> {
-        self.read_list(Some(reader.user), move |connection| {
+        let is_search = filters.iter().any(|filter| filter.search.is_some());
+        self.read_page(Some(reader.user), is_search, move |connection| {
             let snapshot = connection.unchecked_transaction()?;
             let count = |filter| list(&snapshot, Some(reader), filter, UpTo(at_most), now);
             filters.iter().map(count).collect()
@@ -134,7 +135,7 @@ impl TaskStore for SqliteStore {
             // Afterwards: who may not see the task any more sees none of its events.
             Ok(find(connection, id, Some(reader))?.map(|_| history))
         };
-        self.read_list(Some(reader.user), list).await?.ok_or_else(no_such_task)
+        self.read_page(Some(reader.user), false, list).await?.ok_or_else(no_such_task)
     }
 
     async fn update_task(

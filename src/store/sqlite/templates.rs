@@ -60,7 +60,7 @@ impl TemplateStore for SqliteStore {
             let id = find_id(connection, owner, &name)?;
             id.map(|id| audit::list_history(connection, &id, page)).transpose()
         };
-        self.read_list(Some(owner), list).await?.ok_or(missing)
+        self.read_page(Some(owner), false, list).await?.ok_or(missing)
     }
 
     async fn list_templates(
@@ -69,7 +69,10 @@ impl TemplateStore for SqliteStore {
         filter: TemplateFilter,
         page: PageRequest,
     ) -> Result<Page<Template>, Error> {
-        self.read_list(Some(owner), move |connection| list(connection, owner, &filter, page)).await
+        self.read_page(Some(owner), filter.search.is_some(), move |connection| {
+            list(connection, owner, &filter, page)
+        })
+        .await
     }
 
     async fn export_templates(

@@ -74,7 +74,10 @@ impl UserStore for SqliteStore {
         filter: UserFilter,
         page: PageRequest,
     ) -> Result<Page<User>, Error> {
-        self.read_list(reader, move |connection| list(connection, &filter, page)).await
+        self.read_page(reader, filter.search.is_some(), move |connection| {
+            list(connection, &filter, page)
+        })
+        .await
     }
 
     async fn export_users(
@@ -92,7 +95,7 @@ impl UserStore for SqliteStore {
         search: Option<Search>,
         page: PageRequest,
     ) -> Result<Page<UserSummary>, Error> {
-        self.read_list(Some(reader), move |connection| {
+        self.read_page(Some(reader), search.is_some(), move |connection| {
             user_rows::list_people(connection, search.as_ref(), page)
         })
         .await
@@ -103,7 +106,12 @@ impl UserStore for SqliteStore {
     }
 
     async fn has_administrator(&self) -> Result<bool, Error> {
-        self.read_list(None, |connection| Ok(count_administrators_but(connection, None)? > 0)).await
+        self.read_page(
+            None,
+            false,
+            |connection| Ok(count_administrators_but(connection, None)? > 0),
+        )
+        .await
     }
 
     async fn set_password(

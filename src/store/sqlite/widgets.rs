@@ -59,7 +59,10 @@ impl WidgetStore for SqliteStore {
         page: PageRequest,
         now: Timestamp,
     ) -> Result<Page<Widget>, Error> {
-        self.read_list(reader, move |connection| list(connection, &filter, page, now)).await
+        self.read_page(reader, filter.search.is_some(), move |connection| {
+            list(connection, &filter, page, now)
+        })
+        .await
     }
 
     async fn export_widgets(
@@ -99,7 +102,7 @@ impl WidgetStore for SqliteStore {
             let id = find_id(connection, &name)?;
             id.map(|id| audit::list_history(connection, &id, page)).transpose()
         };
-        self.read_list(Some(reader), list).await?.ok_or(missing)
+        self.read_page(Some(reader), false, list).await?.ok_or(missing)
     }
 
     async fn upsert_widget(
