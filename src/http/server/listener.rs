@@ -69,11 +69,11 @@ impl Listener {
             }
         }
         // It stays where it is if it is of the other kind.
-        if let Ok(socket) = sockets.take_unix_listener(0) {
-            return socket.map(Self::try_from).transpose().map_err(cannot);
-        }
-        let socket = sockets.take_tcp_listener(0).map_err(cannot)?;
-        socket.map(Self::try_from).transpose().map_err(cannot)
+        let listener = match sockets.take_unix_listener(0) {
+            Ok(socket) => socket.map(Self::try_from),
+            Err(_) => sockets.take_tcp_listener(0).map_err(cannot)?.map(Self::try_from),
+        };
+        listener.transpose().map_err(cannot)
     }
 
     #[cfg(not(unix))]
