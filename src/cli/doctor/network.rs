@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{PublicUrl, Timestamp};
 use crate::error::Error;
+use crate::store;
 
 /// Fewer descriptors than this would limit the connections.
 const MIN_DESCRIPTORS: u64 = 4_096;
@@ -101,9 +102,7 @@ pub fn check_service(config: &Config) -> Finding {
 
 /// Of the process that holds the lock of the database. Linux only.
 fn descriptors(config: &Config) -> Option<Finding> {
-    let mut lock = config.database.as_os_str().to_owned();
-    lock.push(".lock");
-    let process = std::fs::read_to_string(Path::new(&lock)).ok()?;
+    let process = std::fs::read_to_string(store::beside(&config.database, ".lock")).ok()?;
     let process = Path::new("/proc").join(process.trim());
     let limits = std::fs::read_to_string(process.join("limits")).ok()?;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
