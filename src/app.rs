@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rocket::{Build, Rocket};
+
 use crate::accounts::{
     Accounts, Hasher, HashingMode, RateLimits, Sessions, SetupCode, SigningKey, Tokens,
 };
@@ -15,7 +17,6 @@ use crate::http::{
     tables,
 };
 use crate::store::Store;
-use rocket::{Build, Rocket};
 
 /// The path of the API's documentation for people.
 pub const API_PAGES: &str = http::API_PAGES;

@@ -54,18 +54,17 @@ pub enum KeyCommand {
 }
 
 pub async fn run(config: &Config, command: KeyCommand) -> Result<(), Error> {
-    let mode = match command {
-        KeyCommand::List { .. } => OpenMode::Read,
-        KeyCommand::Add { .. } | KeyCommand::Revoke { .. } => OpenMode::Write,
-    };
-    let database = Database::open(config, mode)?;
+    let open = |mode| Database::open(config, mode);
     match command {
         KeyCommand::Add { account, name, scope, expires, json } => {
+            let database = open(OpenMode::Write)?;
             add(database, &account, &name, scope, expires.as_deref(), json).await
         }
-        KeyCommand::List { account, json } => list(&database, account.as_deref(), json).await,
+        KeyCommand::List { account, json } => {
+            list(&open(OpenMode::Read)?, account.as_deref(), json).await
+        }
         KeyCommand::Revoke { account, key, json, yes } => {
-            revoke(database, &account, &key, json, yes).await
+            revoke(open(OpenMode::Write)?, &account, &key, json, yes).await
         }
     }
 }

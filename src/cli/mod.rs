@@ -127,29 +127,7 @@ pub fn run() -> ExitCode {
         let why = "`--address` and `--port` belong to `serve`; put them after it";
         Cli::command().error(clap::error::ErrorKind::ArgumentConflict, why).exit();
     }
-    let result = match command.unwrap_or(Command::Serve(serve)) {
-        Command::Serve(ServeArgs { address, port }) => {
-            with_config(Overrides { address, port, ..overrides }, serve::run)
-        }
-        Command::SystemdUnit(arguments) => manual::print_unit(&arguments),
-        Command::Completions(arguments) => manual::print_completions(Cli::command(), &arguments),
-        Command::Man(arguments) => manual::write_pages(Cli::command(), &arguments),
-        Command::Config(command) => with_config(overrides, |config| config::run(config, command)),
-        Command::Doctor(arguments) => {
-            with_config(overrides, |config| doctor::run(config, arguments))
-        }
-        Command::Restore(arguments) => {
-            with_config(overrides, |config| backup::restore(config, arguments))
-        }
-        Command::Upgrade(arguments) => {
-            with_config(overrides, |config| upgrade::run(config, arguments))
-        }
-        Command::Rollback(arguments) => {
-            with_config(overrides, |config| upgrade::rollback(config, arguments))
-        }
-        Command::Login(arguments) => with_config(overrides, |config| login::run(config, arguments)),
-        command => with_config(overrides, |config| administer(config, command)),
-    };
+    let result = execute(command.unwrap_or(Command::Serve(serve)), overrides);
     flush();
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -161,33 +139,57 @@ pub fn run() -> ExitCode {
     }
 }
 
+fn execute(command: Command, overrides: Overrides) -> Result<(), Error> {
+    match command {
+        Command::Serve(ServeArgs { address, port }) => {
+            with_config(Overrides { address, port, ..overrides }, serve::run)
+        }
+        Command::User(command) => {
+            with_config(overrides, |config| block_on(user::run(config, command)))
+        }
+        Command::Key(command) => {
+            with_config(overrides, |config| block_on(key::run(config, command)))
+        }
+        Command::Audit(arguments) => {
+            with_config(overrides, |config| block_on(audit::run(config, arguments)))
+        }
+        Command::Login(arguments) => with_config(overrides, |config| login::run(config, arguments)),
+        Command::Export(arguments) => {
+            with_config(overrides, |config| block_on(table::export(config, arguments)))
+        }
+        Command::Import(arguments) => {
+            with_config(overrides, |config| block_on(table::import(config, arguments)))
+        }
+        Command::SystemdUnit(arguments) => manual::print_unit(&arguments),
+        Command::Completions(arguments) => manual::print_completions(Cli::command(), &arguments),
+        Command::Man(arguments) => manual::write_pages(Cli::command(), &arguments),
+        Command::Config(command) => with_config(overrides, |config| config::run(config, command)),
+        Command::Doctor(arguments) => {
+            with_config(overrides, |config| doctor::run(config, arguments))
+        }
+        Command::Backup(arguments) => {
+            with_config(overrides, |config| block_on(backup::run(config, arguments)))
+        }
+        Command::Restore(arguments) => {
+            with_config(overrides, |config| backup::restore(config, arguments))
+        }
+        Command::Upgrade(arguments) => {
+            with_config(overrides, |config| upgrade::run(config, arguments))
+        }
+        Command::Rollback(arguments) => {
+            with_config(overrides, |config| upgrade::rollback(config, arguments))
+        }
+    }
+}
+
 /// Runs a command that needs nothing but the store.
-fn administer(config: &Config, command: Command) -> Result<(), Error> {
+fn block_on(command: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         // A list waits for its turn with a timeout.
         .enable_time()
         .build()
         .map_err(|cause| Error::internal("cannot start", cause))?;
-    runtime.block_on(async {
-        match command {
-            Command::Serve(_)
-            | Command::Login(_)
-            | Command::SystemdUnit(_)
-            | Command::Completions(_)
-            | Command::Man(_)
-            | Command::Config(_)
-            | Command::Doctor(_)
-            | Command::Restore(_)
-            | Command::Upgrade(_)
-            | Command::Rollback(_) => Ok(()),
-            Command::Backup(arguments) => backup::run(config, arguments).await,
-            Command::User(command) => user::run(config, command).await,
-            Command::Key(command) => key::run(config, command).await,
-            Command::Audit(arguments) => audit::run(config, arguments).await,
-            Command::Export(arguments) => table::export(config, arguments).await,
-            Command::Import(arguments) => table::import(config, arguments).await,
-        }
-    })
+    runtime.block_on(command)
 }
 
 /// Runs a command with the settings. An internal error names the database.

@@ -276,6 +276,15 @@ fn announce(
         tell!("  Backups    {}", folder.display());
     }
     tell!("  Time zone  {}", config.store.zone);
+    announce_ignored();
+    if let Some(code) = setup_code {
+        announce_setup(config, public.as_deref(), local.as_deref(), code);
+    }
+    tell!("\nPress Ctrl-C to stop.\n");
+}
+
+/// Names the variables that are no settings.
+fn announce_ignored() {
     let ignored = kubernetes_variables();
     if !ignored.is_empty() {
         tell!(
@@ -284,26 +293,30 @@ fn announce(
         );
         tell!("  Give the service another name, or set `enableServiceLinks: false`.");
     }
-    if let Some(code) = setup_code {
-        let (here, root) = match (&public, &local) {
-            (Some(public), _) if config.remote_setup => ("", Some(public)),
-            (_, local) if config.remote_setup => ("", local.as_ref()),
-            (_, local) => (" on this machine", local.as_ref()),
-        };
-        let command = command(config, "user add you@example.org --admin");
-        if let Some(root) = root {
-            tell!(
-                "\n  There is no administrator yet. To become the administrator, open this link{here}. It works once:\n"
-            );
-            tell!("    {root}{SETUP_PAGE}/{}\n", code.reveal());
-            tell!("  Or, in another terminal:\n\n    {command}");
-        } else {
-            tell!(
-                "\n  There is no administrator yet. To add one, in another terminal:\n\n    {command}"
-            );
-        }
+}
+
+/// Says how to become the first administrator.
+fn announce_setup(
+    config: &Config,
+    public: Option<&str>,
+    local: Option<&str>,
+    setup_code: &SetupCode,
+) {
+    let (here, root) =
+        if config.remote_setup { ("", public.or(local)) } else { (" on this machine", local) };
+    let command = command(config, "user add you@example.org --admin");
+    if let Some(root) = root {
+        tell!(
+            "\n  There is no administrator yet. To become the administrator, \
+             open this link{here}. It works once:\n"
+        );
+        tell!("    {root}{SETUP_PAGE}/{}\n", setup_code.reveal());
+        tell!("  Or, in another terminal:\n\n    {command}");
+    } else {
+        tell!(
+            "\n  There is no administrator yet. To add one, in another terminal:\n\n    {command}"
+        );
     }
-    tell!("\nPress Ctrl-C to stop.\n");
 }
 
 /// A command line for this database that works in any folder.

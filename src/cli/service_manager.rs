@@ -1,5 +1,5 @@
-//! What the service and systemd tell each other (`sd_notify(3)`). Without systemd
-//! nothing here has an effect.
+//! What the service and systemd tell each other (`sd_notify(3)`). Without systemd nothing here has
+//! an effect.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -21,16 +21,19 @@ pub struct RollbackArgs {
 }
 
 pub fn run(config: &Config, arguments: UpgradeArgs) -> Result<(), Error> {
-    if arguments.check {
-        return check(config);
-    }
+    let database = config.database.display();
     if !config.database.exists() {
-        return Err(no_database(config));
+        return Err(Error::NotFound(format!("there is no database at {database}")));
     }
-    let _lock = ServiceLock::acquire(&config.database)?;
-    if !upgrade(config)? {
+    let is_older = if arguments.check {
+        check(config)?
+    } else {
+        let _lock = ServiceLock::acquire(&config.database)?;
+        upgrade(config)?
+    };
+    if !is_older {
         eprintln!("The database has the schema of this widgetd; there is nothing to upgrade.");
-        eprintln!("Database: {}", config.database.display());
+        eprintln!("Database: {database}");
     }
     Ok(())
 }
@@ -45,15 +48,10 @@ pub fn upgrade(config: &Config) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn check(config: &Config) -> Result<(), Error> {
-    if !config.database.exists() {
-        return Err(no_database(config));
-    }
+/// Tries the upgrade on a copy if the schema is older, and says how it went. `false` if it is not.
+fn check(config: &Config) -> Result<bool, Error> {
     let started = Clock::System.now();
-    let Some(rehearsal) = store::rehearse_upgrade(&config.database)? else {
-        eprintln!("The database has the schema of this widgetd; there is nothing to upgrade.");
-        return Ok(());
-    };
+    let Some(rehearsal) = store::rehearse_upgrade(&config.database)? else { return Ok(false) };
     let Rehearsal { from, to, needed, free } = &rehearsal;
     let millis = Clock::System.now().as_millis() - started.as_millis();
     let (seconds, tenths) = (millis / 1_000, millis % 1_000 / 100);
@@ -61,13 +59,9 @@ fn check(config: &Config) -> Result<(), Error> {
     eprintln!("The upgrade needs {needed} on the disk, and {free} are free.");
     eprintln!("Database: {}, unchanged", config.database.display());
     if rehearsal.fits() {
-        return Ok(());
+        return Ok(true);
     }
     Err(Error::InsufficientStorage("the upgrade does not fit the disk".to_owned()))
-}
-
-fn no_database(config: &Config) -> Error {
-    Error::NotFound(format!("there is no database at {}", config.database.display()))
 }
 
 pub fn rollback(config: &Config, arguments: RollbackArgs) -> Result<(), Error> {

@@ -124,6 +124,11 @@ pub fn absolute(path: &Path) -> Result<PathBuf, Error> {
         .map_err(|cause| Error::internal("cannot tell the current folder", cause))
 }
 
+/// An empty variable counts as not set.
+fn given(path: Option<&PathBuf>) -> Option<&Path> {
+    path.map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty())
+}
+
 impl Settings {
     pub fn argon2(&self) -> Argon2Settings {
         Argon2Settings { memory_kib: self.argon2_memory_kib, passes: self.argon2_passes }
@@ -153,13 +158,12 @@ impl Settings {
     pub fn first_administrator(&self) -> Result<Option<FirstAdministrator>, Error> {
         // An empty variable counts as not set.
         let email = self.admin_email.as_ref().filter(|email| !email.is_empty());
-        let password_file =
-            self.admin_password_file.as_ref().filter(|file| !file.as_os_str().is_empty());
+        let password_file = given(self.admin_password_file.as_ref());
         match (email, password_file) {
             (None, None) => Ok(None),
             (Some(email), Some(password_file)) => {
                 let email = Email::parse(email).map_err(|why| wrong_setting("admin_email", why))?;
-                Ok(Some(FirstAdministrator { email, password_file: password_file.clone() }))
+                Ok(Some(FirstAdministrator { email, password_file: password_file.to_owned() }))
             }
             (Some(_), None) => {
                 Err(wrong_setting("admin_email", "needs `admin_password_file` beside it"))
@@ -171,9 +175,7 @@ impl Settings {
     }
 
     pub fn tls(&self, public_url: Option<&PublicUrl>) -> Result<Option<TlsSettings>, Error> {
-        // An empty variable counts as not set.
-        let set = |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
-        match (set(&self.tls_cert), set(&self.tls_key)) {
+        match (given(self.tls_cert.as_ref()), given(self.tls_key.as_ref())) {
             (None, None) if self.redirect_port.is_some() => {
                 Err(wrong_setting("redirect_port", "needs `tls_cert` beside it"))
             }
@@ -181,22 +183,22 @@ impl Settings {
             (Some(_), Some(_)) if public_url.is_some_and(|url| !url.is_https()) => {
                 Err(wrong_setting("public_url", "must be https, because `tls_cert` is set"))
             }
-            (Some(certificate), Some(key)) => {
-                Ok(Some(TlsSettings { certificate, key, redirect_port: self.redirect_port }))
-            }
+            (Some(certificate), Some(key)) => Ok(Some(TlsSettings {
+                certificate: certificate.to_owned(),
+                key: key.to_owned(),
+                redirect_port: self.redirect_port,
+            })),
             (Some(_), None) => Err(wrong_setting("tls_cert", "needs `tls_key` beside it")),
             (None, Some(_)) => Err(wrong_setting("tls_key", "needs `tls_cert` beside it")),
         }
     }
 
     pub fn unix_socket(&self) -> Result<Option<PathBuf>, Error> {
-        // An empty variable counts as not set.
-        let file = self.unix_socket.as_ref().filter(|file| !file.as_os_str().is_empty());
-        let Some(file) = file else { return Ok(None) };
+        let Some(file) = given(self.unix_socket.as_ref()) else { return Ok(None) };
         if cfg!(not(unix)) {
             return Err(wrong_setting("unix_socket", "is for Unix only"));
         }
-        if self.tls_cert.is_some() {
+        if given(self.tls_cert.as_ref()).is_some() {
             let why = "is without TLS, which the proxy in front of it has: leave out `tls_cert`";
             return Err(wrong_setting("unix_socket", why));
         }
@@ -205,8 +207,7 @@ impl Settings {
 
     /// The folder for backups of this database.
     pub fn backup_folder(&self, database: &Path) -> Result<PathBuf, Error> {
-        // An empty variable counts as not set.
-        match self.backup_dir.as_ref().filter(|folder| !folder.as_os_str().is_empty()) {
+        match given(self.backup_dir.as_ref()) {
             None => Ok(BackupSchedule::default_folder(database)),
             Some(folder) => absolute(folder),
         }
@@ -225,7 +226,7 @@ impl Settings {
     pub fn metrics_token(&self) -> Result<Option<Secret>, Error> {
         // An empty variable counts as not set.
         let token = self.metrics_token.as_ref().filter(|token| !token.is_empty());
-        let file = self.metrics_token_file.as_ref().filter(|file| !file.as_os_str().is_empty());
+        let file = given(self.metrics_token_file.as_ref());
         let (key, token) = match (token, file) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
@@ -303,4 +304,29 @@ impl Settings {
 
 pub fn wrong_setting(key: &str, why: impl std::fmt::Display) -> Error {
     Error::Conflict(format!("the setting `{key}` {why}"))
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_variables_of_files_count_as_not_set() {
+        let empty = || Some(PathBuf::new());
+        let mut settings = Settings {
+            unix_socket: Some(PathBuf::from("/run/widgetd.sock")),
+            tls_cert: empty(),
+            tls_key: empty(),
+            backup_dir: empty(),
+            ..Settings::default()
+        };
+        let socket = settings.unix_socket().unwrap();
+        assert_eq!(socket.as_deref(), Some(Path::new("/run/widgetd.sock")));
+        assert!(settings.tls(None).unwrap().is_none());
+        let database = Path::new("/data/widgetd.db");
+        assert_eq!(settings.backup_folder(database).unwrap(), Path::new("/data/backups"));
+        settings.unix_socket = empty();
+        assert!(settings.unix_socket().unwrap().is_none());
+    }
 }

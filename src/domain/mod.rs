@@ -55,7 +55,7 @@ pub use changes::{AuditedField, ChangedFields, Changes};
 pub use context::{Actor, RequestContext, RequestId};
 pub use credential::{Credential, KeyId, KeyScope, SessionId};
 pub use deadline::Deadline;
-pub use idempotency::{DoneRequest, IDEMPOTENCY_SECONDS, IdempotencyKey, RequestDigest};
+pub use idempotency::{DoneRequest, IDEMPOTENCY_SECONDS, IdempotencyKey};
 pub use import::{
     Import, ImportMode, Imported, ImportedList, Progress, RowEffect, RowErrors, RowNumber,
     TableImport,

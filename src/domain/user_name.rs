@@ -8,6 +8,7 @@ use validator::ValidateEmail;
 
 use super::text::check_line;
 use super::{AuditedField, Version};
+use crate::error::Error;
 
 /// The public id of a user: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -187,6 +188,11 @@ impl UserRef {
             Self::LoginName(LoginName::Email(email)) => email.folded(),
             Self::LoginName(LoginName::Username(username)) => username.folded(),
         }
+    }
+
+    /// The error of a field that names a user who does not exist.
+    pub fn unknown_in(&self, field: &str) -> Error {
+        Error::invalid(field, format!("there is no account {}", self.folded()))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use self::sqlite::{
-    Rehearsal, Replacement, ServiceLock, Upgraded, back_up, delete_old_backups, free_bytes,
+    Rehearsal, Replacement, ServiceLock, Upgraded, back_up, beside, delete_old_backups, free_bytes,
     inspect_in_use, newest_version, prepare_restore, prepare_rollback, rehearse_upgrade, upgrade,
 };
 pub use self::traits::{OpenMode, Retention, Store};

@@ -84,10 +84,6 @@ impl Gauge {
         Self(AtomicI64::new(0))
     }
 
-    pub fn set(&self, value: i64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
     /// One more, until what is returned is dropped.
     pub fn enter(&'static self) -> Inside {
         self.0.fetch_add(1, Ordering::Relaxed);

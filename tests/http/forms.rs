@@ -23,18 +23,6 @@ fn here(app: &TestApp) -> Visitor<'_> {
     app.visitor().from("127.0.0.1")
 }
 
-/// The message above a form.
-#[track_caller]
-fn summary(page: &Answer) -> String {
-    let alerts: Vec<_> = page
-        .elements()
-        .into_iter()
-        .filter(|e| e.get("role") == Some("alert") && e.get("hidden").is_none())
-        .collect();
-    let [alert] = alerts.as_slice() else { panic!("{alerts:?}") };
-    alert.text.clone()
-}
-
 /// The names of a form's fields.
 fn fields_of(page: &Answer) -> Vec<String> {
     page.elements()
@@ -109,7 +97,7 @@ async fn form_errors_stand_beside_their_fields_and_values_are_kept() {
         let errors = told.assert(Status::BadRequest).body["errors"].as_object().unwrap().clone();
         let page = visitor.submit(path, fields).await;
         page.assert(Status::BadRequest);
-        assert_eq!(summary(&page), "", "{path} {fields:?}");
+        assert_eq!(page.summary(), "", "{path} {fields:?}");
         let names: Vec<String> = fields.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(fields_of(&page), names);
         assert!(errors.keys().all(|name| names.contains(name)), "{errors:?}");
@@ -152,7 +140,7 @@ async fn a_wrong_setup_code_is_told_above_the_form() {
         [("code", CODE), ("email", "ann@example.com"), ("username", ""), ("password", PASSWORD)];
     let page = here(&app).submit(SETUP, &fields).await;
     page.assert(Status::BadRequest);
-    assert_eq!(summary(&page), "The link is wrong, has been used, or has expired");
+    assert_eq!(page.summary(), "The link is wrong, has been used, or has expired");
     assert_eq!(page.element("email").get("value"), Some("ann@example.com"));
 }
 
@@ -246,17 +234,17 @@ async fn form_problems_401_and_409_are_told_above_the_form_without_passwords() {
     app.visitor().submit(REGISTER, &register).await.assert(Status::SeeOther);
     let page = app.visitor().submit(LOGIN, &[("login", "Ann"), ("password", "hunter2")]).await;
     page.assert(Status::Unauthorized);
-    assert_eq!(summary(&page), "username or password does not match");
+    assert_eq!(page.summary(), "username or password does not match");
     assert_eq!(page.element("login").get("value"), Some("Ann"));
     assert_eq!(page.set_cookie(), None);
     let page = app.visitor().submit(REGISTER, &register).await;
     page.assert(Status::Conflict);
-    assert_eq!(summary(&page), "ann@example.com is already registered");
+    assert_eq!(page.summary(), "ann@example.com is already registered");
     assert_eq!(page.element("username").get("value"), Some("ann"));
     let setup = [&[("code", app.setup_code.reveal())][..], &register].concat();
     let page = here(&app).submit(SETUP, &setup).await;
     page.assert(Status::Conflict);
-    assert_eq!(summary(&page), "ann@example.com is already registered");
+    assert_eq!(page.summary(), "ann@example.com is already registered");
     assert_eq!(page.element("code").get("value"), Some(app.setup_code.reveal()));
     for page in
         [page, app.visitor().submit(LOGIN, &[("login", "ann"), ("password", "hunter2")]).await]
@@ -272,7 +260,7 @@ async fn form_problem_403_of_a_disabled_account_is_told_above_the_form() {
     app.set_status(&ann, widgetd::domain::Status::Disabled).await;
     let page = app.visitor().submit(LOGIN, &[("login", &ann.email), ("password", PASSWORD)]).await;
     page.assert(Status::Forbidden);
-    assert_eq!(summary(&page), "Your account is disabled");
+    assert_eq!(page.summary(), "Your account is disabled");
     assert_eq!(page.element("login").get("value"), Some("ann@example.com"));
 }
 
@@ -296,7 +284,7 @@ async fn form_problem_429_is_told_above_the_form_with_retry_after() {
         }
         page.assert(Status::TooManyRequests);
         assert!(
-            summary(&page).starts_with("Too many attempts. Please try again in "),
+            page.summary().starts_with("Too many attempts. Please try again in "),
             "{}",
             page.text
         );

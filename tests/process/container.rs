@@ -3,11 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::program::{BINARY, TEST_TIMEOUT, text};
+use crate::program::{BINARY, text, wait_until};
 
 /// The user of the base image.
 const USER: &str = "65532";
@@ -63,11 +62,7 @@ impl Containers {
 
     #[track_caller]
     fn wait_until(&self, is_so: impl Fn() -> bool) {
-        let deadline = Instant::now() + TEST_TIMEOUT;
-        while !is_so() {
-            assert!(Instant::now() < deadline, "{:?}", self.podman(&["logs", "it"]));
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        wait_until(is_so, || format!("{:?}", self.podman(&["logs", "it"])));
     }
 
     /// Builds an image from these lines, in this folder.

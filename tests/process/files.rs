@@ -149,12 +149,7 @@ fn commands_that_only_read_work_on_a_database_that_may_not_be_written() {
     let said = subject.refusal(&["user", "list"]);
     assert!(said.contains("permission denied"), "{said}");
     set_mode(place.path(), 0o755);
-    let mut files: Vec<_> = std::fs::read_dir(place.path())
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .collect();
-    files.sort();
-    assert_eq!(files, ["widgetd", "widgetd.db"]);
+    assert_eq!(place.files(), ["widgetd", "widgetd.db"]);
 }
 
 #[test]

@@ -176,12 +176,7 @@ fn shutdown_by_sigterm_or_sigint_leaves_the_database_and_its_key_alone() {
         assert_eq!(code, Some(0), "{said:?}");
         assert!(!said.join("\n").contains("panicked"), "{said:?}");
     }
-    let mut files: Vec<_> = std::fs::read_dir(place.path())
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .collect();
-    files.sort();
-    assert_eq!(files, ["widgetd.db", "widgetd.db.key", "widgetd.db.lock"]);
+    assert_eq!(place.files(), ["widgetd.db", "widgetd.db.key", "widgetd.db.lock"]);
 }
 
 #[test]

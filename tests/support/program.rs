@@ -52,6 +52,15 @@ impl Place {
         self.path().join("widgetd.db")
     }
 
+    /// The names of the files in the folder, sorted.
+    pub fn files(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.path()).unwrap();
+        let mut names: Vec<_> =
+            files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&*BINARY);
         for (name, _) in std::env::vars()
@@ -343,6 +352,16 @@ fn read(
         text,
         body,
     })
+}
+
+/// Waits until something is so. If it takes too long, the test fails with what `else_says` says.
+#[track_caller]
+pub fn wait_until(mut is_so: impl FnMut() -> bool, else_says: impl Fn() -> String) {
+    let deadline = Instant::now() + TEST_TIMEOUT;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{}", else_says());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 pub fn text(bytes: &[u8]) -> String {

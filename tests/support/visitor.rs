@@ -191,6 +191,15 @@ impl Answer {
         element
     }
 
+    /// The message above a form.
+    #[track_caller]
+    pub fn summary(&self) -> String {
+        let is_alert = |e: &Element| e.get("role") == Some("alert") && !e.has("hidden");
+        let alerts: Vec<_> = self.elements().into_iter().filter(is_alert).collect();
+        let [alert] = alerts.as_slice() else { panic!("{alerts:?}") };
+        alert.text.clone()
+    }
+
     /// What the forms of its main part would send as they are.
     #[track_caller]
     pub fn form_fields(&self) -> Vec<(String, String)> {

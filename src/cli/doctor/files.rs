@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
+use crate::accounts::SigningKey;
 use crate::config::Config;
 use crate::domain::Size;
 use crate::store;
@@ -16,13 +17,11 @@ pub fn check_files(config: &Config, findings: &mut Vec<Finding>) {
         return;
     }
     let count = findings.len();
-    let beside = |ending: &str| {
-        let mut name = database.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    let endings = ["", "-wal", "-shm", ".key", ".lock", ".before-upgrade"];
-    let files: Vec<_> = endings.map(beside).into_iter().filter(|file| file.exists()).collect();
+    let key = SigningKey::path_beside(database);
+    let others = ["-wal", "-shm", ".lock", ".before-upgrade"];
+    let others = others.map(|ending| store::beside(database, ending));
+    let files = [database.clone(), key].into_iter().chain(others);
+    let files: Vec<_> = files.filter(|file| file.exists()).collect();
     for file in &files {
         check_access(file, database, findings);
     }

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{PublicUrl, Timestamp};
 use crate::error::Error;
+use crate::store;
 
 /// Fewer descriptors than this would limit the connections.
 const MIN_DESCRIPTORS: u64 = 4_096;
@@ -101,9 +102,7 @@ pub fn check_service(config: &Config) -> Finding {
 
 /// Of the process that holds the lock of the database. Linux only.
 fn descriptors(config: &Config) -> Option<Finding> {
-    let mut lock = config.database.as_os_str().to_owned();
-    lock.push(".lock");
-    let process = std::fs::read_to_string(Path::new(&lock)).ok()?;
+    let process = std::fs::read_to_string(store::beside(&config.database, ".lock")).ok()?;
     let process = Path::new("/proc").join(process.trim());
     let limits = std::fs::read_to_string(process.join("limits")).ok()?;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
@@ -121,11 +120,6 @@ fn descriptors(config: &Config) -> Option<Finding> {
 }
 
 fn check_exposure(config: &Config, findings: &mut Vec<Finding>) {
-    let ip = config.address.ip();
-    let is_private = match ip {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
-    };
     if config.tls.is_some() {
         findings.push(match app::load_tls(config) {
             Ok(_) => Finding::ok("certificate", "its files can be used"),
@@ -134,19 +128,28 @@ fn check_exposure(config: &Config, findings: &mut Vec<Finding>) {
             }
         });
     }
-    findings.push(if let Some(file) = &config.unix_socket {
-        Finding::ok("address", format!("{} is not reachable from the internet", file.display()))
-    } else if is_private {
-        Finding::ok("address", format!("{} is not reachable from the internet", config.address))
+    let (at, is_private) = match &config.unix_socket {
+        Some(file) => (file.display().to_string(), true),
+        None => (config.address.to_string(), is_private(config.address.ip())),
+    };
+    findings.push(if is_private {
+        Finding::ok("address", format!("{at} is not reachable from the internet"))
     } else if config.tls.is_some() {
-        Finding::ok("address", format!("{} is open to others, with TLS", config.address))
+        Finding::ok("address", format!("{at} is open to others, with TLS"))
     } else {
         Finding::wrong(
             "address",
-            format!("{} is open to others, without TLS: they can read passwords", config.address),
+            format!("{at} is open to others, without TLS: they can read passwords"),
             "set `tls_cert`, or listen on 127.0.0.1 and put a proxy with TLS in front (docs/operations.md)",
         )
     });
+}
+
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
+    }
 }
 
 fn check_public_url(config: &Config, findings: &mut Vec<Finding>) {

@@ -262,9 +262,7 @@ async fn check_new(manager: &Manager, new: &NewTask) -> Result<(), Error> {
     let Err(why) = in_time else { return Ok(()) };
     let unknown = match &new.assignee {
         Some(user) => match manager.store.get_user_by_name(user).await {
-            Err(Error::NotFound(_)) => {
-                Err(Error::invalid("assignee", format!("there is no account {}", user.folded())))
-            }
+            Err(Error::NotFound(_)) => Err(user.unknown_in("assignee")),
             _ => Ok(()),
         },
         None => Ok(()),

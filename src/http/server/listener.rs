@@ -69,11 +69,11 @@ impl Listener {
             }
         }
         // It stays where it is if it is of the other kind.
-        if let Ok(socket) = sockets.take_unix_listener(0) {
-            return socket.map(Self::try_from).transpose().map_err(cannot);
-        }
-        let socket = sockets.take_tcp_listener(0).map_err(cannot)?;
-        socket.map(Self::try_from).transpose().map_err(cannot)
+        let listener = match sockets.take_unix_listener(0) {
+            Ok(socket) => socket.map(Self::try_from),
+            Err(_) => sockets.take_tcp_listener(0).map_err(cannot)?.map(Self::try_from),
+        };
+        listener.transpose().map_err(cannot)
     }
 
     #[cfg(not(unix))]
@@ -156,8 +156,6 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                // Answers are written whole, so there is nothing to wait for.
-                let _ = stream.set_nodelay(true);
                 Ok((Either::Left(stream), peer))
             }
             #[cfg(unix)]
@@ -187,6 +185,13 @@ impl TryFrom<std::os::unix::net::UnixListener> for Listener {
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
         Ok(Self::Unix(UnixSocket { listener, file: None }))
+    }
+}
+
+/// Sends at once what is written: answers are written whole, so there is nothing to wait for.
+pub fn send_at_once(link: &Link) {
+    if let Either::Left(stream) = link {
+        let _ = stream.set_nodelay(true);
     }
 }
 

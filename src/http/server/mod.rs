@@ -36,7 +36,7 @@ use self::capacity::max_connections;
 use self::connections::{Admitted, Connections, Refused};
 use self::exchange::Exchange;
 pub use self::listener::Listener;
-use self::listener::{Link, try_write};
+use self::listener::{Link, send_at_once, try_write};
 use self::outlet::Outlet;
 use self::redirect::Redirect;
 use self::socket::{HEAD_TIMEOUT, MAX_HEAD_BYTES, Socket, Stream};
@@ -193,6 +193,7 @@ impl Server {
                 return;
             }
         };
+        send_at_once(&stream);
         let task = rocket::tokio::spawn(serve_connection(
             Arc::clone(&self.application),
             Outlet::new(stream, Arc::clone(&admitted)),

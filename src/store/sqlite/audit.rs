@@ -41,8 +41,8 @@ const HISTORY: Select<HistoryEntry> = select! {
     from "audit", id "id", key "id = ?1",
 };
 
-/// An id, but of a template, or what is called so, or was at that time. The name of a widget or a username also means that
-/// which has it now, with all of its events.
+/// An id, but of a template, or what is called so, or was at that time. The name of a widget or a
+/// username also means that which has it now, with all of its events.
 const IS_ABOUT: &str = "id IN (
     SELECT id FROM audit WHERE record_id = lower(?) AND action NOT GLOB 'template.*'
     UNION SELECT id FROM audit WHERE record = lower(?) AND action GLOB 'widget.*'

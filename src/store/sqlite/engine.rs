@@ -1,7 +1,7 @@
 //! The engine: one writer and many readers of one file. Each resource implements its trait for it.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -36,8 +36,7 @@ pub struct SqliteStore {
     pub committed: Committed,
     pub schema: SchemaWatch,
     pub write_check: WriteCheck,
-    /// The database and its log.
-    pub files: [PathBuf; 2],
+    pub opened: Arc<OpenedFiles>,
     /// The file, if it is a copy to read. It is deleted after it was closed.
     _copy: Option<NamedTempFile>,
 }
@@ -67,18 +66,18 @@ impl SqliteStore {
         let opened = Arc::new(OpenedFiles::of(file)?);
         let readers = Readers::new(file, Arc::clone(&opened), clock.clone(), limits.read_timeout)?;
         let schema = SchemaWatch::default();
-        let noticing = schema.clone();
+        let (watched, noticing) = (Arc::clone(&opened), schema.clone());
         Ok(Self {
             writer: Writer::start(
                 connection,
                 move |connection| {
-                    opened.check()?;
+                    watched.check()?;
                     noticing.check(connection)
                 },
                 move |connection| publishing.publish(connection),
             )?,
             readers,
-            files: [file.to_owned(), beside(file, "-wal")],
+            opened,
             write_check: WriteCheck::new(clock.clone()),
             clock,
             disk: Disk::new(file, limits.min_free),

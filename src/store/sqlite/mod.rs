@@ -54,6 +54,7 @@ pub use self::copy::inspect_in_use;
 pub use self::disk::free_bytes;
 pub use self::engine::SqliteStore;
 pub use self::migrate::newest_version;
+pub use self::opened::beside;
 pub use self::replace::{Replacement, prepare_restore, prepare_rollback};
 pub use self::service_lock::ServiceLock;
 pub use self::upgrade::{Rehearsal, Upgraded, rehearse_upgrade, upgrade};

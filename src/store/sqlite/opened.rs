@@ -17,7 +17,7 @@ type Identity = ();
 
 /// The database and its log, as they were when they were opened.
 pub struct OpenedFiles {
-    files: Vec<(PathBuf, Identity)>,
+    files: [(PathBuf, Identity); 2],
     are_gone: AtomicBool,
 }
 
@@ -31,9 +31,13 @@ impl OpenedFiles {
                 Err(Error::internal(&format!("cannot look at {}", path.display()), cause))
             }
         };
-        let files = [database.to_owned(), beside(database, "-wal")];
-        let files = files.into_iter().map(identify).collect::<Result<_, _>>()?;
+        let files = [identify(database.to_owned())?, identify(beside(database, "-wal"))?];
         Ok(Self { files, are_gone: AtomicBool::new(false) })
+    }
+
+    /// The sizes of the database and its log. 0 if there is none: the health checks tell of that.
+    pub fn sizes(&self) -> [u64; 2] {
+        self.files.each_ref().map(|(path, _)| std::fs::metadata(path).map_or(0, |file| file.len()))
     }
 
     /// [`Error::Unhealthy`] if another file, or none, is where one of them was. Takes a few

@@ -41,10 +41,7 @@ impl Store for SqliteStore {
             connection.query_row("SELECT count(*) FROM session", [], |row| row.get(0))
         });
         let sessions = sessions.await?;
-        let [database_bytes, log_bytes] = self.files.each_ref().map(|path| {
-            // The health checks tell of a file that is gone.
-            std::fs::metadata(path).map_or(0, |file| file.len())
-        });
+        let [database_bytes, log_bytes] = self.opened.sizes();
         let last_backup = self.find_last_backup().await?.map(|backup| backup.made_at);
         Ok(StoreSizes { database_bytes, log_bytes, sessions, last_backup })
     }

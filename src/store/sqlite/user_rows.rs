@@ -41,8 +41,7 @@ pub fn find(connection: &Connection, user: &UserRef) -> rusqlite::Result<Option<
 
 /// The user that a field of a record names.
 pub fn find_named(connection: &Connection, user: &UserRef, field: &str) -> Result<User, Error> {
-    let why = || Error::invalid(field, format!("there is no account {}", user.folded()));
-    find(connection, user)?.ok_or_else(why)
+    find(connection, user)?.ok_or_else(|| user.unknown_in(field))
 }
 
 pub fn get(connection: &Connection, id: UserId) -> Result<User, Error> {

@@ -95,7 +95,6 @@ impl Site {
         self.server.borrow().as_ref().expect("it runs").log_in(&format!("{name}@example.com"))
     }
 
-    /// An API client that is not logged in.
     /// A task of the employee. Returns its id.
     pub fn add_task(&self, title: &str) -> String {
         let fields = [("title", title), ("assignee", "employee@example.com")];
@@ -104,6 +103,7 @@ impl Site {
         answer.body["id"].as_str().unwrap().to_owned()
     }
 
+    /// An API client that is not logged in.
     pub fn anonymous(&self) -> Client {
         self.server.borrow().as_ref().expect("it runs").client()
     }

@@ -14,7 +14,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
 use super::address;
-use crate::program::{BINARY, TEST_TIMEOUT, signal, text};
+use crate::program::{BINARY, TEST_TIMEOUT, signal, text, wait_until};
 use crate::readme::blocks;
 use crate::service_manager::is_answered;
 
@@ -121,11 +121,7 @@ impl Machine {
 
     #[track_caller]
     pub fn wait_until(&self, is_so: impl Fn() -> bool) {
-        let deadline = Instant::now() + TEST_TIMEOUT;
-        while !is_so() {
-            assert!(Instant::now() < deadline, "{}", self.journal());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        wait_until(is_so, || self.journal());
     }
 
     /// Waits until it has been restarted so often, and is ready.

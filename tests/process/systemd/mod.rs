@@ -65,9 +65,8 @@ fn booted_systemd_starts_the_documented_service_which_is_active_only_when_it_ans
 fn booted_systemd_restarts_a_service_that_hangs_or_is_killed() {
     let Some(machine) = Machine::boot() else { return };
     machine.enter_network();
-    let folder = "/etc/systemd/system/widgetd.service.d";
-    machine
-        .run(&format!("mkdir {folder}; printf '[Service]\\nWatchdogSec=3\\n' > {folder}/a.conf"));
+    let settings = "printf '[Service]\\nWatchdogSec=3\\n'";
+    machine.run(&format!("mkdir {DROP_IN}; {settings} > {DROP_IN}/a.conf"));
     machine.install();
     // It answers the watchdog, again and again.
     for _ in 0..3 {
