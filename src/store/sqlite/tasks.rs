@@ -114,7 +114,7 @@ impl TaskStore for SqliteStore {
         import: Import<TaskRow>,
         context: &RequestContext,
     ) -> Result<Imported, Error> {
-        self.write(context, move |transaction| {
+        self.write_many(context, move |transaction| {
             transaction.require(Role::Manager)?;
             let mode = import.mode;
             once(transaction, |transaction| {

@@ -80,7 +80,7 @@ impl WidgetStore for SqliteStore {
         import: Import<WidgetRow>,
         context: &RequestContext,
     ) -> Result<Imported, Error> {
-        self.write(context, move |transaction| {
+        self.write_many(context, move |transaction| {
             transaction.require(Role::Admin)?;
             let mode = import.mode;
             once(transaction, |transaction| {

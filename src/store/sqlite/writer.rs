@@ -1,8 +1,9 @@
 //! The one thread that writes. Its invariants:
 //!
 //! 1. It owns the only connection that writes. It takes what waits in its queue, runs it in ONE
-//!    transaction (BEGIN IMMEDIATE, a savepoint per job), commits, and only then answers anyone.
-//!    An answer means: on disk. So does a refusal, which may rest on what the same batch wrote.
+//!    transaction (BEGIN IMMEDIATE, a savepoint per job if there are several), commits, and only
+//!    then answers anyone. An answer means: on disk. So does a refusal, which may rest on what the
+//!    same batch wrote.
 //! 2. A job that fails or panics undoes only itself. If SQLite dropped the transaction, as it may when
 //!    the disk is full, the whole batch fails, loudly.
 //! 3. Jobs do no hashing, no I/O and no clock reads: they get values.
@@ -30,6 +31,16 @@ const QUEUE_LENGTH: usize = 1_024;
 
 /// How many jobs share a transaction at most, so that the first does not wait long for its answer.
 const MAX_BATCH: usize = 256;
+
+/// What the thread has to know about a job.
+#[derive(Clone, Copy, Default)]
+pub struct Kind {
+    /// It writes many rows, and has a transaction of its own: SQLite keeps in memory what it takes to
+    /// go back to a savepoint, and looks through all of it at each statement.
+    pub is_long: bool,
+    /// What it has done is undone.
+    pub is_dry_run: bool,
+}
 
 /// A handle to the thread that writes.
 pub struct Writer {
@@ -65,8 +76,17 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        self.run_as(Kind::default(), work).await
+    }
+
+    /// The same, for a job of another kind.
+    pub async fn run_as<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Box::new(Pending::new(work, reply)))?;
+        self.enqueue(Box::new(Pending::new(kind, work, reply)))?;
         answer
             .await
             .map_err(|_| Error::internal("the writing thread", "it ended without an answer"))?
@@ -126,6 +146,8 @@ fn dead() -> Error {
 
 /// A queued job with any type of result.
 trait Job: Send {
+    fn kind(&self) -> Kind;
+
     /// Does the work and keeps its result. An error: roll its changes back.
     fn work(&mut self, connection: &Connection) -> Result<(), Error>;
 
@@ -134,6 +156,7 @@ trait Job: Send {
 }
 
 struct Pending<T, F> {
+    kind: Kind,
     work: Option<F>,
     result: Option<Result<T, Error>>,
     reply: oneshot::Sender<Result<T, Error>>,
@@ -141,17 +164,21 @@ struct Pending<T, F> {
 }
 
 impl<T, F> Pending<T, F> {
-    fn new(work: F, reply: oneshot::Sender<Result<T, Error>>) -> Self {
+    fn new(kind: Kind, work: F, reply: oneshot::Sender<Result<T, Error>>) -> Self {
         let queued = Some(METRICS.queued_writes.enter());
-        Self { work: Some(work), result: None, reply, queued }
+        Self { kind, work: Some(work), result: None, reply, queued }
     }
 }
 
 impl<T: Send, F: FnOnce(&Connection) -> Result<T, Error> + Send> Job for Pending<T, F> {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
     fn work(&mut self, connection: &Connection) -> Result<(), Error> {
         self.queued = None;
         let Some(work) = self.work.take() else { return Ok(()) };
-        // Unwind safe: after a panic the savepoint is rolled back.
+        // Unwind safe: after a panic, what it has done is rolled back.
         let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
             .unwrap_or_else(|_| Err(Error::internal("a write", "it panicked")));
         let outcome = result.as_ref().map(drop).map_err(Error::clone);
@@ -179,10 +206,17 @@ fn write_batches(
 ) {
     let limit = LogLimit::default();
     let mut batch = Vec::with_capacity(MAX_BATCH);
-    while let Ok(first) = queue.recv() {
+    // It was taken, and is not of the batch before it.
+    let mut long = None;
+    while let Some(first) = long.take().or_else(|| queue.recv().ok()) {
+        let is_long = first.kind().is_long;
         batch.push(first);
-        while batch.len() < MAX_BATCH {
+        while !is_long && batch.len() < MAX_BATCH {
             match queue.try_recv() {
+                Ok(job) if job.kind().is_long => {
+                    long = Some(job);
+                    break;
+                }
                 Ok(job) => batch.push(job),
                 Err(_) => break,
             }
@@ -191,7 +225,8 @@ fn write_batches(
         METRICS.batch_sizes.observe_count(batch.len());
         let outcome = write_batch(&connection, &mut batch, &before_commit);
         match &outcome {
-            Ok(()) => after_commit(&connection),
+            Ok(true) => after_commit(&connection),
+            Ok(false) => {}
             Err(error) => {
                 // An open transaction must not continue into the next batch.
                 if !connection.is_autocommit()
@@ -221,31 +256,45 @@ fn log_failure(limit: &LogLimit, what: &str, error: &Error) {
     limit.log(Level::Error, &format!("{what}: {error}"));
 }
 
+/// Returns whether anything was committed.
 fn write_batch(
     connection: &Connection,
     batch: &mut [Box<dyn Job>],
     before_commit: &impl Fn(&Connection) -> Result<(), Error>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     execute(connection, "BEGIN IMMEDIATE")?;
-    for job in batch {
-        execute(connection, "SAVEPOINT job")?;
-        if let Err(error) = job.work(connection) {
-            if connection.is_autocommit() {
-                return Err(match error {
-                    Error::InsufficientStorage(_) => error,
-                    other => Error::internal("a write ended the transaction", other),
-                });
-            }
-            execute(connection, "ROLLBACK TO job")?;
+    if let [job] = batch {
+        if !is_kept(connection, job)? {
+            execute(connection, "ROLLBACK")?;
+            return Ok(false);
         }
-        // Fails, with the whole batch, if a job ended the transaction itself.
-        execute(connection, "RELEASE job")?;
+    } else {
+        for job in batch {
+            execute(connection, "SAVEPOINT job")?;
+            if !is_kept(connection, job)? {
+                execute(connection, "ROLLBACK TO job")?;
+            }
+            // Fails, with the whole batch, if a job ended the transaction itself.
+            execute(connection, "RELEASE job")?;
+        }
     }
     before_commit(connection)?;
     let began = Clock::System.elapsed();
     execute(connection, "COMMIT")?;
     METRICS.commits.observe_time(Clock::System.elapsed().saturating_sub(began));
-    Ok(())
+    Ok(true)
+}
+
+/// Runs a job. Returns whether what it did is to be committed.
+fn is_kept(connection: &Connection, job: &mut Box<dyn Job>) -> Result<bool, Error> {
+    match job.work(connection) {
+        Ok(()) => Ok(!job.kind().is_dry_run),
+        Err(error @ Error::InsufficientStorage(_)) if connection.is_autocommit() => Err(error),
+        Err(other) if connection.is_autocommit() => {
+            Err(Error::internal("a write ended the transaction", other))
+        }
+        Err(_) => Ok(false),
+    }
 }
 
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
@@ -304,8 +353,16 @@ mod tests {
             &self,
             work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
         ) -> oneshot::Receiver<Result<T, Error>> {
+            self.queue_as(Kind::default(), work)
+        }
+
+        fn queue_as<T: Send + 'static>(
+            &self,
+            kind: Kind,
+            work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+        ) -> oneshot::Receiver<Result<T, Error>> {
             let (reply, answer) = oneshot::channel();
-            self.writer.enqueue(Box::new(Pending::new(work, reply))).unwrap();
+            self.writer.enqueue(Box::new(Pending::new(kind, work, reply))).unwrap();
             answer
         }
     }
@@ -340,8 +397,9 @@ mod tests {
         assert_eq!(told.try_iter().collect::<Vec<i64>>(), [1]);
         let dropping = subject.queue(|connection| Ok(connection.execute_batch("ROLLBACK")?));
         assert!(wait(dropping).is_err());
-        assert!(wait(subject.queue(insert(1))).is_err());
-        assert_eq!(told.try_iter().collect::<Vec<i64>>(), [1]);
+        assert_eq!(told.try_iter().count(), 0);
+        wait(subject.queue(insert(2))).unwrap();
+        assert_eq!(told.try_iter().collect::<Vec<i64>>(), [2]);
     }
 
     #[test]
@@ -372,6 +430,64 @@ mod tests {
         assert!(matches!(wait(panicked), Err(Error::Internal(_))));
         assert!(matches!(wait(failed), Err(Error::Internal(_))));
         assert_eq!(subject.rows(), [1, 5]);
+    }
+
+    #[test]
+    fn a_job_by_itself_that_fails_or_panics_leaves_nothing_and_is_no_commit() {
+        let (commits, told) = channel();
+        let subject = Subject::telling(move |_| commits.send(()).unwrap());
+        let failed = |connection: &Connection| {
+            insert(1)(connection)?;
+            insert(1)(connection)
+        };
+        assert!(matches!(wait(subject.queue(failed)), Err(Error::Internal(_))));
+        let panicked = subject.queue(|connection| -> Result<(), Error> {
+            insert(2)(connection)?;
+            panic!("on purpose")
+        });
+        assert!(matches!(wait(panicked), Err(Error::Internal(_))));
+        assert_eq!((subject.rows(), told.try_iter().count()), (vec![], 0));
+        wait(subject.queue(insert(3))).unwrap();
+        assert_eq!((subject.rows(), told.try_iter().count()), (vec![3], 1));
+    }
+
+    #[test]
+    fn a_long_job_has_a_transaction_of_its_own() {
+        let (commits, told) = channel();
+        let subject = Subject::telling(move |_| commits.send(()).unwrap());
+        let (release, held) = subject.hold();
+        let long = Kind { is_long: true, ..Kind::default() };
+        let before = [1, 2].map(|x| subject.queue(insert(x)));
+        let alone = [3, 4].map(|x| subject.queue_as(long, insert(x)));
+        let after = [5, 6].map(|x| subject.queue(insert(x)));
+        release.send(()).unwrap();
+        wait(held).unwrap();
+        for answer in before.into_iter().chain(alone).chain(after) {
+            wait(answer).unwrap();
+        }
+        assert_eq!(subject.rows(), [1, 2, 3, 4, 5, 6]);
+        // What was held, the two before, each long one, the two after.
+        assert_eq!(told.try_iter().count(), 5);
+    }
+
+    #[test]
+    fn a_dry_run_is_undone_by_itself_and_in_a_batch() {
+        let subject = Subject::new();
+        let dry_run = Kind { is_dry_run: true, ..Kind::default() };
+        wait(subject.queue_as(dry_run, insert(1))).unwrap();
+        let (release, held) = subject.hold();
+        let answers = [
+            subject.queue(insert(1)),
+            subject.queue_as(dry_run, insert(2)),
+            subject.queue(insert(3)),
+            subject.queue_as(Kind { is_long: true, ..dry_run }, insert(4)),
+        ];
+        release.send(()).unwrap();
+        wait(held).unwrap();
+        for answer in answers {
+            wait(answer).unwrap();
+        }
+        assert_eq!(subject.rows(), [1, 3]);
     }
 
     #[test]
@@ -440,7 +556,8 @@ mod tests {
             queued.push(subject.queue(insert(i64::try_from(x).unwrap())));
         }
         let (reply, _) = oneshot::channel();
-        let refused = subject.writer.enqueue(Box::new(Pending::new(insert(-1), reply)));
+        let refused =
+            subject.writer.enqueue(Box::new(Pending::new(Kind::default(), insert(-1), reply)));
         assert!(matches!(refused, Err(Error::Busy)));
         let why = subject.writer.check_health().unwrap_err().to_string();
         assert_eq!(why, "The queue of writes is full.");
