@@ -88,7 +88,10 @@ pub trait Store:
     /// Deletes what has expired.
     async fn purge(&self, retention: Retention) -> Result<(), Error>;
 
-    /// Finishes the queued writes, and stops the lists that are read. Every later write and list is
-    /// [`Error::Busy`].
+    /// Lets all that `work` reads by key on this thread be of one state, until it writes.
+    fn read_together(&self, work: &mut dyn FnMut());
+
+    /// Finishes the queued writes, and stops the lists that are read. Every later write and long list
+    /// is [`Error::Busy`].
     async fn close(&self);
 }

@@ -228,3 +228,28 @@ async fn pagination_and_totals_count_writes_of_other_programs() {
     widgets.reverse();
     assert_pages(&widgets, async |page| list("-deadline", page).await).await;
 }
+
+#[test]
+fn what_is_written_among_reads_together_is_seen_after_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let subject = Subject::new();
+    let ann = runtime.block_on(subject.add_user("ann"));
+    let count = async || {
+        let page = subject.list_widgets(None, WidgetFilter::default(), ALL, NOW).await;
+        page.unwrap().total
+    };
+    subject.read_together(&mut || {
+        runtime.block_on(async {
+            assert_eq!(count().await, 0);
+            for n in 1..=3 {
+                let name = format!("w{n}");
+                subject.create_widget(new_widget(&name, &ann), CLI).await.unwrap();
+                assert_eq!(
+                    subject.get_widget(&widget_name(&name)).await.unwrap().name.as_str(),
+                    name
+                );
+                assert_eq!(count().await, n);
+            }
+        });
+    });
+}

@@ -12,11 +12,13 @@ use super::connections::Admitted;
 use crate::clock::Clock;
 use crate::domain::{LogFormat, RequestId};
 use crate::http::wire::{Observed, client_address, observed, request_id};
+use crate::store::Store;
 use crate::telemetry::{Access, Requests};
 
 /// What answers requests.
 pub struct Application {
     pub client: Client,
+    pub store: Arc<dyn Store>,
     /// `None` if requests are not logged.
     pub access_log: Option<LogFormat>,
 }

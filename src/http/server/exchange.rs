@@ -3,10 +3,10 @@
 //! Rocket has no interface for a server of another crate but its local client, which dispatches a
 //! request exactly as Rocket's own server does.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -27,6 +27,7 @@ use super::incoming::ArrivingBody;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::http::wire::{Problem, attach_body, reject_unrouted};
+use crate::store::Store;
 
 /// Up to this size, an answer is handed over whole.
 const WHOLE_BYTES: usize = 64 * 1024;
@@ -76,7 +77,8 @@ impl Exchange {
             if error.is_some() {
                 head = head.header(CONNECTION, "close");
             }
-            respond(request.dispatch().await, head, followed, sender).await;
+            let response = read_together(&*application.store, request.dispatch()).await;
+            respond(response, head, followed, sender).await;
         });
         if reads {
             Self { work: Some(work), answer }
@@ -105,6 +107,17 @@ fn drive(work: &mut Option<Work>, context: &mut Context<'_>) {
     if work.as_mut().is_some_and(|work| work.as_mut().poll(context).is_ready()) {
         *work = None;
     }
+}
+
+/// Who asks and what they ask for are read from one state, where nothing waits between them.
+async fn read_together<T>(store: &dyn Store, answering: impl Future<Output = T>) -> T {
+    let mut answering = pin!(answering);
+    poll_fn(|context| {
+        let mut polled = Poll::Pending;
+        store.read_together(&mut || polled = answering.as_mut().poll(context));
+        polled
+    })
+    .await
 }
 
 /// `None` for a method that Rocket does not know.

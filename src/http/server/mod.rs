@@ -44,6 +44,7 @@ pub use self::tls::Tls;
 use crate::clock::Clock;
 use crate::domain::{AccessLog, PublicUrl, Reloadable, TrustedProxies};
 use crate::error::Error;
+use crate::http::wire::Services;
 
 /// How long to wait before the next attempt where there is no descriptor for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -107,6 +108,9 @@ pub async fn serve(
     settings: ServerSettings,
     stop: impl Future<Output = ()>,
 ) -> Result<bool, Error> {
+    let services = rocket.state::<Services>();
+    let store = services.map(|services| Arc::clone(&services.store));
+    let store = store.ok_or_else(|| Error::internal("cannot serve", "there is no store"))?;
     let client = Client::untracked(rocket).await.map_err(|error| {
         // Reading the kind tells Rocket that the error is handled; otherwise it panics.
         Error::internal("cannot serve", error.kind())
@@ -117,7 +121,7 @@ pub async fn serve(
         Connections::new(Clock::System, max, settings.keep_alive, settings.trusted_proxies);
     let sweeper = Arc::clone(&connections);
     let sweeping = rocket::tokio::spawn(async move { sweeper.sweep().await });
-    let application = Application { client, access_log: settings.access_log.format() };
+    let application = Application { client, store, access_log: settings.access_log.format() };
     let watching = tls.clone().map(|tls| rocket::tokio::spawn(tls.watch()));
     let server = Server { application: Arc::new(application), connections, grace: settings.grace };
     let way = tls.map_or(Way::Plain, Way::Tls);

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Params, Row, params};
 
 use super::engine::SqliteStore;
+use super::readers::snapshot;
 use super::tasks::TASKS;
 use super::user_rows;
 use super::widgets::WIDGETS;
@@ -46,10 +47,10 @@ pub fn read(
     zone: &Zone,
     now: Timestamp,
 ) -> rusqlite::Result<Agenda> {
-    let snapshot = connection.unchecked_transaction()?;
-    let me = user_rows::find_row(&snapshot, &UserRef::Id(reader.user))?;
+    let _snapshot = snapshot(connection)?;
+    let me = user_rows::find_row(connection, &UserRef::Id(reader.user))?;
     let only = sees_only(reader).map(|_| me);
-    let section = |urgency: Urgency| section(&snapshot, me, urgency, zone, now);
+    let section = |urgency: Urgency| section(connection, me, urgency, zone, now);
     let first_day = Agenda::first_day(now, zone);
     Ok(Agenda {
         sections: [
@@ -61,8 +62,8 @@ pub fn read(
             section(Urgency::NoDate)?,
         ],
         first_day,
-        deadlines: deadlines(&snapshot, only, Agenda::days(first_day, zone))?,
-        load: if only.is_some() { Vec::new() } else { load(&snapshot, now)? },
+        deadlines: deadlines(connection, only, Agenda::days(first_day, zone))?,
+        load: if only.is_some() { Vec::new() } else { load(connection, now)? },
     })
 }
 

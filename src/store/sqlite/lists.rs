@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::buckets::Buckets;
 use super::conditions::{Order, WhereClause};
+use super::readers::snapshot;
 use super::scans;
 use crate::domain::{Page, PageRequest};
 
@@ -141,26 +142,27 @@ impl<T> Select<T> {
         order: Order,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
-        let snapshot = connection.unchecked_transaction()?;
+        let _snapshot = snapshot(connection)?;
         match order.pages {
             Some(buckets) if conditions.is_empty() => {
-                self.counted_page(&snapshot, order, buckets, request)
+                self.counted_page(connection, order, buckets, request)
             }
-            _ => self.filtered_page(&snapshot, conditions, order, request),
+            _ => self.filtered_page(connection, conditions, order, request),
         }
     }
 
     /// A page of what the conditions select. Only the rows on it are read.
     fn filtered_page(
         &self,
-        snapshot: &Connection,
+        connection: &Connection,
         conditions: WhereClause<'_>,
         order: Order,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
         let (total, ids) =
-            scans::find(snapshot, (self.table, self.id), conditions, order, request)?;
-        let mut find = snapshot.prepare_cached(&self.to_list_sql(&format!("{} = ?1", self.id)))?;
+            scans::find(connection, (self.table, self.id), conditions, order, request)?;
+        let mut find =
+            connection.prepare_cached(&self.to_list_sql(&format!("{} = ?1", self.id)))?;
         let find = |id: Value| find.query_row([id], self.from_row);
         let items = ids.into_iter().map(find).collect::<rusqlite::Result<_>>()?;
         Ok(Page { request, items, total })
@@ -169,18 +171,18 @@ impl<T> Select<T> {
     /// A page of the whole list. The cost does not grow with the page number.
     fn counted_page(
         &self,
-        snapshot: &Connection,
+        connection: &Connection,
         order: Order,
         buckets: Buckets,
         request: PageRequest,
     ) -> rusqlite::Result<Page<T>> {
-        let (total, walk) = buckets.find(snapshot, request, order.descending)?;
+        let (total, walk) = buckets.find(connection, request, order.descending)?;
         let Some(walk) = walk else {
             return Ok(Page { request, items: Vec::new(), total });
         };
         let condition = format!("{} IN ({})", self.id, walk.to_sql(buckets));
         let (select, order) = (self.to_list_sql(&condition), order.to_sql(self.id));
-        let items = snapshot
+        let items = connection
             .prepare_cached(&format!("{select} ORDER BY {order}"))?
             .query_map((walk.from, walk.take, walk.skip), self.from_row)?
             .collect::<rusqlite::Result<_>>()?;

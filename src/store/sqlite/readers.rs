@@ -6,7 +6,7 @@
 //! run at once, fewer for one user, and each ends early if it takes too long or nobody wants its
 //! answer. A thread that serves keeps its connection.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use std::time::Duration;
 use log::Level;
 use r2d2::PooledConnection;
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::time::timeout;
 
 use super::budgets::{self, Budget, CancelOnDrop, Turns};
@@ -49,7 +49,18 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Names each pool, because a thread may outlive one store and serve the next.
 static NEXT_POOL: AtomicU64 = AtomicU64::new(0);
 
+/// Whether the reads on a thread share a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shared {
+    No,
+    /// The next read begins it.
+    Wanted,
+    Begun,
+}
+
 thread_local! {
+    static SHARED: Cell<Shared> = const { Cell::new(Shared::No) };
+
     /// The connection that this thread keeps, and the pool it is from.
     static KEPT: RefCell<Option<(u64, PooledConnection<SqliteConnectionManager>)>> = const { RefCell::new(None) };
 }
@@ -117,10 +128,16 @@ impl Readers {
                 Some((pool, connection)) if *pool == self.connections.id => connection,
                 _ => {
                     // Returns the other pool's connection before it waits for one of this pool.
-                    *kept = None;
+                    if let Some((_, other)) = kept.take() {
+                        end(&other);
+                    }
                     &mut kept.insert((self.connections.id, self.connections.get()?)).1
                 }
             };
+            if SHARED.get() == Shared::Wanted {
+                connection.prepare_cached("BEGIN")?.execute([])?;
+                SHARED.set(Shared::Begun);
+            }
             read(connection).map_err(Into::into)
         })
     }
@@ -189,6 +206,46 @@ impl Drop for Readers {
     }
 }
 
+/// Lets all that `work` reads on this thread be of one state, until it writes. SQLite locks files for
+/// each snapshot, which costs more than a read by key.
+pub fn read_together(work: &mut dyn FnMut()) {
+    struct End;
+
+    impl Drop for End {
+        fn drop(&mut self) {
+            end_snapshot();
+            SHARED.set(Shared::No);
+        }
+    }
+
+    SHARED.set(Shared::Wanted);
+    let _end = End;
+    work();
+}
+
+/// Lets the next read on this thread see what was written meanwhile.
+pub fn end_snapshot() {
+    if SHARED.get() == Shared::Begun {
+        KEPT.with_borrow(|kept| kept.iter().for_each(|(_, connection)| end(connection)));
+    }
+}
+
+/// Ends the snapshot of a connection, if it has one.
+fn end(connection: &Connection) {
+    if SHARED.get() == Shared::Begun {
+        SHARED.set(Shared::Wanted);
+        let ended = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if let Err(cause) = ended {
+            log::error!("cannot end a snapshot: {cause}");
+        }
+    }
+}
+
+/// What is read until this is dropped is of one state, which reads before it may share.
+pub fn snapshot(connection: &Connection) -> rusqlite::Result<Option<Transaction<'_>>> {
+    connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()
+}
+
 fn pool(path: &Path, opened: Arc<OpenedFiles>) -> Result<Pool, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let manager =
@@ -220,6 +277,7 @@ fn get(pool: &Pool) -> Result<PooledConnection<SqliteConnectionManager>, Error> 
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::mpsc::{Sender, channel};
 
     use tokio::runtime::Runtime;
@@ -239,8 +297,8 @@ mod tests {
         clock: Clock,
         runtime: Runtime,
         path: PathBuf,
-        /// Keeps the log.
-        _writer: Connection,
+        /// Another program. It keeps the log.
+        writer: Connection,
         _folder: tempfile::TempDir,
     }
 
@@ -258,14 +316,7 @@ mod tests {
                 .enable_time()
                 .build()
                 .unwrap();
-            Self {
-                readers: Arc::new(readers),
-                clock,
-                runtime,
-                path,
-                _writer: writer,
-                _folder: folder,
-            }
+            Self { readers: Arc::new(readers), clock, runtime, path, writer, _folder: folder }
         }
 
         /// Starts a read that never ends by itself, and waits until it runs.
@@ -396,6 +447,45 @@ mod tests {
         has_begun.recv().unwrap();
         subject.clock.advance(TIMEOUT);
         assert!(matches!(subject.wait(third), Err(Error::ReadTimeout)));
+    }
+
+    #[test]
+    fn reads_together_are_of_one_state_until_it_ends() {
+        let subject = Subject::new();
+        let add = || subject.writer.execute("INSERT INTO t VALUES (1)", []).unwrap();
+        let count = || {
+            let count = |connection: &Connection| {
+                connection.query_row("SELECT count(*) FROM t", [], |r| r.get(0))
+            };
+            let brief = subject.readers.inline_if_brief(|connection| {
+                let _snapshot = snapshot(connection)?;
+                count(connection)
+            });
+            assert_eq!(brief.unwrap(), Some(subject.readers.inline(count).unwrap()));
+            subject.readers.inline::<i64, _>(count).unwrap()
+        };
+        assert_eq!(count(), 0);
+        read_together(&mut || {
+            add();
+            // It begins with the first read.
+            assert_eq!(count(), 1);
+            add();
+            assert_eq!(count(), 1);
+            end_snapshot();
+            assert_eq!(count(), 2);
+            add();
+            assert_eq!(count(), 2);
+        });
+        assert_eq!(count(), 3);
+        let panics = AssertUnwindSafe(|| {
+            read_together(&mut || {
+                assert_eq!(count(), 3);
+                panic!("on purpose");
+            });
+        });
+        assert!(catch_unwind(panics).is_err());
+        add();
+        assert_eq!(count(), 4);
     }
 
     #[test]

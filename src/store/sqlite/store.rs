@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::engine::SqliteStore;
-use super::{audit, idempotency, last_backup, passwords, sessions, space};
+use super::{audit, idempotency, last_backup, passwords, readers, sessions, space};
 use crate::domain::{Backup, DoneRequest, IDEMPOTENCY_SECONDS, Timestamp, UserId, Zone};
 use crate::error::Error;
 use crate::store::traits::{Retention, Store};
@@ -17,6 +17,10 @@ const PURGE_BATCH: usize = 1_000;
 impl Store for SqliteStore {
     fn zone(&self) -> &Zone {
         &self.zone
+    }
+
+    fn read_together(&self, work: &mut dyn FnMut()) {
+        readers::read_together(work);
     }
 
     async fn get_installation_id(&self) -> Result<String, Error> {

@@ -11,6 +11,7 @@ use super::idempotency::once;
 use super::imports;
 use super::lists::{Select, beginning, is_truncated, select};
 use super::portions::{Part, UpTo};
+use super::readers::snapshot;
 use super::search::ScopedSearch;
 use super::transaction::Transaction;
 use super::undo::{self, Undo};
@@ -89,8 +90,8 @@ impl TaskStore for SqliteStore {
     ) -> Result<Vec<u32>, Error> {
         let is_search = filters.iter().any(|filter| filter.search.is_some());
         self.read_page(Some(reader.user), is_search, move |connection| {
-            let snapshot = connection.unchecked_transaction()?;
-            let count = |filter| list(&snapshot, Some(reader), filter, UpTo(at_most), now);
+            let _snapshot = snapshot(connection)?;
+            let count = |filter| list(connection, Some(reader), filter, UpTo(at_most), now);
             filters.iter().map(count).collect()
         })
         .await

@@ -22,6 +22,7 @@ use log::Level;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::readers::end_snapshot;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::telemetry::{Inside, LogLimit, METRICS};
@@ -85,6 +86,8 @@ impl Writer {
         kind: Kind,
         work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        // What follows sees what this writes.
+        end_snapshot();
         let (reply, answer) = oneshot::channel();
         self.enqueue(Box::new(Pending::new(kind, work, reply)))?;
         answer
