@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Params, Row, params};
 
 use super::engine::SqliteStore;
-use super::readers::snapshot;
+use super::snapshots::snapshot;
 use super::tasks::TASKS;
 use super::user_rows;
 use super::widgets::WIDGETS;

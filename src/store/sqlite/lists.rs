@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::buckets::Buckets;
 use super::conditions::{Order, WhereClause};
-use super::readers::snapshot;
 use super::scans;
+use super::snapshots::snapshot;
 use crate::domain::{Page, PageRequest};
 
 /// What is read of a resource, and how a row becomes a value. Declared by [`select`].

@@ -36,6 +36,7 @@ mod search;
 mod service_lock;
 mod sessions;
 mod several;
+mod snapshots;
 mod space;
 mod store;
 mod tasks;

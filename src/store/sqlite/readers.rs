@@ -6,7 +6,6 @@
 //! run at once, fewer for one user, and each ends early if it takes too long or nobody wants its
 //! answer. A thread that serves keeps its connection.
 
-use std::cell::{Cell, RefCell};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,15 +13,15 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use log::Level;
-use r2d2::PooledConnection;
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, OpenFlags};
 use tokio::time::timeout;
 
 use super::budgets::{self, Budget, CancelOnDrop, Turns};
 use super::connection::initialise;
 use super::opened::OpenedFiles;
 use super::reading_threads::ReadingThreads;
+use super::snapshots::{self, Pooled};
 use crate::clock::Clock;
 use crate::domain::UserId;
 use crate::error::Error;
@@ -49,22 +48,6 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Names each pool, because a thread may outlive one store and serve the next.
 static NEXT_POOL: AtomicU64 = AtomicU64::new(0);
 
-/// Whether the reads on a thread share a snapshot.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shared {
-    No,
-    /// The next read begins it.
-    Wanted,
-    Begun,
-}
-
-thread_local! {
-    static SHARED: Cell<Shared> = const { Cell::new(Shared::No) };
-
-    /// The connection that this thread keeps, and the pool it is from.
-    static KEPT: RefCell<Option<(u64, PooledConnection<SqliteConnectionManager>)>> = const { RefCell::new(None) };
-}
-
 /// The query-only connections, opened when a thread first needs one.
 struct Connections {
     id: u64,
@@ -75,7 +58,7 @@ struct Connections {
 impl Connections {
     /// The one that was used last, so that a quiet service fills few page caches.
     /// [`Error::Unhealthy`] if none is idle and another file is now where the database was.
-    fn get(&self) -> Result<PooledConnection<SqliteConnectionManager>, Error> {
+    fn get(&self) -> Result<Pooled, Error> {
         if self.pool.state().idle_connections == 0 {
             // The pool would try for seconds to open what is not there.
             self.opened.check()?;
@@ -123,23 +106,7 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, Error> {
-        KEPT.with_borrow_mut(|kept| {
-            let connection = match kept {
-                Some((pool, connection)) if *pool == self.connections.id => connection,
-                _ => {
-                    // Returns the other pool's connection before it waits for one of this pool.
-                    if let Some((_, other)) = kept.take() {
-                        end(&other);
-                    }
-                    &mut kept.insert((self.connections.id, self.connections.get()?)).1
-                }
-            };
-            if SHARED.get() == Shared::Wanted {
-                connection.prepare_cached("BEGIN")?.execute([])?;
-                SHARED.set(Shared::Begun);
-            }
-            read(connection).map_err(Into::into)
-        })
+        snapshots::read(self.connections.id, || self.connections.get(), read)
     }
 
     /// Begins to read on this thread. `None` if that takes long.
@@ -206,46 +173,6 @@ impl Drop for Readers {
     }
 }
 
-/// Lets all that `work` reads on this thread be of one state, until it writes. SQLite locks files for
-/// each snapshot, which costs more than a read by key.
-pub fn read_together(work: &mut dyn FnMut()) {
-    struct End;
-
-    impl Drop for End {
-        fn drop(&mut self) {
-            end_snapshot();
-            SHARED.set(Shared::No);
-        }
-    }
-
-    SHARED.set(Shared::Wanted);
-    let _end = End;
-    work();
-}
-
-/// Lets the next read on this thread see what was written meanwhile.
-pub fn end_snapshot() {
-    if SHARED.get() == Shared::Begun {
-        KEPT.with_borrow(|kept| kept.iter().for_each(|(_, connection)| end(connection)));
-    }
-}
-
-/// Ends the snapshot of a connection, if it has one.
-fn end(connection: &Connection) {
-    if SHARED.get() == Shared::Begun {
-        SHARED.set(Shared::Wanted);
-        let ended = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
-        if let Err(cause) = ended {
-            log::error!("cannot end a snapshot: {cause}");
-        }
-    }
-}
-
-/// What is read until this is dropped is of one state, which reads before it may share.
-pub fn snapshot(connection: &Connection) -> rusqlite::Result<Option<Transaction<'_>>> {
-    connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()
-}
-
 fn pool(path: &Path, opened: Arc<OpenedFiles>) -> Result<Pool, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let manager =
@@ -267,7 +194,7 @@ fn pool(path: &Path, opened: Arc<OpenedFiles>) -> Result<Pool, Error> {
         .map_err(|cause| Error::internal("cannot make the pool of readers", cause))
 }
 
-fn get(pool: &Pool) -> Result<PooledConnection<SqliteConnectionManager>, Error> {
+fn get(pool: &Pool) -> Result<Pooled, Error> {
     static LIMIT: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
     pool.get().map_err(|cause| {
         LIMIT.log(Level::Error, &format!("no connection to read with: {cause}"));
@@ -283,6 +210,7 @@ mod tests {
     use tokio::runtime::Runtime;
     use tokio::task::JoinHandle;
 
+    use super::super::snapshots::{end_snapshot, read_together, snapshot};
     use super::*;
     use crate::domain::Timestamp;
 

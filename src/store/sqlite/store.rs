@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::engine::SqliteStore;
-use super::{audit, idempotency, last_backup, passwords, readers, sessions, space};
+use super::{audit, idempotency, last_backup, passwords, sessions, snapshots, space};
 use crate::domain::{Backup, DoneRequest, IDEMPOTENCY_SECONDS, Timestamp, UserId, Zone};
 use crate::error::Error;
 use crate::store::traits::{Retention, Store};
@@ -20,7 +20,7 @@ impl Store for SqliteStore {
     }
 
     fn read_together(&self, work: &mut dyn FnMut()) {
-        readers::read_together(work);
+        snapshots::read_together(work);
     }
 
     async fn get_installation_id(&self) -> Result<String, Error> {

@@ -22,7 +22,7 @@ use log::Level;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::readers::end_snapshot;
+use super::snapshots::end_snapshot;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::telemetry::{Inside, LogLimit, METRICS};
