@@ -88,7 +88,7 @@ pub trait Store:
     /// Deletes what has expired.
     async fn purge(&self, retention: Retention) -> Result<(), Error>;
 
-    /// Lets all that `work` reads by key on this thread be of one state, until it writes.
+    /// Lets all that `work` reads on this thread be of one state, until it writes.
     fn read_together(&self, work: &mut dyn FnMut());
 
     /// Finishes the queued writes, and stops the lists that are read. Every later write and long list

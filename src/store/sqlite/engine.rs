@@ -59,10 +59,10 @@ impl SqliteStore {
         require_newest(&connection, path)?;
         use_write_ahead_log(&connection)?;
         time_checkpoints(&connection);
-        // What undoes one write of a batch: else a file, to which goes a third of the time of a write.
-        // (Half a megabyte or less, but for long jobs, which have no savepoint.)
-        connection.execute_batch("PRAGMA temp_store = MEMORY")?;
         let zone = settle_zone(&mut connection, &limits.zone, limits.keep_zone)?;
+        // What undoes one write of a batch is temporary, too: a file took a third of the time of a
+        // write. Jobs of many statements have no savepoint (`writer::Kind`).
+        connection.execute_batch("PRAGMA temp_store = MEMORY")?;
         quotas::note_growth(&connection)?;
         let committed = Committed::new(&connection)?;
         let publishing = committed.clone();

@@ -12,9 +12,7 @@ use super::user_rows::USERS;
 use crate::domain::{Authority, Quota};
 use crate::error::Error;
 
-/// Notes on this connection whose count grows. It is not told to keep what is temporary in memory: that
-/// includes the copies of pages for savepoints, which SQLite would walk through after each statement.
-/// An import into a large table would take minutes instead of seconds.
+/// Notes on this connection whose count grows.
 pub fn note_growth(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "CREATE TEMP TABLE grown (user_id INTEGER PRIMARY KEY);

@@ -21,7 +21,7 @@ use super::budgets::{self, Budget, CancelOnDrop, Turns};
 use super::connection::initialise;
 use super::opened::OpenedFiles;
 use super::reading_threads::ReadingThreads;
-use super::snapshots::{self, Pooled};
+use super::snapshots::{self, Pooled, end_snapshot};
 use crate::clock::Clock;
 use crate::domain::UserId;
 use crate::error::Error;
@@ -126,6 +126,8 @@ impl Readers {
         reader: Option<UserId>,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
+        // What follows is not older than this.
+        end_snapshot();
         let turn = timeout(TURN_TIMEOUT, self.turns.wait(reader))
             .await
             .map_err(|_| Error::Busy)?
@@ -210,7 +212,7 @@ mod tests {
     use tokio::runtime::Runtime;
     use tokio::task::JoinHandle;
 
-    use super::super::snapshots::{end_snapshot, read_together, snapshot};
+    use super::super::snapshots::{read_together, snapshot};
     use super::*;
     use crate::domain::Timestamp;
 
@@ -403,6 +405,9 @@ mod tests {
             assert_eq!(count(), 2);
             add();
             assert_eq!(count(), 2);
+            // A reading thread sees the present state, and so does what is read after it.
+            assert_eq!(subject.read(None).unwrap(), 1);
+            assert_eq!(count(), 3);
         });
         assert_eq!(count(), 3);
         let panics = AssertUnwindSafe(|| {

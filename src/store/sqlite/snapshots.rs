@@ -83,8 +83,8 @@ fn end(connection: &Connection) {
         if connection.is_autocommit() {
             return;
         }
-        let ended = connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
-        if let Err(cause) = ended {
+        let run = |sql| connection.prepare_cached(sql)?.execute([]);
+        if let Err(cause) = run("COMMIT").or_else(|_| run("ROLLBACK")) {
             log::error!("cannot end a snapshot: {cause}");
         }
     }

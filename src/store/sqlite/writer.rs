@@ -268,6 +268,8 @@ fn write_batch(
     execute(connection, "BEGIN IMMEDIATE")?;
     if let [job] = batch {
         if !is_kept(connection, job)? {
+            // It may be wrong for the same reason.
+            before_commit(connection)?;
             execute(connection, "ROLLBACK")?;
             return Ok(false);
         }
@@ -323,13 +325,20 @@ mod tests {
 
         /// What is called after each commit.
         fn telling(after_commit: impl Fn(&Connection) + Send + 'static) -> Self {
+            Self::asking(|_| Ok(()), after_commit)
+        }
+
+        fn asking(
+            before_commit: impl Fn(&Connection) -> Result<(), Error> + Send + 'static,
+            after_commit: impl Fn(&Connection) + Send + 'static,
+        ) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("test.db");
             let reader = Connection::open(&path).unwrap();
             reader.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
             let connection = connect(&path).unwrap();
             use_write_ahead_log(&connection).unwrap();
-            let writer = Writer::start(connection, |_| Ok(()), after_commit).unwrap();
+            let writer = Writer::start(connection, before_commit, after_commit).unwrap();
             Self { writer, reader, _folder: folder }
         }
 
@@ -452,6 +461,21 @@ mod tests {
         assert_eq!((subject.rows(), told.try_iter().count()), (vec![], 0));
         wait(subject.queue(insert(3))).unwrap();
         assert_eq!((subject.rows(), told.try_iter().count()), (vec![3], 1));
+    }
+
+    #[test]
+    fn what_forbids_a_commit_is_also_said_of_a_job_that_fails_or_is_a_dry_run() {
+        let subject = Subject::asking(|_| Err(Error::Unhealthy("moved".to_owned())), |_| ());
+        let dry_run = Kind { is_dry_run: true, ..Kind::default() };
+        let refused = |_: &Connection| Err::<(), _>(Error::NotFound("on purpose".to_owned()));
+        // One after the other, so that none shares its batch.
+        let said = [
+            wait(subject.queue(refused)),
+            wait(subject.queue_as(dry_run, insert(1))),
+            wait(subject.queue(insert(1))),
+        ];
+        assert!(said.iter().all(|said| matches!(said, Err(Error::Unhealthy(_)))), "{said:?}");
+        assert!(subject.rows().is_empty());
     }
 
     #[test]
