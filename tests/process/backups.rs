@@ -290,10 +290,9 @@ fn load_of_kills_during_restore_and_upgrade_leaves_one_whole_database() {
 
 /// Keeps the disk from filling up.
 fn remove_kept(place: &Place) {
-    for file in files(place.path()) {
-        let name = file.file_name().unwrap().to_str().unwrap();
+    for name in place.files() {
         if name.contains(".replaced-") || name.contains(".partial") {
-            std::fs::remove_file(file).unwrap();
+            std::fs::remove_file(place.path().join(name)).unwrap();
         }
     }
 }

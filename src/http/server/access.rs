@@ -19,6 +19,7 @@ use crate::telemetry::{Access, Requests};
 pub struct Application {
     pub client: Client,
     pub store: Arc<dyn Store>,
+    pub requests: Arc<Requests>,
     /// `None` if requests are not logged.
     pub access_log: Option<LogFormat>,
 }
@@ -84,19 +85,17 @@ impl Followed {
 
 impl Drop for Followed {
     fn drop(&mut self) {
-        let requests = self.application.client.rocket().state::<Arc<Requests>>();
+        let requests = &self.application.requests;
         let took = Clock::System.elapsed().saturating_sub(self.began);
         let route = self.observed.route.get().copied();
-        if let Some(requests) = requests {
-            requests.count(route, self.status, took);
-        }
+        requests.count(route, self.status, took);
         if let (Some(format), Some(caller)) = (self.application.access_log, &self.caller) {
             let access = Access {
                 request: caller.request.as_str(),
                 address: caller.address,
                 user: self.observed.user.get().copied(),
                 method: self.method,
-                route: requests.zip(route).map(|(requests, route)| requests.pattern(route)),
+                route: route.map(|route| requests.pattern(route)),
                 status: self.status,
                 bytes: self.bytes,
                 took,

@@ -108,9 +108,10 @@ pub async fn serve(
     settings: ServerSettings,
     stop: impl Future<Output = ()>,
 ) -> Result<bool, Error> {
-    let services = rocket.state::<Services>();
-    let store = services.map(|services| Arc::clone(&services.store));
-    let store = store.ok_or_else(|| Error::internal("cannot serve", "there is no store"))?;
+    let (Some(services), Some(requests)) = (rocket.state::<Services>(), rocket.state()) else {
+        return Err(Error::internal("cannot serve", "the routes are not mounted"));
+    };
+    let (store, requests) = (Arc::clone(&services.store), Arc::clone(requests));
     let client = Client::untracked(rocket).await.map_err(|error| {
         // Reading the kind tells Rocket that the error is handled; otherwise it panics.
         Error::internal("cannot serve", error.kind())
@@ -121,7 +122,8 @@ pub async fn serve(
         Connections::new(Clock::System, max, settings.keep_alive, settings.trusted_proxies);
     let sweeper = Arc::clone(&connections);
     let sweeping = rocket::tokio::spawn(async move { sweeper.sweep().await });
-    let application = Application { client, store, access_log: settings.access_log.format() };
+    let access_log = settings.access_log.format();
+    let application = Application { client, store, requests, access_log };
     let watching = tls.clone().map(|tls| rocket::tokio::spawn(tls.watch()));
     let server = Server { application: Arc::new(application), connections, grace: settings.grace };
     let way = tls.map_or(Way::Plain, Way::Tls);

@@ -101,10 +101,7 @@ impl Budget {
             let took = || budget.clock.elapsed().saturating_sub(start);
             budget.is_unwanted() || budget.timeout.is_some_and(|most| took() >= most)
         };
-        connection.progress_handler(INSTRUCTIONS_PER_CHECK, Some(must_end))?;
-        let result = read(connection);
-        connection.progress_handler(0, None::<fn() -> bool>)?;
-        result.map_err(|error| match error.sqlite_error_code() {
+        run_until(must_end, connection, read).map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) if self.is_unwanted() => Error::Busy,
             Some(ErrorCode::OperationInterrupted) => Error::ReadTimeout,
             _ => error.into(),
@@ -122,15 +119,24 @@ pub fn run_if_brief<T>(
         checks += 1;
         checks > CHECKS_OF_BRIEF_READ
     };
-    connection.progress_handler(INSTRUCTIONS_PER_CHECK, Some(is_long))?;
-    let result = read(connection);
-    connection.progress_handler(0, None::<fn() -> bool>)?;
-    match result {
+    match run_until(is_long, connection, read) {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
             Ok(None)
         }
         result => result.map(Some),
     }
+}
+
+/// Runs a read, which SQLite interrupts as soon as `must_end` says so.
+fn run_until<T>(
+    must_end: impl FnMut() -> bool + Send + 'static,
+    connection: &Connection,
+    read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.progress_handler(INSTRUCTIONS_PER_CHECK, Some(must_end))?;
+    let result = read(connection);
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    result
 }
 
 /// Cancels a read when it is dropped: with the future of the request, if the client leaves.
