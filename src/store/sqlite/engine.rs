@@ -13,6 +13,7 @@ use super::deadlines::settle_zone;
 use super::disk::Disk;
 use super::events::Committed;
 use super::health::WriteCheck;
+use super::jobs::Kind;
 use super::migrate::{create_schema, require_newest};
 use super::opened::{OpenedFiles, beside};
 use super::permissions;
@@ -20,7 +21,7 @@ use super::quotas;
 use super::readers::Readers;
 use super::schema_watch::SchemaWatch;
 use super::transaction::Transaction;
-use super::writer::{Kind, Writer};
+use super::writer::Writer;
 use crate::clock::Clock;
 use crate::domain::{Quota, RequestContext, StoreLimits, UserId, Zone};
 use crate::error::Error;
@@ -61,7 +62,7 @@ impl SqliteStore {
         time_checkpoints(&connection);
         let zone = settle_zone(&mut connection, &limits.zone, limits.keep_zone)?;
         // What undoes one write of a batch is temporary, too: a file took a third of the time of a
-        // write. Jobs of many statements have no savepoint (`writer::Kind`).
+        // write. Jobs of many statements have no savepoint (`jobs::Kind`).
         connection.execute_batch("PRAGMA temp_store = MEMORY")?;
         quotas::note_growth(&connection)?;
         let committed = Committed::new(&connection)?;

@@ -18,6 +18,7 @@ mod found;
 mod health;
 mod idempotency;
 mod imports;
+mod jobs;
 mod last_backup;
 mod lists;
 mod migrate;
