@@ -14,6 +14,9 @@ let refreshes = 0;
 let filters = 0;
 let retryTimer;
 
+/** Whether the session ended elsewhere. Only the first answer after that says so. */
+let isEnded = false;
+
 /** The keys of requests that create a record and had no answer. Sent again, each is done once. */
 const keys = {};
 
@@ -31,10 +34,12 @@ export async function fetchPage(address, options = {}) {
     headers: { Accept: "text/html", ...options.headers },
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
+  const url = new URL(response.url);
+  isEnded = hasEnded(url) && (isEnded || url.searchParams.get("notice") === "session-ended");
   if (!response.headers.get("Content-Type")?.startsWith("text/html")) throw new Error("no page");
   const text = await response.text();
   const page = new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
-  return { page, url: new URL(response.url), status: response.status, ok: response.ok };
+  return { page, url, status: response.status, ok: response.ok };
 }
 
 /** Reads a page. If the service does not answer, says so; `again` tries once more. */
@@ -112,7 +117,7 @@ export async function refresh({ keepsTyped = true } = {}) {
   const { page, url, ok, status } = answer;
   // A line that was begun is in no draft.
   const isBegun = document.getElementById("quick-line")?.value;
-  if (isBegun && url.searchParams.get("notice") === "session-ended") return askToSignIn(url);
+  if (isBegun && isEnded) return askToSignIn(url);
   if (url.pathname !== location.pathname) return location.assign(url);
   // What was there may be deleted, or not be the user's any more.
   if (!ok && status !== 403 && status !== 404) return;

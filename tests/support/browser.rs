@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::key::Key;
 use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -234,7 +235,24 @@ impl Browser {
     }
 
     pub async fn click(&self, css: &str) {
-        self.find(css).await.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        let element = self.find(css).await;
+        self.click_element(element).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+    }
+
+    /// Clicks. Without scripts each link and each button of a form leads to another page, which may look
+    /// like this one: it is there when this returns.
+    pub async fn click_element(&self, element: Element) -> Result<(), CmdError> {
+        let mark = "const leads = arguments[0].matches('a[href]:not([download]), form button:not([popovertarget])');
+            if (leads) document.documentElement.dataset.left = '';
+            return leads;";
+        let target = serde_json::to_value(&element)?;
+        let leads_away = !self.has_scripts && self.run(mark, &[target]).await == true;
+        element.click().await?;
+        if leads_away {
+            let is_there = "document.readyState === 'complete' && document.documentElement.dataset.left === undefined";
+            self.wait_until(is_there, &[]).await;
+        }
+        Ok(())
     }
 
     pub async fn fill(&self, css: &str, text: &str) {

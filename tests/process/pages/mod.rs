@@ -332,7 +332,7 @@ impl Page {
     /// Clicks an element, and finds it again where the page was refreshed meanwhile.
     async fn click_found(&self, find: impl AsyncFn() -> Element) {
         for _ in 0..4 {
-            match find().await.click().await {
+            match self.click_element(find().await).await {
                 Err(CmdError::Standard(error))
                     if error.error == ErrorStatus::StaleElementReference => {}
                 result => return result.unwrap(),
