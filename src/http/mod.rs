@@ -41,7 +41,7 @@ pub fn mount(rocket: Rocket<Build>, services: Services) -> Rocket<Build> {
         parts.into_iter().map(|part| (part.routes, part.spec)).unzip();
     let feed = EventFeed::new(Arc::clone(&services.store), services.clock.clone());
     let base = services.base_path();
-    let document = Document::new(api::DESCRIPTION, api::TAGS, root.spec, &specs, base);
+    let document = Document::new(api::DESCRIPTION, api::TAGS, root.spec, specs, base);
     let rocket = rocket
         // Ours are in `wire::headers`.
         .attach(Shield::new())

@@ -4,6 +4,8 @@
 //! invalid, a path can name nothing, a store can be busy. An operation itself names only what its
 //! types cannot know, with [`Operations::also`].
 
+use std::sync::LazyLock;
+
 use rocket::Route;
 use rocket_okapi::okapi::merge::merge_specs;
 use rocket_okapi::okapi::openapi3::{
@@ -40,53 +42,73 @@ const DRY_RUN_TEXT: &str = "`true`: answers as if it was done, with `dry_run: tr
 const IDEMPOTENCY_TEXT: &str = "Names the request, in 1 to 255 characters: with the same one, the \
     request is done once in 24 hours, and answered alike, with a header `Idempotent-Replayed`.";
 
-/// The document, serialized once: it does not change while the service runs.
-pub struct Document(pub String);
+/// The document, made and serialized at its first use: most services are never asked for it, and it is
+/// most of what a start would do. It does not change while the service runs.
+pub struct Document(pub LazyLock<String, Box<dyn FnOnce() -> String + Send>>);
+
+/// Makes a part of the document.
+type Spec = Box<dyn FnOnce() -> OpenApi + Send>;
 
 impl Document {
-    /// Merges the parts. `root` has its paths at the root, the others theirs below the API.
+    /// Of these parts. `root` has its paths at the root, the others theirs below the API.
     pub fn new(
-        description: &str,
-        tags: &[(&str, &str)],
-        mut root: OpenApi,
-        parts: &[OpenApi],
+        description: &'static str,
+        tags: &'static [(&'static str, &'static str)],
+        root: Spec,
+        parts: Vec<Spec>,
         base: BasePath<'_>,
     ) -> Self {
-        for item in root.paths.values_mut() {
-            item.servers = Some(vec![server(format!("{base}/"))]);
-        }
-        let tag = |&(name, description): &(&str, &str)| Tag {
-            name: name.to_owned(),
-            description: Some(description.to_owned()),
-            external_docs: None,
-            extensions: Object::default(),
+        let base = base.0.to_owned();
+        let make = move || {
+            let parts: Vec<_> = parts.into_iter().map(|part| part()).collect();
+            let document = merge(description, tags, root(), &parts, BasePath(&base));
+            // Maps with string keys always serialize.
+            serde_json::to_string(&document).unwrap_or_default()
         };
-        let mut document = OpenApi {
-            openapi: root.openapi.clone(),
-            info: Info {
-                title: "widgetd".to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                description: Some(description.to_owned()),
-                ..Info::default()
-            },
-            servers: vec![server(format!("{base}{API}"))],
-            tags: tags.iter().map(tag).collect(),
-            ..OpenApi::default()
-        };
-        for part in parts.iter().chain([&root]) {
-            if let Err(error) = merge_specs(&mut document, &"", part) {
-                log::error!("the API's documentation is incomplete: {error}");
-            }
-        }
-        for (path, item) in &mut document.paths {
-            for (operation, kind) in operations_of(item) {
-                complete(operation, kind);
-                complete_examples(operation, path, base);
-            }
-        }
-        // Maps with string keys always serialize.
-        Self(serde_json::to_string(&document).unwrap_or_default())
+        Self(LazyLock::new(Box::new(make)))
     }
+}
+
+fn merge(
+    description: &str,
+    tags: &[(&str, &str)],
+    mut root: OpenApi,
+    parts: &[OpenApi],
+    base: BasePath<'_>,
+) -> OpenApi {
+    for item in root.paths.values_mut() {
+        item.servers = Some(vec![server(format!("{base}/"))]);
+    }
+    let tag = |&(name, description): &(&str, &str)| Tag {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        external_docs: None,
+        extensions: Object::default(),
+    };
+    let mut document = OpenApi {
+        openapi: root.openapi.clone(),
+        info: Info {
+            title: "widgetd".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            description: Some(description.to_owned()),
+            ..Info::default()
+        },
+        servers: vec![server(format!("{base}{API}"))],
+        tags: tags.iter().map(tag).collect(),
+        ..OpenApi::default()
+    };
+    for part in parts.iter().chain([&root]) {
+        if let Err(error) = merge_specs(&mut document, &"", part) {
+            log::error!("the API's documentation is incomplete: {error}");
+        }
+    }
+    for (path, item) in &mut document.paths {
+        for (operation, kind) in operations_of(item) {
+            complete(operation, kind);
+            complete_examples(operation, path, base);
+        }
+    }
+    document
 }
 
 fn server(url: String) -> Server {
@@ -96,14 +118,14 @@ fn server(url: String) -> Server {
 /// The routes of one resource, and their part of the document. Made by [`operations`].
 pub struct Operations {
     pub routes: Vec<Route>,
-    pub spec: OpenApi,
+    pub spec: Spec,
 }
 
 /// The [`Operations`] of these handlers.
 macro_rules! operations {
     ($($handlers:tt)+) => {{
-        let (routes, spec) = rocket_okapi::openapi_get_routes_spec![$($handlers)+];
-        $crate::http::wire::Operations { routes, spec }
+        let spec = Box::new(|| rocket_okapi::openapi_get_spec![$($handlers)+]);
+        $crate::http::wire::Operations { routes: rocket::routes![$($handlers)+], spec }
     }};
 }
 pub(crate) use operations;
@@ -111,46 +133,66 @@ pub(crate) use operations;
 impl Operations {
     /// Adds a problem that the types of the operation's handler do not know, or describes one better.
     #[must_use]
-    pub fn also(mut self, id: &str, description: &str, problem: impl Into<Problem>) -> Self {
-        self.change(id, |operation| {
+    pub fn also(
+        self,
+        id: &'static str,
+        description: &'static str,
+        problem: impl Into<Problem> + Send + 'static,
+    ) -> Self {
+        self.change(id, move |operation| {
             replace_problem(&mut operation.responses, description, problem);
-        });
-        self
+        })
     }
 
     /// Describes an answer better than its type can.
     #[must_use]
-    pub fn described(mut self, id: &str, status: u16, description: &str) -> Self {
-        self.change(id, |operation| {
+    pub fn described(self, id: &'static str, status: u16, description: &'static str) -> Self {
+        self.change(id, move |operation| {
             if let Some(response) = response_of(operation, status) {
                 description.clone_into(&mut response.description);
             }
-        });
-        self
+        })
     }
 
     /// Says what the body of an operation's success looks like, where its type cannot.
     #[must_use]
-    pub fn example(mut self, id: &str, status: u16, example: impl Serialize) -> Self {
-        self.change(id, |operation| {
+    pub fn example(
+        self,
+        id: &'static str,
+        status: u16,
+        example: impl Serialize + Send + 'static,
+    ) -> Self {
+        self.change(id, move |operation| {
             let response = response_of(operation, status);
             let media = response.and_then(|response| response.content.values_mut().next());
             debug_assert!(media.is_some(), "{id} has no {status} with a body");
             if let Some(media) = media {
                 media.example = serde_json::to_value(example).ok();
             }
-        });
-        self
+        })
     }
 
-    fn change(&mut self, id: &str, change: impl FnOnce(&mut Operation)) {
-        let is_it = |operation: &Operation| operation.operation_id.as_deref() == Some(id);
-        let mut all = self.spec.paths.values_mut().flat_map(operations_of);
-        let found = all.find(|(operation, _)| is_it(operation));
-        debug_assert!(found.is_some(), "no operation {id}");
-        if let Some((operation, _)) = found {
-            change(operation);
-        }
+    fn change(
+        self,
+        id: &'static str,
+        change: impl FnOnce(&mut Operation) + Send + 'static,
+    ) -> Self {
+        let Self { routes, spec } = self;
+        let spec = Box::new(move || {
+            let mut spec = spec();
+            let is_it = |operation: &Operation| operation.operation_id.as_deref() == Some(id);
+            let found = spec
+                .paths
+                .values_mut()
+                .flat_map(operations_of)
+                .find(|(operation, _)| is_it(operation));
+            debug_assert!(found.is_some(), "no operation {id}");
+            if let Some((operation, _)) = found {
+                change(operation);
+            }
+            spec
+        });
+        Self { routes, spec }
     }
 }
 
