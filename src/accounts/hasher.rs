@@ -2,15 +2,16 @@
 //!
 //! Argon2 is slow and needs memory by design. On the threads that serve requests, or on an
 //! unbounded pool, a flood of logins would take both from all other requests. So there are as many
-//! threads as cores, each on its own core at idle priority, each with its own reused memory, behind
-//! a bounded queue.
+//! threads as cores, each on its own core at idle priority, each with its own memory, which it keeps
+//! for a while, behind a bounded queue.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Params, Version};
+use argon2_rust::params::{Memory, TagLen};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
 #[cfg(target_os = "linux")]
@@ -22,6 +23,9 @@ use crate::telemetry::METRICS;
 /// How many jobs may wait for each thread: under three seconds of work at 20 ms for a hash. (To
 /// judge an adversarial new password takes up to 100 ms.)
 const QUEUE_PER_THREAD: usize = 128;
+
+/// How long a thread without a job keeps its memory. To get it anew costs as much as two hashes.
+const KEEPS_MEMORY: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 
 /// The cost of a hash. Argon2id with one lane.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +71,7 @@ pub enum HashingMode {
 
 /// A handle to the hashing threads. They end when it is dropped.
 pub struct Hasher {
-    queue: SyncSender<HashingJob>,
+    queue: Sender<HashingJob>,
 }
 
 impl Hasher {
@@ -79,10 +83,9 @@ impl Hasher {
         };
         let params =
             settings.params().map_err(|cause| Error::internal("the Argon2 settings", cause))?;
-        let (queue, jobs) = sync_channel(threads * QUEUE_PER_THREAD);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (queue, jobs) = bounded(threads * QUEUE_PER_THREAD);
         for n in 0..threads {
-            let jobs = Arc::clone(&jobs);
+            let jobs = jobs.clone();
             let mut worker = Worker::new(params.clone())?;
             std::thread::Builder::new()
                 .name(format!("widgetd-hash-{n}"))
@@ -126,7 +129,8 @@ impl Hasher {
 
 pub struct Worker {
     params: Params,
-    memory: Vec<Block>,
+    /// Has the memory.
+    argon2: argon2_rust::Hasher,
     /// Checked instead of an unknown account's hash, so that the answer takes the same time.
     decoy: PasswordHash,
     /// Memory times passes of all hashes so far, in KiB.
@@ -142,19 +146,45 @@ impl Worker {
             Salt::generate(),
             Output::new(Salt::generate().as_ref()).map_err(failed)?,
         )?;
-        Ok(Self {
+        let argon2 = variant(&params, Version::default(), Params::DEFAULT_OUTPUT_LEN)?.hasher();
+        let mut worker = Self {
             params,
-            memory: Vec::new(),
+            argon2,
             decoy,
             #[cfg(test)]
             work: 0,
-        })
+        };
+        worker.check()?;
+        Ok(worker)
     }
 
-    fn work(&mut self, jobs: &Mutex<Receiver<HashingJob>>) {
+    /// Which instructions hash is chosen by the processor, and no test runs on every processor. So one
+    /// small hash is compared with that of another implementation.
+    fn check(&mut self) -> Result<(), Error> {
+        let params = Params::new(64, 2, 1, None).map_err(failed)?;
+        let (password, salt) = (b"the same".as_slice(), b"in both ways".as_slice());
+        let [mut fast, mut plain] = [[0; Params::DEFAULT_OUTPUT_LEN]; 2];
+        self.fill(&params, Version::default(), password, salt, &mut fast)?;
+        Argon2::new(Algorithm::Argon2id, Version::default(), params)
+            .hash_password_into(password, salt, &mut plain)
+            .map_err(failed)?;
+        if fast == plain {
+            return Ok(());
+        }
+        let instructions = argon2_rust::detected_backend();
+        Err(failed(format!("this processor's instructions ({instructions:?}) give another hash")))
+    }
+
+    fn work(&mut self, jobs: &Receiver<HashingJob>) {
         loop {
-            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(job) = job else { return };
+            let job = match jobs.recv_timeout(KEEPS_MEMORY) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.argon2.clear();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             // A panicking job drops its reply, which its caller sees as an error. The next hash
             // overwrites the memory.
             if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
@@ -225,14 +255,29 @@ impl Worker {
         {
             self.work += u64::from(params.m_cost()) * u64::from(params.t_cost());
         }
-        // Grows at the first use, and for a hash that is costlier than the settings.
-        if self.memory.len() < params.block_count() {
-            self.memory.resize(params.block_count(), Block::new());
-        }
-        Argon2::new(Algorithm::Argon2id, version, params.clone())
-            .hash_password_into_with_memory(password, salt, output, &mut self.memory[..])
-            .map_err(failed)
+        self.argon2.set_argon2(variant(params, version, output.len())?);
+        self.argon2.hash_into_with_ad(password, salt, &[], params.data(), output).map_err(failed)
     }
+}
+
+/// Argon2id at this cost, in the terms of the crate that hashes.
+fn variant(
+    params: &Params,
+    version: Version,
+    output_len: usize,
+) -> Result<argon2_rust::Argon2, Error> {
+    let settings = argon2_rust::Params::builder()
+        .memory(Memory::kib(params.m_cost().into()))
+        .passes(params.t_cost())
+        .lanes(params.p_cost())
+        .tag_len(TagLen::bytes(output_len as u64))
+        .build()
+        .map_err(failed)?;
+    let version = match version {
+        Version::V0x10 => argon2_rust::Version::V0x10,
+        Version::V0x13 => argon2_rust::Version::V0x13,
+    };
+    Ok(argon2_rust::Argon2::new(argon2_rust::Algorithm::Argon2id, version, settings))
 }
 
 fn phc(params: &Params, salt: Salt, hash: Output) -> Result<PasswordHash, Error> {
@@ -311,6 +356,48 @@ mod tests {
         for (memory_kib, passes) in [(128, 4), (64, 4), (64, 1), (128, 2), (32, 16)] {
             assert_eq!(work(Some(&hash(memory_kib, passes))), 512, "m={memory_kib} t={passes}");
         }
+    }
+
+    #[test]
+    fn all_costs_versions_and_lengths_give_the_hash_of_the_other_implementation() {
+        let mut worker = worker(64, 1);
+        let texts = [
+            "",
+            "secret",
+            "a longer one, of more than a block of the hash that it begins with, \
+            which is 128 bytes, and after which there is one more",
+        ];
+        for (memory_kib, passes, lanes) in
+            [(8, 1, 1), (9, 3, 1), (64, 1, 2), (67, 2, 3), (256, 1, 1), (1000, 4, 4), (4096, 2, 1)]
+        {
+            for version in [Version::V0x10, Version::V0x13] {
+                for (text, output_len) in texts.into_iter().zip([4, 32, 100]) {
+                    let params = Params::new(memory_kib, passes, lanes, None).unwrap();
+                    let [mut ours, mut theirs] = [vec![0; output_len], vec![0; output_len]];
+                    let salt = b"salt and pepper";
+                    worker.fill(&params, version, text.as_bytes(), salt, &mut ours).unwrap();
+                    Argon2::new(Algorithm::Argon2id, version, params)
+                        .hash_password_into(text.as_bytes(), salt, &mut theirs)
+                        .unwrap();
+                    assert_eq!(ours, theirs, "m={memory_kib} t={passes} p={lanes} {version:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn memory_is_kept_for_the_next_job_and_given_back_when_none_comes() {
+        let settings = Argon2Settings { memory_kib: 64, passes: 1 };
+        let hasher = Hasher::start(settings, HashingMode::Foreground).unwrap();
+        let blocks = |worker: &mut Worker| worker.argon2.reserved_blocks();
+        let hash = |worker: &mut Worker| worker.hash(b"secret").map(drop);
+        block_on(async {
+            let (first, second) = tokio::join!(hasher.run(hash), hasher.run(blocks));
+            first.unwrap().unwrap();
+            assert_eq!(second.unwrap(), 64);
+            std::thread::sleep(2 * KEEPS_MEMORY);
+            assert_eq!(hasher.run(blocks).await.unwrap(), 0);
+        });
     }
 
     #[test]
