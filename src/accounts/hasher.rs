@@ -83,6 +83,7 @@ impl Hasher {
         };
         let params =
             settings.params().map_err(|cause| Error::internal("the Argon2 settings", cause))?;
+        check_instructions()?;
         let (queue, jobs) = bounded(threads * QUEUE_PER_THREAD);
         for n in 0..threads {
             let jobs = jobs.clone();
@@ -147,32 +148,13 @@ impl Worker {
             Output::new(Salt::generate().as_ref()).map_err(failed)?,
         )?;
         let argon2 = variant(&params, Version::default(), Params::DEFAULT_OUTPUT_LEN)?.hasher();
-        let mut worker = Self {
+        Ok(Self {
             params,
             argon2,
             decoy,
             #[cfg(test)]
             work: 0,
-        };
-        worker.check()?;
-        Ok(worker)
-    }
-
-    /// Which instructions hash is chosen by the processor, and no test runs on every processor. So one
-    /// small hash is compared with that of another implementation.
-    fn check(&mut self) -> Result<(), Error> {
-        let params = Params::new(64, 2, 1, None).map_err(failed)?;
-        let (password, salt) = (b"the same".as_slice(), b"in both ways".as_slice());
-        let [mut fast, mut plain] = [[0; Params::DEFAULT_OUTPUT_LEN]; 2];
-        self.fill(&params, Version::default(), password, salt, &mut fast)?;
-        Argon2::new(Algorithm::Argon2id, Version::default(), params)
-            .hash_password_into(password, salt, &mut plain)
-            .map_err(failed)?;
-        if fast == plain {
-            return Ok(());
-        }
-        let instructions = argon2_rust::detected_backend();
-        Err(failed(format!("this processor's instructions ({instructions:?}) give another hash")))
+        })
     }
 
     fn work(&mut self, jobs: &Receiver<HashingJob>) {
@@ -256,9 +238,38 @@ impl Worker {
         {
             self.work += u64::from(params.m_cost()) * u64::from(params.t_cost());
         }
+        if self.argon2.reserved_blocks() < self.params.block_count() {
+            self.take_memory()?;
+        }
         self.argon2.set_argon2(variant(params, version, output.len())?);
         self.argon2.hash_into_with_ad(password, salt, &[], params.data(), output).map_err(failed)
     }
+
+    /// Takes the memory of the settings, and touches all of it. New memory costs more than the hash, and
+    /// a cheaper hash would touch less of it: the time would tell which accounts have one.
+    fn take_memory(&mut self) -> Result<(), Error> {
+        let once = Params::new(self.params.m_cost(), 1, 1, None).map_err(failed)?;
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        self.argon2.set_argon2(variant(&once, Version::default(), output.len())?);
+        self.argon2.hash_into(b"", &[0; 16], &mut output).map_err(failed)
+    }
+}
+
+/// Which instructions hash is chosen by the processor, and no test runs on every processor. So one
+/// small hash is compared with that of another implementation.
+fn check_instructions() -> Result<(), Error> {
+    let params = Params::new(1024, 1, 1, None).map_err(failed)?;
+    let (password, salt) = (b"the same".as_slice(), b"in both ways".as_slice());
+    let [mut fast, mut plain] = [[0; Params::DEFAULT_OUTPUT_LEN]; 2];
+    Worker::new(params.clone())?.fill(&params, Version::default(), password, salt, &mut fast)?;
+    Argon2::new(Algorithm::Argon2id, Version::default(), params)
+        .hash_password_into(password, salt, &mut plain)
+        .map_err(failed)?;
+    if fast == plain {
+        return Ok(());
+    }
+    let instructions = argon2_rust::detected_backend();
+    Err(failed(format!("this processor's instructions ({instructions:?}) give another hash")))
 }
 
 /// Argon2id at this cost, in the terms of the crate that hashes.
@@ -405,6 +416,14 @@ mod tests {
             std::thread::sleep(2 * KEEPS_MEMORY);
             assert_eq!(hasher.run(blocks).await.unwrap(), 0);
         });
+    }
+
+    #[test]
+    fn a_cheaper_hash_takes_the_memory_of_the_settings_as_well() {
+        let cheap = worker(64, 1).hash(b"secret").unwrap();
+        let mut now = worker(256, 1);
+        assert!(now.verify(b"secret", Some(&cheap)).unwrap());
+        assert_eq!(now.argon2.reserved_blocks(), 256);
     }
 
     #[test]

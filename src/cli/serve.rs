@@ -59,7 +59,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
 }
 
 /// Keeps the kernel from backing memory with huge pages, most of which would stay unused. (Measured:
-/// 88 MiB instead of 177 under 64 readers of large lists, and logins are as fast.) Linux only.
+/// 88 MiB instead of 177 under 64 readers of large lists.) Linux only.
 fn use_small_pages() {
     #[cfg(target_os = "linux")]
     if let Err(cause) = rustix::thread::disable_transparent_huge_pages(true) {

@@ -35,7 +35,8 @@ export async function fetchPage(address, options = {}) {
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
   const url = new URL(response.url);
-  isEnded = hasEnded(url) && (isEnded || url.searchParams.get("notice") === "session-ended");
+  if (hasEnded(url)) isEnded ||= url.searchParams.get("notice") === "session-ended";
+  else if (response.ok) isEnded = false;
   if (!response.headers.get("Content-Type")?.startsWith("text/html")) throw new Error("no page");
   const text = await response.text();
   const page = new DOMParser().parseFromString(policy?.createHTML(text) ?? text, "text/html");
@@ -64,14 +65,16 @@ function say(text, again) {
   banner.hidden = !text;
 }
 
-export const hasEnded = ({ pathname }) => pathname.endsWith("/login");
+const login = new URL("login", document.querySelector(".brand").href).pathname;
+
+export const hasEnded = ({ pathname }) => pathname === login;
 
 /** What is typed stays, so signing in happens in another tab. */
 export function askToSignIn({ origin, pathname }) {
   say("Your session has ended, and nothing was sent.");
-  const login = origin + pathname;
-  const [next] = location.href.slice(login.length - "login".length).split("#");
-  signIn.href = `${login}?${new URLSearchParams({ next })}`;
+  const page = origin + pathname;
+  const [next] = location.href.slice(page.length - "login".length).split("#");
+  signIn.href = `${page}?${new URLSearchParams({ next })}`;
   signIn.hidden = false;
 }
 

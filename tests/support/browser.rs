@@ -239,14 +239,14 @@ impl Browser {
         self.click_element(element).await.unwrap_or_else(|e| panic!("{css}: {e}"));
     }
 
-    /// Clicks. Without scripts each link and each button of a form leads to another page, which may look
-    /// like this one: it is there when this returns.
+    /// Clicks. Without scripts a link, or a button that sends a form, leads to another page, which may
+    /// look like this one: it is there when this returns.
     pub async fn click_element(&self, element: Element) -> Result<(), CmdError> {
-        let mark = "const leads = arguments[0].matches('a[href]:not([download]), form button:not([popovertarget])');
+        let mark = "const leads = arguments[0].matches('a[href]:not([download], [href^=\"#\"]), form button:not([popovertarget], [type=button])');
             if (leads) document.documentElement.dataset.left = '';
             return leads;";
         let target = serde_json::to_value(&element)?;
-        let leads_away = !self.has_scripts && self.run(mark, &[target]).await == true;
+        let leads_away = !self.has_scripts && self.page.execute(mark, vec![target]).await? == true;
         element.click().await?;
         if leads_away {
             let is_there = "document.readyState === 'complete' && document.documentElement.dataset.left === undefined";
