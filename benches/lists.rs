@@ -18,6 +18,8 @@
 
 #[path = "lists/agenda.rs"]
 mod agenda;
+#[path = "../tests/support/feed.rs"]
+mod feed;
 #[path = "lists/fill.rs"]
 mod fill;
 #[path = "lists/pages.rs"]

@@ -23,6 +23,8 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on says so and ends")]
 
+#[path = "../tests/support/feed.rs"]
+mod feed;
 #[path = "serving/load.rs"]
 mod load;
 #[path = "serving/rows.rs"]

@@ -1,10 +1,11 @@
 //! What does it cost to render a page for a browser? From the request to the last byte, over loopback.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::feed::feed;
 use crate::setting;
 
 const PASSWORD: &str = "a bench is no place to sleep";
@@ -62,17 +63,8 @@ fn widgetd(database: &Path) -> Command {
 }
 
 fn command(database: &Path, arguments: &[&str], input: &str) {
-    let mut child = widgetd(database)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("widgetd");
-    let mut stdin = child.stdin.take().expect("stdin");
-    stdin.write_all(input.as_bytes()).expect("the input is read");
-    drop(stdin);
-    assert!(child.wait().expect("its end").success(), "{arguments:?}");
+    let output = feed(widgetd(database).args(arguments), input).expect("widgetd");
+    assert!(output.status.success(), "{arguments:?}");
 }
 
 /// Killed when dropped.

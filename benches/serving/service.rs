@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
+use crate::feed::feed;
+
 const EMAIL: &str = "bench@example.org";
 /// An account has 100 sessions at most. So those of this one, which logs in again and again, do not
 /// end the session that the other loads use.
@@ -59,18 +61,7 @@ impl Program {
     /// Runs a command to its end, and returns how long it took.
     pub fn run(&self, arguments: &[&str], input: &str) -> Duration {
         let start = Instant::now();
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut stdin = child.stdin.take().expect("stdin");
-        // A command that reads nothing may have ended.
-        let _ = stdin.write_all(input.as_bytes());
-        drop(stdin);
-        let output = child.wait_with_output().expect("its end");
+        let output = feed(&mut self.command(arguments), input).expect("the program runs");
         let messages = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{} {arguments:?}: {messages}", self.label);
         start.elapsed()

@@ -65,16 +65,16 @@ function say(text, again) {
   banner.hidden = !text;
 }
 
-const login = new URL("login", document.querySelector(".brand").href).pathname;
+const root = document.querySelector(".brand").href;
+const login = new URL("login", root);
 
-export const hasEnded = ({ pathname }) => pathname === login;
+export const hasEnded = ({ pathname }) => pathname === login.pathname;
 
 /** What is typed stays, so signing in happens in another tab. */
-export function askToSignIn({ origin, pathname }) {
+export function askToSignIn() {
   say("Your session has ended, and nothing was sent.");
-  const page = origin + pathname;
-  const [next] = location.href.slice(page.length - "login".length).split("#");
-  signIn.href = `${page}?${new URLSearchParams({ next })}`;
+  const [next] = location.href.slice(root.length).split("#");
+  signIn.href = `${login}?${new URLSearchParams({ next })}`;
   signIn.hidden = false;
 }
 
@@ -120,7 +120,7 @@ export async function refresh({ keepsTyped = true } = {}) {
   const { page, url, ok, status } = answer;
   // A line that was begun is in no draft.
   const isBegun = document.getElementById("quick-line")?.value;
-  if (isBegun && isEnded) return askToSignIn(url);
+  if (isBegun && isEnded) return askToSignIn();
   if (url.pathname !== location.pathname) return location.assign(url);
   // What was there may be deleted, or not be the user's any more.
   if (!ok && status !== 403 && status !== 404) return;
@@ -186,7 +186,7 @@ function take(answer, form, target) {
   } else if (!ok) {
     say(page.querySelector("main .message")?.textContent ?? "That did not work.");
   } else if (hasEnded(url)) {
-    askToSignIn(url);
+    askToSignIn();
   } else {
     form.reset();
     if (url.pathname === location.pathname) show(answer);

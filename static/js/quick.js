@@ -30,7 +30,7 @@ export async function add(form) {
   const problem = "The service does not answer. Nothing was sent.";
   const answer = await ask(addressOf(form), problem, () => add(form));
   if (!answer) return;
-  if (hasEnded(answer.url)) return askToSignIn(answer.url);
+  if (hasEnded(answer.url)) return askToSignIn();
   const filled = answer.page.getElementById("task-form");
   // What is not clear is decided in the form.
   if (!filled || answer.page.querySelector("#understood[data-asks]")) return form.submit();

@@ -12,6 +12,8 @@
 mod browser_support;
 #[path = "../support/endless.rs"]
 mod endless;
+#[path = "../support/feed.rs"]
+mod feed;
 #[path = "../support/program.rs"]
 mod program;
 

@@ -1,15 +1,17 @@
 //! The program as a child process in a temporary folder, without settings of this environment.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::feed::feed;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -78,18 +80,7 @@ impl Place {
 
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str], stdin: &str) -> Output {
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut pipe: ChildStdin = child.stdin.take().unwrap();
-        // A command that does not read its input has closed the pipe.
-        let _ = pipe.write_all(stdin.as_bytes());
-        drop(pipe);
-        child.wait_with_output().unwrap()
+        feed(&mut self.command(arguments), stdin).unwrap()
     }
 
     pub fn add_admin(&self) {
