@@ -1,0 +1,114 @@
+//! Proofs: what README promises, tried on a service whose machine, clock and clients fail.
+//!
+//! ```sh
+//! cargo bench --bench proofs -- --short
+//! cargo bench --bench proofs -- --only "power cut" --seed 42
+//! ```
+//!
+//! Each proof prints what it did, how often, and its seed, which repeats its choices. One that does
+//! not hold says why, and the command fails in the end. `docs/proofs.md` has the figures of whole
+//! runs. The service is the one built with the proofs, or the absolute path in `TEST_BINARY`.
+//!
+//! Some proofs stand between the service and the C library (`proofs/shim.c`), so they need Linux and
+//! a C compiler.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a proof fails by panicking"
+)]
+
+#[path = "proofs/connection.rs"]
+mod connection;
+#[path = "../tests/support/feed.rs"]
+mod feed;
+#[allow(dead_code, reason = "the tests need more of it")]
+#[path = "../tests/support/program.rs"]
+mod program;
+#[allow(dead_code, reason = "the tests need more of it")]
+#[path = "../tests/support/random.rs"]
+mod random;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+
+use crate::random::Random;
+
+/// A proof's name, the promise, and how to try it: it returns what it did, or panics with what it
+/// found.
+type Proof = (&'static str, &'static str, fn(&Run) -> String);
+
+const PROOFS: &[Proof] = &[];
+
+#[derive(Parser)]
+#[command(about = "Tries what README promises on machines that break")]
+struct Arguments {
+    /// Try less: all proofs within 10 minutes
+    #[arg(long)]
+    short: bool,
+    /// Repeat the choices of a run
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Only the proofs whose name contains this
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Cargo passes it
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// How much a proof tries, and what it chooses by.
+pub struct Run {
+    pub is_short: bool,
+    pub seed: u64,
+}
+
+impl Run {
+    /// How often to try something.
+    pub fn times(&self, full: usize, short: usize) -> usize {
+        if self.is_short { short } else { full }
+    }
+
+    /// Choices for one part of a proof.
+    pub fn random(&self, part: usize) -> Random {
+        let mut random = Random(self.seed ^ (part as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        random.below(2);
+        random
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let seed = arguments.seed.unwrap_or_else(|| getrandom::u32().expect("a seed").into());
+    let run = Run { is_short: arguments.short, seed };
+    let chosen: Vec<_> =
+        PROOFS.iter().filter(|(name, ..)| name.contains(&arguments.only)).collect();
+    if chosen.is_empty() {
+        eprintln!("no proof has a name with {:?} in it", arguments.only);
+        return ExitCode::from(2);
+    }
+    println!("{}, seed {seed}", *program::BINARY);
+    let mut failed = Vec::new();
+    for (name, promise, try_it) in chosen {
+        println!("\n{name}: {promise}");
+        let started = Instant::now();
+        // The panic's message is on stderr by then.
+        let outcome = catch_unwind(AssertUnwindSafe(|| try_it(&run)));
+        let seconds = started.elapsed().as_secs();
+        if let Ok(done) = outcome {
+            println!("{done}\nholds ({seconds} s, seed {seed})");
+        } else {
+            println!("DOES NOT HOLD ({seconds} s, seed {seed})");
+            failed.push(*name);
+        }
+    }
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("\nDo not hold: {}", failed.join(", "));
+    ExitCode::FAILURE
+}

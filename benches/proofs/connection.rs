@@ -1,0 +1,104 @@
+//! A connection that sends bytes as they are and reads whole answers: for many requests, and for
+//! those that no library would send.
+
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
+use std::net::TcpStream;
+
+use crate::program::TEST_TIMEOUT;
+
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+/// An answer to one request.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects to a service by its URL.
+    pub fn open(url: &str) -> Result<Self> {
+        let stream = TcpStream::connect(url.trim_start_matches("http://"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(TEST_TIMEOUT))?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// Sends a request and reads its answer.
+    pub fn exchange(&mut self, request: &[u8]) -> Result<Answer> {
+        self.send(request)?;
+        self.read_answer(request.starts_with(b"HEAD "))
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Reads one answer; one to HEAD has no body.
+    pub fn read_answer(&mut self, is_head: bool) -> Result<Answer> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.stream.read_line(&mut head)? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let status = head.get(9..12).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| Error::other(format!("no status: {head}")))?;
+        let header = |name: &str| {
+            head.lines().find_map(|line| {
+                let (key, value) = line.split_once(':')?;
+                key.eq_ignore_ascii_case(name).then(|| value.trim())
+            })
+        };
+        let mut body = Vec::new();
+        if header("transfer-encoding") == Some("chunked") {
+            self.read_chunks(&mut body)?;
+        } else if !is_head && let Some(length) = header("content-length") {
+            let length = length.parse().map_err(Error::other)?;
+            body.resize(length, 0);
+            self.stream.read_exact(&mut body)?;
+        }
+        Ok(Answer { status, head, body })
+    }
+
+    fn read_chunks(&mut self, body: &mut Vec<u8>) -> Result<()> {
+        loop {
+            let mut size = String::new();
+            self.stream.read_line(&mut size)?;
+            let size = u64::from_str_radix(size.trim(), 16).map_err(Error::other)?;
+            (&mut self.stream).take(size).read_to_end(body)?;
+            let mut end = [0; 2];
+            self.stream.read_exact(&mut end)?;
+            if size == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// The bytes of a request below `/api/v1` with form fields; without any, it has no body.
+pub fn request(method: &str, path: &str, token: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut text = format!(
+        "{method} /api/v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+    );
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    if !fields.is_empty() {
+        text += "Content-Type: application/x-www-form-urlencoded\r\n";
+    }
+    if method != "GET" {
+        text += &format!("Content-Length: {}\r\n", body.len());
+    }
+    text += "\r\n";
+    text += &body;
+    text.into_bytes()
+}
