@@ -30,6 +30,9 @@ pub struct Verified {
     pub expires_at: Timestamp,
 }
 
+/// How far in the future a token may have been issued: clocks are corrected by seconds.
+const CLOCK_TOLERANCE_SECONDS: i64 = 60;
+
 const CACHED_TOKENS: usize = 256;
 
 /// A cache of tokens whose signature was checked, each in a slot chosen by its signature.
@@ -123,12 +126,16 @@ impl Tokens {
         jsonwebtoken::encode(&self.header, &claims, &self.encoding_key).map_err(signing_failed)
     }
 
-    /// Verifies a token. [`TokenError::Invalid`] if this installation did not sign it.
+    /// Verifies a token. [`TokenError::Invalid`] if this installation did not sign it, or will sign it
+    /// in the future only: a clock that was set back must not prolong a session.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, TokenError> {
         let verified = match self.genuine.find(token) {
             Some(verified) => verified,
             None => self.decode(token).ok_or(TokenError::Invalid)?,
         };
+        if verified.issued_at > now.plus_seconds(CLOCK_TOLERANCE_SECONDS) {
+            return Err(TokenError::Invalid);
+        }
         // "On or after which the JWT MUST NOT be accepted" (RFC 7519 section 4.1.4).
         if now < verified.expires_at { Ok(verified) } else { Err(TokenError::Expired) }
     }
@@ -237,6 +244,17 @@ mod tests {
             tokens.verify(&token, Timestamp::from_millis(end)).unwrap_err(),
             TokenError::Expired
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_prolong_a_token() {
+        let tokens = tokens();
+        let token = sign(&tokens, UserId::generate(), false);
+        let issued = NOW.as_seconds() * 1_000;
+        let at = |millis| tokens.verify(&token, Timestamp::from_millis(issued + millis));
+        assert!(at(-60_000).is_ok());
+        assert_eq!(at(-60_001).unwrap_err(), TokenError::Invalid);
+        assert!(at(0).is_ok());
     }
 
     #[test]

@@ -71,6 +71,20 @@ async fn retention_purges_audit_entries_by_age() {
 }
 
 #[tokio::test]
+async fn retention_counts_audit_entries_of_a_slow_clock_from_the_one_before() {
+    let subject = Subject::new();
+    let store = &subject.store;
+    for (name, at) in [("ann", 5), ("bob", 1), ("cid", 6)] {
+        store.create_user(new_user(name), None, &cli_at(later(at))).await.unwrap();
+    }
+    let all = subject.audit().await;
+    for (since, left) in [(5, 3), (6, 1)] {
+        store.purge(Retention { audit_since: later(since), ..NOTHING }).await.unwrap();
+        assert_eq!(subject.audit().await, all[..left]);
+    }
+}
+
+#[tokio::test]
 async fn retention_never_purges_users_api_keys_or_widgets() {
     let subject = Subject::new();
     let (ann, store) = (subject.add_user("ann").await, &subject.store);

@@ -257,9 +257,13 @@ fn name(connection: &Connection, user: &UserRef) -> rusqlite::Result<String> {
     Ok(found.map_or(String::new(), |user| user.public_id.to_string()))
 }
 
-/// Deletes up to `?2` entries older than `?1`.
-pub const PURGE: &str =
-    "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)";
+/// Deletes up to `?2` entries older than `?1`. What came after a younger one is not that old: the
+/// clock was wrong.
+pub const PURGE: &str = "
+    DELETE FROM audit WHERE id IN (
+        SELECT id FROM audit WHERE at < ?1
+        AND id < coalesce((SELECT id FROM audit WHERE at >= ?1 ORDER BY at, id LIMIT 1), 1 << 62)
+        LIMIT ?2)";
 
 #[cfg(test)]
 mod tests {
