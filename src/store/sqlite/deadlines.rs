@@ -43,23 +43,32 @@ pub fn settle_zone(connection: &mut Connection, zone: &Zone, keeps: bool) -> Res
     Ok(zone.clone())
 }
 
-/// Moves the deadlines of a table to the end of their date in a zone. Returns how many moved.
+/// Moves the deadlines of a table to the end of their date in a zone. Returns how many moved. Each start
+/// looks at the dates, but not at all rows: an index has the first and the last moment of each date.
 fn move_deadlines(connection: &Connection, table: &str, zone: &Zone) -> rusqlite::Result<usize> {
     let mut dates = connection.prepare(&format!(
-        "SELECT DISTINCT deadline_date, deadline FROM {table} WHERE deadline_date IS NOT NULL"
+        "WITH RECURSIVE dates (date) AS (
+             SELECT min(deadline_date) FROM {table} WHERE deadline_date IS NOT NULL
+             UNION ALL
+             SELECT (SELECT min(deadline_date) FROM {table} WHERE deadline_date > date)
+             FROM dates WHERE date IS NOT NULL
+         )
+         SELECT date, (SELECT min(deadline) FROM {table} WHERE deadline_date = date),
+                (SELECT max(deadline) FROM {table} WHERE deadline_date = date)
+         FROM dates WHERE date IS NOT NULL"
     ))?;
     let dates = dates
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<Vec<(Date, Timestamp)>>>()?;
+        .query_map([], |row| Ok((row.get(0)?, [row.get(1)?, row.get(2)?])))?
+        .collect::<rusqlite::Result<Vec<(Date, [Timestamp; 2])>>>()?;
     let mut update = connection.prepare(&format!(
-        "UPDATE {table} SET deadline = ?3, version = random()
-         WHERE deadline_date = ?1 AND deadline = ?2"
+        "UPDATE {table} SET deadline = ?2, version = random()
+         WHERE deadline_date = ?1 AND deadline <> ?2"
     ))?;
     let mut moved = 0;
-    for (date, at) in dates {
+    for (date, limits) in dates {
         let end = zone.end_of(date);
-        if end != at {
-            moved += update.execute(params![date, at, end])?;
+        if limits != [end; 2] {
+            moved += update.execute(params![date, end])?;
         }
     }
     Ok(moved)
