@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::domain::{AuditFilter, BackupSchedule, BackupTo, PageRequest, SteadyTime, Timestamp};
+use crate::domain::{BackupSchedule, BackupTo, SteadyTime, Timestamp};
 use crate::error::Error;
 use crate::store::{self, Retention, Store};
 
@@ -21,9 +21,8 @@ const NETWORK_RETENTION_DAYS: u32 = 90;
 /// time if the clock may be wrong.
 pub async fn purge_hourly(store: Arc<dyn Store>, audit_days: u32) {
     let clock = Clock::System;
-    let last = store.list_audit(None, AuditFilter::default(), PageRequest::new(1, 1)).await;
-    let last = last.ok().and_then(|page| page.items.first().map(|entry| entry.at));
-    let mut time = SteadyTime::begin(last, clock.now(), clock.elapsed());
+    let events = store.last_event_times(SteadyTime::STEADY).await.unwrap_or_default();
+    let mut time = SteadyTime::begin(events, clock.now(), clock.elapsed());
     loop {
         let now = clock.now();
         if let Some(jump) = time.jump(now, clock.elapsed()) {

@@ -1,5 +1,7 @@
 //! The audit: changes of users, sessions, keys and records, with the actor and the address.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::text::check_line;
@@ -292,6 +294,9 @@ pub trait AuditStore {
 
     /// The latest event; 0 if there is none yet.
     async fn latest_event(&self) -> Result<EventId, Error>;
+
+    /// When the last event was, and the last one that is more than `apart` older.
+    async fn last_event_times(&self, apart: Duration) -> Result<[Option<Timestamp>; 2], Error>;
 
     /// Waits until there is an event after this one. Holds nothing of the store while it waits.
     async fn wait_for_event(&self, after: EventId) -> Result<(), Error>;

@@ -7,9 +7,6 @@ use super::Timestamp;
 /// A wrong clock is off by more than this. Summer time and leap seconds do not change UTC.
 const JUMP: Duration = Duration::from_hours(24);
 
-/// After a jump, the clock must go on for this long as time passes.
-const STEADY: Duration = Duration::from_hours(1);
-
 /// Compares the wall clock with the monotonic one.
 pub struct SteadyTime {
     last: Timestamp,
@@ -19,10 +16,19 @@ pub struct SteadyTime {
 }
 
 impl SteadyTime {
-    /// `last` is a moment that is known to have passed, such as that of the last event.
-    pub fn begin(last: Option<Timestamp>, now: Timestamp, elapsed: Duration) -> Self {
-        let is_near = last.is_none_or(|last| distance(last, now) <= JUMP);
-        Self { last: now, elapsed, steady_since: (!is_near).then_some(elapsed) }
+    /// After a jump, the clock must go on for this long as time passes.
+    pub const STEADY: Duration = Duration::from_hours(1);
+
+    /// `last` is the moment of the last event, and `before` that of the last one more than
+    /// [`Self::STEADY`] before it: what happened since may have been after a jump.
+    pub fn begin(
+        [last, before]: [Option<Timestamp>; 2],
+        now: Timestamp,
+        elapsed: Duration,
+    ) -> Self {
+        let is_near = |a: Option<Timestamp>, b| a.is_none_or(|a| distance(a, b) <= JUMP);
+        let is_steady = is_near(last, now) && is_near(before, last.unwrap_or(now));
+        Self { last: now, elapsed, steady_since: (!is_steady).then_some(elapsed) }
     }
 
     /// How far the clock has jumped since the last time, if it has.
@@ -40,7 +46,7 @@ impl SteadyTime {
 
     /// Whether what is old may be deleted.
     pub fn is_steady(&self) -> bool {
-        self.steady_since.is_none_or(|since| self.elapsed.saturating_sub(since) >= STEADY)
+        self.steady_since.is_none_or(|since| self.elapsed.saturating_sub(since) >= Self::STEADY)
     }
 }
 
@@ -62,7 +68,7 @@ mod tests {
     #[test]
     fn a_jump_of_more_than_a_day_is_noticed_and_an_hour_must_pass() {
         for hours in [24 * 365 * 10, 26, -30] {
-            let mut time = SteadyTime::begin(Some(NOON), NOON, HOUR);
+            let mut time = SteadyTime::begin([Some(NOON), None], NOON, HOUR);
             assert!(time.is_steady());
             assert_eq!(time.jump(later(1), 2 * HOUR), None);
             assert!(time.jump(later(2 + hours), 3 * HOUR).is_some(), "{hours}");
@@ -75,15 +81,17 @@ mod tests {
     }
 
     #[test]
-    fn at_the_start_the_last_event_says_whether_the_clock_may_have_jumped() {
-        for (last, is_steady) in [
-            (None, true),
-            (Some(later(-23)), true),
-            (Some(later(-25)), false),
-            (Some(later(25)), false),
+    fn at_the_start_the_last_events_say_whether_the_clock_may_have_jumped() {
+        for (events, is_steady) in [
+            ([None, None], true),
+            ([Some(later(-23)), None], true),
+            ([Some(later(-25)), None], false),
+            ([Some(later(25)), None], false),
+            ([Some(later(-2)), Some(later(-25))], true),
+            ([Some(later(-2)), Some(later(-27))], false),
         ] {
-            let mut time = SteadyTime::begin(last, NOON, HOUR);
-            assert_eq!(time.is_steady(), is_steady, "{last:?}");
+            let mut time = SteadyTime::begin(events, NOON, HOUR);
+            assert_eq!(time.is_steady(), is_steady, "{events:?}");
             assert_eq!(time.jump(later(1), 2 * HOUR), None);
             assert!(time.is_steady());
         }

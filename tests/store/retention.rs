@@ -1,5 +1,7 @@
 //! Retention: what is purged, and when.
 
+use std::time::Duration;
+
 use tempfile::TempDir;
 use widgetd::domain::{
     Action, AuditFilter, Failure, NewApiKey, NewTemplate, Quota, RequestContext, StoreLimits,
@@ -61,7 +63,10 @@ async fn retention_purges_audit_entries_by_age() {
     }
     let all = subject.audit().await;
     for (since, left) in [(1, 3), (2, 2), (3, 1), (4, 0)] {
-        store.purge(Retention { audit_since: later(since), ..NOTHING }).await.unwrap();
+        store
+            .purge(Retention { now: later(10_000), audit_since: later(since), ..NOTHING })
+            .await
+            .unwrap();
         assert_eq!(subject.audit().await, all[..left]);
         assert_eq!(
             store.list_audit(None, AuditFilter::default(), ALL).await.unwrap().total,
@@ -71,16 +76,34 @@ async fn retention_purges_audit_entries_by_age() {
 }
 
 #[tokio::test]
-async fn retention_counts_audit_entries_of_a_slow_clock_from_the_one_before() {
+async fn retention_can_ask_for_the_time_of_the_last_event_and_of_one_well_before() {
     let subject = Subject::new();
     let store = &subject.store;
-    for (name, at) in [("ann", 5), ("bob", 1), ("cid", 6)] {
+    let times = async || store.last_event_times(Duration::from_millis(10)).await.unwrap();
+    assert_eq!(times().await, [None, None]);
+    for (name, at, before) in
+        [("ann", 50, None), ("bob", 60, None), ("cid", 61, Some(50)), ("dan", 20, None)]
+    {
+        store.create_user(new_user(name), None, &cli_at(later(at))).await.unwrap();
+        assert_eq!(times().await, [Some(later(at)), before.map(later)], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn retention_counts_audit_entries_of_a_slow_clock_from_the_one_before() {
+    const DAY: i64 = 86_400_000;
+    let subject = Subject::new();
+    let store = &subject.store;
+    // The clock of "fay" was fast, that of "bob" was slow.
+    for (name, at) in [("fay", 900 * DAY), ("ann", 5), ("bob", 1), ("cid", 6)] {
         store.create_user(new_user(name), None, &cli_at(later(at))).await.unwrap();
     }
     let all = subject.audit().await;
-    for (since, left) in [(5, 3), (6, 1)] {
-        store.purge(Retention { audit_since: later(since), ..NOTHING }).await.unwrap();
-        assert_eq!(subject.audit().await, all[..left]);
+    for (since, left) in [(5, vec![0, 1, 2, 3]), (6, vec![0, 3])] {
+        let retention = Retention { now: later(DAY), audit_since: later(since), ..NOTHING };
+        store.purge(retention).await.unwrap();
+        let left: Vec<_> = left.into_iter().map(|n: usize| all[n].clone()).collect();
+        assert_eq!(subject.audit().await, left);
     }
 }
 
@@ -115,7 +138,8 @@ async fn retention_purges_all_that_is_too_old_however_much_it_is() {
         }
     })
     .await;
-    let purge = subject.purge(Retention { audit_since: later(9_499), ..NOTHING });
+    let purge =
+        subject.purge(Retention { now: later(20_000), audit_since: later(20_000), ..NOTHING });
     let mut purge = std::pin::pin!(purge);
     // Other writes run between its jobs, of which there are ten for the audit.
     let mut between = 0;
@@ -130,7 +154,7 @@ async fn retention_purges_all_that_is_too_old_however_much_it_is() {
         between += 1;
     }
     assert!(between >= 8, "{between}");
-    assert_eq!(subject.list_audit(None, AuditFilter::default(), ALL).await.unwrap().total, 1);
+    assert_eq!(subject.list_audit(None, AuditFilter::default(), ALL).await.unwrap().total, 0);
 }
 
 #[tokio::test]

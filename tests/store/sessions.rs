@@ -136,6 +136,25 @@ async fn the_limit_of_100_sessions_per_user_ends_the_oldest() {
 }
 
 #[tokio::test]
+async fn the_limit_of_sessions_ends_those_of_a_fast_clock_first() {
+    let subject = Subject::new();
+    let ann = subject.add_user("ann").await.public_id;
+    let mut sessions = Vec::new();
+    for n in 0..102 {
+        // The clock is set right before the last two.
+        let at = later(if n < 100 { 1_000 } else { n });
+        let (new, context) = (new_session(ann), RequestContext { at, ..owner_context(ann, "::1") });
+        let new = NewSession { expires_at: later(100_000), ..new };
+        subject.start_session(new.clone(), 0, &context).await.unwrap();
+        sessions.push(new.id);
+    }
+    for session in &sessions[100..] {
+        assert!(subject.is_live(ann, *session).await);
+    }
+    assert_eq!(subject.list_sessions(ann, ALL, later(103)).await.unwrap().total, 100);
+}
+
+#[tokio::test]
 async fn an_ended_session_stays_ended_after_reopening_and_others_live() {
     let subject = Subject::new();
     let ann = subject.add_user("ann").await.public_id;

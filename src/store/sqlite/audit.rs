@@ -1,6 +1,7 @@
 //! The audit: SQL and row mapping.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -16,8 +17,8 @@ use super::user_rows;
 use super::values::Address;
 use crate::domain::{
     Action, Actor, AuditEntry, AuditFilter, AuditStore, Audited, Bookmark, Changes, EventId,
-    Failure, HistoryEntry, LoginName, Page, PageRequest, Portion, RequestContext, Target, UserId,
-    UserRef,
+    Failure, HistoryEntry, LoginName, Page, PageRequest, Portion, RequestContext, Target,
+    Timestamp, UserId, UserRef,
 };
 use crate::error::Error;
 
@@ -102,6 +103,16 @@ impl AuditStore for SqliteStore {
 
     async fn latest_event(&self) -> Result<EventId, Error> {
         self.read(events::latest)
+    }
+
+    async fn last_event_times(&self, apart: Duration) -> Result<[Option<Timestamp>; 2], Error> {
+        let apart = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
+        let sql = "WITH last (at) AS (SELECT at FROM audit ORDER BY id DESC LIMIT 1)
+                   SELECT (SELECT at FROM last),
+                          (SELECT max(at) FROM audit WHERE at < (SELECT at - ?1 FROM last))";
+        self.read(|connection| {
+            connection.query_row(sql, [apart], |row| Ok([row.get(0)?, row.get(1)?]))
+        })
     }
 
     async fn wait_for_event(&self, after: EventId) -> Result<(), Error> {
@@ -257,13 +268,14 @@ fn name(connection: &Connection, user: &UserRef) -> rusqlite::Result<String> {
     Ok(found.map_or(String::new(), |user| user.public_id.to_string()))
 }
 
-/// Deletes up to `?2` entries older than `?1`. What came after a younger one is not that old: the
-/// clock was wrong.
+/// Of the first `?2` entries, deletes those older than `?1`, up to the first one since then: what came
+/// after that is not so old, and the clock was slow. One that is later than `?3` does not count: the
+/// clock was fast.
 pub const PURGE: &str = "
-    DELETE FROM audit WHERE id IN (
-        SELECT id FROM audit WHERE at < ?1
-        AND id < coalesce((SELECT id FROM audit WHERE at >= ?1 ORDER BY at, id LIMIT 1), 1 << 62)
-        LIMIT ?2)";
+    WITH first (id, at) AS MATERIALIZED (
+        SELECT id, at FROM audit WHERE at <= ?3 ORDER BY id LIMIT ?2)
+    DELETE FROM audit WHERE id IN (SELECT id FROM first)
+    AND id < coalesce((SELECT min(id) FROM first WHERE at >= ?1), 1 << 62)";
 
 #[cfg(test)]
 mod tests {

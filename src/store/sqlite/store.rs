@@ -82,7 +82,6 @@ impl Store for SqliteStore {
             (sessions::PURGE, now),
             (passwords::PURGE_RESET_CODES, now),
             (sessions::PURGE_NETWORKS, networks_since),
-            (audit::PURGE, audit_since),
             (idempotency::PURGE, now.plus_seconds(-IDEMPOTENCY_SECONDS)),
         ] {
             let job = move |connection: &Connection| {
@@ -90,6 +89,12 @@ impl Store for SqliteStore {
             };
             while self.writer.run(job).await? == PURGE_BATCH {}
         }
+        let tomorrow = now.plus_seconds(86_400);
+        let job = move |connection: &Connection| {
+            let mut purge = connection.prepare_cached(audit::PURGE)?;
+            Ok(purge.execute(params![audit_since, PURGE_BATCH, tomorrow])?)
+        };
+        while self.writer.run(job).await? == PURGE_BATCH {}
         while self.writer.run(|connection| Ok(space::give_back(connection)?)).await? {}
         Ok(())
     }
