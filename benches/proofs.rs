@@ -19,16 +19,32 @@
     reason = "a proof fails by panicking"
 )]
 
+#[path = "proofs/clock.rs"]
+mod clock;
 #[path = "proofs/connection.rs"]
 mod connection;
+#[path = "proofs/disk.rs"]
+mod disk;
+#[path = "proofs/disk_full.rs"]
+mod disk_full;
+#[path = "proofs/faults.rs"]
+mod faults;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/ledger.rs"]
+mod ledger;
+#[path = "proofs/power_cut.rs"]
+mod power_cut;
 #[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/support/program.rs"]
 mod program;
 #[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/support/random.rs"]
 mod random;
+#[path = "proofs/restore_cut.rs"]
+mod restore_cut;
+#[path = "proofs/shim.rs"]
+mod shim;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -42,7 +58,13 @@ use crate::random::Random;
 /// found.
 type Proof = (&'static str, &'static str, fn(&Run) -> String);
 
-const PROOFS: &[Proof] = &[];
+const PROOFS: &[Proof] = &[
+    ("power cut", "no acknowledged write is missing, no transaction is half", power_cut::run),
+    ("power cut of a restore", "the old database or the restored one, whole", restore_cut::run),
+    ("failing calls", "no false success; it says so, and goes on when the fault ends", faults::run),
+    ("disk full", "nothing acknowledged is missing, writes go on without a start", disk_full::run),
+    ("clock", "no session lives too long, nothing is purged too early", clock::run),
+];
 
 #[derive(Parser)]
 #[command(about = "Tries what README promises on machines that break")]

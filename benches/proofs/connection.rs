@@ -11,7 +11,6 @@ pub struct Connection {
 }
 
 /// An answer to one request.
-#[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     /// The status line and the headers.
@@ -81,6 +80,15 @@ impl Connection {
 }
 
 impl Answer {
+    pub fn text(&self) -> String {
+        format!("{}{}", self.head, String::from_utf8_lossy(&self.body))
+    }
+
+    /// Of a login.
+    pub fn access_token(&self) -> String {
+        self.json()["access_token"].as_str().expect("a token").to_owned()
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -88,17 +96,29 @@ impl Answer {
 
 /// The bytes of a request below `/api/v1` with form fields; without any, it has no body.
 pub fn request(method: &str, path: &str, token: &str, fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut text = format!(
-        "{method} /api/v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
-    );
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    if !fields.is_empty() {
-        text += "Content-Type: application/x-www-form-urlencoded\r\n";
-    }
-    if method != "GET" {
-        text += &format!("Content-Length: {}\r\n", body.len());
-    }
-    text += "\r\n";
-    text += &body;
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let content_type = if fields.is_empty() { "" } else { "application/x-www-form-urlencoded" };
+    request_with_body(method, path, token, content_type, &form)
+}
+
+/// The same with any body. Without a token, nobody asks.
+pub fn request_with_body(
+    method: &str,
+    path: &str,
+    token: &str,
+    content_type: &str,
+    body: &str,
+) -> Vec<u8> {
+    let header = |name: &str, prefix: &str, value: &str| {
+        if value.is_empty() { String::new() } else { format!("{name}: {prefix}{value}\r\n") }
+    };
+    let length = if method == "GET" { String::new() } else { body.len().to_string() };
+    let headers = [
+        header("Authorization", "Bearer ", token),
+        header("Content-Type", "", content_type),
+        header("Content-Length", "", &length),
+    ]
+    .concat();
+    let text = format!("{method} /api/v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n{body}");
     text.into_bytes()
 }

@@ -116,7 +116,13 @@ impl Place {
         Self::start(shell)
     }
 
-    pub fn start(mut command: Command) -> Server {
+    pub fn start(command: Command) -> Server {
+        let server = Self::try_start(command);
+        server.unwrap_or_else(|said| panic!("not ready: {said:?}"))
+    }
+
+    /// The service once it is ready, or all that it has said if it ends before.
+    pub fn try_start(mut command: Command) -> Result<Server, Vec<String>> {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -125,15 +131,14 @@ impl Place {
         });
         let mut server = Server { child, url: String::new(), lines, said: Vec::new() };
         while !server.said.iter().any(|line| line.contains("Ctrl-C")) {
-            let line = server
-                .lines
-                .recv_timeout(TEST_TIMEOUT)
-                .unwrap_or_else(|_| panic!("not ready: {:?}", server.said));
-            server.said.push(line);
+            match server.lines.recv_timeout(TEST_TIMEOUT) {
+                Ok(line) => server.said.push(line),
+                Err(_) => return Err(std::mem::take(&mut server.said)),
+            }
         }
         let address = |line: &String| line.strip_prefix("  Address    ").map(str::to_owned);
         server.url = server.said.iter().find_map(address).expect("an address");
-        server
+        Ok(server)
     }
 }
 
@@ -163,6 +168,10 @@ impl Server {
         false
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// `kill -9`
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -178,13 +187,11 @@ impl Server {
     /// Waits until it has stopped. Returns its exit code and all of stderr.
     pub fn wait(mut self) -> (Option<i32>, Vec<String>) {
         let deadline = Instant::now() + TEST_TIMEOUT;
-        let status = loop {
-            match self.child.try_wait().unwrap() {
-                Some(status) => break status,
-                None => assert!(Instant::now() < deadline, "it does not stop"),
-            }
+        while !self.has_ended() {
+            assert!(Instant::now() < deadline, "it does not stop");
             std::thread::sleep(Duration::from_millis(10));
-        };
+        }
+        let status = self.child.wait().unwrap();
         let mut said = std::mem::take(&mut self.said);
         said.extend(self.lines.iter());
         (status.code(), said)
