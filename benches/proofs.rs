@@ -23,6 +23,8 @@
 mod connection;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/kill.rs"]
+mod kill;
 #[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/support/program.rs"]
 mod program;
@@ -42,7 +44,8 @@ use crate::random::Random;
 /// found.
 type Proof = (&'static str, &'static str, fn(&Run) -> String);
 
-const PROOFS: &[Proof] = &[];
+const PROOFS: &[Proof] =
+    &[("kill", "kill -9 amid 64 writers loses no acknowledged write", kill::prove)];
 
 #[derive(Parser)]
 #[command(about = "Tries what README promises on machines that break")]

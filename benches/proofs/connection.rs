@@ -48,21 +48,15 @@ impl Connection {
         }
         let status = head.get(9..12).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| Error::other(format!("no status: {head}")))?;
-        let header = |name: &str| {
-            head.lines().find_map(|line| {
-                let (key, value) = line.split_once(':')?;
-                key.eq_ignore_ascii_case(name).then(|| value.trim())
-            })
-        };
-        let mut body = Vec::new();
-        if header("transfer-encoding") == Some("chunked") {
-            self.read_chunks(&mut body)?;
-        } else if !is_head && let Some(length) = header("content-length") {
+        let mut answer = Answer { status, head, body: Vec::new() };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            self.read_chunks(&mut answer.body)?;
+        } else if !is_head && let Some(length) = answer.header("content-length") {
             let length = length.parse().map_err(Error::other)?;
-            body.resize(length, 0);
-            self.stream.read_exact(&mut body)?;
+            answer.body.resize(length, 0);
+            self.stream.read_exact(&mut answer.body)?;
         }
-        Ok(Answer { status, head, body })
+        Ok(answer)
     }
 
     fn read_chunks(&mut self, body: &mut Vec<u8>) -> Result<()> {
@@ -81,6 +75,17 @@ impl Connection {
 }
 
 impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -96,9 +101,16 @@ pub fn request(method: &str, path: &str, token: &str, fields: &[(&str, &str)]) -
         text += "Content-Type: application/x-www-form-urlencoded\r\n";
     }
     if method != "GET" {
-        text += &format!("Content-Length: {}\r\n", body.len());
+        text.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
     }
     text += "\r\n";
     text += &body;
     text.into_bytes()
+}
+
+/// The same request with one more header.
+pub fn with_header(mut request: Vec<u8>, name: &str, value: &str) -> Vec<u8> {
+    let line_end = request.windows(2).position(|two| two == b"\r\n").expect("a request line");
+    request.splice(line_end..line_end, format!("\r\n{name}: {value}").into_bytes());
+    request
 }
