@@ -19,12 +19,22 @@
     reason = "a proof fails by panicking"
 )]
 
+#[path = "proofs/account_model.rs"]
+mod account_model;
 #[path = "proofs/connection.rs"]
 mod connection;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/history.rs"]
+mod history;
+#[path = "proofs/history_calls.rs"]
+mod history_calls;
+#[path = "proofs/history_self_check.rs"]
+mod history_self_check;
 #[path = "proofs/kill.rs"]
 mod kill;
+#[path = "proofs/linearizability.rs"]
+mod linearizability;
 #[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/support/program.rs"]
 mod program;
@@ -44,8 +54,14 @@ use crate::random::Random;
 /// found.
 type Proof = (&'static str, &'static str, fn(&Run) -> String);
 
-const PROOFS: &[Proof] =
-    &[("kill", "kill -9 amid 64 writers loses no acknowledged write", kill::prove)];
+const PROOFS: &[Proof] = &[
+    ("kill", "kill -9 amid 64 writers loses no acknowledged write", kill::prove),
+    (
+        "history",
+        "every answer fits one order of events; an authority that has ended is not accepted",
+        history::prove,
+    ),
+];
 
 #[derive(Parser)]
 #[command(about = "Tries what README promises on machines that break")]

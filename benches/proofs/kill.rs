@@ -18,7 +18,7 @@ const WRITERS: usize = 64;
 const KILLS_PER_DATABASE: usize = 20;
 
 /// How long the writers may write, at most.
-const ROUND_MILLIS: usize = 300;
+const ROUND_MILLIS: usize = 400;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
