@@ -25,6 +25,10 @@ mod account_model;
 mod connection;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/forged.rs"]
+mod forged;
+#[path = "proofs/forged_tokens.rs"]
+mod forged_tokens;
 #[path = "proofs/history.rs"]
 mod history;
 #[path = "proofs/history_calls.rs"]
@@ -61,6 +65,7 @@ const PROOFS: &[Proof] = &[
         "every answer fits one order of events; an authority that has ended is not accepted",
         history::prove,
     ),
+    ("forged", "no forged or mangled token, cookie or API key is accepted", forged::prove),
 ];
 
 #[derive(Parser)]
