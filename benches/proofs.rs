@@ -45,6 +45,8 @@ mod program;
 #[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/support/random.rs"]
 mod random;
+#[path = "proofs/sigterm.rs"]
+mod sigterm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -66,6 +68,7 @@ const PROOFS: &[Proof] = &[
         history::prove,
     ),
     ("forged", "no forged or mangled token, cookie or API key is accepted", forged::prove),
+    ("sigterm", "SIGTERM under load leaves no accepted request unanswered", sigterm::prove),
 ];
 
 #[derive(Parser)]

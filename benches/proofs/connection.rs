@@ -38,17 +38,35 @@ impl Connection {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// Reads one answer; one to HEAD has no body.
+    /// Waits until an answer has begun.
+    pub fn wait_for_answer(&mut self) -> Result<()> {
+        if self.stream.fill_buf()?.is_empty() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+
+    /// Reads one answer; one to HEAD has no body. If it ends in its middle, the error is
+    /// [`ErrorKind::InvalidData`].
     pub fn read_answer(&mut self, is_head: bool) -> Result<Answer> {
         let mut head = String::new();
+        let answer = self.read(&mut head, is_head);
+        answer.map_err(|error| {
+            let cut = format!("cut after {head:?}: {error}");
+            if head.is_empty() { error } else { Error::new(ErrorKind::InvalidData, cut) }
+        })
+    }
+
+    fn read(&mut self, received: &mut String, is_head: bool) -> Result<Answer> {
+        let head = received;
         while !head.ends_with("\r\n\r\n") {
-            if self.stream.read_line(&mut head)? == 0 {
+            if self.stream.read_line(head)? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         }
         let status = head.get(9..12).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| Error::other(format!("no status: {head}")))?;
-        let mut answer = Answer { status, head, body: Vec::new() };
+        let mut answer = Answer { status, head: head.clone(), body: Vec::new() };
         if answer.header("transfer-encoding") == Some("chunked") {
             self.read_chunks(&mut answer.body)?;
         } else if !is_head && let Some(length) = answer.header("content-length") {
