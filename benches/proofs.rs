@@ -21,8 +21,12 @@
 
 #[path = "proofs/account_model.rs"]
 mod account_model;
+#[path = "proofs/commands.rs"]
+mod commands;
 #[path = "proofs/connection.rs"]
 mod connection;
+#[path = "../tests/support/databases.rs"]
+mod databases;
 #[path = "../tests/support/feed.rs"]
 mod feed;
 #[path = "proofs/forged.rs"]
@@ -69,6 +73,11 @@ const PROOFS: &[Proof] = &[
     ),
     ("forged", "no forged or mangled token, cookie or API key is accepted", forged::prove),
     ("sigterm", "SIGTERM under load leaves no accepted request unanswered", sigterm::prove),
+    (
+        "commands",
+        "upgrade, restore, import and backup, killed anywhere, leave one whole database",
+        commands::prove,
+    ),
 ];
 
 #[derive(Parser)]
@@ -106,6 +115,13 @@ impl Run {
         random.below(2);
         random
     }
+}
+
+/// A place whose service does not limit how often a client may ask.
+pub fn without_rate_limits() -> program::Place {
+    let mut place = program::Place::new();
+    place.set("WIDGETD_THROTTLE", "false");
+    place
 }
 
 fn main() -> ExitCode {

@@ -15,10 +15,10 @@ use data_encoding::BASE64URL_NOPAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde_json::Value;
 
-use crate::Run;
 use crate::connection::{Answer, Connection, request, with_header};
 use crate::forged_tokens::{Forgery, Material, RULES};
 use crate::program::{PASSWORD, Place, Server};
+use crate::{Run, without_rate_limits};
 
 const EXPIRED: &str = "Access token expired. Please log in again.";
 const INVALID: &str = "Invalid token. Please log in again.";
@@ -56,10 +56,10 @@ struct Attack<'a> {
 }
 
 pub fn prove(run: &Run) -> String {
-    let place = Place::without_rate_limits();
+    let place = without_rate_limits();
     place.add_admin();
     let server = place.serve();
-    let elsewhere = Place::without_rate_limits();
+    let elsewhere = without_rate_limits();
     elsewhere.add_admin();
     let stranger = elsewhere.serve().log_in("admin@example.com").token.unwrap();
     let mut attack = prepare(&place, &server, stranger);

@@ -13,13 +13,13 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::Run;
 use crate::account_model::{Account, Act, Call, Role};
 use crate::connection::{Answer, Connection};
 use crate::history_calls::{Plan, World, etag, password, session_id, session_number};
 use crate::linearizability::{Checker, Span};
-use crate::program::{Client, Place, Server};
+use crate::program::{Client, Server};
 use crate::random::Random;
+use crate::{Run, without_rate_limits};
 
 const GROUPS: usize = 8;
 const CALLERS: usize = 6;
@@ -36,7 +36,7 @@ struct Caller {
 pub fn prove(run: &Run) -> String {
     let refused = crate::history_self_check::refused_histories();
     let parts = run.times(10_000_000, 240_000) / (GROUPS * CALLERS * CALLS_PER_PART) + 1;
-    let place = Place::without_rate_limits();
+    let place = without_rate_limits();
     place.add_admin();
     let server = place.serve();
     let counts = Counts::default();

@@ -9,10 +9,10 @@ use std::io::{ErrorKind, Result};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::Run;
 use crate::connection::{Answer, Connection, request, with_header};
 use crate::program::{Place, signal, text};
 use crate::random::Random;
+use crate::{Run, without_rate_limits};
 
 const WRITERS: usize = 16;
 /// Each of their requests has a connection of its own.
@@ -44,7 +44,7 @@ pub fn prove(run: &Run) -> String {
     let rounds = run.times(500, 15);
     let counts = Counts::default();
     for first in (0..rounds).step_by(ROUNDS_PER_DATABASE) {
-        let place = Place::without_rate_limits();
+        let place = without_rate_limits();
         let token = prepare(&place);
         let done_before = counts.writes.load(Ordering::Relaxed);
         for round in first..rounds.min(first + ROUNDS_PER_DATABASE) {

@@ -35,13 +35,6 @@ impl Place {
         Self::with(&cheap)
     }
 
-    /// The same, without rate limits.
-    pub fn without_rate_limits() -> Self {
-        let mut place = Self::new();
-        place.set("WIDGETD_THROTTLE", "false");
-        place
-    }
-
     pub fn with(environment: &[(&str, &str)]) -> Self {
         let environment =
             environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
