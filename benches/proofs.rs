@@ -19,8 +19,14 @@
     reason = "a proof fails by panicking"
 )]
 
+#[path = "proofs/access_page.rs"]
+mod access_page;
 #[path = "proofs/account_model.rs"]
 mod account_model;
+#[path = "proofs/authority.rs"]
+mod authority;
+#[path = "proofs/authority_scene.rs"]
+mod authority_scene;
 #[path = "proofs/commands.rs"]
 mod commands;
 #[path = "proofs/connection.rs"]
@@ -77,6 +83,11 @@ const PROOFS: &[Proof] = &[
         "commands",
         "upgrade, restore, import and backup, killed anywhere, leave one whole database",
         commands::prove,
+    ),
+    (
+        "authority",
+        "each route answers each kind of caller as docs/access.md says, also amid a change",
+        authority::prove,
     ),
 ];
 

@@ -67,9 +67,12 @@ impl Connection {
         let status = head.get(9..12).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| Error::other(format!("no status: {head}")))?;
         let mut answer = Answer { status, head: head.clone(), body: Vec::new() };
+        if is_head {
+            return Ok(answer);
+        }
         if answer.header("transfer-encoding") == Some("chunked") {
             self.read_chunks(&mut answer.body)?;
-        } else if !is_head && let Some(length) = answer.header("content-length") {
+        } else if let Some(length) = answer.header("content-length") {
             let length = length.parse().map_err(Error::other)?;
             answer.body.resize(length, 0);
             self.stream.read_exact(&mut answer.body)?;
