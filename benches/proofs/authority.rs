@@ -49,7 +49,7 @@ pub fn prove(run: &Run) -> String {
             cell.assert(status, &[*access], "before any change");
         }
     }
-    let rounds = run.times(400, 8);
+    let rounds = run.times(200, 8);
     let mut random = run.random(0);
     let (answers, during) = (AtomicUsize::new(0), AtomicUsize::new(0));
     for (change, before, after) in CHANGES.repeat(rounds) {

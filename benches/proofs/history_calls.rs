@@ -45,6 +45,7 @@ pub struct World {
     retired: VecDeque<Bearer>,
     etags: [Option<u64>; 5],
     password: u32,
+    old_password: u32,
     /// As far as it is known.
     is_active: bool,
     next: u32,
@@ -78,6 +79,7 @@ impl World {
             retired: VecDeque::new(),
             etags: [None; 5],
             password: 0,
+            old_password: 0,
             is_active: true,
             next: 0,
         }
@@ -108,8 +110,8 @@ impl World {
         let number = self.next;
         if slot < SESSIONS {
             self.slots[slot] = Held::Reserved;
-            // Sometimes an older one.
-            let given = self.password - u32::from(self.password > 0 && random.below(20) == 0);
+            let is_old = random.below(20) == 0;
+            let given = if is_old { self.old_password } else { self.password };
             let fields = [("email", self.email.as_str()), ("password", &password(given))];
             let request = request("POST", "/auth/login", "", &fields);
             let act = Act::LogIn { password: given, session: 0, races: false };
@@ -281,7 +283,9 @@ impl World {
                 self.etags[*record] = Some(version.0);
             }
             (Act::SetActive(is_active), 200) => self.is_active = *is_active,
-            (Act::ChangePassword { to, .. }, 200) => self.password = *to,
+            (Act::ChangePassword { from, to }, 200) => {
+                (self.old_password, self.password) = (*from, *to);
+            }
             (Act::LogOut, 200) | (Act::RevokeKey(_), 204) => self.retire(call.by),
             (_, 401) if matches!(call.by, Credential::Session(_)) => self.retire(call.by),
             _ => {}

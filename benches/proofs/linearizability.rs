@@ -19,7 +19,7 @@ pub trait Model: Clone + Eq + Hash + Debug {
 }
 
 /// A call, from before its first byte was sent until after the last byte of its answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Span<C> {
     /// Each makes one call at a time; less than 64.
     pub caller: usize,
