@@ -128,10 +128,12 @@ impl Run {
     }
 }
 
-/// A place whose service does not limit how often a client may ask.
+/// A place whose service does not limit how often a client may ask, nor how long it is idle: on a busy
+/// machine that can be seconds.
 pub fn without_rate_limits() -> program::Place {
     let mut place = program::Place::new();
     place.set("WIDGETD_THROTTLE", "false");
+    place.set("WIDGETD_KEEP_ALIVE", "3600");
     place
 }
 

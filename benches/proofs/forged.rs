@@ -184,6 +184,10 @@ impl Attack<'_> {
         forgery: Forgery,
     ) -> Option<&'static str> {
         if carrier != Carrier::Address {
+            // A line that ends there makes another request of it.
+            if credential.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
+                return None;
+            }
             let is_control = |byte: &u8| *byte < b' ' && *byte != b'\t' || *byte == 0x7f;
             if credential.iter().any(is_control) {
                 return Some(NO_HTTP);
