@@ -128,12 +128,19 @@ impl Run {
     }
 }
 
-/// A place whose service does not limit how often a client may ask, nor how long it is idle: on a busy
-/// machine that can be seconds.
-pub fn without_rate_limits() -> program::Place {
+/// A place whose service limits neither how often a client may ask nor how long anything may take:
+/// on a busy machine that decides nothing.
+pub fn without_limits() -> program::Place {
     let mut place = program::Place::new();
-    place.set("WIDGETD_THROTTLE", "false");
-    place.set("WIDGETD_KEEP_ALIVE", "3600");
+    for (name, value) in [
+        ("WIDGETD_THROTTLE", "false"),
+        ("WIDGETD_KEEP_ALIVE", "3600"),
+        ("WIDGETD_READ_TIMEOUT_SECONDS", "3600"),
+        ("WIDGETD_ACCESS_TOKEN_SECONDS", "86400"),
+        ("WIDGETD_SHUTDOWN", "{grace=50, mercy=1}"),
+    ] {
+        place.set(name, value);
+    }
     place
 }
 

@@ -14,7 +14,7 @@ use crate::authority_scene::{CHANGES, Change, Scene, Subject, enlist, everybody,
 use crate::connection::{Connection, request, with_header};
 use crate::databases::done;
 use crate::program::{Client, PASSWORD, Server};
-use crate::{Run, without_rate_limits};
+use crate::{Run, without_limits};
 
 /// Each asks for all routes while the authority changes.
 const CALLERS: usize = 4;
@@ -31,7 +31,7 @@ struct Cell {
 }
 
 pub fn prove(run: &Run) -> String {
-    let mut place = without_rate_limits();
+    let mut place = without_limits();
     place.set("WIDGETD_REGISTRATION", "approval");
     place.add_admin();
     let server = place.serve();

@@ -13,7 +13,7 @@ use crate::connection::{Connection, request};
 use crate::databases::{done, schema, widgets, with_schema_1};
 use crate::program::Place;
 use crate::random::Random;
-use crate::{Run, without_rate_limits};
+use crate::{Run, without_limits};
 
 /// The widgets of the database, of its two backups, and of an import.
 const PRESENT: usize = 300;
@@ -34,7 +34,7 @@ struct Killer {
 
 pub fn prove(run: &Run) -> String {
     let kills = run.times(500, 30);
-    let place = without_rate_limits();
+    let place = without_limits();
     fill(&place);
     [
         ("upgrade", kill_upgrades(run.random(0), kills)),
@@ -108,7 +108,7 @@ fn table(from: usize, to: usize) -> String {
 
 /// The same database in another place.
 fn copy_of(place: &Place) -> Place {
-    let copy = without_rate_limits();
+    let copy = without_limits();
     for name in ["widgetd.db", "rows.csv"] {
         std::fs::copy(place.path().join(name), copy.path().join(name)).unwrap();
     }

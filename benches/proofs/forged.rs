@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::connection::{Answer, Connection, request, with_header};
 use crate::forged_tokens::{Forgery, Material, RULES};
 use crate::program::{PASSWORD, Place, Server};
-use crate::{Run, without_rate_limits};
+use crate::{Run, without_limits};
 
 const EXPIRED: &str = "Access token expired. Please log in again.";
 const INVALID: &str = "Invalid token. Please log in again.";
@@ -56,10 +56,10 @@ struct Attack<'a> {
 }
 
 pub fn prove(run: &Run) -> String {
-    let place = without_rate_limits();
+    let place = without_limits();
     place.add_admin();
     let server = place.serve();
-    let elsewhere = without_rate_limits();
+    let elsewhere = without_limits();
     elsewhere.add_admin();
     let stranger = elsewhere.serve().log_in("admin@example.com").token.unwrap();
     let mut attack = prepare(&place, &server, stranger);

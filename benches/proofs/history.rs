@@ -19,7 +19,7 @@ use crate::history_calls::{Plan, World, etag, password, session_id, session_numb
 use crate::linearizability::{Checker, Span};
 use crate::program::{Client, Server};
 use crate::random::Random;
-use crate::{Run, without_rate_limits};
+use crate::{Run, without_limits};
 
 const GROUPS: usize = 8;
 const CALLERS: usize = 6;
@@ -36,7 +36,7 @@ struct Caller {
 pub fn prove(run: &Run) -> String {
     let refused = crate::history_self_check::refused_histories();
     let parts = run.times(10_000_000, 240_000) / (GROUPS * CALLERS * CALLS_PER_PART) + 1;
-    let place = without_rate_limits();
+    let place = without_limits();
     place.add_admin();
     let server = place.serve();
     let counts = Counts::default();

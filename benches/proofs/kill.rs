@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::connection::{Answer, Connection, request, with_header};
 use crate::program::{PASSWORD, Place, Server};
 use crate::random::Random;
-use crate::{Run, without_rate_limits};
+use crate::{Run, without_limits};
 
 const WRITERS: usize = 64;
 
@@ -69,7 +69,7 @@ pub fn prove(run: &Run) -> String {
     let (mut acknowledged, mut unanswered, mut busy_rounds) = (0, 0, 0);
     for (number, first) in (0..rounds).step_by(KILLS_PER_DATABASE).enumerate() {
         let kills = KILLS_PER_DATABASE.min(rounds - first);
-        let place = without_rate_limits();
+        let place = without_limits();
         place.add_admin();
         let server = place.serve();
         let mut random = run.random(number);
