@@ -19,10 +19,22 @@
     reason = "a proof fails by panicking"
 )]
 
+#[path = "proofs/access_page.rs"]
+mod access_page;
+#[path = "proofs/account_model.rs"]
+mod account_model;
+#[path = "proofs/authority.rs"]
+mod authority;
+#[path = "proofs/authority_scene.rs"]
+mod authority_scene;
 #[path = "proofs/clock.rs"]
 mod clock;
+#[path = "proofs/commands.rs"]
+mod commands;
 #[path = "proofs/connection.rs"]
 mod connection;
+#[path = "../tests/support/databases.rs"]
+mod databases;
 #[path = "proofs/disk.rs"]
 mod disk;
 #[path = "proofs/disk_full.rs"]
@@ -31,8 +43,22 @@ mod disk_full;
 mod faults;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/forged.rs"]
+mod forged;
+#[path = "proofs/forged_tokens.rs"]
+mod forged_tokens;
+#[path = "proofs/history.rs"]
+mod history;
+#[path = "proofs/history_calls.rs"]
+mod history_calls;
+#[path = "proofs/history_self_check.rs"]
+mod history_self_check;
+#[path = "proofs/kill.rs"]
+mod kill;
 #[path = "proofs/ledger.rs"]
 mod ledger;
+#[path = "proofs/linearizability.rs"]
+mod linearizability;
 #[path = "proofs/power_cut.rs"]
 mod power_cut;
 #[allow(dead_code, reason = "the tests need more of it")]
@@ -45,6 +71,8 @@ mod random;
 mod restore_cut;
 #[path = "proofs/shim.rs"]
 mod shim;
+#[path = "proofs/sigterm.rs"]
+mod sigterm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -59,11 +87,37 @@ use crate::random::Random;
 type Proof = (&'static str, &'static str, fn(&Run) -> String);
 
 const PROOFS: &[Proof] = &[
-    ("power cut", "no acknowledged write is missing, no transaction is half", power_cut::run),
-    ("power cut of a restore", "the old database or the restored one, whole", restore_cut::run),
-    ("failing calls", "no false success; it says so, and goes on when the fault ends", faults::run),
-    ("disk full", "nothing acknowledged is missing, writes go on without a start", disk_full::run),
-    ("clock", "no session lives too long, nothing is purged too early", clock::run),
+    ("power cut", "no acknowledged write is missing, no transaction is half", power_cut::prove),
+    ("power cut of a restore", "the old database or the restored one, whole", restore_cut::prove),
+    (
+        "failing calls",
+        "no false success; it says so, and goes on when the fault ends",
+        faults::prove,
+    ),
+    (
+        "disk full",
+        "nothing acknowledged is missing, writes go on without a start",
+        disk_full::prove,
+    ),
+    ("clock", "no session lives too long, nothing is purged too early", clock::prove),
+    ("kill", "kill -9 amid 64 writers loses no acknowledged write", kill::prove),
+    (
+        "history",
+        "every answer fits one order of events; an authority that has ended is not accepted",
+        history::prove,
+    ),
+    ("forged", "no forged or mangled token, cookie or API key is accepted", forged::prove),
+    ("sigterm", "SIGTERM under load leaves no accepted request unanswered", sigterm::prove),
+    (
+        "commands",
+        "upgrade, restore, import and backup, killed anywhere, leave one whole database",
+        commands::prove,
+    ),
+    (
+        "authority",
+        "each route answers each kind of caller as docs/access.md says, also amid a change",
+        authority::prove,
+    ),
 ];
 
 #[derive(Parser)]
@@ -101,6 +155,22 @@ impl Run {
         random.below(2);
         random
     }
+}
+
+/// A place whose service limits neither how often a client may ask nor how long anything may take:
+/// on a busy machine that decides nothing.
+pub fn without_limits() -> program::Place {
+    let mut place = program::Place::new();
+    for (name, value) in [
+        ("WIDGETD_THROTTLE", "false"),
+        ("WIDGETD_KEEP_ALIVE", "3600"),
+        ("WIDGETD_READ_TIMEOUT_SECONDS", "3600"),
+        ("WIDGETD_ACCESS_TOKEN_SECONDS", "86400"),
+        ("WIDGETD_SHUTDOWN", "{grace=50, mercy=1}"),
+    ] {
+        place.set(name, value);
+    }
+    place
 }
 
 fn main() -> ExitCode {

@@ -48,7 +48,7 @@ struct Sum {
     refused: usize,
 }
 
-pub fn run(run: &Run) -> String {
+pub fn prove(run: &Run) -> String {
     let parts = run.times(50, 2);
     let mut sum = Sum::default();
     for part in 0..parts {

@@ -37,31 +37,46 @@ impl Connection {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// Reads one answer; one to HEAD has no body.
+    /// Waits until an answer has begun.
+    pub fn wait_for_answer(&mut self) -> Result<()> {
+        if self.stream.fill_buf()?.is_empty() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+
+    /// Reads one answer; one to HEAD has no body. If it ends in its middle, the error is
+    /// [`ErrorKind::InvalidData`].
     pub fn read_answer(&mut self, is_head: bool) -> Result<Answer> {
         let mut head = String::new();
+        let answer = self.read(&mut head, is_head);
+        answer.map_err(|error| {
+            let cut = format!("cut after {head:?}: {error}");
+            if head.is_empty() { error } else { Error::new(ErrorKind::InvalidData, cut) }
+        })
+    }
+
+    fn read(&mut self, received: &mut String, is_head: bool) -> Result<Answer> {
+        let head = received;
         while !head.ends_with("\r\n\r\n") {
-            if self.stream.read_line(&mut head)? == 0 {
+            if self.stream.read_line(head)? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
         }
         let status = head.get(9..12).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| Error::other(format!("no status: {head}")))?;
-        let header = |name: &str| {
-            head.lines().find_map(|line| {
-                let (key, value) = line.split_once(':')?;
-                key.eq_ignore_ascii_case(name).then(|| value.trim())
-            })
-        };
-        let mut body = Vec::new();
-        if header("transfer-encoding") == Some("chunked") {
-            self.read_chunks(&mut body)?;
-        } else if !is_head && let Some(length) = header("content-length") {
-            let length = length.parse().map_err(Error::other)?;
-            body.resize(length, 0);
-            self.stream.read_exact(&mut body)?;
+        let mut answer = Answer { status, head: head.clone(), body: Vec::new() };
+        if is_head {
+            return Ok(answer);
         }
-        Ok(Answer { status, head, body })
+        if answer.header("transfer-encoding") == Some("chunked") {
+            self.read_chunks(&mut answer.body)?;
+        } else if let Some(length) = answer.header("content-length") {
+            let length = length.parse().map_err(Error::other)?;
+            answer.body.resize(length, 0);
+            self.stream.read_exact(&mut answer.body)?;
+        }
+        Ok(answer)
     }
 
     fn read_chunks(&mut self, body: &mut Vec<u8>) -> Result<()> {
@@ -80,8 +95,15 @@ impl Connection {
 }
 
 impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
     pub fn text(&self) -> String {
-        format!("{}{}", self.head, String::from_utf8_lossy(&self.body))
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// Of a login.
@@ -121,4 +143,11 @@ pub fn request_with_body(
     .concat();
     let text = format!("{method} /api/v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n{body}");
     text.into_bytes()
+}
+
+/// The same request with one more header.
+pub fn with_header(mut request: Vec<u8>, name: &str, value: &str) -> Vec<u8> {
+    let line_end = request.windows(2).position(|two| two == b"\r\n").expect("a request line");
+    request.splice(line_end..line_end, format!("\r\n{name}: {value}").into_bytes());
+    request
 }

@@ -12,7 +12,7 @@ use crate::shim::{Shim, TRUNCATE, WRITE};
 
 const ENOSPC: i32 = 28;
 
-pub fn run(run: &Run) -> String {
+pub fn prove(run: &Run) -> String {
     let times = run.times(500, 15);
     let mut random = run.random(0);
     let place = place();

@@ -50,7 +50,7 @@ struct Sum {
     said: String,
 }
 
-pub fn run(run: &Run) -> String {
+pub fn prove(run: &Run) -> String {
     let template = template();
     let all: Vec<_> = FAULTS.iter().flat_map(|fault| [(fault, false), (fault, true)]).collect();
     let (next, sum) = (AtomicUsize::new(0), Mutex::new(Sum::default()));

@@ -16,7 +16,7 @@ pub const WRITERS: usize = 12;
 /// How much one run of the service writes: several checkpoints of the log.
 const TRACE_BYTES: usize = 64 << 20;
 
-pub fn run(run: &Run) -> String {
+pub fn prove(run: &Run) -> String {
     let (traces, cuts) = (run.times(20, 3), run.times(500, 60));
     let (mut acknowledged, mut served) = (0, 0);
     let (mut control, mut control_lost) = (0, 0);

@@ -11,7 +11,7 @@ use crate::power_cut::folder_in_memory;
 use crate::program::{Place, text};
 use crate::shim::Shim;
 
-pub fn run(run: &Run) -> String {
+pub fn prove(run: &Run) -> String {
     let (restores, cuts) = (run.times(20, 2), run.times(500, 60));
     let (mut old, mut new) = (0, 0);
     for part in 0..restores {

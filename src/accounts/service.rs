@@ -257,11 +257,12 @@ impl Accounts {
         kept: SessionId,
         context: &RequestContext,
     ) -> Result<(), Error> {
-        let user = self
+        let (user, context) = self
             .confirm(user, "current_password", current, Action::ChangePassword, context)
             .await?;
         let hash = self.hash_new("new_password", new, &user).await?;
-        self.store.set_password(user.public_id, hash, Some(kept), context).await.map(drop)
+        let changed = self.store.set_password(user.public_id, hash, Some(kept), &context).await;
+        changed.map(drop).map_err(|error| name_field("current_password", error))
     }
 
     /// Deletes an account after a check of its password. [`Error::Invalid`] if it is wrong.
@@ -272,10 +273,13 @@ impl Accounts {
         precondition: Precondition,
         context: &RequestContext,
     ) -> Result<(), Error> {
-        let user = self.confirm(user, "password", password, Action::Delete, context).await?;
-        self.store.delete_user(user.public_id, precondition, context).await
+        let (user, context) =
+            self.confirm(user, "password", password, Action::Delete, context).await?;
+        let deleted = self.store.delete_user(user.public_id, precondition, &context).await;
+        deleted.map_err(|error| name_field("password", error))
     }
 
+    /// The user, and the context of a write that needs the password to be still the same.
     async fn confirm(
         &self,
         user: UserId,
@@ -283,14 +287,11 @@ impl Accounts {
         password: Password,
         action: Action,
         context: &RequestContext,
-    ) -> Result<User, Error> {
-        match self.check_password(&UserRef::Id(user), password, action, context).await {
-            Ok(credentials) => Ok(credentials.user),
-            Err(Error::WrongCredentials(_)) => {
-                Err(Error::invalid(field, "is not the account's password"))
-            }
-            Err(error) => Err(error),
-        }
+    ) -> Result<(User, RequestContext), Error> {
+        let checked = self.check_password(&UserRef::Id(user), password, action, context).await;
+        let user = checked.map_err(|error| name_field(field, error))?.user;
+        let password_epoch = Some(user.token_epoch);
+        Ok((user, RequestContext { password_epoch, ..context.clone() }))
     }
 
     pub(super) async fn hash_new(
@@ -377,6 +378,14 @@ impl Accounts {
         METRICS.count_refusal(reason);
         log_failure(context, account, reason);
         self.store.record_failure(Failure { action, target, reason }, context).await
+    }
+}
+
+/// The error of a wrong password, in the field that has it.
+fn name_field(field: &str, error: Error) -> Error {
+    match error {
+        Error::WrongCredentials(_) => Error::invalid(field, "is not the account's password"),
+        other => other,
     }
 }
 

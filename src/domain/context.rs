@@ -79,6 +79,8 @@ pub struct RequestContext {
     pub actor: Actor,
     /// `None` for local actors, and for a user who registers, logs in or resets a password.
     pub credential: Option<Credential>,
+    /// The user's token epoch when their password was checked for this write, if it was.
+    pub password_epoch: Option<i64>,
     /// `None` without a network.
     pub address: Option<IpAddr>,
     /// The `User-Agent`.
@@ -97,6 +99,7 @@ impl RequestContext {
         Self {
             actor,
             credential: None,
+            password_epoch: None,
             address: None,
             client: None,
             request: None,

@@ -1,8 +1,8 @@
-//! Backups, restores and upgrades at the command line, also while the service runs or is killed.
+//! Backups, restores and upgrades at the command line, also while the service runs. That they may be
+//! killed at any moment is a proof (`benches/proofs/commands.rs`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,27 +10,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use crate::cli::{assert_failed, json};
-use crate::program::{Client, Place, TEST_TIMEOUT, text};
-
-const SCHEMA_1: &str = include_str!("../store/fixtures/schema_1.sql");
-
-#[track_caller]
-fn done(place: &Place, arguments: &[&str]) -> (String, String) {
-    let output = place.run(arguments, "");
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{arguments:?}: {stderr}");
-    (stdout, stderr)
-}
-
-/// The names of all widgets of a database, after a check of all of it.
-fn widgets(database: &Path) -> BTreeSet<String> {
-    let database = Connection::open(database).unwrap();
-    let verdict: String =
-        database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(verdict, "ok");
-    let mut names = database.prepare("SELECT name FROM widget").unwrap();
-    names.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
-}
+use crate::databases::{done, schema, widgets, with_schema_1};
+use crate::program::{Client, Place, TEST_TIMEOUT};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect()
@@ -143,17 +124,6 @@ fn backups_are_made_by_the_service_on_schedule() {
     server.terminate();
 }
 
-fn with_schema_1() -> Place {
-    let place = Place::new();
-    Connection::open(place.database()).unwrap().execute_batch(SCHEMA_1).unwrap();
-    place
-}
-
-fn schema(database: &Path) -> u32 {
-    let database = Connection::open(database).unwrap();
-    database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
-}
-
 #[test]
 fn upgrade_is_rehearsed_done_and_rolled_back() {
     let place = with_schema_1();
@@ -211,90 +181,6 @@ fn a_schema_that_changes_under_the_service_ends_it() {
     database.execute_batch("PRAGMA user_version = 16").unwrap();
     drop(database);
     assert!(widgets(&place.database()).is_empty());
-}
-
-/// Runs a command and kills it after `delay`.
-fn run_and_kill(place: &Place, arguments: &[&str], delay: Duration) -> bool {
-    let mut command = place.command(arguments);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(delay);
-    child.kill().unwrap();
-    !child.wait().unwrap().success()
-}
-
-/// How long a command takes that is not killed.
-fn duration_of(run: impl FnOnce() -> Output) -> Duration {
-    let started = Instant::now();
-    let output = run();
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    started.elapsed()
-}
-
-/// From nothing to a little more than this.
-fn a_part_of(whole: Duration) -> Duration {
-    let random = getrandom::u32().unwrap() % 1_100;
-    whole * random / 1_000
-}
-
-const KILLS: usize = 200;
-
-#[test]
-#[ignore = "kills 400 processes, for a minute"]
-fn load_of_kills_during_restore_and_upgrade_leaves_one_whole_database() {
-    let place = Place::new();
-    place.add_admin();
-    let server = place.serve();
-    let admin = server.log_in("admin@example.com");
-    let fill = |from: usize| {
-        (from..from + 100).for_each(|n| {
-            assert_eq!(admin.try_add_widget(&format!("w{n}")).unwrap().status, 201);
-        });
-    };
-    fill(0);
-    done(&place, &["backup", "a.db"]);
-    fill(100);
-    done(&place, &["backup", "b.db"]);
-    server.terminate();
-    let restore = |from: &'static str| ["restore", from, "--yes"];
-    let whole = duration_of(|| place.run(&restore("b.db"), ""));
-    let (mut present, mut killed, mut changed) = (200, 0, 0);
-    for round in 0..KILLS {
-        let (from, next) = if round % 2 == 0 { ("a.db", 100) } else { ("b.db", 200) };
-        let delay = a_part_of(whole);
-        killed += usize::from(run_and_kill(&place, &restore(from), delay));
-        let count = widgets(&place.database()).len();
-        assert!(count == present || count == next, "{count} widgets");
-        changed += usize::from(count != present);
-        present = count;
-        remove_kept(&place);
-    }
-    eprintln!("restore: {killed} of {KILLS} were killed, {changed} had replaced the database");
-    assert!(killed > KILLS / 4 && changed > 0);
-
-    let (mut killed, mut upgraded) = (0, 0);
-    let whole = duration_of(|| with_schema_1().run(&["upgrade"], ""));
-    for _ in 0..KILLS {
-        let place = with_schema_1();
-        let delay = a_part_of(whole);
-        killed += usize::from(run_and_kill(&place, &["upgrade"], delay));
-        assert_eq!(widgets(&place.database()).len(), 2);
-        let is_upgraded = schema(&place.database()) > 1;
-        upgraded += usize::from(is_upgraded);
-        let copy = place.path().join("widgetd.db.before-upgrade");
-        assert!(!is_upgraded || widgets(&copy).len() == 2);
-        done(&place, &["upgrade"]);
-    }
-    eprintln!("upgrade: {killed} of {KILLS} were killed, {upgraded} had upgraded the database");
-    assert!(killed > KILLS / 4 && upgraded > 0);
-}
-
-/// Keeps the disk from filling up.
-fn remove_kept(place: &Place) {
-    for name in place.files() {
-        if name.contains(".replaced-") || name.contains(".partial") {
-            std::fs::remove_file(place.path().join(name)).unwrap();
-        }
-    }
 }
 
 const BACKUPS: usize = 500;

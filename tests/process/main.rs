@@ -10,6 +10,8 @@
 
 #[path = "../support/browser.rs"]
 mod browser_support;
+#[path = "../support/databases.rs"]
+mod databases;
 #[path = "../support/endless.rs"]
 mod endless;
 #[path = "../support/feed.rs"]

@@ -109,6 +109,31 @@ fn malformed_requests_are_400_and_do_not_stop_the_service() {
 }
 
 #[test]
+fn a_header_that_is_not_utf_8_is_not_left_out() {
+    let place = Place::new();
+    place.add_admin();
+    let server = place.serve();
+    let admin = server.log_in("admin@example.com");
+    assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
+    let token = admin.token.unwrap();
+    let send = |method: &str, headers: &[u8]| {
+        let head = format!(
+            "{method} /api/v1/widgets/one HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\n"
+        );
+        exchange(&server, &[head.as_bytes(), headers, b"\r\n\r\n"].concat())
+    };
+    // A second token, and a precondition.
+    let answer = send("GET", b"Authorization: Bearer \xff");
+    assert!(answer.contains("Invalid token"), "{answer}");
+    let answer = send("DELETE", b"If-Match: \xff");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    // Others may call themselves what they want.
+    let answer = send("GET", b"User-Agent: \xff");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[test]
 fn an_access_token_expires_after_the_configured_seconds() {
     let place =
         Place::with(&[("WIDGETD_ACCESS_TOKEN_SECONDS", "2"), ("WIDGETD_ARGON2_MEMORY_KIB", "64")]);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use crate::cli::{add_user, assert_failed, look, look_at_json};
+use crate::databases::with_schema_1;
 use crate::endless::make_the_list_of_keys_endless;
 use crate::program::{Answer, BINARY, PASSWORD, Place, Server, TEST_TIMEOUT, signal, text};
 
@@ -408,17 +409,9 @@ fn audit_retention_follows_the_settings() {
     assert_eq!(look_at_json(&place, &["audit"])[0]["target"], "admin@example.com");
 }
 
-/// A place with a database that version 0.1.0 has written.
-fn with_database_of_0_1_0() -> Place {
-    let place = Place::new();
-    let database = Connection::open(place.database()).unwrap();
-    database.execute_batch(include_str!("../store/fixtures/schema_1.sql")).unwrap();
-    place
-}
-
 #[test]
 fn migration_from_version_0_1_0_keeps_users_passwords_and_widgets() {
-    let place = with_database_of_0_1_0();
+    let place = with_schema_1();
     let server = place.serve();
     assert!(!server.said.join("\n").contains("administrator"), "{:?}", server.said);
     let admin = server.log_in("ada@example.com");

@@ -207,6 +207,7 @@ fn cli_at(at: Timestamp) -> RequestContext {
 fn owner_context(owner: UserId, address: &str) -> RequestContext {
     RequestContext {
         credential: None,
+        password_epoch: None,
         actor: Actor::User(owner),
         address: Some(address.parse().unwrap()),
         client: Some("curl/8.5.0".to_owned()),

@@ -1,9 +1,9 @@
 //! Passwords and reset codes.
 
-use widgetd::domain::User;
+use widgetd::domain::{Credential, RequestContext, User};
 
 use crate::{
-    CLI, NOW, Subject, assert_credentials, at_once, cli_at, hash, later, new_session,
+    ANY_STATE, CLI, NOW, Subject, assert_credentials, at_once, cli_at, hash, later, new_session,
     owner_context, reset_code, secret,
 };
 
@@ -41,6 +41,21 @@ async fn set_password_refuses_a_login_in_flight_with_the_old_password() {
     let session = new_session(ann.public_id);
     assert_credentials(store.start_session(session.clone(), ann.token_epoch, CLI).await);
     store.start_session(session, changed.token_epoch, CLI).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_since_its_check_confirms_no_write() {
+    let subject = Subject::new();
+    let (ann, store) = (subject.add_user("ann").await, &subject.store);
+    let id = ann.public_id;
+    let checked =
+        RequestContext { password_epoch: Some(ann.token_epoch), ..subject.context_of(id).await };
+    let Some(Credential::Session { id: own, .. }) = checked.credential else { unreachable!() };
+    store.set_password(id, hash("second"), Some(own), &checked).await.unwrap();
+    // The session is the one that was kept.
+    assert_credentials(store.set_password(id, hash("third"), Some(own), &checked).await);
+    assert_credentials(store.delete_user(id, ANY_STATE, &checked).await);
+    assert_eq!(subject.credentials("ann@example.com").await.password_hash, hash("second"));
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ pub fn request_context<'r>(request: &'r Request<'_>) -> Result<&'r RequestContex
     Ok(request.local_cache(|| RequestContext {
         actor: Actor::Anonymous,
         credential: None,
+        password_epoch: None,
         address: Some(client_address(request)),
         // Nothing is recorded of a read, so it is spared these allocations.
         client: if is_read { None } else { user_agent(request) },

@@ -41,6 +41,15 @@ pub fn find_by_session(
     find_role(connection, sql, user, (session, user))
 }
 
+/// Whether the password of a user is the one that it was when `epoch` was read.
+pub fn has_epoch(connection: &Connection, user: UserId, epoch: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM user WHERE public_id = ?1 AND token_epoch = ?2)",
+        )?
+        .query_row((user, epoch), |row| row.get(0))
+}
+
 fn find_role(
     connection: &Connection,
     sql: &str,

@@ -20,8 +20,9 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Confirms that the session or key of the context is valid at `now`. A user who registers, logs
-    /// in or resets their password has neither yet, and gets the lowest role for their own account.
+    /// Confirms that the session or key of the context is valid at `now`, and that a password that was
+    /// checked is still the user's. A user who registers, logs in or resets their password has neither
+    /// session nor key yet, and gets the lowest role for their own account.
     pub fn begin(
         connection: &'a Connection,
         context: &'a RequestContext,
@@ -37,6 +38,11 @@ impl<'a> Transaction<'a> {
                     .ok_or_else(|| Error::Token(why_ended(credential, now)))?,
             ),
         };
+        if let (Actor::User(user), Some(epoch)) = (context.actor, context.password_epoch)
+            && !authority::has_epoch(connection, user, epoch)?
+        {
+            return Err(Error::WrongCredentials("password"));
+        }
         Ok(Self { connection, context, zone, authority })
     }
 
