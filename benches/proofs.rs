@@ -23,12 +23,18 @@
 mod connection;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/latency.rs"]
+mod latency;
+#[path = "proofs/load.rs"]
+mod load;
 #[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/support/program.rs"]
 mod program;
 #[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/support/random.rs"]
 mod random;
+#[path = "proofs/slow_clients.rs"]
+mod slow_clients;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -42,7 +48,14 @@ use crate::random::Random;
 /// found.
 type Proof = (&'static str, &'static str, fn(&Run) -> String);
 
-const PROOFS: &[Proof] = &[];
+const PROOFS: &[Proof] = &[(
+    "slow clients",
+    "10,000 slow or greedy clients do not slow down others, nor fill the memory",
+    slow_clients::prove,
+)];
+
+/// The loads that run in a process of their own.
+const LOADS: &[(&str, load::Generate)] = &[("slow clients", slow_clients::generate)];
 
 #[derive(Parser)]
 #[command(about = "Tries what README promises on machines that break")]
@@ -59,6 +72,9 @@ struct Arguments {
     /// Cargo passes it
     #[arg(long, hide = true)]
     bench: bool,
+    /// Be a load, with the settings on standard input
+    #[arg(long, hide = true)]
+    load: Option<String>,
 }
 
 /// How much a proof tries, and what it chooses by.
@@ -83,6 +99,11 @@ impl Run {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(name) = &arguments.load {
+        let (_, generate) = LOADS.iter().find(|(load, _)| load == name).expect("a load");
+        load::generate(*generate);
+        return ExitCode::SUCCESS;
+    }
     let seed = arguments.seed.unwrap_or_else(|| getrandom::u32().expect("a seed").into());
     let run = Run { is_short: arguments.short, seed };
     let chosen: Vec<_> =
