@@ -23,6 +23,8 @@
 mod connection;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/heavy_readers.rs"]
+mod heavy_readers;
 #[path = "proofs/latency.rs"]
 mod latency;
 #[path = "proofs/load.rs"]
@@ -48,14 +50,22 @@ use crate::random::Random;
 /// found.
 type Proof = (&'static str, &'static str, fn(&Run) -> String);
 
-const PROOFS: &[Proof] = &[(
-    "slow clients",
-    "10,000 slow or greedy clients do not slow down others, nor fill the memory",
-    slow_clients::prove,
-)];
+const PROOFS: &[Proof] = &[
+    (
+        "slow clients",
+        "10,000 slow or greedy clients do not slow down others, nor fill the memory",
+        slow_clients::prove,
+    ),
+    (
+        "heavy readers",
+        "64 users who read as much as they may do not slow down others, nor fill the memory",
+        heavy_readers::prove,
+    ),
+];
 
 /// The loads that run in a process of their own.
-const LOADS: &[(&str, load::Generate)] = &[("slow clients", slow_clients::generate)];
+const LOADS: &[(&str, load::Generate)] =
+    &[("slow clients", slow_clients::generate), ("heavy readers", heavy_readers::generate)];
 
 #[derive(Parser)]
 #[command(about = "Tries what README promises on machines that break")]
