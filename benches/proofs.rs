@@ -29,6 +29,8 @@ mod heavy_readers;
 mod latency;
 #[path = "proofs/load.rs"]
 mod load;
+#[path = "proofs/overload.rs"]
+mod overload;
 #[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/support/program.rs"]
 mod program;
@@ -61,11 +63,19 @@ const PROOFS: &[Proof] = &[
         "64 users who read as much as they may do not slow down others, nor fill the memory",
         heavy_readers::prove,
     ),
+    (
+        "overload",
+        "under 10 times its capacity, the service still answers what it can",
+        overload::prove,
+    ),
 ];
 
 /// The loads that run in a process of their own.
-const LOADS: &[(&str, load::Generate)] =
-    &[("slow clients", slow_clients::generate), ("heavy readers", heavy_readers::generate)];
+const LOADS: &[(&str, load::Generate)] = &[
+    ("slow clients", slow_clients::generate),
+    ("heavy readers", heavy_readers::generate),
+    ("overload", overload::generate),
+];
 
 #[derive(Parser)]
 #[command(about = "Tries what README promises on machines that break")]
