@@ -23,6 +23,8 @@
 mod connection;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/hashing_flood.rs"]
+mod hashing_flood;
 #[path = "proofs/heavy_readers.rs"]
 mod heavy_readers;
 #[path = "proofs/latency.rs"]
@@ -68,12 +70,18 @@ const PROOFS: &[Proof] = &[
         "under 10 times its capacity, the service still answers what it can",
         overload::prove,
     ),
+    (
+        "hashing flood",
+        "500 connections that log in do not slow down others, nor fill the memory",
+        hashing_flood::prove,
+    ),
 ];
 
 /// The loads that run in a process of their own.
 const LOADS: &[(&str, load::Generate)] = &[
     ("slow clients", slow_clients::generate),
     ("heavy readers", heavy_readers::generate),
+    ("hashing flood", hashing_flood::generate),
     ("overload", overload::generate),
 ];
 
