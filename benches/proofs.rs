@@ -23,6 +23,8 @@
 mod connection;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/guessing.rs"]
+mod guessing;
 #[path = "proofs/hashing_flood.rs"]
 mod hashing_flood;
 #[path = "proofs/heavy_readers.rs"]
@@ -75,6 +77,7 @@ const PROOFS: &[Proof] = &[
         "500 connections that log in do not slow down others, nor fill the memory",
         hashing_flood::prove,
     ),
+    ("guessing", "an answer does not tell whether there is an account or a code", guessing::prove),
 ];
 
 /// The loads that run in a process of their own.
