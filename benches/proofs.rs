@@ -23,12 +23,16 @@
 mod connection;
 #[path = "../tests/support/feed.rs"]
 mod feed;
+#[path = "proofs/fuzz.rs"]
+mod fuzz;
 #[path = "proofs/guessing.rs"]
 mod guessing;
 #[path = "proofs/hashing_flood.rs"]
 mod hashing_flood;
 #[path = "proofs/heavy_readers.rs"]
 mod heavy_readers;
+#[path = "proofs/inputs.rs"]
+mod inputs;
 #[path = "proofs/latency.rs"]
 mod latency;
 #[path = "proofs/load.rs"]
@@ -41,6 +45,8 @@ mod program;
 #[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../tests/support/random.rs"]
 mod random;
+#[path = "proofs/routes.rs"]
+mod routes;
 #[path = "proofs/slow_clients.rs"]
 mod slow_clients;
 
@@ -78,6 +84,11 @@ const PROOFS: &[Proof] = &[
         hashing_flood::prove,
     ),
     ("guessing", "an answer does not tell whether there is an account or a code", guessing::prove),
+    (
+        "fuzz",
+        "no input leads to an internal error, a hang, a cut answer or a broken database",
+        fuzz::prove,
+    ),
 ];
 
 /// The loads that run in a process of their own.
