@@ -641,6 +641,23 @@ async fn openapi_bounds_of_parameters_are_those_of_the_service() {
     );
 }
 
+/// JSON's `null` is the same as a name that is left out.
+#[rocket::async_test]
+async fn openapi_says_which_names_of_a_login_may_be_null() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let document = admin.get("/openapi.json").await.body;
+    let email = admin.get("/auth/user").await.body["email"].clone();
+    let login = json!({ "email": email, "username": null, "login": null, "password": PASSWORD });
+    admin.post_json("/auth/login", &login).await.assert(Status::Ok);
+    for name in ["email", "username", "login"] {
+        let field = &document["components"]["schemas"]["LogIn"]["properties"][name];
+        assert_eq!(field["nullable"], true, "{name}");
+    }
+    let email = &document["components"]["schemas"]["Register"]["properties"]["email"];
+    assert_eq!(email["nullable"], true);
+}
+
 #[rocket::async_test]
 async fn openapi_json_and_swagger_json_are_the_same_document() {
     let app = TestApp::new().await;
