@@ -136,10 +136,10 @@ fn to_rocket<'c>(
     let request = local.inner_mut();
     request.set_remote(peer);
     for (name, value) in &parts.headers {
-        // Rocket's headers are UTF-8.
-        if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
-            request.add_header(Header::new(name.as_str(), value));
-        }
+        // Rocket's headers are UTF-8. What is not stays wrong instead of being left out: a condition
+        // that cannot be read must not be none.
+        let value = String::from_utf8_lossy(value.as_bytes());
+        request.add_header(Header::new(name.as_str(), value));
     }
     let path = parts.uri.path_and_query().and_then(|uri| Origin::parse(uri.as_str()).ok());
     let is_known = known.is_some() && path.is_some();
