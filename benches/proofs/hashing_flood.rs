@@ -31,7 +31,7 @@ pub fn prove(run: &Run) -> String {
     let token = server.log_in("admin@example.com").token.expect("a token");
     let idle = peak_memory_kib(&server);
     let time = Duration::from_secs(run.times(10, 1) as u64);
-    let mut compared = Compared::new(Reader::new(&server.url, &token), run.times(10, 2));
+    let mut compared = Compared::new(run, Reader::new(&server.url, &token), run.times(10, 2));
     let mut refusals = Vec::new();
     let [mut logged_in, mut refused] = [0; 2];
     while compared.next(time) {

@@ -45,7 +45,7 @@ pub fn prove(run: &Run) -> String {
     let settings = json!({ "url": server.url, "tokens": tokens });
 
     let time = Duration::from_secs(run.times(20, 2) as u64);
-    let mut compared = Compared::new(Reader::new(&server.url, &admin), run.times(10, 3));
+    let mut compared = Compared::new(run, Reader::new(&server.url, &admin), run.times(10, 3));
     let [mut answered, mut refused] = [0; 2];
     let mut slowest = Duration::ZERO;
     while compared.next(time / 2) {

@@ -37,7 +37,7 @@ fn with_descriptors(run: &Run, limit: u32) -> String {
         "count": run.times(10_000, 1_500),
     });
     let time = Duration::from_secs(run.times(20, 3) as u64);
-    let mut compared = Compared::new(Reader::new(&server.url, &token), run.times(5, 2));
+    let mut compared = Compared::new(run, Reader::new(&server.url, &token), run.times(5, 2));
     let (mut slowest, mut reopened) = (Duration::ZERO, 0);
     while compared.next(time / 2) {
         let before = descriptors(&server);
