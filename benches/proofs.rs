@@ -47,6 +47,8 @@ mod program;
 mod random;
 #[path = "proofs/routes.rs"]
 mod routes;
+#[path = "proofs/schemathesis.rs"]
+mod schemathesis;
 #[path = "proofs/slow_clients.rs"]
 mod slow_clients;
 
@@ -88,6 +90,11 @@ const PROOFS: &[Proof] = &[
         "fuzz",
         "no input leads to an internal error, a hang, a cut answer or a broken database",
         fuzz::prove,
+    ),
+    (
+        "schemathesis",
+        "every answer is as the OpenAPI document says, for each role",
+        schemathesis::prove,
     ),
 ];
 
