@@ -51,6 +51,8 @@ mod routes;
 mod schemathesis;
 #[path = "proofs/slow_clients.rs"]
 mod slow_clients;
+#[path = "proofs/soak.rs"]
+mod soak;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -96,6 +98,11 @@ const PROOFS: &[Proof] = &[
         "every answer is as the OpenAPI document says, for each role",
         schemathesis::prove,
     ),
+    (
+        "soak",
+        "in hours of everything that users do, neither memory nor descriptors grow",
+        soak::prove,
+    ),
 ];
 
 /// The loads that run in a process of their own.
@@ -104,6 +111,7 @@ const LOADS: &[(&str, load::Generate)] = &[
     ("heavy readers", heavy_readers::generate),
     ("hashing flood", hashing_flood::generate),
     ("overload", overload::generate),
+    ("soak", soak::generate),
 ];
 
 #[derive(Parser)]
