@@ -47,18 +47,34 @@ mod feed;
 mod forged;
 #[path = "proofs/forged_tokens.rs"]
 mod forged_tokens;
+#[path = "proofs/fuzz.rs"]
+mod fuzz;
+#[path = "proofs/guessing.rs"]
+mod guessing;
+#[path = "proofs/hashing_flood.rs"]
+mod hashing_flood;
+#[path = "proofs/heavy_readers.rs"]
+mod heavy_readers;
 #[path = "proofs/history.rs"]
 mod history;
 #[path = "proofs/history_calls.rs"]
 mod history_calls;
 #[path = "proofs/history_self_check.rs"]
 mod history_self_check;
+#[path = "proofs/inputs.rs"]
+mod inputs;
 #[path = "proofs/kill.rs"]
 mod kill;
+#[path = "proofs/latency.rs"]
+mod latency;
 #[path = "proofs/ledger.rs"]
 mod ledger;
 #[path = "proofs/linearizability.rs"]
 mod linearizability;
+#[path = "proofs/load.rs"]
+mod load;
+#[path = "proofs/overload.rs"]
+mod overload;
 #[path = "proofs/power_cut.rs"]
 mod power_cut;
 #[allow(dead_code, reason = "the tests need more of it")]
@@ -69,10 +85,18 @@ mod program;
 mod random;
 #[path = "proofs/restore_cut.rs"]
 mod restore_cut;
+#[path = "proofs/routes.rs"]
+mod routes;
+#[path = "proofs/schemathesis.rs"]
+mod schemathesis;
 #[path = "proofs/shim.rs"]
 mod shim;
 #[path = "proofs/sigterm.rs"]
 mod sigterm;
+#[path = "proofs/slow_clients.rs"]
+mod slow_clients;
+#[path = "proofs/soak.rs"]
+mod soak;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -118,6 +142,51 @@ const PROOFS: &[Proof] = &[
         "each route answers each kind of caller as docs/access.md says, also amid a change",
         authority::prove,
     ),
+    (
+        "slow clients",
+        "10,000 slow or greedy clients do not slow down others, nor fill the memory",
+        slow_clients::prove,
+    ),
+    (
+        "heavy readers",
+        "64 users who read as much as they may do not slow down others, nor fill the memory",
+        heavy_readers::prove,
+    ),
+    (
+        "overload",
+        "under 10 times its capacity, the service still answers what it can",
+        overload::prove,
+    ),
+    (
+        "hashing flood",
+        "500 connections that log in do not slow down others, nor fill the memory",
+        hashing_flood::prove,
+    ),
+    ("guessing", "an answer does not tell whether there is an account or a code", guessing::prove),
+    (
+        "fuzz",
+        "no input leads to an internal error, a hang, a cut answer or a broken database",
+        fuzz::prove,
+    ),
+    (
+        "schemathesis",
+        "every answer is as the OpenAPI document says, for each role",
+        schemathesis::prove,
+    ),
+    (
+        "soak",
+        "in hours of everything that users do, neither memory nor descriptors grow",
+        soak::prove,
+    ),
+];
+
+/// The loads that run in a process of their own.
+const LOADS: &[(&str, load::Generate)] = &[
+    ("slow clients", slow_clients::generate),
+    ("heavy readers", heavy_readers::generate),
+    ("hashing flood", hashing_flood::generate),
+    ("overload", overload::generate),
+    ("soak", soak::generate),
 ];
 
 #[derive(Parser)]
@@ -135,6 +204,9 @@ struct Arguments {
     /// Cargo passes it
     #[arg(long, hide = true)]
     bench: bool,
+    /// Be a load, with the settings on standard input
+    #[arg(long, hide = true)]
+    load: Option<String>,
 }
 
 /// How much a proof tries, and what it chooses by.
@@ -175,6 +247,11 @@ pub fn without_limits() -> program::Place {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(name) = &arguments.load {
+        let (_, generate) = LOADS.iter().find(|(load, _)| load == name).expect("a load");
+        load::generate(*generate);
+        return ExitCode::SUCCESS;
+    }
     let seed = arguments.seed.unwrap_or_else(|| getrandom::u32().expect("a seed").into());
     let run = Run { is_short: arguments.short, seed };
     let chosen: Vec<_> =

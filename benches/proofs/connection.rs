@@ -2,7 +2,9 @@
 //! those that no library would send.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::program::TEST_TIMEOUT;
 
@@ -21,7 +23,16 @@ pub struct Answer {
 impl Connection {
     /// Connects to a service by its URL.
     pub fn open(url: &str) -> Result<Self> {
-        let stream = TcpStream::connect(url.trim_start_matches("http://"))?;
+        Self::open_from(url, Ipv4Addr::LOCALHOST)
+    }
+
+    /// Connects from an address of this machine: on Linux, all of 127.0.0.0/8 are.
+    pub fn open_from(url: &str, from: Ipv4Addr) -> Result<Self> {
+        let to: SocketAddr = url.trim_start_matches("http://").parse().map_err(Error::other)?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(IpAddr::V4(from), 0).into())?;
+        socket.connect(&to.into())?;
+        let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TEST_TIMEOUT))?;
         Ok(Self { stream: BufReader::new(stream) })
@@ -57,12 +68,8 @@ impl Connection {
     }
 
     fn read(&mut self, received: &mut String, is_head: bool) -> Result<Answer> {
+        self.receive_head(received)?;
         let head = received;
-        while !head.ends_with("\r\n\r\n") {
-            if self.stream.read_line(head)? == 0 {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-        }
         let status = head.get(9..12).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| Error::other(format!("no status: {head}")))?;
         let mut answer = Answer { status, head: head.clone(), body: Vec::new() };
@@ -77,6 +84,22 @@ impl Connection {
             self.stream.read_exact(&mut answer.body)?;
         }
         Ok(answer)
+    }
+
+    /// Reads the status line and the headers.
+    pub fn read_head(&mut self) -> Result<String> {
+        let mut head = String::new();
+        self.receive_head(&mut head)?;
+        Ok(head)
+    }
+
+    fn receive_head(&mut self, head: &mut String) -> Result<()> {
+        while !head.ends_with("\r\n\r\n") {
+            if self.stream.read_line(head)? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
     }
 
     fn read_chunks(&mut self, body: &mut Vec<u8>) -> Result<()> {
@@ -116,7 +139,8 @@ impl Answer {
     }
 }
 
-/// The bytes of a request below `/api/v1` with form fields; without any, it has no body.
+/// The bytes of a request below `/api/v1` with form fields; without any, it has no body. With no
+/// token, it is nobody's.
 pub fn request(method: &str, path: &str, token: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let content_type = if fields.is_empty() { "" } else { "application/x-www-form-urlencoded" };
@@ -150,4 +174,19 @@ pub fn with_header(mut request: Vec<u8>, name: &str, value: &str) -> Vec<u8> {
     let line_end = request.windows(2).position(|two| two == b"\r\n").expect("a request line");
     request.splice(line_end..line_end, format!("\r\n{name}: {value}").into_bytes());
     request
+}
+
+/// Signs in as a browser does, and returns the cookie.
+pub fn sign_in(url: &str, email: &str, password: &str) -> String {
+    let from_page = format!(
+        "HTTP/1.1\r\nAccept: text/html\r\nOrigin: {url}\r\nSec-Fetch-Site: same-origin\r\n"
+    );
+    let plain = request("POST", "/auth/login", "", &[("login", email), ("password", password)]);
+    let plain = String::from_utf8(plain).expect("a text");
+    let signed_in = plain.replacen("HTTP/1.1\r\n", &from_page, 1);
+    let mut connection = Connection::open(url).expect("a connection");
+    let answer = connection.exchange(signed_in.as_bytes()).expect("an answer");
+    let mut lines = answer.head.lines();
+    let set = lines.find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+    set.split(';').next().expect("a cookie").to_owned()
 }

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rocket::http::ContentType;
 use rocket::http::Method::{self, Delete, Get, Patch, Post, Put};
+use rocket::http::{ContentType, Status};
 use serde_json::{Value, json};
 use widgetd::domain::Role;
 
@@ -615,6 +615,47 @@ async fn openapi_documents_exactly_the_statuses_that_each_operation_answers() {
         assert_eq!(has, [asks, asks, asks && !operation.starts_with("GET")], "{operation}");
     }
     assert!(seen.is_empty(), "{seen:?}");
+}
+
+/// What a client may send is neither more nor less than what is accepted.
+#[rocket::async_test]
+async fn openapi_bounds_of_parameters_are_those_of_the_service() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let document = admin.get("/openapi.json").await.body;
+    let schema = |method: &str, path: &str, name: &str| {
+        let parameters = document["paths"][path][method]["parameters"].as_array().unwrap();
+        parameters.iter().find(|parameter| parameter["name"] == name).unwrap()["schema"].clone()
+    };
+    // The largest page.
+    admin.get("/widgets?page=18446744073709551615").await.assert(Status::Ok);
+    admin.get("/widgets?page=18446744073709551616").await.assert(Status::BadRequest);
+    assert_eq!(schema("get", "/widgets", "page")["format"], "uint64");
+    // A field of a form that nobody filled in.
+    admin.get("/audit?target=").await.assert(Status::Ok);
+    assert_eq!(schema("get", "/audit", "target")["minLength"], Value::Null);
+    let key = schema("post", "/tasks", "Idempotency-Key");
+    assert_eq!(
+        key,
+        json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" })
+    );
+}
+
+/// JSON's `null` is the same as a name that is left out.
+#[rocket::async_test]
+async fn openapi_says_which_names_of_a_login_may_be_null() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let document = admin.get("/openapi.json").await.body;
+    let email = admin.get("/auth/user").await.body["email"].clone();
+    let login = json!({ "email": email, "username": null, "login": null, "password": PASSWORD });
+    admin.post_json("/auth/login", &login).await.assert(Status::Ok);
+    for name in ["email", "username", "login"] {
+        let field = &document["components"]["schemas"]["LogIn"]["properties"][name];
+        assert_eq!(field["nullable"], true, "{name}");
+    }
+    let email = &document["components"]["schemas"]["Register"]["properties"]["email"];
+    assert_eq!(email["nullable"], true);
 }
 
 #[rocket::async_test]

@@ -24,7 +24,7 @@ pub fn routes() -> Operations {
 }
 
 field!(EventId, { "type": "integer", "format": "int64", "minimum": 0 });
-field!(TargetRef, { "type": "string", "minLength": 1, "maxLength": 255 });
+field!(TargetRef, { "type": "string", "maxLength": 255 });
 
 columns! {
     AuditEntry as (entry, _) {

@@ -210,7 +210,7 @@ impl JsonSchema for LogIn {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let username = "Instead of the e-mail address: the account's username.";
         let login = "Instead of both: either of them, for a form with one input.";
-        let text = || json!({ "type": "string", "maxLength": 254 });
+        let text = || json!({ "type": "string", "maxLength": 254, "nullable": true });
         let fields = vec![
             ("email", false, describe_field(text(), "The account's e-mail address.")),
             ("username", false, describe_field(text(), username)),

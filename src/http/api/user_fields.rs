@@ -55,7 +55,9 @@ impl InputField for NewEmail {
     }
 
     fn schema() -> Value {
-        <Email as Field>::schema()
+        let mut schema = <Email as Field>::schema();
+        schema["nullable"] = true.into();
+        schema
     }
 }
 

@@ -162,7 +162,11 @@ pub fn query_parameter(name: &str, description: &str, schema: Value) -> Paramete
 
 /// An optional header of the request.
 pub fn header_parameter(name: &str, description: &str) -> Parameter {
-    parameter("header", name, description, json!({ "type": "string" }))
+    header_parameter_of(name, description, json!({ "type": "string" }))
+}
+
+pub fn header_parameter_of(name: &str, description: &str, schema: Value) -> Parameter {
+    parameter("header", name, description, schema)
 }
 
 fn parameter(location: &str, name: &str, description: &str, schema: Value) -> Parameter {

@@ -196,7 +196,7 @@ impl<F: Filter> OpenApiFromRequest<'_> for ListQuery<F> {
 pub fn all_parameters<F: Filter>() -> Vec<Parameter> {
     let default = PageRequest::DEFAULT;
     let (page, per_page) = (default.page(), default.per_page());
-    let page = json!({ "type": "integer", "format": "int64", "minimum": 1, "default": page });
+    let page = json!({ "type": "integer", "format": "uint64", "minimum": 1, "default": page });
     let per_page = json!({ "type": "integer", "enum": PAGE_SIZES, "default": per_page });
     let mut all = F::parameters();
     all.push(query_parameter("page", "The page, from 1. A page past the end is empty.", page));

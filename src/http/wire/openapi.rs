@@ -16,7 +16,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::describe::{
-    PROBLEMS, add_carried, add_problem, expand, header_parameter, query_parameter, replace_problem,
+    PROBLEMS, add_carried, add_problem, expand, header_parameter_of, query_parameter,
+    replace_problem,
 };
 use super::example::complete_example;
 use super::problem::Problem;
@@ -239,7 +240,10 @@ fn complete(operation: &mut Operation, kind: Kind) {
     }
     let responses = &mut operation.responses;
     if is_done_once {
-        let parameter = header_parameter(IDEMPOTENCY_KEY, IDEMPOTENCY_TEXT);
+        let schema = json!({
+            "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$",
+        });
+        let parameter = header_parameter_of(IDEMPOTENCY_KEY, IDEMPOTENCY_TEXT, schema);
         operation.parameters.push(RefOr::Object(parameter));
         add_problem(
             responses,
