@@ -35,13 +35,16 @@ pub fn prove(run: &Run) -> String {
     let place = Place::with(&[("WIDGETD_THROTTLE", "false")]);
     place.add_admin();
     for n in 0..USERS {
-        let add = ["user", "add", &*email(n), "--admin", "--password-stdin"];
-        assert!(place.run(&add, PASSWORD).status.success());
+        // Those who log in have 100 sessions each, and then lose the oldest.
+        for email in [email(n), format!("reads-{}", email(n))] {
+            let add = ["user", "add", &*email, "--admin", "--password-stdin"];
+            assert!(place.run(&add, PASSWORD).status.success());
+        }
     }
     let filled = place.run(&["import", "widgets", "-"], &table("w", 5_000));
     assert!(filled.status.success(), "{}", text(&filled.stderr));
     let server = place.serve();
-    let token = |n| server.log_in(&email(n)).token.expect("a token");
+    let token = |n| server.log_in(&format!("reads-{}", email(n))).token.expect("a token");
     let tokens: Vec<_> = (0..USERS).map(token).collect();
     let search = "/widgets?q=w+red+green+blue&sort=-deadline&per_page=100";
     let search = |n: usize| request("GET", search, &tokens[n], &[]);
@@ -90,7 +93,8 @@ fn import(token: &str) -> Vec<u8> {
 struct Outcome {
     arrived: f64,
     good: f64,
-    /// For each second of the cores that the load itself did not take.
+    /// For each second of the cores that the service took or could have taken: the load and whatever
+    /// else runs on the machine have the rest.
     goodput: f64,
     report: Value,
 }
@@ -107,7 +111,7 @@ fn overload(
     let load = |seconds, rate| {
         let settings =
             json!({ "url": server.url, "requests": requests, "expected": expected, "rate": rate });
-        load(&settings, Duration::from_secs(seconds as u64))
+        load(server, name == "logins", &settings, Duration::from_secs(seconds as u64))
     };
     let mut done = String::new();
     // Something else may take the machine meanwhile.
@@ -131,19 +135,33 @@ fn overload(
     panic!("{done}");
 }
 
-fn load(settings: &Value, time: Duration) -> Outcome {
+fn load(server: &Server, gives_way: bool, settings: &Value, time: Duration) -> Outcome {
     let load = Load::start("overload", settings);
+    let before = available_seconds(server, gives_way);
     std::thread::sleep(time);
+    let available = available_seconds(server, gives_way) - before;
     let report = load.stop();
     let number = |name: &str| report[name].as_f64().expect("a number");
-    let seconds = number("seconds");
-    let cores = std::thread::available_parallelism().expect("the cores").get() as f64;
-    Outcome {
-        arrived: number("arrived") / seconds,
-        good: number("good") / seconds,
-        goodput: number("good") / (seconds * cores - number("processor_seconds")),
-        report,
-    }
+    let (seconds, good) = (number("seconds"), number("good"));
+    let goodput = good / available;
+    Outcome { arrived: number("arrived") / seconds, good: good / seconds, goodput, report }
+}
+
+/// The processor time of the service and that of nobody. Work that does not give way could have had
+/// that of nice processes as well.
+fn available_seconds(server: &Server, gives_way: bool) -> f64 {
+    let read = |path: &str| std::fs::read_to_string(path).expect("the times");
+    // Linux shows hundredths of a second.
+    let sum = |fields: &[&str]| -> f64 {
+        fields.iter().map(|field| field.parse::<f64>().expect("a number") / 100.0).sum()
+    };
+    let own = read(&format!("/proc/{}/stat", server.id()));
+    let own: Vec<&str> = own.rsplit_once(") ").expect("a name").1.split(' ').collect();
+    let all = read("/proc/stat");
+    let all: Vec<&str> = all.lines().next().expect("a line").split_whitespace().collect();
+    // utime and stime of the one; nice, idle and iowait of the other (proc(5)).
+    let nice = if gives_way { 0.0 } else { sum(&all[2..3]) };
+    sum(&own[11..13]) + nice + sum(&all[4..6])
 }
 
 /// What the connections of a load have seen.
@@ -173,7 +191,7 @@ pub fn generate(settings: &Value) -> Value {
                 .spawn_scoped(scope, move || Caller::new(n, settings).call(arrivals, seen))
                 .expect("a thread");
         }
-        let (began, busy) = (Instant::now(), processor_seconds());
+        let began = Instant::now();
         ready();
         while !stops() {
             let due = (began.elapsed().as_secs_f64() * rate.unwrap_or(0.0)) as u64;
@@ -188,7 +206,6 @@ pub fn generate(settings: &Value) -> Value {
             "arrived": seen.arrived, "good": seen.good, "refused": seen.refused,
             "closed": seen.closed, "given_up": seen.given_up,
             "seconds": began.elapsed().as_secs_f64(),
-            "processor_seconds": processor_seconds() - busy,
         })
     })
 }
@@ -254,13 +271,4 @@ impl<'a> Caller<'a> {
             }
         }
     }
-}
-
-/// The processor time of this process.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("its times");
-    let fields: Vec<&str> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
-    let ticks = |n: usize| fields[n].parse::<f64>().expect("a number");
-    // Linux shows hundredths of a second.
-    (ticks(11) + ticks(12)) / 100.0
 }
