@@ -93,29 +93,6 @@ fn authority_is_confirmed_again_after_a_slow_body() {
 /// A header is not left out because its bytes are wrong: a condition would not count, and a create that
 /// is sent again would be done twice.
 #[test]
-fn a_header_that_is_not_utf_8_is_not_ignored() {
-    let place = Place::new();
-    let server = place.serve();
-    place.add_admin();
-    let admin = server.log_in("admin@example.com");
-    assert_eq!(admin.try_add_widget("one").unwrap().status, 201);
-    let token = admin.token.unwrap();
-    for (method, path, header, body, status) in [
-        ("PATCH", "widgets/one", "If-Match: \"?\"", "info_url=https%3A%2F%2Fexample.org", "412"),
-        ("POST", "tasks", "Idempotency-Key: ?", "title=one", "400"),
-    ] {
-        let headers = format!(
-            "Content-Type: application/x-www-form-urlencoded\r\nAuthorization: Bearer {token}\r\n{header}\r\n"
-        );
-        let mut bytes = request(method, &format!("/api/v1/{path}"), &headers, body.as_bytes());
-        let wrong = bytes.iter().position(|byte| *byte == b'?').unwrap();
-        bytes[wrong] = 0xe9;
-        let answer = exchange(&server, &bytes);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{header}: {answer}");
-    }
-}
-
-#[test]
 fn malformed_requests_are_400_and_do_not_stop_the_service() {
     let server = Place::new().serve();
     let answer = exchange(&server, &request("BREW", "/api/v1/widgets", "", b""));
