@@ -5,6 +5,8 @@
 
 use std::io::Result;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use crate::connection::{Answer, Connection, request, with_header};
@@ -17,8 +19,8 @@ const WRITERS: usize = 64;
 /// How often a database is killed before the next one is begun: it grows, and each start reads it.
 const KILLS_PER_DATABASE: usize = 20;
 
-/// How long the writers may write, at most.
-const ROUND_MILLIS: usize = 400;
+/// After how many writes of a round the service is killed, at most.
+const WRITES_PER_ROUND: usize = 1_200;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -66,7 +68,7 @@ struct Writer {
 
 pub fn prove(run: &Run) -> String {
     let rounds = run.times(2_000, 40);
-    let (mut acknowledged, mut unanswered, mut busy_rounds) = (0, 0, 0);
+    let (mut acknowledged, mut unanswered) = (0, 0);
     for (number, first) in (0..rounds).step_by(KILLS_PER_DATABASE).enumerate() {
         let kills = KILLS_PER_DATABASE.min(rounds - first);
         let place = without_limits();
@@ -76,27 +78,22 @@ pub fn prove(run: &Run) -> String {
         let mut writers = enlist(&server, run, number);
         server.kill();
         for _ in 0..kills {
-            let before = total(&writers);
-            let millis = random.below(ROUND_MILLIS) as u64;
-            write_until_killed(&place, &mut writers, Duration::from_millis(millis));
-            busy_rounds += usize::from(total(&writers) > before);
+            let count = random.below(WRITES_PER_ROUND);
+            // In the middle of a batch, not always at its end.
+            let then = Duration::from_micros(random.below(3_000) as u64);
+            write_until_killed(&place, &mut writers, count, then);
         }
         let server = place.serve();
         check_all(&server, &mut writers);
         server.kill();
         check_whole(&place.database());
-        acknowledged += total(&writers);
+        acknowledged += writers.iter().map(|writer| writer.acknowledged).sum::<usize>();
         unanswered += writers.iter().map(|writer| writer.done_unanswered).sum::<usize>();
     }
-    assert!(busy_rounds > rounds / 2, "only {busy_rounds} of {rounds} rounds wrote anything");
     format!(
         "{rounds} times kill -9 amid {WRITERS} writers: {acknowledged} acknowledged writes, none \
          lost; {unanswered} writes without an answer were done; every database is whole"
     )
-}
-
-fn total(writers: &[Writer]) -> usize {
-    writers.iter().map(|writer| writer.acknowledged).sum()
 }
 
 /// Creates the writers' accounts.
@@ -126,16 +123,29 @@ fn email(number: usize) -> String {
     format!("writer-{number}@example.com")
 }
 
-/// All writers check what the last kill has left, then write until the next one.
-fn write_until_killed(place: &Place, writers: &mut [Writer], time: Duration) {
+/// All writers check what the last kill has left, then write until the next one, which comes a moment
+/// after so many writes.
+fn write_until_killed(place: &Place, writers: &mut [Writer], count: usize, then: Duration) {
     let server = place.serve();
     let connections = of_each(writers, |writer| writer.check_touched(&server.url));
+    let done = &AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for (writer, mut connection) in writers.iter_mut().zip(connections) {
+        let write = |(writer, mut connection): (&'_ mut Writer, Connection)| {
             // Ends with the connection.
-            scope.spawn(move || while writer.write(&mut connection).is_ok() {});
+            while writer.write(&mut connection).is_ok() {
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let threads: Vec<_> = (writers.iter_mut().zip(connections))
+            .map(|writer| scope.spawn(move || write(writer)))
+            .collect();
+        // One that has found a fault has ended.
+        while done.load(Ordering::Relaxed) < count
+            && !threads.iter().any(ScopedJoinHandle::is_finished)
+        {
+            std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(time);
+        std::thread::sleep(then);
         server.kill();
     });
 }
