@@ -4,10 +4,6 @@ use crate::account_model::Role;
 
 const PAGE: &str = include_str!("../../docs/access.md");
 
-/// The routes of the document that the page does not name: they describe the service.
-const DESCRIPTION: [&str; 7] =
-    ["/", "/ui", "/openapi.json", "/swagger.json", "/healthz", "/healthz/live", "/healthz/ready"];
-
 /// The cells of one route, as they are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
@@ -69,14 +65,12 @@ impl Outcome {
 /// The methods and paths of the page, each with its row.
 pub fn routes() -> Vec<(String, Row)> {
     let rows = PAGE.lines().filter(|line| line.starts_with("| `"));
-    let page = rows.flat_map(|line| {
+    let routes = rows.flat_map(|line| {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [routes, who, key] = cells[..] else { panic!("not three cells: {line}") };
         named_in(routes).into_iter().map(move |route| (route, Row { who, key }))
     });
-    let description =
-        DESCRIPTION.iter().map(|path| (format!("GET {path}"), Row { who: "anyone", key: "" }));
-    page.chain(description).collect()
+    routes.collect()
 }
 
 /// The routes in a cell: `PUT`, `PATCH` and `DELETE /widgets/{name}` have one path.
