@@ -328,7 +328,7 @@ fn flood(url: &str, requests: &[String], count: usize, time: Duration) {
 
 /// The number of a client's reads by key, sent one after the other until `stop`, and their 50th, 99th
 /// and 99.9th percentile.
-pub fn latency(client: &Client, mut stop: impl FnMut(usize) -> bool) -> (usize, [Duration; 3]) {
+fn latency(client: &Client, mut stop: impl FnMut(usize) -> bool) -> (usize, [Duration; 3]) {
     let mut times = Vec::new();
     while !stop(times.len()) {
         let started = Instant::now();

@@ -30,7 +30,6 @@ mod crash;
 mod doctor;
 mod events;
 mod files;
-mod heavy_reads;
 mod house;
 mod keys;
 mod limits;
