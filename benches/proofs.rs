@@ -216,6 +216,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether times decide. A short run may share the machine with anything else, a whole one does not.
+    pub fn judges_time(&self) -> bool {
+        !self.is_short
+    }
+
     /// How often to try something.
     pub fn times(&self, full: usize, short: usize) -> usize {
         if self.is_short { short } else { full }

@@ -50,7 +50,8 @@ pub fn prove(run: &Run) -> String {
                 group[0].0,
                 median(&times[0]) * 1e3
             );
-            assert!(z < limit, "{line}: more than 1 ms apart (z {z:.1}, limit {limit:.1})");
+            let is_apart = run.judges_time() && z >= limit;
+            assert!(!is_apart, "{line}: more than 1 ms apart (z {z:.1}, limit {limit:.1})");
             said.push(line);
         }
     }

@@ -65,7 +65,7 @@ pub fn prove(run: &Run) -> String {
     );
     assert!(answered > 0, "{done}");
     assert!(memory < MAX_MEMORY_KIB, "{done}");
-    assert!(slowest < MAX_LIST, "{done}");
+    assert!(!run.judges_time() || slowest < MAX_LIST, "{done}");
     assert!(compared.holds(), "{done}");
     done
 }

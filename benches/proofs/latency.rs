@@ -12,10 +12,6 @@ const MAX_RATIO: f64 = 2.0;
 /// How long the reads of one percentile take.
 const WINDOW: Duration = Duration::from_millis(500);
 
-/// A short run also allows for a time slice of the system's scheduler: whatever else runs on the machine
-/// may hold up each read that long, and a few turns do not tell that from the load.
-const SHORT_ALLOWANCE: f64 = 4.0;
-
 /// Where the promise does not seem to hold, there are up to that many times as many turns: something
 /// else may have taken the machine meanwhile, which a service that breaks the promise does not need.
 const PATIENCE: usize = 3;
@@ -91,15 +87,14 @@ pub struct Compared {
     loaded: Windows,
     turns: usize,
     taken: usize,
-    /// In milliseconds.
-    allowance: f64,
+    judges_time: bool,
 }
 
 impl Compared {
     pub fn new(run: &Run, reader: Reader, turns: usize) -> Self {
         let (alone, loaded) = Default::default();
-        let allowance = if run.is_short { SHORT_ALLOWANCE } else { 0.0 };
-        Self { reader, alone, loaded, turns, taken: 0, allowance }
+        let judges_time = run.judges_time();
+        Self { reader, alone, loaded, turns, taken: 0, judges_time }
     }
 
     /// Reads without the load. Returns `false` if there were enough turns.
@@ -119,7 +114,7 @@ impl Compared {
     }
 
     pub fn holds(&self) -> bool {
-        self.loaded.p99() < MAX_RATIO * self.alone.p99() + self.allowance
+        !self.judges_time || self.loaded.p99() < MAX_RATIO * self.alone.p99()
     }
 
     fn ratio(&self) -> f64 {
