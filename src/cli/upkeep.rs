@@ -21,7 +21,9 @@ const NETWORK_RETENTION_DAYS: u32 = 90;
 /// time if the clock may be wrong.
 pub async fn purge_hourly(store: Arc<dyn Store>, audit_days: u32) {
     let clock = Clock::System;
-    let events = store.last_event_times(SteadyTime::STEADY).await.unwrap_or_default();
+    let events = store.last_event_times(SteadyTime::STEADY).await;
+    // Where they cannot be read, nothing speaks for the clock.
+    let events = events.unwrap_or([Some(Timestamp::FIRST), None]);
     let mut time = SteadyTime::begin(events, clock.now(), clock.elapsed());
     loop {
         let now = clock.now();

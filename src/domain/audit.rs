@@ -295,7 +295,7 @@ pub trait AuditStore {
     /// The latest event; 0 if there is none yet.
     async fn latest_event(&self) -> Result<EventId, Error>;
 
-    /// When the last event was, and the last one that is more than `apart` older.
+    /// When the last event was, and the last one before it that is more than `apart` from it.
     async fn last_event_times(&self, apart: Duration) -> Result<[Option<Timestamp>; 2], Error>;
 
     /// Waits until there is an event after this one. Holds nothing of the store while it waits.

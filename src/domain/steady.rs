@@ -19,8 +19,8 @@ impl SteadyTime {
     /// After a jump, the clock must go on for this long as time passes.
     pub const STEADY: Duration = Duration::from_hours(1);
 
-    /// `last` is the moment of the last event, and `before` that of the last one more than
-    /// [`Self::STEADY`] before it: what happened since may have been after a jump.
+    /// `last` is the moment of the last event, and `before` that of the last one before it that is more
+    /// than [`Self::STEADY`] from it: what happened since may have been after a jump.
     pub fn begin(
         [last, before]: [Option<Timestamp>; 2],
         now: Timestamp,

@@ -82,7 +82,7 @@ async fn retention_can_ask_for_the_time_of_the_last_event_and_of_one_well_before
     let times = async || store.last_event_times(Duration::from_millis(10)).await.unwrap();
     assert_eq!(times().await, [None, None]);
     for (name, at, before) in
-        [("ann", 50, None), ("bob", 60, None), ("cid", 61, Some(50)), ("dan", 20, None)]
+        [("ann", 50, None), ("bob", 60, None), ("cid", 61, Some(50)), ("dan", 20, Some(61))]
     {
         store.create_user(new_user(name), None, &cli_at(later(at))).await.unwrap();
         assert_eq!(times().await, [Some(later(at)), before.map(later)], "{name}");

@@ -142,7 +142,7 @@ async fn the_limit_of_sessions_ends_those_of_a_fast_clock_first() {
     let mut sessions = Vec::new();
     for n in 0..102 {
         // The clock is set right before the last two.
-        let at = later(if n < 100 { 1_000 } else { n });
+        let at = later(if n < 100 { 90_000 } else { n });
         let (new, context) = (new_session(ann), RequestContext { at, ..owner_context(ann, "::1") });
         let new = NewSession { expires_at: later(100_000), ..new };
         subject.start_session(new.clone(), 0, &context).await.unwrap();

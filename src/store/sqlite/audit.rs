@@ -109,7 +109,8 @@ impl AuditStore for SqliteStore {
         let apart = i64::try_from(apart.as_millis()).unwrap_or(i64::MAX);
         let sql = "WITH last (at) AS (SELECT at FROM audit ORDER BY id DESC LIMIT 1)
                    SELECT (SELECT at FROM last),
-                          (SELECT max(at) FROM audit WHERE at < (SELECT at - ?1 FROM last))";
+                          (SELECT at FROM audit WHERE abs(at - (SELECT at FROM last)) > ?1
+                           ORDER BY id DESC LIMIT 1)";
         self.read(|connection| {
             connection.query_row(sql, [apart], |row| Ok([row.get(0)?, row.get(1)?]))
         })

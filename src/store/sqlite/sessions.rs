@@ -177,7 +177,7 @@ pub fn start(transaction: &Transaction<'_>, new: &NewSession, epoch: i64) -> Res
         .prepare_cached(
             "DELETE FROM session WHERE id IN
                  (SELECT s.id FROM session AS s JOIN user AS u ON u.id = s.user_id WHERE u.public_id = ?1
-                  ORDER BY s.id = ?2 DESC, s.started_at <= ?4 DESC, s.started_at DESC
+                  ORDER BY s.id = ?2 DESC, s.started_at <= ?4 + 60000 DESC, s.started_at DESC
                   LIMIT -1 OFFSET ?3)",
         )?
         .execute(params![new.user, new.id, MAX_SESSIONS_PER_USER, at])?;
