@@ -100,7 +100,9 @@ mod soak;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 
@@ -250,6 +252,20 @@ pub fn without_limits() -> program::Place {
     place
 }
 
+/// A thread that panics may leave others that wait for it: this must not hold up the whole of CI.
+const MOST_OF_A_SHORT_RUN: Duration = Duration::from_mins(10);
+
+/// Ends this process unless a proof is done by then.
+fn end_after(time: Duration, is_done: Arc<AtomicBool>) {
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        if !is_done.load(Ordering::Relaxed) {
+            eprintln!("DOES NOT HOLD: it does not end within {} minutes", time.as_secs() / 60);
+            std::process::exit(1);
+        }
+    });
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(name) = &arguments.load {
@@ -270,8 +286,13 @@ fn main() -> ExitCode {
     for (name, promise, try_it) in chosen {
         println!("\n{name}: {promise}");
         let started = Instant::now();
+        let is_done = Arc::new(AtomicBool::new(false));
+        if run.is_short {
+            end_after(MOST_OF_A_SHORT_RUN, Arc::clone(&is_done));
+        }
         // The panic's message is on stderr by then.
         let outcome = catch_unwind(AssertUnwindSafe(|| try_it(&run)));
+        is_done.store(true, Ordering::Relaxed);
         let seconds = started.elapsed().as_secs();
         if let Ok(done) = outcome {
             println!("{done}\nholds ({seconds} s, seed {seed})");

@@ -3,6 +3,7 @@
 //! The moment is chosen at random within the time that the command takes, which is followed: it gets
 //! shorter where a command was done before it could be killed, and longer where it was killed.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -82,7 +83,9 @@ impl Killer {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(self.delay());
         child.kill().unwrap();
-        !child.wait().unwrap().success()
+        let status = child.wait().unwrap();
+        assert!(status.success() || status.signal() == Some(9), "it failed by itself: {command:?}");
+        !status.success()
     }
 }
 

@@ -1,7 +1,9 @@
 //! A disk that loses power: what may be left of the files of a folder, by what `shim.c` has recorded.
 //!
 //! What was written counts as kept once a sync of the file that began afterwards has ended. A name
-//! counts as kept once the folder was synced. Of the rest, any part may be lost or torn.
+//! counts as kept once the folder was synced; until then names are kept in their order, as file systems
+//! with a journal do. Of the rest, any sector may be lost, or torn within what was written: as SQLite
+//! does, this takes for granted that a write does not damage the bytes beside it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::File;
@@ -106,6 +108,9 @@ enum Fate {
     TornSectors,
 }
 
+const FATES: [Fate; 5] =
+    [Fate::Nothing, Fate::Everything, Fate::SomeWrites, Fate::SomeSectors, Fate::TornSectors];
+
 impl<'a> Disk<'a> {
     /// A folder that is on disk as it is now.
     pub fn of(folder: &Path) -> Self {
@@ -198,17 +203,11 @@ impl<'a> Disk<'a> {
 
     /// Puts into a folder what the disk may hold if the power goes now.
     pub fn cut_power(&self, random: &mut Random, folder: &Path) {
-        let fate = random.pick(&[
-            Fate::Nothing,
-            Fate::Everything,
-            Fate::SomeWrites,
-            Fate::SomeSectors,
-            Fate::TornSectors,
-        ]);
         let mut names = self.kept_names.clone();
         let renamed = random.below(self.pending_names.len() + 1);
         apply_names(&mut names, self.pending_names[..renamed].iter().cloned());
         for (name, file) in names {
+            let fate = random.pick(&FATES);
             let mut private = File::options();
             let mut created =
                 private.write(true).create_new(true).mode(0o600).open(folder.join(name)).unwrap();

@@ -72,9 +72,11 @@ fn write_until(
 ) -> (usize, State) {
     let mut connection = Connection::open(url).unwrap();
     let (mut written, mut state, mut token) = (0, State::new(), String::new());
+    let mut attempt = 0;
     while !has_ended.load(Ordering::Relaxed) {
         let step = Step::nth(writer, written);
-        let answer = connection.exchange(&step.request(admin, &token)).unwrap();
+        attempt += 1;
+        let answer = connection.exchange(&step.request(admin, &token, attempt)).unwrap();
         match answer.status {
             200..300 => {}
             500 | 503 | 507 => {

@@ -124,7 +124,8 @@ fn round(template: &Place, fault: &Fault, nth: u64, is_lasting: bool, sum: &Mute
             server
         }
         Err(said) => {
-            assert!(!said.concat().contains("panicked"), "{about}: {said:?}");
+            let says_why = said.iter().any(|line| line.starts_with("widgetd: "));
+            assert!(says_why && !said.concat().contains("panicked"), "{about}: {said:?}");
             sum.lock().unwrap().not_started += 1;
             shim.heal();
             serve().unwrap_or_else(|said| panic!("{about}, healed: {said:?}"))
@@ -152,7 +153,9 @@ fn write(server: &Server, writer: usize, (done, state): &mut (usize, State)) -> 
     let mut token = String::new();
     while *done < STEPS {
         let step = Step::nth(writer, *done);
-        let Ok(answer) = connection.exchange(&step.request(&admin, &token)) else { return false };
+        let Ok(answer) = connection.exchange(&step.request(&admin, &token, 0)) else {
+            return false;
+        };
         match answer.status {
             200..300 => {}
             500 | 503 | 507 => return false,

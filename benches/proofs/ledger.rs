@@ -18,7 +18,7 @@ pub fn email(writer: usize) -> String {
 #[derive(Debug)]
 pub enum Step {
     Create { name: String },
-    Change { name: String },
+    Change { name: String, n: usize },
     LogIn { email: String },
     Import { title: String },
     LogOut { email: String },
@@ -30,26 +30,29 @@ impl Step {
         let name = format!("w{writer}-{}", n / 6);
         match n % 6 {
             0 => Self::Create { name },
-            1 => Self::Change { name },
+            1 => Self::Change { name, n },
             2 => Self::LogIn { email: email(writer) },
             3 => Self::Import { title: name },
             4 => Self::LogOut { email: email(writer) },
             // Every second widget stays.
             _ if n % 12 == 11 => Self::Delete { name },
-            _ => Self::Change { name },
+            _ => Self::Change { name, n },
         }
     }
 
     /// `token` is that of the last login.
-    pub fn request(&self, admin: &str, token: &str) -> Vec<u8> {
-        let changed = [("info_url", "https://example.com/changed")];
+    /// Each attempt at a change is another one, so that one that was refused and done would be told.
+    pub fn request(&self, admin: &str, token: &str, attempt: usize) -> Vec<u8> {
         match self {
             Self::Create { name } => {
                 let url = ("info_url", "https://example.com");
                 let fields = [("name", name.as_str()), url, ("deadline", "2099-12-31")];
                 request("POST", "/widgets", admin, &fields)
             }
-            Self::Change { name } => request("PATCH", &format!("/widgets/{name}"), admin, &changed),
+            Self::Change { name, n } => {
+                let url = format!("https://example.com/changed/{n}/{attempt}");
+                request("PATCH", &format!("/widgets/{name}"), admin, &[("info_url", &url)])
+            }
             Self::Delete { name } => request("DELETE", &format!("/widgets/{name}"), admin, &[]),
             Self::LogIn { email } => {
                 let fields = [("email", email.as_str()), ("password", PASSWORD)];
@@ -84,10 +87,10 @@ pub fn apply(state: &mut State, step: &Step) {
             add(state, "widget", name, 1);
             add(state, "event", name, 1);
         }
-        Step::Change { name } => {
+        Step::Change { name, .. } => {
             // A change that changes nothing is no event.
-            let changed = state.insert(("changed", name.clone()), 1);
-            add(state, "event", name, u32::from(changed.is_none()));
+            state.insert(("changed", name.clone()), 1);
+            add(state, "event", name, 1);
         }
         Step::Delete { name } => {
             state.remove(&("widget", name.clone()));
@@ -112,7 +115,7 @@ fn read(folder: &Path, writers: usize) -> rusqlite::Result<(Vec<State>, Option<S
     };
     for (what, query) in [
         ("widget", "SELECT name, 1 FROM widget"),
-        ("changed", "SELECT name, 1 FROM widget WHERE info_url LIKE '%changed'"),
+        ("changed", "SELECT name, 1 FROM widget WHERE info_url LIKE '%/changed/%'"),
         ("task", "SELECT title, count(*) FROM task GROUP BY title"),
         (
             "session",
@@ -136,9 +139,9 @@ fn read(folder: &Path, writers: usize) -> rusqlite::Result<(Vec<State>, Option<S
     let mut wrong = Some(text("PRAGMA integrity_check")?).filter(|verdict| verdict != "ok");
     for list in ["widget", "task"] {
         let counted = format!(
-            "SELECT (SELECT count(*) FROM {list}) || ' rows and a count of ' || sum(size)
+            "SELECT (SELECT count(*) FROM {list}) || ' rows and a count of ' || coalesce(sum(size), 0)
              FROM bucket WHERE list = '{list}.id' AND shift = 10
-             HAVING sum(size) <> (SELECT count(*) FROM {list})"
+             HAVING coalesce(sum(size), 0) <> (SELECT count(*) FROM {list})"
         );
         match text(&counted) {
             Ok(difference) => wrong = Some(format!("{list}: {difference}")),

@@ -88,7 +88,7 @@ fn write_until_killed(place: &Place) -> Written {
                 let mut token = String::new();
                 while shim.traced() < start + TRACE_BYTES {
                     let step = Step::nth(writer, acknowledged.len());
-                    let sent = step.request(admin, &token);
+                    let sent = step.request(admin, &token, 0);
                     let answer = connection.exchange(&sent).unwrap();
                     // Busy, such as with another import of the same user.
                     if answer.status == 503 {

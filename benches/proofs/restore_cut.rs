@@ -36,9 +36,9 @@ pub fn prove(run: &Run) -> String {
         let records = records(&trace);
         let mut random = run.random(part);
         for number in 0..cuts {
-            // Half of them where names change.
+            // The first is after its end, and half of the others are where names change.
             let last = if number.is_multiple_of(2) { 40 } else { records.len() };
-            let after = records.len() - random.below(last);
+            let after = records.len() - if number == 0 { 0 } else { random.below(last) };
             let mut disk = base.clone();
             records[..after].iter().for_each(|record| disk.apply(&record.event));
             let folder = folder_in_memory();

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -133,7 +133,10 @@ impl Place {
         while !server.said.iter().any(|line| line.contains("Ctrl-C")) {
             match server.lines.recv_timeout(TEST_TIMEOUT) {
                 Ok(line) => server.said.push(line),
-                Err(_) => return Err(std::mem::take(&mut server.said)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(std::mem::take(&mut server.said));
+                }
+                Err(RecvTimeoutError::Timeout) => panic!("not ready: {:?}", server.said),
             }
         }
         let address = |line: &String| line.strip_prefix("  Address    ").map(str::to_owned);
