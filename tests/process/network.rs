@@ -90,8 +90,6 @@ fn authority_is_confirmed_again_after_a_slow_body() {
     assert_eq!(admin.get("/auth/keys").body["total_items"], 0);
 }
 
-/// A header is not left out because its bytes are wrong: a condition would not count, and a create that
-/// is sent again would be done twice.
 #[test]
 fn malformed_requests_are_400_and_do_not_stop_the_service() {
     let server = Place::new().serve();
@@ -110,6 +108,7 @@ fn malformed_requests_are_400_and_do_not_stop_the_service() {
     assert_eq!(server.client().get("/openapi.json").status, 200);
 }
 
+/// A condition would not count, and a create that is sent again would be done twice.
 #[test]
 fn a_header_that_is_not_utf_8_is_not_left_out() {
     let place = Place::new();
