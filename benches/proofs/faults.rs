@@ -91,8 +91,7 @@ fn template() -> Place {
     let place = Place::new();
     place.add_admin();
     for writer in 0..2 {
-        let add = ["user", "add", &*email(writer), "--password-stdin"];
-        assert!(place.run(&add, PASSWORD).status.success());
+        place.add_user(&[&email(writer)]);
     }
     place
 }

@@ -33,7 +33,7 @@ pub fn prove(run: &Run) -> String {
     ]);
     place.add_admin();
     for (email, role) in USERS {
-        add_user(&place, email, role);
+        place.add_user(&[email, "--role", role]);
     }
     let mut said = Vec::new();
     for kind in 0..KINDS.len() {
@@ -41,12 +41,6 @@ pub fn prove(run: &Run) -> String {
     }
     check_database(&place);
     format!("inputs: {}", said.join(", "))
-}
-
-fn add_user(place: &Place, email: &str, role: &str) {
-    let add = ["user", "add", email, "--role", role, "--password-stdin"];
-    let added = place.run(&add, PASSWORD);
-    assert!(added.status.success(), "{}", text(&added.stderr));
 }
 
 /// Sends inputs of one kind for some time. Says how many.
@@ -132,7 +126,7 @@ impl<'a> Target<'a> {
         if self.server.client().attempt(&email, PASSWORD).status != 200 {
             self.added += 1;
             email = format!("{role}-{}-{}@example.com", self.server.id(), self.added);
-            add_user(self.place, &email, role);
+            self.place.add_user(&[&email, "--role", role]);
         }
         let token = self.server.log_in(&email).token.expect("a token");
         (token, sign_in(&self.server.url, &email, PASSWORD))

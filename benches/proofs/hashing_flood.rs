@@ -10,7 +10,7 @@ use crate::Run;
 use crate::connection::{Connection, request};
 use crate::latency::{Compared, Reader};
 use crate::load::{Load, ready, run_while_idle, stops};
-use crate::program::{PASSWORD, Place, peak_memory_kib, text};
+use crate::program::{PASSWORD, Place, peak_memory_kib};
 
 const CONNECTIONS: u64 = 500;
 const ATTEMPTS: u64 = 300;
@@ -23,9 +23,7 @@ pub fn prove(run: &Run) -> String {
     let place = Place::with(&[("WIDGETD_THROTTLE", "false")]);
     place.add_admin();
     for n in 0..USERS {
-        let add = ["user", "add", &*email(n), "--password-stdin"];
-        let added = place.run(&add, PASSWORD);
-        assert!(added.status.success(), "{}", text(&added.stderr));
+        place.add_user(&[&email(n)]);
     }
     let server = place.serve();
     let token = server.log_in("admin@example.com").token.expect("a token");

@@ -9,7 +9,7 @@ use crate::Run;
 use crate::connection::{Connection, request};
 use crate::latency::{Compared, Reader};
 use crate::load::{Load, ready, run_while_idle, stops};
-use crate::program::{PASSWORD, Place, Server, peak_memory_kib, text};
+use crate::program::{Place, Server, peak_memory_kib, text};
 
 const READERS: usize = 64;
 const MAX_MEMORY_KIB: usize = 128 * 1_024;
@@ -34,8 +34,7 @@ pub fn prove(run: &Run) -> String {
     import_widgets(&place);
     let readers: Vec<_> = (0..READERS).map(|n| format!("u{n}@example.com")).collect();
     for reader in &readers {
-        let added = place.run(&["user", "add", reader, "--password-stdin"], PASSWORD);
-        assert!(added.status.success(), "{}", text(&added.stderr));
+        place.add_user(&[reader]);
     }
     let server = place.serve();
     let token = |email: &str| server.log_in(email).token.expect("a token");

@@ -9,7 +9,7 @@ use crate::Run;
 use crate::connection::Connection;
 use crate::disk::{Disk, Event, Record, records};
 use crate::ledger::{State, Step, apply, compare, email};
-use crate::program::{PASSWORD, Place};
+use crate::program::Place;
 use crate::shim::Shim;
 
 pub const WRITERS: usize = 12;
@@ -59,8 +59,7 @@ pub fn place() -> Place {
     place.set("WIDGETD_THROTTLE", "false");
     place.add_admin();
     for writer in 0..WRITERS {
-        let add = ["user", "add", &*email(writer), "--password-stdin"];
-        assert!(place.run(&add, PASSWORD).status.success());
+        place.add_user(&[&email(writer)]);
     }
     place
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
-use crate::cli::{add_user, look_at_json};
+use crate::cli::look_at_json;
 use crate::connections::connect_from;
 use crate::doctor::{about, findings};
 use crate::program::{PASSWORD, Place, Server, TEST_TIMEOUT};
@@ -70,7 +70,7 @@ impl Proxied {
             settings.replace("https://example.org/", &format!("https://localhost:{port}/"));
         std::fs::write(place.path().join("Rocket.toml"), settings).unwrap();
         place.add_admin();
-        add_user(&place, &["bob@example.com"]);
+        place.add_user(&["bob@example.com"]);
         let server = place.serve();
         place.set("WIDGETD_PORT", server.url.rsplit(':').next().unwrap());
         place.set("REQUESTS_CA_BUNDLE", ROOT);

@@ -32,17 +32,6 @@ fn about<'a>(command: &[&'a str], account: &'a str) -> Vec<&'a str> {
     command.iter().map(|word| if *word == "@" { account } else { word }).collect()
 }
 
-pub fn add(place: &Place, arguments: &[&str], password: &str) -> Output {
-    place.run(&[&["user", "add"], arguments, &["--password-stdin"]].concat(), password)
-}
-
-/// Adds a user.
-#[track_caller]
-pub fn add_user(place: &Place, arguments: &[&str]) {
-    let output = add(place, arguments, PASSWORD);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-}
-
 #[track_caller]
 pub fn assert_failed(output: &Output, code: i32, said: &str) {
     assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
@@ -106,7 +95,7 @@ fn at_a_terminal(place: &Place, arguments: &[&str], typed: &str) -> (Option<i32>
 #[ignore = "needs script(1) of bsdutils; .ci/run installs it"]
 fn tables_have_headings_at_a_terminal() {
     let place = Place::new();
-    add(&place, &["ann@example.com"], PASSWORD);
+    place.try_add_user(&["ann@example.com"], PASSWORD);
     let (code, shown) = at_a_terminal(&place, &["user", "list"], "");
     assert_eq!(code, Some(0));
     let lines: Vec<_> = shown.lines().collect();
@@ -117,7 +106,7 @@ fn tables_have_headings_at_a_terminal() {
 #[test]
 fn a_closed_stdout_pipe_is_no_failure() {
     let place = Place::new();
-    add(&place, &["ann@example.com"], PASSWORD);
+    place.try_add_user(&["ann@example.com"], PASSWORD);
     let mut listing =
         place.command(&["user", "list"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(listing.stdout.take());
@@ -133,11 +122,11 @@ fn user_add_refuses_what_is_invalid_or_taken_and_changes_nothing() {
         ("ann@example.com", "password1", "password: is too easy to guess."),
         ("ann@example.com", "", "password: is required"),
     ] {
-        assert_failed(&add(&place, &[email], password), 1, said);
+        assert_failed(&place.try_add_user(&[email], password), 1, said);
     }
     assert!(!place.database().exists());
-    add_user(&place, &["ann@example.com"]);
-    let taken = add(&place, &["ANN@example.com"], PASSWORD);
+    place.add_user(&["ann@example.com"]);
+    let taken = place.try_add_user(&["ANN@example.com"], PASSWORD);
     assert_failed(&taken, 1, "ANN@example.com is already registered");
     assert_failed(&place.run(&["user", "add", "bob@example.com"], ""), 1, "use --password-stdin");
     assert_eq!(look(&place, &["user", "list"]).lines().count(), 1);
@@ -182,7 +171,7 @@ fn a_usage_error_exits_with_2() {
 #[test]
 fn an_unknown_value_exits_with_2_and_names_the_possible_ones() {
     let place = Place::new();
-    add_user(&place, &["ann@example.com"]);
+    place.add_user(&["ann@example.com"]);
     let roles = "[possible values: employee, manager, admin]";
     for (arguments, said) in [
         (&["user", "add", "bob@example.com", "--role", "boss"][..], roles),
@@ -206,7 +195,7 @@ fn an_unknown_value_exits_with_2_and_names_the_possible_ones() {
 fn each_command_takes_a_user_by_email_username_or_public_id() {
     let place = Place::new();
     place.add_admin();
-    add_user(&place, &["ann@example.com", "--username", "Ann.A"]);
+    place.add_user(&["ann@example.com", "--username", "Ann.A"]);
     let id_of = |email| {
         look_at_json(&place, &["user", "show", email])["public_id"].as_str().unwrap().to_owned()
     };
@@ -236,8 +225,8 @@ fn each_command_takes_a_user_by_email_username_or_public_id() {
         assert_eq!(entries.as_array().unwrap().last().unwrap()["action"], "key.revoke", "{name}");
     }
 
-    add_user(&place, &["bob@example.com", "--username", "Bob.B"]);
-    add_user(&place, &["cid@example.com"]);
+    place.add_user(&["bob@example.com", "--username", "Bob.B"]);
+    place.add_user(&["cid@example.com"]);
     for (name, email) in [
         ("ANN@example.com", "ann@example.com"),
         ("bob.b", "bob@example.com"),
@@ -276,7 +265,7 @@ fn each_command_names_an_absent_user_and_refuses_an_invalid_name() {
 fn an_irreversible_command_without_a_terminal_needs_yes() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &["ann@example.com"]);
+    place.add_user(&["ann@example.com"]);
     let ann = server.log_in("ann@example.com");
     let key = server.client().bearing(&make_key(&place, "ann@example.com", &["--name", "ci"]));
     let before = look(&place, &["audit"]);
@@ -301,7 +290,7 @@ fn an_irreversible_command_without_a_terminal_needs_yes() {
 #[ignore = "needs script(1), for a terminal; .ci/run installs it"]
 fn an_irreversible_command_asks_for_confirmation_at_a_terminal() {
     let place = Place::new();
-    add_user(&place, &["ann@example.com"]);
+    place.add_user(&["ann@example.com"]);
     let delete = ["user", "delete", "ann@example.com"];
     for typed in ["n\n", "\n", "yess\n", "\u{4}"] {
         let (code, shown) = at_a_terminal(&place, &delete, typed);
@@ -321,7 +310,7 @@ fn each_command_about_a_user_leaves_other_users_unchanged() {
     let place = Place::new();
     place.add_admin();
     for name in ["ann@example.com", "bob@example.com"] {
-        add_user(&place, &[name]);
+        place.add_user(&[name]);
     }
     let bob = || look(&place, &["user", "show", "bob@example.com"]);
     let before = bob();
@@ -363,7 +352,9 @@ fn the_database_flag_stands_before_or_after_the_command() {
     let place = Place::new();
     let other = place.path().join("other.db");
     let other = other.to_str().unwrap();
-    assert!(add(&place, &["ann@example.com", "--database", other], PASSWORD).status.success());
+    assert!(
+        place.try_add_user(&["ann@example.com", "--database", other], PASSWORD).status.success()
+    );
     let listed = place.run(&["--database", other, "user", "list"], "");
     assert!(text(&listed.stdout).starts_with("ann@example.com"));
     assert!(!place.database().exists());

@@ -13,7 +13,6 @@ use rocket::tokio::task::spawn;
 use rocket::tokio::time::{sleep, timeout};
 use serde_json::Value;
 
-use crate::cli::add_user;
 use crate::connections::swagger_script;
 use crate::program::{Client, Place, Server, TEST_TIMEOUT, peak_memory_kib};
 
@@ -158,7 +157,7 @@ fn event_stream_has_each_change_as_it_happens_also_by_a_command() {
             add_widget(&admin, name);
             assert_eq!(listener.targets(1).await, [name]);
         }
-        add_user(&place, &["ann@example.com"]);
+        place.add_user(&["ann@example.com"]);
         let (id, action, target) = listener.event().await.unwrap();
         assert_eq!((&*action, &*target), ("account.register", "ann@example.com"));
         // One that left and comes back.
@@ -198,7 +197,7 @@ fn event_stream_is_shown_by_httpie_as_it_comes() {
 #[test]
 fn event_stream_ends_with_the_session_the_key_the_role_and_the_service() {
     let (place, server, admin) = scene();
-    add_user(&place, &["other@example.com", "--admin"]);
+    place.add_user(&["other@example.com", "--admin"]);
     let other = server.log_in("other@example.com");
     let made = other.post("/auth/keys", &[("name", "feed"), ("scope", "read")]).body;
     let [key, key_id] = ["key", "id"].map(|field| made[field].as_str().unwrap().to_owned());
@@ -321,7 +320,7 @@ fn load_of_1_000_listeners_and_10_000_changes() {
     let mut tokens = Vec::new();
     for n in 0..LISTENING {
         let email = format!("listener{n}@example.com");
-        add_user(&place, &[&email, "--admin"]);
+        place.add_user(&[&email, "--admin"]);
         tokens.push(server.log_in(&email).token.unwrap());
     }
     let idle = peak_memory_kib(&server);

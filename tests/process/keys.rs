@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::cli::{add_user, assert_changed, assert_failed, json as read_json, look, look_at_json};
+use crate::cli::{assert_changed, assert_failed, json as read_json, look, look_at_json};
 use crate::program::{Answer, PASSWORD, Place, TEST_TIMEOUT, text};
 
 const ADMIN: &str = "admin@example.com";
@@ -77,7 +77,7 @@ fn an_api_key_is_printed_once_and_works_at_the_next_request() {
 #[test]
 fn an_invalid_api_key_is_refused() {
     let place = Place::new();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     make_key(&place, ANN, &["--name", "ci"]);
     for (arguments, said) in [
         (&["--name", "ci"][..], "widgetd: There is a key named ci already.\n"),
@@ -112,7 +112,7 @@ fn key_list_prints_the_api_keys_of_one_user_or_of_all() {
     let place = Place::new();
     let server = place.serve();
     place.add_admin();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     let output = place.run(&["key", "list"], "");
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b""[..]));
     assert_eq!(output.stderr, b"There are no such keys.\n");
@@ -150,7 +150,7 @@ fn key_list_prints_the_api_keys_of_one_user_or_of_all() {
 fn a_revoked_api_key_is_refused_at_the_next_request() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     let key = |name| server.client().bearing(&make_key(&place, ANN, &["--name", name]));
     let [first, second, other] = [key("first"), key("second"), key("other")];
     let row = look_at_json(&place, &["key", "list", ANN])[1].take();
@@ -184,7 +184,7 @@ fn actions(entries: &Value) -> Vec<(&str, &str)> {
 fn audit_prints_the_actions_of_the_command_line_oldest_first() {
     let place = Place::new();
     place.add_admin();
-    add_user(&place, &[ANN, "--role", "manager"]);
+    place.add_user(&[ANN, "--role", "manager"]);
     for command in [
         &["user", "role", ANN, "employee"][..],
         &["user", "disable", ANN],
@@ -247,7 +247,7 @@ fn audit_prints_the_actions_of_the_command_line_oldest_first() {
 fn audit_prints_the_address_and_request_id_of_network_actions() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     let client = server.client();
     let request = |answer: Answer| answer.headers["X-Request-Id"].to_str().unwrap().to_owned();
     let attempts = [
@@ -354,7 +354,7 @@ fn audit_filters_by_time_user_and_action() {
     let place = Place::new();
     let server = place.serve();
     place.add_admin();
-    add_user(&place, &[ANN, "--username", "Ann.A"]);
+    place.add_user(&[ANN, "--username", "Ann.A"]);
     server.log_in(ADMIN);
     server.client().attempt(ANN, "not the password");
     place.run(&["user", "disable", ANN], "");
@@ -428,7 +428,7 @@ fn no_secret_appears_in_the_audit_the_log_or_the_database() {
         client.bearing(&token)
     };
     token(client.attempt(ADMIN, "sailor soldier beggar thief"));
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     let ann = token(client.attempt(ANN, PASSWORD));
     token(client.post(
         "/auth/register",

@@ -1,6 +1,6 @@
 //! Rate limits over TCP, and the log lines of failed logins.
 
-use crate::cli::{add_user, look, look_at_json};
+use crate::cli::{look, look_at_json};
 use crate::program::{Answer, PASSWORD, Place};
 
 const ANN: &str = "ann@example.com";
@@ -36,7 +36,7 @@ fn each_failed_login_is_one_log_line_for_fail2ban() {
     let server = place.serve();
     place.add_admin();
     for email in [ANN, "off@example.com"] {
-        add_user(&place, &[email, "--username", email.split_once('@').unwrap().0]);
+        place.add_user(&[email, "--username", email.split_once('@').unwrap().0]);
     }
     place.run(&["user", "disable", "off@example.com"], "");
     let client = server.client();
@@ -82,8 +82,8 @@ fn each_failed_login_is_one_log_line_for_fail2ban() {
 fn rate_limit_ignores_forwarding_headers_and_is_logged() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &[ANN]);
-    add_user(&place, &["bob@example.com"]);
+    place.add_user(&[ANN]);
+    place.add_user(&["bob@example.com"]);
     let from = |n: usize| {
         let (client, address) = (server.client(), format!("203.0.113.{n}"));
         match n % 4 {
@@ -139,7 +139,7 @@ fn rate_limit_behind_a_trusted_proxy_counts_the_forwarded_address() {
     let mut place = Place::new();
     place.set("WIDGETD_TRUSTED_PROXIES", "[\"127.0.0.1\"]");
     let server = place.serve();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     let from = |forwarded_for: &str| server.client().with("X-Forwarded-For", forwarded_for);
     guess_until_refused(|_| from("203.0.113.7").attempt(ANN, WRONG));
     // The proxy appends the address that it has seen to what the client claims.

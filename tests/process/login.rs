@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cli::{add_user, assert_failed};
+use crate::cli::assert_failed;
 use crate::program::{PASSWORD, Place, Server, text};
 
 const ANN: &str = "ann@example.com";
@@ -19,7 +19,7 @@ const ANN: &str = "ann@example.com";
 /// A place where HTTPie keeps its sessions as well, with a user and a running service.
 fn place() -> (Place, Server) {
     let mut place = Place::new();
-    add_user(&place, &[ANN, "--username", "ann", "--role", "manager"]);
+    place.add_user(&[ANN, "--username", "ann", "--role", "manager"]);
     let folder = place.path().join("httpie");
     place.set("HTTPIE_CONFIG_DIR", folder.to_str().unwrap());
     let server = place.serve();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
-use crate::cli::{add_user, assert_failed, look, look_at_json};
+use crate::cli::{assert_failed, look, look_at_json};
 use crate::databases::with_schema_1;
 use crate::endless::make_the_list_of_keys_endless;
 use crate::program::{Answer, BINARY, PASSWORD, Place, Server, TEST_TIMEOUT, signal, text};
@@ -340,7 +340,7 @@ fn assert_told(place: &Place, refused: &Output, commands: &[&str]) {
 #[test]
 fn the_settings_do_not_promote_a_registered_user_to_administrator() {
     let place = with_first_administrator("boss@example.com", PASSWORD);
-    add_user(&place, &["Boss@example.com"]);
+    place.add_user(&["Boss@example.com"]);
     let refused = place.run(&["serve", "--port", "0"], "");
     let said = "widgetd: cannot make the first administrator: boss@example.com is already registered, and is not one";
     assert_failed(&refused, 1, said);
@@ -353,7 +353,7 @@ fn the_settings_do_not_promote_a_registered_user_to_administrator() {
 #[test]
 fn the_settings_name_the_commands_that_make_a_disabled_user_administrator() {
     let place = with_first_administrator("boss@example.com", PASSWORD);
-    add_user(&place, &["boss@example.com"]);
+    place.add_user(&["boss@example.com"]);
     place.run(&["user", "disable", "boss@example.com"], "");
     let assert_told = |commands: &[&str]| {
         assert_told(&place, &place.run(&["serve", "--port", "0"], ""), commands);
@@ -375,7 +375,7 @@ fn closed_registration_leaves_user_add_open() {
         .post("/auth/register", &[("email", "ann@example.com"), ("password", PASSWORD)]);
     assert_eq!(answer.status, 403, "{}", answer.text);
     assert_eq!(look_at_json(&place, &["user", "list"]).as_array().unwrap().len(), 0);
-    add_user(&place, &["ann@example.com"]);
+    place.add_user(&["ann@example.com"]);
     server.log_in("ann@example.com");
 }
 

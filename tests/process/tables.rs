@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::cli::{add_user, assert_failed, look};
+use crate::cli::{assert_failed, look};
 use crate::program::{BINARY, Client, Place, TEST_TIMEOUT, peak_memory_kib, text};
 
 /// A table of so many tasks.
@@ -48,8 +48,8 @@ fn column(table: &str, name: &str) -> Vec<String> {
 fn export_and_import_read_back_what_they_write_while_the_service_runs() {
     let place = Place::new();
     place.add_admin();
-    add_user(&place, &["eve@example.com", "--admin"]);
-    add_user(&place, &["bob@example.com"]);
+    place.add_user(&["eve@example.com", "--admin"]);
+    place.add_user(&["bob@example.com"]);
     let server = place.serve();
     let (admin, eve) = (server.log_in("admin@example.com"), server.log_in("eve@example.com"));
     for (n, owner) in [&admin, &eve, &eve].into_iter().enumerate() {

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::{
-    add, add_user, assert_changed, assert_failed, json as read_json, look, look_at_json,
-};
+use crate::cli::{assert_changed, assert_failed, json as read_json, look, look_at_json};
 use crate::keys::make_key;
 use crate::program::{PASSWORD, Place, Server, text};
 
@@ -47,11 +45,12 @@ fn user_add_takes_a_username_and_a_role() {
         assert_eq!(shown(&place, arguments[2])["role"], role);
     }
     assert_eq!(shown(&place, ANN)["username"], "Ann.A");
-    let taken = add(&place, &["eve@example.com", "--username", "ann.a"], PASSWORD);
+    let taken = place.try_add_user(&["eve@example.com", "--username", "ann.a"], PASSWORD);
     assert_failed(&taken, 1, "widgetd: ann.a is already registered\n");
-    let wrong = add(&place, &["eve@example.com", "--username", "eve!"], PASSWORD);
+    let wrong = place.try_add_user(&["eve@example.com", "--username", "eve!"], PASSWORD);
     assert_failed(&wrong, 1, "widgetd: username: 'eve!' contains one or more invalid characters.");
-    let weak = add(&place, &["eve@example.com", "--username", "tinker.tailor"], "tinker.tailor");
+    let weak =
+        place.try_add_user(&["eve@example.com", "--username", "tinker.tailor"], "tinker.tailor");
     assert_failed(&weak, 1, "widgetd: password: is too easy to guess.");
     assert_eq!(look(&place, &["user", "list"]).lines().count(), 4);
 }
@@ -60,12 +59,12 @@ fn user_add_takes_a_username_and_a_role() {
 fn user_add_needs_no_email_if_the_settings_say_so_and_takes_a_name() {
     let mut place = Place::new();
     let arguments = ["--username", "Ann.A", "--name", "Ann Lee"];
-    let refused = add(&place, &arguments, PASSWORD);
+    let refused = place.try_add_user(&arguments, PASSWORD);
     let why = "widgetd: email: is required, unless the setting `require_email` is false";
     assert_failed(&refused, 1, why);
     place.set("WIDGETD_REQUIRE_EMAIL", "false");
     assert_eq!(
-        text(&add(&place, &arguments, PASSWORD).stderr).lines().next(),
+        text(&place.try_add_user(&arguments, PASSWORD).stderr).lines().next(),
         Some("Added Ann.A as employee.")
     );
     let user = shown(&place, "ann.a");
@@ -84,8 +83,8 @@ fn user_add_needs_no_email_if_the_settings_say_so_and_takes_a_name() {
 #[test]
 fn user_show_prints_text_and_json() {
     let place = Place::new();
-    add_user(&place, &[ANN, "--username", "Ann.A", "--role", "manager"]);
-    add_user(&place, &["bob@example.com"]);
+    place.add_user(&[ANN, "--username", "Ann.A", "--role", "manager"]);
+    place.add_user(&["bob@example.com"]);
     let ann = shown(&place, ANN);
     let (id, registered_on) =
         (ann["public_id"].as_str().unwrap(), ann["registered_on"].as_str().unwrap());
@@ -120,8 +119,8 @@ fn user_show_prints_text_and_json() {
 fn user_list_filters_and_prints_oldest_first() {
     let place = Place::new();
     place.add_admin();
-    add_user(&place, &["bob@example.com", "--username", "Zoe"]);
-    add_user(&place, &[ANN, "--role", "manager"]);
+    place.add_user(&["bob@example.com", "--username", "Zoe"]);
+    place.add_user(&[ANN, "--role", "manager"]);
     place.run(&["user", "disable", ANN], "");
     for (filter, expected) in [
         (&[][..], &[ADMIN, "bob@example.com", ANN][..]),
@@ -194,7 +193,7 @@ fn pagination_prints_lists_of_more_than_one_page_of_10000_whole() {
 fn user_role_and_status_commands_print_the_new_state() {
     let place = Place::new();
     place.add_admin();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     for (command, done, role, status) in [
         (&["role", ANN, "manager"][..], "Changed", "manager", "active"),
         (&["disable", ANN], "Disabled", "manager", "disabled"),
@@ -221,7 +220,7 @@ fn user_role_and_status_commands_print_the_new_state() {
 fn user_passwd_ends_all_sessions_and_refuses_a_password_like_the_username() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &[ANN, "--username", "tinker.tailor"]);
+    place.add_user(&[ANN, "--username", "tinker.tailor"]);
     let ann = server.log_in(ANN);
     let passwd =
         |name, password| place.run(&["user", "passwd", name, "--password-stdin"], password);
@@ -244,7 +243,7 @@ fn an_impossible_change_of_status_is_refused() {
     let mut place = Place::new();
     place.set("WIDGETD_REGISTRATION", "approval");
     place.add_admin();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     let server = place.serve();
     register_and_wait(&server, "new@example.com");
     let refused = |verb: &str, account: &str, status: &str| {
@@ -273,7 +272,7 @@ fn an_impossible_change_of_status_is_refused() {
 fn the_last_administrator_is_not_demoted_disabled_or_deleted() {
     let place = Place::new();
     place.add_admin();
-    add_user(&place, &["off@example.com", "--admin"]);
+    place.add_user(&["off@example.com", "--admin"]);
     // A disabled administrator does not count.
     place.run(&["user", "disable", "off@example.com"], "");
     let (before, audit) = (look(&place, &["user", "list"]), look(&place, &["audit"]));
@@ -286,7 +285,7 @@ fn the_last_administrator_is_not_demoted_disabled_or_deleted() {
         assert_failed(&output, 1, said);
     }
     assert_eq!((look(&place, &["user", "list"]), look(&place, &["audit"])), (before, audit));
-    add_user(&place, &["other@example.com", "--admin"]);
+    place.add_user(&["other@example.com", "--admin"]);
     assert_changed(&place, &["user", "delete", ADMIN, "--yes"], "Deleted admin@example.com.");
 }
 
@@ -294,7 +293,7 @@ fn the_last_administrator_is_not_demoted_disabled_or_deleted() {
 fn a_disabled_user_loses_sessions_and_has_api_keys_suspended() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     let ann = server.log_in(ANN);
     let key = server.client().bearing(&make_key(&place, ANN, &["--name", "ci"]));
     assert_eq!((ann.get("/auth/user").status, key.get("/auth/user").status), (200, 200));
@@ -339,7 +338,7 @@ fn registration_with_approval_waits_for_user_approve() {
 fn user_reset_code_prints_a_code_that_sets_a_password_once() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     let ann = server.log_in(ANN);
     let make = |arguments: &[&str]| {
         let output = place.run(&[&["user", "reset-code", ANN], arguments].concat(), "");
@@ -382,7 +381,7 @@ fn user_reset_code_prints_a_code_that_sets_a_password_once() {
 fn user_sessions_lists_and_ends_sessions() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     place.add_admin();
     let output = place.run(&["user", "sessions", ANN], "");
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b""[..]));
@@ -432,7 +431,7 @@ fn user_sessions_lists_and_ends_sessions() {
 fn control_characters_of_a_user_agent_are_not_printed() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &[ANN]);
+    place.add_user(&[ANN]);
     // U+009B starts a control sequence, as ESC [ does; HTTP allows it in a header.
     let answer = server.client().with("User-Agent", "\u{9b}2Jx\ty").attempt(ANN, PASSWORD);
     assert_eq!(answer.status, 200);
@@ -445,7 +444,7 @@ fn control_characters_of_a_user_agent_are_not_printed() {
 fn user_delete_ends_sessions_and_api_keys_and_frees_the_names() {
     let place = Place::new();
     let server = place.serve();
-    add_user(&place, &[ANN, "--username", "Ann.A"]);
+    place.add_user(&[ANN, "--username", "Ann.A"]);
     let ann = server.log_in(ANN);
     let key = server.client().bearing(&make_key(&place, ANN, &["--name", "ci"]));
     let was = shown(&place, ANN);
@@ -460,7 +459,7 @@ fn user_delete_ends_sessions_and_api_keys_and_frees_the_names() {
     assert_eq!(look_at_json(&place, &["user", "list"]), json!([]));
     assert_eq!(look_at_json(&place, &["key", "list"]), json!([]));
 
-    add_user(&place, &[ANN, "--username", "Ann.A"]);
+    place.add_user(&[ANN, "--username", "Ann.A"]);
     assert_eq!(
         assert_changed(&place, &["user", "delete", ANN, "--yes"], "Deleted ann@example.com."),
         ""

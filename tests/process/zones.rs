@@ -4,7 +4,7 @@ use serde_json::Value;
 use widgetd::clock::Clock;
 use widgetd::domain::Zone;
 
-use crate::cli::{add_user, assert_failed, look, look_at_json};
+use crate::cli::{assert_failed, look, look_at_json};
 use crate::program::{Place, Server};
 
 const SETTING: &str = "WIDGETD_TIME_ZONE";
@@ -86,7 +86,7 @@ fn dates_of_commands_are_meant_in_the_zone_of_the_service() {
     let today = Zone::parse("Pacific/Kiritimati").unwrap().date_of(Clock::System.now()).to_string();
     // 26 hours later, that date begins here.
     place.set(SETTING, "Etc/GMT+12");
-    add_user(&place, &["ann@example.com"]);
+    place.add_user(&["ann@example.com"]);
     let since = look_at_json(&place, &["audit", "--since", &today]);
     assert_eq!(since[0]["action"], "account.register", "{since}");
     let key = ["key", "add", "ann@example.com", "--name", "ci", "--expires", "2099-12-31"];

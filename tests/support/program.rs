@@ -84,9 +84,18 @@ impl Place {
     }
 
     pub fn add_admin(&self) {
-        let output = self
-            .run(&["user", "add", "admin@example.com", "--admin", "--password-stdin"], PASSWORD);
+        self.add_user(&["admin@example.com", "--admin"]);
+    }
+
+    /// Adds a user with [`PASSWORD`]: the e-mail address, and options.
+    #[track_caller]
+    pub fn add_user(&self, arguments: &[&str]) {
+        let output = self.try_add_user(arguments, PASSWORD);
         assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+
+    pub fn try_add_user(&self, arguments: &[&str], password: &str) -> Output {
+        self.run(&[&["user", "add"], arguments, &["--password-stdin"]].concat(), password)
     }
 
     /// Starts the server on a free port, and waits until it is ready.
